@@ -26,8 +26,13 @@ void nwb_hist_init(struct nwb_hist *h);
 void nwb_hist_record(struct nwb_hist *h, uint64_t value);
 /** nwb_hist_merge() - add all of @from to @to. */
 void nwb_hist_merge(struct nwb_hist *to, const struct nwb_hist *from);
-/** nwb_hist_quantile() - smallest recorded-bucket value with at least
- * @q (0..1) of the values at or below it; 0 when empty. */
+/**
+ * nwb_hist_quantile() - the value with at least @q of all at or below it.
+ * @h: histogram
+ * @q: 0..1; both ends are exact
+ *
+ * Return: the middle of that value's bucket, at most 0.8 % off; 0 when empty.
+ */
 uint64_t nwb_hist_quantile(const struct nwb_hist *h, double q);
 /** nwb_hist_bucket() - index of the bucket of @value. */
 unsigned int nwb_hist_bucket(uint64_t value);

@@ -18,18 +18,21 @@
 #define nwb_container_of(ptr, type, member)                                    \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
+/* Names made unique, so that a minimum of a maximum shadows nothing. */
+#define NWB_PASTE_(a, b) a##b
+#define NWB_PASTE(a, b)	 NWB_PASTE_(a, b)
+#define NWB_CHOOSE_(a, b, op, va, vb)                                          \
+	({                                                                     \
+		__typeof__(a) va = (a);                                        \
+		__typeof__(b) vb = (b);                                        \
+		va op vb ? va : vb;                                            \
+	})
 #define nwb_min(a, b)                                                          \
-	({                                                                     \
-		__typeof__(a) nwb_a_ = (a);                                    \
-		__typeof__(b) nwb_b_ = (b);                                    \
-		nwb_a_ < nwb_b_ ? nwb_a_ : nwb_b_;                             \
-	})
+	NWB_CHOOSE_(a, b, <, NWB_PASTE(nwb_a_, __COUNTER__),                   \
+		    NWB_PASTE(nwb_b_, __COUNTER__))
 #define nwb_max(a, b)                                                          \
-	({                                                                     \
-		__typeof__(a) nwb_a_ = (a);                                    \
-		__typeof__(b) nwb_b_ = (b);                                    \
-		nwb_a_ > nwb_b_ ? nwb_a_ : nwb_b_;                             \
-	})
+	NWB_CHOOSE_(a, b, >, NWB_PASTE(nwb_a_, __COUNTER__),                   \
+		    NWB_PASTE(nwb_b_, __COUNTER__))
 
 #define NWB_DIV_ROUND_UP(n, d)	   (((n) + (d)-1) / (d))
 #define NWB_ROUND_DOWN(n, align)   ((n) / (align) * (align))
