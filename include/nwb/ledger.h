@@ -42,11 +42,11 @@ enum nwb_lrec_kind {
 	NWB_L_FSYNC,	/* result 0 or -errno */
 	NWB_L_CLOSE,	/* result 0 or -errno */
 	/* the client under test */
-	NWB_L_SENT,	/* one issue of a subrequest; instance, aux = attempt */
-	NWB_L_ACKED,	/* its success, result = bytes; instance */
-	NWB_L_GIVEUP,	/* an upload was given up: result = -errno, status = last
-			 * wire status, aux = attempts, len2 = ns unreachable */
-	NWB_L_CONNECT,	/* client (re)connected; instance = new one */
+	NWB_L_SENT,    /* one issue of a subrequest; instance, aux = attempt */
+	NWB_L_ACKED,   /* its success, result = bytes; instance */
+	NWB_L_GIVEUP,  /* an upload was given up: result = -errno, status = last
+			* wire status, aux = attempts, len2 = ns unreachable */
+	NWB_L_CONNECT, /* client (re)connected; instance = new one */
 	/* inside the server */
 	NWB_L_PDU_REQ,	 /* a whole request was read */
 	NWB_L_PDU_REPLY, /* a reply left the shim's queue; status, grant; flags
@@ -58,16 +58,16 @@ enum nwb_lrec_kind {
 			     * version, file2, len2 = origin offset; raw */
 	NWB_L_EFFECT_FSYNC, /* result */
 	NWB_L_EFFECT_TRUNCATE, /* off = new size; result */
-	NWB_L_CONN_UP,	    /* accept; conn */
-	NWB_L_CONN_DOWN,    /* close or reset; conn; aux = 1 if by a fault */
-	NWB_L_FAULT,	    /* rule @rule fired: aux = nth hit, off, len, mid */
+	NWB_L_CONN_UP,	       /* accept; conn */
+	NWB_L_CONN_DOWN,       /* close or reset; conn; aux = 1 if by a fault */
+	NWB_L_FAULT, /* rule @rule fired: aux = nth hit, off, len, mid */
 	/* the harness */
 	NWB_L_SERVER_UP,   /* ready; instance */
 	NWB_L_SERVER_DOWN, /* died or was killed; status = wait status; flags
 			    * NWB_LF_VOLATILE: unsynced data was dropped */
 	NWB_L_HEAL,	   /* faults off; aux = bound of the drain, ns */
 	NWB_L_HEARTBEAT,
-	NWB_L_RUN_END,	/* everything was closed and the server is quiet */
+	NWB_L_RUN_END, /* everything was closed and the server is quiet */
 	NWB_L_KINDS
 };
 
@@ -99,7 +99,7 @@ struct nwb_lrec {
 	uint64_t len;
 	uint64_t len2;
 	int64_t result;
-	uint64_t mid;	/* SMB2 MessageId or 9P tag */
+	uint64_t mid; /* SMB2 MessageId or 9P tag */
 	uint64_t aux;
 	uint32_t version;
 	uint32_t instance; /* server instance (client: connection epoch) */
@@ -161,15 +161,21 @@ int nwb_ledger_create(int fd, uint64_t nr_slots, const uint8_t key[16],
 		      uint32_t level, struct nwb_ledger *ret_l) nwb_must_check;
 /** nwb_ledger_map() - map an existing one; -EINVAL when it is not a ledger of
  * this version or its header and size do not agree. */
-int nwb_ledger_map(int fd, bool writable, struct nwb_ledger *ret_l)
-	nwb_must_check;
+int nwb_ledger_map(int fd, bool writable,
+		   struct nwb_ledger *ret_l) nwb_must_check;
 /** nwb_ledger_unmap() - all zero is fine. */
 void nwb_ledger_unmap(struct nwb_ledger *l);
-/** nwb_ledger_add_file() - give @name (base name) an id >= 1, or -ENOSPC. Before
- * the server starts. */
+/** nwb_ledger_add_file() - give @name (base name) an id >= 1, or -ENOSPC.
+ * Before the server starts. */
 int nwb_ledger_add_file(struct nwb_ledger *l, const char *name) nwb_must_check;
 /** nwb_ledger_find_file() - id of a path's base name, 0 when unknown. */
 uint16_t nwb_ledger_find_file(const struct nwb_ledger *l, const char *path);
+
+/** nwb_ledger_count() - slots reserved so far, at most the capacity. */
+uint64_t nwb_ledger_count(const struct nwb_ledger *l);
+/** nwb_ledger_prefault() - touch the header and the first @nr slots, so that no
+ * page fault falls into the measured window. Before anybody else uses it. */
+void nwb_ledger_prefault(struct nwb_ledger *l, uint64_t nr);
 
 /**
  * nwb_ledger_begin() - reserve and publish a record.

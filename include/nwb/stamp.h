@@ -45,6 +45,13 @@ bool nwb_stamp_decode(const struct nwb_stamp_key *key, const uint8_t lane[16],
 		      struct nwb_lane *ret_lane);
 
 /**
+ * nwb_stamp_portable() - use the plain AES instead of the CPU's (@on), or what
+ * suits the CPU again. The bytes are the same; for tests and for measuring.
+ * Return: whether the plain one is in use now.
+ */
+bool nwb_stamp_portable(bool on);
+
+/**
  * struct nwb_stamp_run - equal-version stretch of a payload.
  * @offset, @len: where it stands (file offset of the first byte, bytes)
  * @lane: origin of the first lane; file and version hold for all of the run,
