@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A mounted reference client: netfs over one protocol client.
+ *
+ * nwb_mount_smb() and nwb_mount_9p() put the pieces together; afterwards a
+ * caller opens files and uses nwb_file_*() of nwb/netfs.h on them.
+ */
+#ifndef NWB_FS_H
+#define NWB_FS_H
+
+#include "nwb/netfs.h"
+#include "nwb/p9.h"
+#include "nwb/smb2.h"
+
+struct nwb_mount;
+
+/** nwb_mount_smb() - connect and mount; options are copied, the dialer, auth
+ * and @tap borrowed. Signing implies stable_writes in in-place mode. */
+int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
+		  const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
+		  struct nwb_mount **ret_mnt, struct nwb_err *err)
+	nwb_must_check;
+/** nwb_mount_9p() - likewise. */
+int nwb_mount_9p(struct nwb_exec *ex, const struct nwb_p9_opts *p9,
+		 const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
+		 struct nwb_mount **ret_mnt, struct nwb_err *err)
+	nwb_must_check;
+/** nwb_mount_free() - all files were closed. */
+void nwb_mount_free(struct nwb_mount *mnt);
+/**
+ * nwb_mount_open() - open @name; files of one name share an inode.
+ * @flags: NWB_O_*
+ * @id: the file's number in the ledger
+ */
+int nwb_mount_open(struct nwb_mount *mnt, const char *name, unsigned int flags,
+		   uint32_t id, struct nwb_file **ret_file,
+		   struct nwb_err *err) nwb_must_check;
+/** nwb_mount_close() - nwb_file_close() by the protocol's custom (SMB flushes,
+ * 9P does not), and drop the inode with its last file. */
+int nwb_mount_close(struct nwb_mount *mnt, struct nwb_file *f);
+struct nwb_netfs *nwb_mount_netfs(struct nwb_mount *mnt);
+/* NULL when it is the other protocol. */
+struct nwb_smb2 *nwb_mount_smb2(struct nwb_mount *mnt);
+struct nwb_p9 *nwb_mount_p9(struct nwb_mount *mnt);
+
+/* For the two adapters and the mount code: the rest of a mount's operations. */
+struct nwb_fs_type {
+	const char *name;
+	bool flush_on_close;
+	const struct nwb_netfs_ops *ops;
+	/* @ret_priv becomes the inode's fs_priv */
+	int (*open)(void *fs_priv, const char *name, unsigned int flags,
+		    void **ret_priv, uint64_t *ret_size, struct nwb_err *err);
+	void (*release)(void *inode_priv);
+};
+extern const struct nwb_fs_type nwb_fs_smb; /* lib/fs/smb.c */
+extern const struct nwb_fs_type nwb_fs_9p;  /* lib/fs/9p.c */
+
+/* fs_priv of a mount (nwb_netfs_fs_priv()). */
+struct nwb_fs_ctx {
+	struct nwb_exec *ex;
+	const struct nwb_fs_type *type;
+	struct nwb_smb2 *smb2;
+	struct nwb_p9 *p9;
+	uint64_t patience_ns;
+	/* since when the server has been away, 0 = it is not; private */
+	uint64_t away_since_ns;
+};
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The reference writeback, modelled on Linux fs/netfs: page cache of folios,
+ * issuer, collector, retryer, streams, errseq; flavour "strict".
+ *
+ *	write(2) ─► folios (dirty) ─► issuer ─► subrequests ─► stream 0: upload
+ *	                                 │                     stream 1: cache
+ *	              end writeback ◄── collector ◄── terminations
+ *	                                 │ short, NEED_RETRY
+ *	                                 └► retryer: quiesce, re-split, reissue
+ *
+ * netfs knows no protocol: it drives a struct nwb_netfs_ops, which lib/fs
+ * implements over lib/smb2 and lib/p9, as fs/smb/client/file.c and
+ * fs/9p/vfs_addr.c do in the kernel.
+ *
+ * Strict: none of the kernels' hazards. Bytes that the server acknowledged stay
+ * "unstable" (pinned, like NFS's uncommitted pages) until a FLUSH or Tfsync
+ * succeeded on the same server instance that acknowledged them; if the instance
+ * changed they are made dirty and sent again. An upload is given up only after
+ * a permanent status, max_attempts, or patience_ns without a server, and then
+ * each file open at that time learns of it once (errseq).
+ *
+ * Mode. in-place: a folio is under writeback until every active stream is done
+ * with it. temp-page: content is copied, writeback of the folio ends at once,
+ * the copies are tracked; at most two generations a page (one in flight, one
+ * queued). Nothing else differs.
+ *
+ * Threads: all nwb_file_* calls from any task. Operations of the filesystem are
+ * called from the issuer, the retryer (work item) or an fsync caller.
+ */
+#ifndef NWB_NETFS_H
+#define NWB_NETFS_H
+
+#include "nwb/exec.h"
+#include "nwb/hist.h"
+#include "nwb/iov.h"
+#include "nwb/list.h"
+#include "nwb/wait.h"
+
+#define NWB_PAGE_SIZE  4096u
+#define NWB_NR_STREAMS 2 /* 0: upload to the server, 1: local cache */
+
+struct nwb_netfs;
+struct nwb_inode;
+struct nwb_file;
+struct nwb_io_request;
+
+enum nwb_wb_mode {
+	NWB_IN_PLACE,
+	NWB_TEMP_PAGE,
+};
+
+/* Deliberate defects for the oracles' self-test; obeyed only in builds with
+ * NWB_MUTANTS. */
+#define NWB_MUT_RETRY_DROPPED	 0x01u /* a retry after a reset is not sent */
+#define NWB_MUT_RETRY_OFFSET	 0x02u /* the rest is sent to the wrong offset */
+#define NWB_MUT_OLDER_AFTER_NEWER 0x04u /* older data after newer was acked */
+#define NWB_MUT_FSYNC_SWALLOWS	 0x08u /* fsync forgets an upload error */
+#define NWB_MUT_UNSTABLE_FORGOTTEN 0x10u /* acked = durable, even after a crash */
+
+/**
+ * struct nwb_netfs_opts - all zero is sensible.
+ * @mode: see above
+ * @wsize: largest write; 0 = what the filesystem says
+ * @folio_bytes_max: largest folio, power of two, 4 KiB..2 MiB; 0 = 64 KiB
+ *	(a folio is never larger than the write that makes it)
+ * @cache_bytes: page cache; writers wait for clean folios beyond it; 0 = 256 MiB
+ * @temp_bytes: temp pages; 0 = 64 MiB
+ * @dirty_kick_bytes: writeback starts above that; 0 = 4 * wsize
+ * @dirty_age_ns: or when something has been dirty for so long; 0 = 1 s
+ * @max_attempts: issues of one extent before it is given up; 0 = 64
+ * @patience_ns: how long an unreachable server is waited for (used by the
+ *	filesystem's reconnect loop); 0 = 30 s; NWB_NEVER = hard
+ * @retry_backoff_ns: before the 2nd attempt, doubling up to 100 times; 0 = 1 ms
+ * @stable_writes: writers wait for writeback of a folio to end (signing)
+ * @mutants: NWB_MUT_*
+ */
+struct nwb_netfs_opts {
+	enum nwb_wb_mode mode;
+	uint32_t wsize;
+	uint32_t folio_bytes_max;
+	uint64_t cache_bytes;
+	uint64_t temp_bytes;
+	uint64_t dirty_kick_bytes;
+	uint64_t dirty_age_ns;
+	uint32_t max_attempts;
+	uint64_t patience_ns;
+	uint64_t retry_backoff_ns;
+	bool stable_writes;
+	uint32_t mutants;
+};
+
+/* --- what a filesystem sees ------------------------------------------------ */
+
+/* Subrequest flags (NETFS_SREQ_*). */
+#define NWB_SREQ_IN_PROGRESS   0x01u
+#define NWB_SREQ_NEED_RETRY    0x02u
+#define NWB_SREQ_FAILED	       0x04u
+#define NWB_SREQ_MADE_PROGRESS 0x08u
+#define NWB_SREQ_BOUNDARY      0x10u
+#define NWB_SREQ_RETRYING      0x20u /* this issue is not the first */
+
+/* Room for the filesystem's own state in each subrequest (a struct
+ * nwb_smb2_write or nwb_p9_write plus a little). */
+#define NWB_SREQ_PRIV_BYTES 448
+
+/**
+ * struct nwb_io_stream - one destination of a request (netfs_io_stream).
+ * The filesystem may touch @sreq_max_len, @sreq_max_segs in prepare_write and
+ * @avail in begin_writeback; the rest is netfs'.
+ */
+struct nwb_io_stream {
+	/* submission side: issuer only */
+	struct nwb_io_subrequest *construct;
+	size_t sreq_max_len;
+	unsigned int sreq_max_segs;
+	size_t submit_off;
+	size_t submit_len;
+	/* collection side */
+	struct nwb_list subrequests;
+	uint64_t collected_to;
+	uint64_t transferred;
+	int error;
+	uint8_t stream_nr;
+	bool avail;
+	bool active;
+	bool need_retry;
+	bool failed;
+	bool transferred_valid;
+};
+
+/**
+ * struct nwb_io_subrequest - one RPC (netfs_io_subrequest).
+ * Bytes still to do are [start + transferred, start + len); @iov[0..nr_iov)
+ * describes exactly those, by reference, unchanged until termination.
+ */
+struct nwb_io_subrequest {
+	struct nwb_io_request *rreq;
+	struct nwb_list rreq_link;
+	uint64_t start;
+	size_t len;
+	size_t transferred;
+	const struct iovec *iov;
+	unsigned int nr_iov;
+	int error;
+	uint32_t flags; /* NWB_SREQ_*; owned by netfs' lock once issued */
+	uint32_t debug_index;
+	uint32_t retry_count;
+	uint8_t stream_nr;
+	/* of the last termination, for tap, give-up and reports */
+	uint32_t wire_status;	  /* NTSTATUS or 9P errno */
+	uint32_t instance;	  /* server instance that answered */
+	uint64_t unreachable_ns;  /* how long the server was away, if it was */
+	void *netfs_priv;	  /* netfs' own extension */
+	_Alignas(16) uint8_t fs_priv[NWB_SREQ_PRIV_BYTES];
+};
+
+/**
+ * struct nwb_netfs_ops - what a filesystem provides (netfs_request_ops).
+ *
+ * @begin_writeback: a handle for @inode is needed: make it ready (blocks,
+ *	reconnects within patience); set *ret_wsize. Failure: -errno, and the
+ *	request's upload fails with it (never silently: H4).
+ * @prepare_write: may lower stream->sreq_max_len (>= 1) and sreq_max_segs, and
+ *	may block (credits, reconnect). On failure: -errno; the subrequest
+ *	collects its data and then fails with it.
+ * @issue_write: send asynchronously; ends in exactly one
+ *	nwb_write_subrequest_terminated(), possibly before it returns. Must
+ *	honour start + transferred.
+ * @cancel_prepared: a prepared subrequest will not be issued: give back what
+ *	prepare reserved. May be NULL.
+ * @flush: make acknowledged writes durable (FLUSH, Tfsync). @ret_instance: the
+ *	server instance that said so. -ECONNABORTED: try again later.
+ * @ready: connect and reopen as needed within patience; @ret_instance: the
+ *	instance now reached. Blocks.
+ * @set_size, @get_size, @read: synchronous; read returns bytes, 0 at EOF.
+ * @close: the last file of the inode was closed.
+ */
+struct nwb_netfs_ops {
+	const char *name; /* "smb", "9p" */
+	int (*begin_writeback)(struct nwb_io_request *rreq,
+			       uint32_t *ret_wsize);
+	int (*prepare_write)(struct nwb_io_subrequest *sreq);
+	void (*issue_write)(struct nwb_io_subrequest *sreq);
+	void (*cancel_prepared)(struct nwb_io_subrequest *sreq);
+	int (*flush)(struct nwb_inode *inode, uint32_t *ret_instance);
+	int (*ready)(struct nwb_inode *inode, uint32_t *ret_instance);
+	int (*set_size)(struct nwb_inode *inode, uint64_t size);
+	int (*get_size)(struct nwb_inode *inode, uint64_t *ret_size);
+	ssize_t (*read)(struct nwb_inode *inode, uint64_t pos, void *buf,
+			size_t len);
+	int (*close)(struct nwb_inode *inode);
+};
+
+/**
+ * nwb_write_subrequest_terminated() - one issue has ended
+ * (netfs_write_subrequest_terminated).
+ * @sreq: do not touch it afterwards, it may be reissued at once
+ * @transferred_or_error: bytes of *this* issue (a short count is retried), or
+ *	negative errno: permanent unless NWB_SREQ_NEED_RETRY was set in
+ *	@sreq->flags before, by nwb_sreq_need_retry()
+ * Context: any task; takes netfs locks; does not block on I/O.
+ */
+void nwb_write_subrequest_terminated(struct nwb_io_subrequest *sreq,
+				     int64_t transferred_or_error);
+/** nwb_sreq_need_retry() - the coming error is retryable (not yet terminated). */
+static inline void nwb_sreq_need_retry(struct nwb_io_subrequest *sreq)
+{
+	sreq->flags |= NWB_SREQ_NEED_RETRY;
+}
+/** nwb_rreq_inode(), nwb_rreq_stream() - what a request belongs to. */
+struct nwb_inode *nwb_rreq_inode(const struct nwb_io_request *rreq);
+struct nwb_io_stream *nwb_rreq_stream(struct nwb_io_request *rreq,
+				      unsigned int nr);
+/** nwb_inode_fs_priv() - the filesystem's handle, given to nwb_inode_new(). */
+void *nwb_inode_fs_priv(const struct nwb_inode *inode);
+struct nwb_netfs *nwb_inode_netfs(const struct nwb_inode *inode);
+struct nwb_exec *nwb_netfs_exec(const struct nwb_netfs *nf);
+const struct nwb_netfs_opts *nwb_netfs_get_opts(const struct nwb_netfs *nf);
+void *nwb_netfs_fs_priv(const struct nwb_netfs *nf);
+
+/* --- what a user of the client sees ---------------------------------------- */
+
+/**
+ * struct nwb_netfs_tap - optional observer; called without locks, must not
+ * block. Used to fill the ledger.
+ */
+struct nwb_netfs_tap {
+	void (*sent)(struct nwb_netfs_tap *tap,
+		     const struct nwb_io_subrequest *sreq);
+	void (*acked)(struct nwb_netfs_tap *tap, uint32_t inode_id,
+		      uint64_t start, uint64_t len, uint32_t instance);
+	void (*gaveup)(struct nwb_netfs_tap *tap, uint32_t inode_id,
+		       const struct nwb_io_subrequest *sreq, int error);
+};
+
+/* Exact counters, netfs' names where it has them (fs/netfs/stats.c). */
+struct nwb_netfs_stats {
+	uint64_t wb_requests;	/* WP: writepages calls that made a request */
+	uint64_t upload_issued; /* UL, us, uf */
+	uint64_t upload_done;
+	uint64_t upload_failed;
+	uint64_t cache_issued;	/* WR, ws, wf */
+	uint64_t cache_done;
+	uint64_t cache_failed;
+	uint64_t retry_requests; /* wq */
+	uint64_t retries;	 /* subrequests issued again */
+	uint64_t bytes_dirtied;
+	uint64_t bytes_issued; /* payload bytes handed to issue_write */
+	uint64_t bytes_reissued;
+	uint64_t unstable_resent; /* bytes made dirty again: instance changed */
+	uint64_t copies;	  /* temp-page copies, bytes */
+	uint64_t temp_bytes, temp_bytes_max;
+	uint64_t dirty_bytes, dirty_bytes_max;
+	uint64_t writeback_bytes_max;
+	uint64_t stable_waits;	/* writers that waited for a folio */
+	uint64_t cache_waits;	/* writers that waited for room */
+	uint64_t gave_up;
+	uint64_t live_requests, live_subrequests;
+};
+
+/**
+ * nwb_netfs_new() - a mount's writeback. Starts the flusher task.
+ * @ops, @fs_priv, @tap: borrowed; @tap may be NULL
+ */
+int nwb_netfs_new(struct nwb_exec *ex, const struct nwb_netfs_opts *opts,
+		  const struct nwb_netfs_ops *ops, void *fs_priv,
+		  struct nwb_netfs_tap *tap, struct nwb_netfs **ret_nf,
+		  struct nwb_err *err) nwb_must_check;
+/** nwb_netfs_free() - stop the flusher; all files were closed. */
+void nwb_netfs_free(struct nwb_netfs *nf);
+void nwb_netfs_get_stats(struct nwb_netfs *nf,
+			 struct nwb_netfs_stats *ret_stats);
+
+/** nwb_inode_new() - @id: the file's number in the ledger; @size: as the server
+ * has it. One reference, dropped by nwb_inode_put(). */
+int nwb_inode_new(struct nwb_netfs *nf, uint32_t id, void *fs_priv,
+		  uint64_t size, struct nwb_inode **ret_inode) nwb_must_check;
+void nwb_inode_put(struct nwb_inode *inode);
+uint32_t nwb_inode_id(const struct nwb_inode *inode);
+
+/** nwb_file_open() - an open of @inode: samples the error sequence. */
+int nwb_file_open(struct nwb_inode *inode, struct nwb_file **ret_file)
+	nwb_must_check;
+/** nwb_file_write() - buffered write(2). Return: @len, or negative errno. */
+ssize_t nwb_file_write(struct nwb_file *f, const void *buf, size_t len,
+		       uint64_t pos) nwb_must_check;
+/** nwb_file_read() - buffered read(2): newest bytes, 0 at EOF. */
+ssize_t nwb_file_read(struct nwb_file *f, void *buf, size_t len, uint64_t pos)
+	nwb_must_check;
+/** nwb_file_fsync() - write, wait, FLUSH/Tfsync; 0 means durable. An error is
+ * told once a file (errseq); further calls judge what came after. */
+int nwb_file_fsync(struct nwb_file *f) nwb_must_check;
+/** nwb_file_writeback() - start writing all that is dirty; does not wait. */
+void nwb_file_writeback(struct nwb_file *f);
+/** nwb_file_truncate() - set the size, after what is dirty was written. */
+int nwb_file_truncate(struct nwb_file *f, uint64_t size) nwb_must_check;
+/**
+ * nwb_file_close() - free @f. With @flush: write and wait first (SMB's
+ * flush_on_close) and return, without consuming, an error not yet told.
+ */
+int nwb_file_close(struct nwb_file *f, bool flush) nwb_must_check;
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A 9P2000.L client: one attach, one connection that may be lost and made
+ * again, many tags outstanding.
+ *
+ * 9P has no notion of reconnecting, no session and no fence: a write of the
+ * lost connection may still be running in the server (diod lets it). So after
+ * a loss nwb_p9_file_ready() connects, attaches and walks again, but only after
+ * @settle_ns have passed since the loss: the policy "fenced by settling".
+ *
+ * Completion, threads and the outcome of a lost connection are as in
+ * nwb/smb2.h. Nothing is retried here.
+ */
+#ifndef NWB_P9_H
+#define NWB_P9_H
+
+#include "nwb/exec.h"
+#include "nwb/list.h"
+
+struct nwb_p9;
+struct nwb_p9_file;
+
+/**
+ * struct nwb_p9_opts - copied by nwb_p9_new(), the dialer borrowed.
+ * @dialer: makes the connection
+ * @aname: export path; @uname: user name; @uid: n_uname
+ * @msize: asked for; 0 = 64 KiB (what diod gives at most)
+ * @max_tags: most requests outstanding; 0 = 128
+ * @timeout_ns: a request unanswered for that long loses the connection;
+ *	0 = 30 s
+ * @settle_ns: see above
+ */
+struct nwb_p9_opts {
+	struct nwb_dialer *dialer;
+	const char *aname;
+	const char *uname;
+	uint32_t uid;
+	uint32_t msize;
+	uint32_t max_tags;
+	uint64_t timeout_ns;
+	uint64_t settle_ns;
+};
+
+struct nwb_p9_stats {
+	uint32_t msize;
+	uint32_t max_write; /* payload of one Twrite */
+	uint64_t nr_requests;
+	uint64_t nr_writes;
+	uint64_t bytes_written;
+	uint64_t nr_connects;
+	uint64_t tag_waits;
+	uint64_t nr_flushes; /* Tflush sent */
+	uint32_t tags_max;   /* most outstanding at once */
+};
+
+int nwb_p9_new(struct nwb_exec *ex, const struct nwb_p9_opts *opts,
+	       struct nwb_p9 **ret_c, struct nwb_err *err) nwb_must_check;
+void nwb_p9_free(struct nwb_p9 *c);
+/** nwb_p9_connect() - Tversion, Tattach, unless connected; waits out the
+ * settling time first. Concurrent callers join. One attempt. */
+int nwb_p9_connect(struct nwb_p9 *c, struct nwb_err *err) nwb_must_check;
+/** nwb_p9_disconnect() - drop the connection as if it had been reset. */
+void nwb_p9_disconnect(struct nwb_p9 *c);
+/** nwb_p9_epoch() - number of the present connection, 0 when there is none. */
+uint32_t nwb_p9_epoch(struct nwb_p9 *c);
+void nwb_p9_get_stats(struct nwb_p9 *c, struct nwb_p9_stats *ret_stats);
+
+/* @flags: NWB_O_* of nwb/smb2.h (same values) */
+int nwb_p9_open(struct nwb_p9 *c, const char *name, unsigned int flags,
+		struct nwb_p9_file **ret_file, struct nwb_err *err)
+	nwb_must_check;
+/** nwb_p9_close() - Tclunk if open on this epoch, free @f. */
+int nwb_p9_close(struct nwb_p9_file *f);
+/** nwb_p9_file_ready() - connect and walk + lopen again as needed. */
+int nwb_p9_file_ready(struct nwb_p9_file *f, uint32_t *ret_epoch,
+		      struct nwb_err *err) nwb_must_check;
+
+/* One Twrite; members as in struct nwb_smb2_write. @ecode is Rlerror's. */
+struct nwb_p9_write {
+	struct nwb_p9_file *file;
+	uint64_t offset;
+	const struct iovec *iov;
+	unsigned int nr_iov;
+	uint32_t len; /* <= max_write */
+	void (*done)(struct nwb_p9_write *w);
+	int64_t result;
+	uint32_t ecode;
+	uint32_t epoch;
+	/* private to lib/p9 */
+	struct nwb_list link;
+	uint64_t priv[16];
+};
+
+/** nwb_p9_write_async() - Return: 0; -EAGAIN: the fid is of an older epoch;
+ * -ECONNABORTED: no connection; nothing was sent in either case.
+ * Context: blocks for a free tag and while the socket is full. */
+int nwb_p9_write_async(struct nwb_p9_write *w) nwb_must_check;
+
+/** nwb_p9_fsync() - Tfsync. @ret_epoch: connection that answered. */
+int nwb_p9_fsync(struct nwb_p9_file *f, uint32_t *ret_epoch) nwb_must_check;
+int nwb_p9_set_size(struct nwb_p9_file *f, uint64_t size) nwb_must_check;
+int nwb_p9_get_size(struct nwb_p9_file *f, uint64_t *ret_size) nwb_must_check;
+ssize_t nwb_p9_read(struct nwb_p9_file *f, uint64_t offset, void *buf,
+		    size_t len) nwb_must_check;
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Real servers, each in its own network, mount, pid, ipc and uts namespaces.
+ *
+ *	netwb ──socketpair── agent (pid 1 of the pid namespace)
+ *	  │                    ├─ smbd | diod  (+ children)
+ *	  └─ pipe: when netwb dies the agent leaves, and with it everything
+ *
+ * State (configuration, databases, logs, export) lives on a tmpfs that only
+ * the run's mount namespace sees. Sockets and files are opened inside and
+ * handed out by SCM_RIGHTS. A descriptor (struct nwb_server_desc) holds all
+ * that differs between servers.
+ *
+ * Threads: one handle may be used from several threads; calls are serialised
+ * inside. The event callback runs on the monitor thread of the handle.
+ */
+#ifndef NWB_SERVER_H
+#define NWB_SERVER_H
+
+#include "nwb/err.h"
+
+struct nwb_server;
+
+enum nwb_server_event {
+	NWB_SERVER_READY, /* answers; also after a restart */
+	NWB_SERVER_DIED,  /* main process ended; wait status is given */
+	NWB_SERVER_FAILED, /* could not be started again */
+};
+
+/**
+ * struct nwb_server_opts - how to start it. All zero is sensible.
+ * @name: "smbd" or "diod"
+ * @state_bytes: size of the private tmpfs; 0 = 1 GiB
+ * @max_credits: smbd: `smb2 max credits`; 0 = the default 8192
+ * @signing_mandatory: smbd
+ * @shim_path: library to preload into the server, NULL = none
+ * @ctl_fd: shared page of the shim, -1 = none; stays the caller's
+ * @ledger_fd: ledger, -1 = none; stays the caller's
+ * @volatile_storage: content that was not fsynced is lost when it crashes
+ * @auto_restart: start it again after it died
+ * @restart_delay_ns: how long it stays away then
+ * @log_level: smbd: 0..10
+ * @on_event, @event_arg: see enum nwb_server_event; may be NULL
+ */
+struct nwb_server_opts {
+	const char *name;
+	uint64_t state_bytes;
+	unsigned int max_credits;
+	bool signing_mandatory;
+	const char *shim_path;
+	int ctl_fd;
+	int ledger_fd;
+	bool volatile_storage;
+	bool auto_restart;
+	uint64_t restart_delay_ns;
+	unsigned int log_level;
+	void (*on_event)(void *arg, enum nwb_server_event ev, int wait_status);
+	void *event_arg;
+};
+
+/* What a client needs to know; strings live as long as the handle. */
+struct nwb_server_info {
+	const char *name;
+	const char *version;  /* as the binary reports it */
+	bool is_9p;
+	uint16_t port;
+	const char *share;    /* SMB share, or 9P aname (export path) */
+	const char *user;     /* SMB */
+	const char *password; /* SMB */
+	const char *isolation; /* "ns", "userns" or "none" */
+	int main_pid_in_ns;
+};
+
+/**
+ * nwb_server_start() - make the namespaces, start the server, wait until it
+ * answers a first protocol exchange (SMB2 NEGOTIATE, 9P Tversion).
+ *
+ * Return: 0; negative errno with @err saying what could not be done, the last
+ * lines of the server's log, and the remedy.
+ * Context: blocks up to 15 s.
+ */
+int nwb_server_start(const struct nwb_server_opts *opts,
+		     struct nwb_server **ret_srv, struct nwb_err *err)
+	nwb_must_check;
+/** nwb_server_free() - stop (TERM, then KILL), wait for all, drop the
+ * namespaces. NULL is fine. Blocks at most about a second. */
+void nwb_server_free(struct nwb_server *srv);
+void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info);
+
+/** nwb_server_dial() - a TCP connection to it, made inside the namespace;
+ * the caller owns @ret_fd (blocking, CLOEXEC). -ECONNREFUSED while it is
+ * down. */
+int nwb_server_dial(struct nwb_server *srv, int *ret_fd, struct nwb_err *err)
+	nwb_must_check;
+/** nwb_server_open() - open @name (relative) in the export, below server and
+ * shim. @flags as open(2). */
+int nwb_server_open(struct nwb_server *srv, const char *name, int flags,
+		    int *ret_fd, struct nwb_err *err) nwb_must_check;
+/** nwb_server_kill() - signal the main process, or all of the server's
+ * processes (@all). */
+int nwb_server_kill(struct nwb_server *srv, int sig, bool all,
+		    struct nwb_err *err) nwb_must_check;
+/** nwb_server_restart() - kill all that is left, restore durable content if
+ * storage is volatile, start, wait until ready. */
+int nwb_server_restart(struct nwb_server *srv, struct nwb_err *err)
+	nwb_must_check;
+/** nwb_server_cpu_ns() - user + system time of all processes of the server so
+ * far, the dead ones included; the agent excluded. */
+int nwb_server_cpu_ns(struct nwb_server *srv, uint64_t *ret_ns) nwb_must_check;
+/** nwb_server_log_tail() - up to @size - 1 last bytes of its log. */
+int nwb_server_log_tail(struct nwb_server *srv, char *buf, size_t size)
+	nwb_must_check;
+/** nwb_server_probe() - is the server's binary installed and what version?
+ * Return: 0, or -ENOENT with the remedy in @err. */
+int nwb_server_probe(const char *name, char *version, size_t size,
+		     struct nwb_err *err) nwb_must_check;
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An SMB 3.1.1 client: one session, one tree, one connection that may be lost
+ * and made again.
+ *
+ *	nwb_smb2 ── connection (epoch n) ── receiver task
+ *	   │            credits, MessageId window, outstanding requests
+ *	   └── nwb_smb2_file: a name and, while connected, a FileId of this epoch
+ *
+ * Losing the connection completes every outstanding request with -ECONNABORTED
+ * (outcome unknown) and puts all credits of that instance away. Nothing is
+ * retried here: retrying is netfs' business. nwb_smb2_file_ready() connects
+ * and opens again when that is needed.
+ *
+ * Credits are taken as Linux takes them (fs/smb/client/smb2ops.c,
+ * smb2_wait_mtu_credits, smb2_adjust_credits, smb2_add_credits): reserved for a
+ * largest size first, adjusted when the size is known, spent when sent; those
+ * of an older instance are never counted.
+ *
+ * Threads: everything may be called from any task unless said otherwise;
+ * completion callbacks run on the receiver task (or the task that loses the
+ * connection) without locks held and must not block or call blocking functions
+ * of this header.
+ */
+#ifndef NWB_SMB2_H
+#define NWB_SMB2_H
+
+#include "nwb/exec.h"
+#include "nwb/list.h"
+
+struct nwb_smb2;
+struct nwb_smb2_file;
+struct nwb_auth_ops;
+
+/**
+ * struct nwb_smb2_opts - copied by nwb_smb2_new(), the dialer and auth borrowed.
+ * @dialer: makes the TCP connection
+ * @auth: token exchange (nwb/auth.h); NULL: anonymous NTLMSSP made here, enough
+ *	for the in-process fake
+ * @server_name: for the target name and UNC path, for example "faultsrv"
+ * @share: share name
+ * @user, @password, @domain: empty user = guest/anonymous
+ * @sign: sign every request (needs a user session)
+ * @max_credits: most credits to hold; 0 = 8192
+ * @timeout_ns: a request unanswered for that long loses the connection;
+ *	0 = 30 s
+ * @count_stale_credits: mutant "credits counted twice after reconnect"; only
+ *	obeyed in builds with NWB_MUTANTS
+ */
+struct nwb_smb2_opts {
+	struct nwb_dialer *dialer;
+	const struct nwb_auth_ops *auth;
+	const char *server_name;
+	const char *share;
+	const char *user;
+	const char *password;
+	const char *domain;
+	bool sign;
+	uint32_t max_credits;
+	uint64_t timeout_ns;
+	bool count_stale_credits;
+};
+
+/* What was negotiated and what happened; exact counts. */
+struct nwb_smb2_stats {
+	uint16_t dialect;
+	bool is_signed;
+	bool is_guest;
+	char signing_alg[16]; /* "AES-GMAC", "none" */
+	uint32_t max_write, max_read;
+	uint64_t nr_requests; /* PDUs sent */
+	uint64_t nr_writes;
+	uint64_t bytes_written; /* payload of WRITEs sent */
+	uint64_t nr_pending;	/* interim responses */
+	uint64_t nr_connects;
+	uint64_t credit_waits;
+	uint64_t credit_wait_ns;
+	int32_t credits, in_flight;
+	int32_t credits_min;
+};
+
+/* Credits set aside for one request (struct cifs_credits). */
+struct nwb_smb2_credits {
+	uint32_t value;	   /* 0: nothing reserved, one is taken at send */
+	uint32_t instance; /* epoch they belong to */
+	bool in_flight;	   /* counted in in_flight */
+};
+
+int nwb_smb2_new(struct nwb_exec *ex, const struct nwb_smb2_opts *opts,
+		 struct nwb_smb2 **ret_c, struct nwb_err *err) nwb_must_check;
+/** nwb_smb2_free() - log off if connected, close, free. All files were closed
+ * and no request is outstanding. */
+void nwb_smb2_free(struct nwb_smb2 *c);
+/**
+ * nwb_smb2_connect() - connect, negotiate, authenticate, tree connect, unless
+ * connected. Concurrent callers join the attempt under way. One attempt, no
+ * retry loop. PreviousSessionId names the session that was lost.
+ * Return: 0; -ECONNREFUSED, -ECONNRESET, -EACCES, -EPROTO, ... with @err.
+ */
+int nwb_smb2_connect(struct nwb_smb2 *c, struct nwb_err *err) nwb_must_check;
+/** nwb_smb2_disconnect() - drop the connection as if it had been reset. */
+void nwb_smb2_disconnect(struct nwb_smb2 *c);
+/** nwb_smb2_epoch() - number of the present connection, 1 for the first;
+ * 0 when there is none now. */
+uint32_t nwb_smb2_epoch(struct nwb_smb2 *c);
+void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats);
+
+#define NWB_O_CREATE 0x1u /* create when missing */
+#define NWB_O_TRUNC  0x2u /* overwrite */
+#define NWB_O_EXCL   0x4u /* create only */
+
+/** nwb_smb2_open() - connect if needed and open @name for reading and writing.
+ * Reopening later never creates or truncates. */
+int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
+		  struct nwb_smb2_file **ret_file, struct nwb_err *err)
+	nwb_must_check;
+/** nwb_smb2_close() - CLOSE if open on this epoch, and free @f. Return: 0 or
+ * the error of the CLOSE. */
+int nwb_smb2_close(struct nwb_smb2_file *f);
+/**
+ * nwb_smb2_file_ready() - make sure that @f has a FileId of the present epoch:
+ * connect and reopen as needed. One attempt.
+ * @ret_epoch: epoch on which it is open
+ * Return: 0, or why not (see nwb_smb2_connect(); -ENOENT: the file is gone).
+ * Context: blocks.
+ */
+int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_epoch,
+			struct nwb_err *err) nwb_must_check;
+
+/**
+ * nwb_smb2_wait_mtu_credits() - reserve credits for a write of up to @size.
+ * @deadline_ns: NWB_NEVER to wait for ever
+ * @ret_size: how much may be sent, 1..@size (64 KiB when credits are few)
+ * @ret_credits: to be given to a write or back with nwb_smb2_put_credits()
+ * Return: 0, -ETIMEDOUT, -ECONNABORTED (no connection).
+ * Context: blocks. Linux: smb2_wait_mtu_credits().
+ */
+int nwb_smb2_wait_mtu_credits(struct nwb_smb2 *c, size_t size,
+			      uint64_t deadline_ns, size_t *ret_size,
+			      struct nwb_smb2_credits *ret_credits)
+	nwb_must_check;
+/** nwb_smb2_put_credits() - give unspent credits back; a stale instance's are
+ * forgotten. */
+void nwb_smb2_put_credits(struct nwb_smb2 *c, struct nwb_smb2_credits *cr);
+
+/**
+ * struct nwb_smb2_write - one WRITE; caller's memory until @done was called.
+ * @file, @offset, @iov, @nr_iov, @len: what and where; @iov and what it points
+ *	to stay unchanged until @done (sent by reference)
+ * @credits: reserved before (adjusted here to what @len needs), or all zero
+ * @done: called exactly once unless nwb_smb2_write_async() failed
+ * @result: bytes the server took, or negative errno: -ECONNABORTED = unknown
+ * @status: NTSTATUS of the answer, 0 when there was none
+ * @epoch: connection on which it was sent
+ */
+struct nwb_smb2_write {
+	struct nwb_smb2_file *file;
+	uint64_t offset;
+	const struct iovec *iov;
+	unsigned int nr_iov;
+	uint32_t len;
+	struct nwb_smb2_credits credits;
+	void (*done)(struct nwb_smb2_write *w);
+	int64_t result;
+	uint32_t status;
+	uint32_t epoch;
+	/* private to lib/smb2 */
+	struct nwb_list link;
+	uint64_t priv[24];
+};
+
+/**
+ * nwb_smb2_write_async() - send a WRITE and return when it is sent.
+ * Return: 0 (@done will be called, or was already); -EAGAIN: stale credits or
+ * FileId, nothing was sent, call nwb_smb2_file_ready() and reserve again;
+ * -ECONNABORTED: no connection, nothing was sent.
+ * Context: blocks while the socket is full, and for one credit if none was
+ * reserved.
+ */
+int nwb_smb2_write_async(struct nwb_smb2_write *w) nwb_must_check;
+
+/* Synchronous requests. Each blocks until answered or the connection is lost
+ * (-ECONNABORTED); @ret_status may be NULL. */
+int nwb_smb2_flush(struct nwb_smb2_file *f, uint32_t *ret_epoch,
+		   uint32_t *ret_status) nwb_must_check;
+int nwb_smb2_set_eof(struct nwb_smb2_file *f, uint64_t size,
+		     uint32_t *ret_status) nwb_must_check;
+int nwb_smb2_query_eof(struct nwb_smb2_file *f, uint64_t *ret_size,
+		       uint32_t *ret_status) nwb_must_check;
+ssize_t nwb_smb2_read(struct nwb_smb2_file *f, uint64_t offset, void *buf,
+		      size_t len, uint32_t *ret_status) nwb_must_check;
+int nwb_smb2_echo(struct nwb_smb2 *c, uint32_t *ret_status) nwb_must_check;
+
+/** nwb_smb2_status_errno() - NTSTATUS to negative errno as Linux maps it
+ * (fs/smb/client/smb2maperror.c), 0 for success. */
+int nwb_smb2_status_errno(uint32_t status);
+/** nwb_smb2_status_name() - "STATUS_DISK_FULL", or "0xc000007f" style. */
+const char *nwb_smb2_status_name(uint32_t status, char buf[16]);
+
+#endif
