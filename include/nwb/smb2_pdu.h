@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * SMB2 on the wire: bytes <-> structs, for clients, fake servers, the shim and
+ * captures ([MS-SMB2] section 2.2, dialect 3.1.1).
+ *
+ *	| NBT: 0, 24-bit length | 64-byte header | body: fixed part, buffer |
+ *	                        ^ "pdu": all offsets count from here
+ *
+ * The header and the body are coded apart. *_encode() write the body behind
+ * the header's place, at pdu + 64, and return the length of the whole PDU, or
+ * -ENOSPC when it does not fit. *_decode() read a PDU of @len bytes that
+ * starts with its header and return 0 or -EBADMSG; every byte may be hostile.
+ * Pointers in decoded structs lead into the PDU. Strings are UTF-16LE without
+ * a terminator and their lengths count bytes.
+ *
+ * Nothing here allocates, keeps state or does I/O; any thread or signal
+ * handler may call it. A PDU needs no alignment.
+ */
+#ifndef NWB_SMB2_PDU_H
+#define NWB_SMB2_PDU_H
+
+#include "nwb/util.h"
+#include <sys/types.h>
+
+#define NWB_SMB2_NBT_LEN   4u
+#define NWB_SMB2_HDR_LEN   64u
+#define NWB_SMB2_FRAME_MAX 0xffffffu
+/* A WRITE request's payload follows its fixed part at once, as Linux sends. */
+#define NWB_SMB2_WRITE_HDR_LEN (NWB_SMB2_HDR_LEN + 48u)
+/* A READ response up to its payload. */
+#define NWB_SMB2_READ_HDR_LEN (NWB_SMB2_HDR_LEN + 16u)
+
+/* Where things are in a header, for those who rewrite it in place. */
+#define NWB_SMB2_OFF_CHARGE	6u
+#define NWB_SMB2_OFF_STATUS	8u
+#define NWB_SMB2_OFF_COMMAND	12u
+#define NWB_SMB2_OFF_CREDITS	14u
+#define NWB_SMB2_OFF_FLAGS	16u
+#define NWB_SMB2_OFF_MESSAGE_ID 24u
+#define NWB_SMB2_OFF_TREE_ID	36u
+#define NWB_SMB2_OFF_SESSION_ID 40u
+#define NWB_SMB2_OFF_SIGNATURE	48u
+
+enum nwb_smb2_command {
+	NWB_SMB2_NEGOTIATE = 0,
+	NWB_SMB2_SESSION_SETUP = 1,
+	NWB_SMB2_LOGOFF = 2,
+	NWB_SMB2_TREE_CONNECT = 3,
+	NWB_SMB2_TREE_DISCONNECT = 4,
+	NWB_SMB2_CREATE = 5,
+	NWB_SMB2_CLOSE = 6,
+	NWB_SMB2_FLUSH = 7,
+	NWB_SMB2_READ = 8,
+	NWB_SMB2_WRITE = 9,
+	NWB_SMB2_LOCK = 10,
+	NWB_SMB2_IOCTL = 11,
+	NWB_SMB2_CANCEL = 12,
+	NWB_SMB2_ECHO = 13,
+	NWB_SMB2_QUERY_DIRECTORY = 14,
+	NWB_SMB2_CHANGE_NOTIFY = 15,
+	NWB_SMB2_QUERY_INFO = 16,
+	NWB_SMB2_SET_INFO = 17,
+	NWB_SMB2_OPLOCK_BREAK = 18,
+};
+
+/* Header flags, [MS-SMB2] 2.2.1 */
+#define NWB_SMB2_F_RESPONSE 0x00000001u
+#define NWB_SMB2_F_ASYNC    0x00000002u
+#define NWB_SMB2_F_RELATED  0x00000004u
+#define NWB_SMB2_F_SIGNED   0x00000008u
+#define NWB_SMB2_F_REPLAY   0x20000000u
+
+/* MessageId of what the server says unasked (oplock break). */
+#define NWB_SMB2_MID_NONE UINT64_MAX
+
+#define NWB_SMB2_DIALECT_0202 0x0202u
+#define NWB_SMB2_DIALECT_0210 0x0210u
+#define NWB_SMB2_DIALECT_0300 0x0300u
+#define NWB_SMB2_DIALECT_0302 0x0302u
+#define NWB_SMB2_DIALECT_0311 0x0311u
+
+#define NWB_SMB2_SECMODE_ENABLED  1u
+#define NWB_SMB2_SECMODE_REQUIRED 2u
+
+#define NWB_SMB2_CAP_LARGE_MTU 0x04u
+
+#define NWB_SMB2_SIGN_HMAC_SHA256 0u
+#define NWB_SMB2_SIGN_AES_CMAC	  1u
+#define NWB_SMB2_SIGN_AES_GMAC	  2u
+
+#define NWB_SMB2_SESSION_F_GUEST   1u
+#define NWB_SMB2_SESSION_F_NULL	   2u
+#define NWB_SMB2_SESSION_F_ENCRYPT 4u
+
+/* CREATE */
+#define NWB_SMB2_FILE_SUPERSEDE	   0u
+#define NWB_SMB2_FILE_OPEN	   1u
+#define NWB_SMB2_FILE_CREATE	   2u
+#define NWB_SMB2_FILE_OPEN_IF	   3u
+#define NWB_SMB2_FILE_OVERWRITE	   4u
+#define NWB_SMB2_FILE_OVERWRITE_IF 5u
+#define NWB_SMB2_OPT_NON_DIRECTORY 0x40u
+#define NWB_SMB2_SHARE_ALL	   7u
+#define NWB_SMB2_ATTR_NORMAL	   0x80u
+#define NWB_SMB2_IMPERSONATION	   2u
+#define NWB_SMB2_ACCESS_RW                                                     \
+	0x0012019fu /* read/write data, EA and attributes; append;             \
+		       READ_CONTROL, SYNCHRONIZE */
+
+/* WRITE */
+#define NWB_SMB2_WRITE_THROUGH 1u
+
+/* QUERY_INFO, SET_INFO */
+#define NWB_SMB2_INFO_FILE	    1u
+#define NWB_SMB2_FILE_STANDARD_INFO 5u
+#define NWB_SMB2_FILE_EOF_INFO	    20u
+
+/* NTSTATUS values with a name here ([MS-ERREF] 2.3). */
+#define NWB_SMB2_STATUSES(X)                                                   \
+	X(SUCCESS, 0x00000000)                                                 \
+	X(PENDING, 0x00000103)                                                 \
+	X(BUFFER_OVERFLOW, 0x80000005)                                         \
+	X(UNSUCCESSFUL, 0xc0000001)                                            \
+	X(NOT_IMPLEMENTED, 0xc0000002)                                         \
+	X(INVALID_HANDLE, 0xc0000008)                                          \
+	X(INVALID_PARAMETER, 0xc000000d)                                       \
+	X(NO_SUCH_FILE, 0xc000000f)                                            \
+	X(END_OF_FILE, 0xc0000011)                                             \
+	X(MORE_PROCESSING_REQUIRED, 0xc0000016)                                \
+	X(NO_MEMORY, 0xc0000017)                                               \
+	X(ACCESS_DENIED, 0xc0000022)                                           \
+	X(OBJECT_NAME_INVALID, 0xc0000033)                                     \
+	X(OBJECT_NAME_NOT_FOUND, 0xc0000034)                                   \
+	X(OBJECT_NAME_COLLISION, 0xc0000035)                                   \
+	X(OBJECT_PATH_NOT_FOUND, 0xc000003a)                                   \
+	X(SHARING_VIOLATION, 0xc0000043)                                       \
+	X(QUOTA_EXCEEDED, 0xc0000044)                                          \
+	X(FILE_LOCK_CONFLICT, 0xc0000054)                                      \
+	X(LOGON_FAILURE, 0xc000006d)                                           \
+	X(DISK_FULL, 0xc000007f)                                               \
+	X(INSUFFICIENT_RESOURCES, 0xc000009a)                                  \
+	X(FILE_IS_A_DIRECTORY, 0xc00000ba)                                     \
+	X(NOT_SUPPORTED, 0xc00000bb)                                           \
+	X(BAD_NETWORK_NAME, 0xc00000cc)                                        \
+	X(IO_TIMEOUT, 0xc00000b5)                                              \
+	X(NETWORK_BUSY, 0xc00000bf)                                            \
+	X(NETWORK_NAME_DELETED, 0xc00000c9)                                    \
+	X(REQUEST_NOT_ACCEPTED, 0xc00000d0)                                    \
+	X(CANCELLED, 0xc0000120)                                               \
+	X(FILE_CLOSED, 0xc0000128)                                             \
+	X(IO_DEVICE_ERROR, 0xc0000185)                                         \
+	X(USER_SESSION_DELETED, 0xc0000203)                                    \
+	X(INSUFF_SERVER_RESOURCES, 0xc0000205)                                 \
+	X(CONNECTION_DISCONNECTED, 0xc000020c)                                 \
+	X(RETRY, 0xc000022d)                                                   \
+	X(CONNECTION_ABORTED, 0xc0000241)                                      \
+	X(NETWORK_SESSION_EXPIRED, 0xc000035c)                                 \
+	X(SERVER_UNAVAILABLE, 0xc0000466)                                      \
+	X(FILE_NOT_AVAILABLE, 0xc0000467)
+
+#define NWB_SMB2_STATUS_ENUM_(name, value) NWB_STATUS_##name = value##u,
+enum nwb_smb2_status {
+	NWB_SMB2_STATUSES(NWB_SMB2_STATUS_ENUM_)
+};
+#undef NWB_SMB2_STATUS_ENUM_
+
+/**
+ * struct nwb_smb2_hdr - the 64-byte header, [MS-SMB2] 2.2.1.
+ * @credit_charge: credits the request costs (0 = 1)
+ * @status: NTSTATUS of a response; of a request the ChannelSequence (low half)
+ * @command: enum nwb_smb2_command
+ * @credits: CreditRequest, CreditResponse
+ * @flags: NWB_SMB2_F_*; ASYNC says which of @async_id and @tree_id is there
+ * @next_command: offset of the next PDU of a compound, 0 = none
+ */
+struct nwb_smb2_hdr {
+	uint16_t credit_charge;
+	uint32_t status;
+	uint16_t command;
+	uint16_t credits;
+	uint32_t flags;
+	uint32_t next_command;
+	uint64_t message_id;
+	uint64_t async_id;
+	uint32_t tree_id;
+	uint64_t session_id;
+	uint8_t signature[16];
+};
+
+struct nwb_smb2_fid {
+	uint64_t persistent;
+	uint64_t volatil;
+};
+
+/* Bytes of a PDU, borrowed. */
+struct nwb_smb2_blob {
+	const uint8_t *data;
+	uint32_t len;
+};
+
+#define NWB_SMB2_DIALECTS_MAX  8u
+#define NWB_SMB2_SIGN_ALGS_MAX 4u
+#define NWB_SMB2_SALT_LEN      32u
+
+/**
+ * struct nwb_smb2_negotiate_req - [MS-SMB2] 2.2.3.
+ * @dialects, @nr_dialects: offered; decoding keeps the first 8
+ * @guid: ClientGuid
+ * @has_preauth: contexts are sent or were found: SHA-512 and @salt
+ * @sign_algs, @nr_sign_algs: NWB_SMB2_SIGN_*, best first; 0 = no such context
+ */
+struct nwb_smb2_negotiate_req {
+	uint16_t dialects[NWB_SMB2_DIALECTS_MAX];
+	unsigned int nr_dialects;
+	uint16_t security_mode;
+	uint32_t capabilities;
+	uint8_t guid[16];
+	bool has_preauth;
+	uint8_t salt[NWB_SMB2_SALT_LEN];
+	uint16_t sign_algs[NWB_SMB2_SIGN_ALGS_MAX];
+	unsigned int nr_sign_algs;
+};
+
+/**
+ * struct nwb_smb2_negotiate_rsp - [MS-SMB2] 2.2.4.
+ * @sign_alg: chosen, -1 when the response has no signing context
+ */
+struct nwb_smb2_negotiate_rsp {
+	uint16_t security_mode;
+	uint16_t dialect;
+	uint8_t guid[16];
+	uint32_t capabilities;
+	uint32_t max_transact, max_read, max_write;
+	uint64_t system_time, start_time;
+	struct nwb_smb2_blob token;
+	bool has_preauth;
+	uint8_t salt[NWB_SMB2_SALT_LEN];
+	int sign_alg;
+};
+
+struct nwb_smb2_session_setup_req {
+	uint8_t flags;
+	uint8_t security_mode;
+	uint32_t capabilities;
+	uint64_t previous_session_id;
+	struct nwb_smb2_blob token;
+};
+
+struct nwb_smb2_session_setup_rsp {
+	uint16_t flags; /* NWB_SMB2_SESSION_F_* */
+	struct nwb_smb2_blob token;
+};
+
+struct nwb_smb2_tree_connect_req {
+	uint16_t flags;
+	struct nwb_smb2_blob path; /* UTF-16LE \\server\share */
+};
+
+struct nwb_smb2_tree_connect_rsp {
+	uint8_t type; /* 1 disk, 2 pipe, 3 printer */
+	uint32_t share_flags;
+	uint32_t capabilities;
+	uint32_t access;
+};
+
+/* No create contexts are sent; those received are skipped. */
+struct nwb_smb2_create_req {
+	uint8_t oplock;
+	uint32_t impersonation;
+	uint32_t access;
+	uint32_t attributes;
+	uint32_t share_access;
+	uint32_t disposition;
+	uint32_t options;
+	struct nwb_smb2_blob name; /* UTF-16LE, relative to the share */
+};
+
+struct nwb_smb2_create_rsp {
+	uint8_t oplock;
+	uint32_t action;
+	uint64_t creation_time, access_time, write_time, change_time;
+	uint64_t allocation;
+	uint64_t eof;
+	uint32_t attributes;
+	struct nwb_smb2_fid fid;
+};
+
+struct nwb_smb2_close_req {
+	uint16_t flags;
+	struct nwb_smb2_fid fid;
+};
+
+struct nwb_smb2_close_rsp {
+	uint16_t flags;
+	uint64_t allocation;
+	uint64_t eof;
+	uint32_t attributes;
+};
+
+struct nwb_smb2_flush_req {
+	struct nwb_smb2_fid fid;
+};
+
+struct nwb_smb2_read_req {
+	uint32_t len;
+	uint64_t offset;
+	struct nwb_smb2_fid fid;
+	uint32_t min_count;
+};
+
+/**
+ * struct nwb_smb2_read_rsp - a READ response up to its payload.
+ * @data_offset: of the payload from the start of the PDU
+ * @len: of the payload
+ */
+struct nwb_smb2_read_rsp {
+	uint8_t data_offset;
+	uint32_t len;
+	uint32_t remaining;
+};
+
+/**
+ * struct nwb_smb2_write_req - a WRITE request without its payload.
+ * @data_offset: of the payload from the start of the PDU; encoding ignores it
+ *	and says NWB_SMB2_WRITE_HDR_LEN
+ * @len: of the payload
+ */
+struct nwb_smb2_write_req {
+	uint16_t data_offset;
+	uint32_t len;
+	uint64_t offset;
+	struct nwb_smb2_fid fid;
+	uint32_t remaining;
+	uint32_t flags;
+};
+
+struct nwb_smb2_write_rsp {
+	uint32_t count;
+	uint32_t remaining;
+};
+
+struct nwb_smb2_query_info_req {
+	uint8_t type;
+	uint8_t class;
+	uint32_t max_len;
+	uint32_t additional;
+	uint32_t flags;
+	struct nwb_smb2_fid fid;
+};
+
+struct nwb_smb2_query_info_rsp {
+	struct nwb_smb2_blob info;
+};
+
+struct nwb_smb2_set_info_req {
+	uint8_t type;
+	uint8_t class;
+	uint32_t additional;
+	struct nwb_smb2_fid fid;
+	struct nwb_smb2_blob info;
+};
+
+/* FileStandardInformation, [MS-FSCC] 2.4.41: 24 bytes */
+#define NWB_SMB2_STANDARD_INFO_LEN 24u
+struct nwb_smb2_standard_info {
+	uint64_t allocation;
+	uint64_t eof;
+	uint32_t links;
+	bool delete_pending;
+	bool directory;
+};
+
+struct nwb_smb2_error_rsp {
+	uint8_t context_count;
+	struct nwb_smb2_blob data;
+};
+
+/* --- frame and header ---------------------------------------------------- */
+
+/** nwb_smb2_nbt_encode() - the 4 bytes before a PDU of @len <= FRAME_MAX. */
+void nwb_smb2_nbt_encode(uint8_t *buf, uint32_t len);
+/** nwb_smb2_nbt_decode() - length of the PDU that follows. -EBADMSG: not a
+ * session message. */
+int nwb_smb2_nbt_decode(const uint8_t *buf, uint32_t *ret_len) nwb_must_check;
+/** nwb_smb2_hdr_encode() - write 64 bytes. */
+void nwb_smb2_hdr_encode(uint8_t *pdu, const struct nwb_smb2_hdr *hdr);
+/** nwb_smb2_hdr_decode() - -EBADMSG: short, not SMB2 (protocol id or
+ * structure size), or next_command points outside @len. */
+int nwb_smb2_hdr_decode(const uint8_t *pdu, size_t len,
+			struct nwb_smb2_hdr *ret_hdr) nwb_must_check;
+/** nwb_smb2_charge() - CreditCharge for @len bytes of payload or expected
+ * response: max(1, ceil(@len / 64 KiB)), [MS-SMB2] 3.1.5.2. */
+uint32_t nwb_smb2_charge(uint64_t len);
+/** nwb_smb2_command_name() - "WRITE"; "?" when unknown. */
+const char *nwb_smb2_command_name(unsigned int command);
+
+/* --- bodies: X_encode() returns the PDU's length or -ENOSPC --------------- */
+
+#define NWB_SMB2_CODEC(x)                                                      \
+	int nwb_smb2_##x##_encode(uint8_t *pdu, size_t size,                   \
+				  const struct nwb_smb2_##x *m)                \
+		nwb_must_check;                                                \
+	int nwb_smb2_##x##_decode(const uint8_t *pdu, size_t len,              \
+				  struct nwb_smb2_##x *ret_m) nwb_must_check
+
+NWB_SMB2_CODEC(negotiate_req);
+NWB_SMB2_CODEC(negotiate_rsp);
+NWB_SMB2_CODEC(session_setup_req);
+NWB_SMB2_CODEC(session_setup_rsp);
+NWB_SMB2_CODEC(tree_connect_req);
+NWB_SMB2_CODEC(tree_connect_rsp);
+NWB_SMB2_CODEC(create_req);
+NWB_SMB2_CODEC(create_rsp);
+NWB_SMB2_CODEC(close_req);
+NWB_SMB2_CODEC(close_rsp);
+NWB_SMB2_CODEC(flush_req);
+NWB_SMB2_CODEC(read_req);
+NWB_SMB2_CODEC(write_rsp);
+NWB_SMB2_CODEC(query_info_req);
+NWB_SMB2_CODEC(query_info_rsp);
+NWB_SMB2_CODEC(set_info_req);
+NWB_SMB2_CODEC(error_rsp);
+
+/* Without struct: LOGOFF, TREE_DISCONNECT, ECHO (both ways), CANCEL, and the
+ * responses of FLUSH are 4 bytes; the response of SET_INFO is 2. */
+int nwb_smb2_empty_encode(uint8_t *pdu, size_t size) nwb_must_check;
+int nwb_smb2_empty_decode(const uint8_t *pdu, size_t len) nwb_must_check;
+int nwb_smb2_set_info_rsp_encode(uint8_t *pdu, size_t size) nwb_must_check;
+int nwb_smb2_set_info_rsp_decode(const uint8_t *pdu, size_t len) nwb_must_check;
+
+/* Those with a payload of their own. Encoding writes all before the payload
+ * and returns that length (WRITE_HDR_LEN, READ_HDR_LEN); the frame is longer
+ * by @m->len. Decoding needs only the first @len bytes of a PDU of @total
+ * bytes, and checks the payload's place against @total. */
+int nwb_smb2_write_req_encode(uint8_t *pdu, size_t size,
+			      const struct nwb_smb2_write_req *m)
+	nwb_must_check;
+int nwb_smb2_write_req_decode(const uint8_t *pdu, size_t len, size_t total,
+			      struct nwb_smb2_write_req *ret_m) nwb_must_check;
+int nwb_smb2_read_rsp_encode(uint8_t *pdu, size_t size,
+			     const struct nwb_smb2_read_rsp *m) nwb_must_check;
+int nwb_smb2_read_rsp_decode(const uint8_t *pdu, size_t len, size_t total,
+			     struct nwb_smb2_read_rsp *ret_m) nwb_must_check;
+
+/* --- information buffers -------------------------------------------------- */
+
+void nwb_smb2_standard_info_encode(uint8_t buf[NWB_SMB2_STANDARD_INFO_LEN],
+				   const struct nwb_smb2_standard_info *m);
+int nwb_smb2_standard_info_decode(const void *buf, size_t len,
+				  struct nwb_smb2_standard_info *ret_m)
+	nwb_must_check;
+/* FileEndOfFileInformation: 8 bytes */
+void nwb_smb2_eof_info_encode(uint8_t buf[8], uint64_t eof);
+int nwb_smb2_eof_info_decode(const void *buf, size_t len,
+			     uint64_t *ret_eof) nwb_must_check;
+
+/* --- strings ---------------------------------------------------------------
+ */
+
+/** nwb_smb2_utf16_encode() - UTF-8 @s to UTF-16LE.
+ * Return: bytes written to @buf, -ENOSPC, or -EILSEQ. */
+int nwb_smb2_utf16_encode(uint8_t *buf, size_t size,
+			  const char *s) nwb_must_check;
+/** nwb_smb2_utf16_decode() - UTF-16LE to NUL-terminated UTF-8.
+ * Return: strlen of @buf, -ENOSPC, or -EILSEQ (odd length, lone surrogate,
+ * embedded NUL). */
+int nwb_smb2_utf16_decode(char *buf, size_t size, const uint8_t *s,
+			  size_t len) nwb_must_check;
+
+#endif
