@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A thin front: meson builds, netwb works. `make help` says what there is.
+
+BUILD ?= build
+JOBS  ?= $(shell nproc)
+ARGS  ?=
+
+.PHONY: help deps build bench test check lint report asan tsan clean
+
+help:
+	@echo 'make bench    set up, build, run the quick matrix, write the report'
+	@echo 'make test     set up, build, unit and end-to-end tests'
+	@echo 'make check    judge the standard plans and the mutants (no timing)'
+	@echo 'make asan     unit and end-to-end tests under ASan and UBSan'
+	@echo 'make tsan     the same on the real executor under TSan'
+	@echo 'make report   write the newest report again from its run.jsonl'
+	@echo 'make build    only build, into $$BUILD (default: build)'
+	@echo 'ARGS="..."    is handed to netwb'
+
+deps:
+	@scripts/install-deps
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) -Dwerror=$(if $(CI),true,false) >/dev/null
+
+build: deps $(BUILD)/build.ninja
+	@ninja -C $(BUILD) -j $(JOBS) --quiet
+
+bench: build
+	@$(BUILD)/bench/netwb bench $(ARGS)
+
+check: build
+	@$(BUILD)/bench/netwb check $(ARGS)
+
+report: build
+	@$(BUILD)/bench/netwb report $(ARGS)
+
+test: build
+	@scripts/run-tests $(BUILD)
+
+asan: deps
+	@[ -e build-asan/build.ninja ] || meson setup build-asan \
+		-Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@ninja -C build-asan -j $(JOBS) --quiet
+	@scripts/run-tests build-asan
+
+tsan: deps
+	@[ -e build-tsan/build.ninja ] || meson setup build-tsan \
+		-Db_sanitize=thread -Db_lundef=false >/dev/null
+	@ninja -C build-tsan -j $(JOBS) --quiet
+	@scripts/run-tests build-tsan
+
+clean:
+	rm -rf build build-asan build-tsan

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A subject is whoever is driven: the reference client in one of its modes, or
+ * "raw" (pipelined WRITEs from the caller's buffer, no page cache: the limit).
+ * Workloads know this vtable and nothing else.
+ *
+ * Threads: one task drives a subject.
+ */
+#ifndef NWB_SUBJECT_H
+#define NWB_SUBJECT_H
+
+#include "nwb/exec.h"
+#include "nwb/ledger.h"
+#include "nwb/oracle.h"
+
+struct nwb_subject;
+
+enum nwb_subject_kind {
+	NWB_SUBJ_IN_PLACE,
+	NWB_SUBJ_TEMP_PAGE,
+	NWB_SUBJ_RAW_COLD, /* every byte sent from its own, pre-stamped memory */
+	NWB_SUBJ_RAW_HOT,  /* all sent from one wsize of memory: cache-hot */
+	NWB_SUBJ_KINDS
+};
+
+/**
+ * struct nwb_subject_opts - what to drive and over what.
+ * @kind: see above
+ * @dialer: borrowed
+ * @is_9p, @share, @user, @password: as nwb_server_info() says
+ * @sign: SMB: sign every request
+ * @wsize: largest WRITE; 0 = 1 MiB (SMB), what msize allows (9P)
+ * @depth: raw: WRITEs in flight; 0 = 16
+ * @credits: SMB: most credits to hold; 0 = 8192
+ * @settle_ns: 9P: fence; 0 = 150 ms
+ * @patience_ns: 0 = 10 s
+ * @timeout_ns: unanswered request loses the connection; 0 = 10 s
+ * @cache_bytes: page cache, faulted in at once; 0 = 160 MiB
+ * @mutants: NWB_MUT_* of nwb/netfs.h
+ * @mutant_credits: credits of an old connection are counted again
+ * @ledger: borrowed; the client's SENT, ACKED, GIVEUP and CONNECT go there.
+ *	NULL = none
+ */
+struct nwb_subject_opts {
+	enum nwb_subject_kind kind;
+	struct nwb_dialer *dialer;
+	bool is_9p;
+	const char *share;
+	const char *user;
+	const char *password;
+	bool sign;
+	uint32_t wsize;
+	uint32_t depth;
+	uint32_t credits;
+	uint64_t settle_ns;
+	uint64_t patience_ns;
+	uint64_t timeout_ns;
+	uint64_t cache_bytes;
+	uint32_t mutants;
+	bool mutant_credits;
+	struct nwb_ledger *ledger;
+};
+
+/* Exact counts; UINT64_MAX = does not apply to this subject. */
+struct nwb_subject_stats {
+	uint64_t rpcs;
+	uint64_t write_rpcs;
+	uint64_t bytes_sent;	/* payload of WRITEs */
+	uint64_t bytes_dirtied;
+	uint64_t temp_bytes_max;
+	uint64_t retries;
+	uint64_t reconnects;
+	uint64_t gave_up;
+	uint32_t wsize;
+	char signing[16];
+};
+
+struct nwb_subject_ops {
+	int (*open)(struct nwb_subject *s, const char *name, uint16_t id,
+		    unsigned int flags, struct nwb_err *err);
+	ssize_t (*write)(struct nwb_subject *s, const void *buf, size_t len,
+			 uint64_t off);
+	int (*fsync)(struct nwb_subject *s);
+	int (*close)(struct nwb_subject *s);
+	void (*stats)(struct nwb_subject *s, struct nwb_subject_stats *ret);
+	void (*free)(struct nwb_subject *s);
+};
+
+/* A subject drives one file at a time; embedded first in each kind. */
+struct nwb_subject {
+	const struct nwb_subject_ops *ops;
+	struct nwb_exec *ex;
+	struct nwb_subject_opts opts;
+	struct nwb_policy policy; /* what it promises; for the oracle */
+};
+
+/** nwb_subject_new() - connect and get ready. Blocks. */
+int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
+		    struct nwb_subject **ret_s, struct nwb_err *err)
+	nwb_must_check;
+/** nwb_subject_free() - NULL is fine; the file was closed. */
+void nwb_subject_free(struct nwb_subject *s);
+const char *nwb_subject_kind_name(enum nwb_subject_kind kind);
+/** nwb_subject_kind_find() - Return: the kind, or -1. */
+int nwb_subject_kind_find(const char *name);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The measured window: writes and fsyncs of one prepared workload on one
+ * subject, every operation an intent in the ledger. Nothing in here allocates
+ * or logs.
+ */
+#include "workloads_i.h"
+
+#include "nwb/mem.h"
+
+/* A workload holds its file open once. */
+#define THE_FD 1
+
+static struct nwb_lrec *intent(const struct nwb_workload *w, uint16_t kind,
+			       const struct nwb_write_op *op)
+{
+	struct nwb_lrec rec = {
+		.kind = kind,
+		.file = w->opts.file_id,
+		.fd = THE_FD,
+	};
+
+	if (!w->opts.ledger)
+		return NULL;
+	if (op) {
+		rec.off = op->off;
+		rec.len = op->len;
+		rec.version = op->version;
+	}
+	return nwb_ledger_begin(w->opts.ledger, &rec);
+}
+
+static void intent_end(const struct nwb_workload *w, struct nwb_lrec *rec,
+		       int64_t result)
+{
+	if (!rec)
+		return;
+	rec->result = result;
+	nwb_ledger_end(w->opts.ledger, rec);
+}
+
+int nwb_workload_fsync(struct nwb_workload *w, struct nwb_subject *s)
+{
+	struct nwb_lrec *rec = intent(w, NWB_L_FSYNC, NULL);
+	int err = s->ops->fsync(s);
+
+	intent_end(w, rec, err);
+	return err;
+}
+
+static void note_error(struct nwb_workload_result *res, int64_t err)
+{
+	if (err < 0 && !res->first_error)
+		res->first_error = (int)err;
+}
+
+static void run_ops(struct nwb_workload *w, struct nwb_subject *s,
+		    struct nwb_workload_result *res)
+{
+	uint64_t per_fsync = NWB_DIV_ROUND_UP(w->nr_ops, w->opts.fsyncs);
+	uint64_t before, after = nwb_now_ns(s->ex);
+
+	for (uint64_t i = 0; i < w->nr_ops; i++) {
+		const struct nwb_write_op *op = &w->ops[i];
+		struct nwb_lrec *rec = intent(w, NWB_L_WRITE, op);
+		ssize_t n;
+
+		before = after;
+		n = s->ops->write(s, op->buf, op->len, op->off);
+		after = nwb_now_ns(s->ex);
+		intent_end(w, rec, n);
+		nwb_hist_record(&res->write_lat, after - before);
+		note_error(res, n);
+		if (n > 0)
+			res->bytes += (uint64_t)n;
+		if ((i + 1) % per_fsync && i + 1 < w->nr_ops)
+			continue;
+		before = after;
+		note_error(res, nwb_workload_fsync(w, s));
+		after = nwb_now_ns(s->ex);
+		nwb_hist_record(&res->fsync_lat, after - before);
+	}
+}
+
+int nwb_workload_run(struct nwb_workload *w, struct nwb_subject *s,
+		     uint64_t (*cpu_ns)(void),
+		     struct nwb_workload_result *ret, struct nwb_err *err)
+{
+	struct nwb_lrec *rec = intent(w, NWB_L_OPEN, NULL);
+	uint64_t allocs, cpu, start;
+	int rc;
+
+	rc = s->ops->open(s, w->opts.file, w->opts.file_id, 0, err);
+	intent_end(w, rec, rc);
+	if (rc)
+		return nwb_err_wrap(err, rc, "open %s", w->opts.file);
+
+	ret->bytes = 0;
+	ret->first_error = 0;
+	ret->close_error = 0;
+	nwb_hist_init(&ret->write_lat);
+	nwb_hist_init(&ret->fsync_lat);
+	allocs = nwb_mem_count();
+	cpu = cpu_ns ? cpu_ns() : 0;
+	start = nwb_now_ns(s->ex);
+	run_ops(w, s, ret);
+	ret->durable_ns = nwb_now_ns(s->ex) - start;
+	ret->client_cpu_ns = cpu_ns ? cpu_ns() - cpu : 0;
+	ret->nr_allocs = nwb_mem_count() - allocs;
+	return 0;
+}
+
+void nwb_workload_close(struct nwb_workload *w, struct nwb_subject *s,
+			struct nwb_workload_result *ret)
+{
+	struct nwb_lrec *rec = intent(w, NWB_L_CLOSE, NULL);
+
+	ret->close_error = s->ops->close(s);
+	intent_end(w, rec, ret->close_error);
+}

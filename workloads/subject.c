@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Subjects by name, and the defaults that all kinds share, so that a limit
+ * ("raw") and what is held against it differ in nothing but the page cache.
+ */
+#include "workloads_i.h"
+
+#include "nwb/auth.h"
+#include "nwb/mem.h"
+#include "nwb/p9.h"
+#include "nwb/smb2.h"
+#include <string.h>
+
+static const char *const kind_names[NWB_SUBJ_KINDS] = {
+	[NWB_SUBJ_IN_PLACE] = "in-place",
+	[NWB_SUBJ_TEMP_PAGE] = "temp-page",
+	[NWB_SUBJ_RAW_COLD] = "raw-cold",
+	[NWB_SUBJ_RAW_HOT] = "raw-hot",
+};
+
+const char *nwb_subject_kind_name(enum nwb_subject_kind kind)
+{
+	nwb_assert(kind < NWB_SUBJ_KINDS);
+	return kind_names[kind];
+}
+
+int nwb_subject_kind_find(const char *name)
+{
+	for (int i = 0; i < NWB_SUBJ_KINDS; i++)
+		if (!strcmp(kind_names[i], name))
+			return i;
+	return -1;
+}
+
+void nwb_subject_smb2_opts(const struct nwb_subject_opts *o,
+			   struct nwb_smb2_opts *ret)
+{
+	*ret = (struct nwb_smb2_opts){
+		.dialer = o->dialer,
+		.auth = nwb_auth_gssapi(),
+		.server_name = "netwb",
+		.share = o->share,
+		.user = o->user,
+		.password = o->password,
+		.domain = "",
+		.sign = o->sign,
+		.max_credits = o->credits,
+		.timeout_ns = o->timeout_ns,
+		.count_stale_credits = o->mutant_credits,
+	};
+}
+
+void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
+			 struct nwb_p9_opts *ret)
+{
+	*ret = (struct nwb_p9_opts){
+		.dialer = o->dialer,
+		.aname = o->share,
+		.uname = "root",
+		.uid = 0,
+		.timeout_ns = o->timeout_ns,
+		.settle_ns = o->settle_ns,
+	};
+}
+
+static void set_policy(const struct nwb_subject_opts *o, struct nwb_policy *p)
+{
+	/* NTSTATUS that lib/fs/smb.c sends again for (kernel-semantics 5.5),
+	 * and, on 9P, no Rlerror at all. */
+	static const uint32_t smb_retryable[] = {
+		0xc000009a, /* INSUFFICIENT_RESOURCES */
+		0xc00000b5, /* IO_TIMEOUT */
+		0xc000022d, /* RETRY */
+		0xc000026e, /* VOLUME_DISMOUNTED */
+		0xc0000467, /* FILE_NOT_AVAILABLE */
+		0xc0000466, /* SERVER_UNAVAILABLE */
+		0xc000035c, /* NETWORK_SESSION_EXPIRED */
+		0xc0000203, /* USER_SESSION_DELETED */
+		0xc00000c9, /* NETWORK_NAME_DELETED */
+	};
+
+	*p = (struct nwb_policy){
+		.flush_on_close = !o->is_9p,
+		.stable_pages = o->sign || o->kind != NWB_SUBJ_IN_PLACE,
+		.is_9p = o->is_9p,
+		.patience_ns = o->patience_ns,
+		.max_attempts = 64,
+		.fence = o->is_9p ? NWB_FENCE_SETTLE : NWB_FENCE_SESSION,
+		.settle_ns = o->is_9p ? o->settle_ns : 0,
+	};
+	if (o->is_9p)
+		return;
+	memcpy(p->retryable, smb_retryable, sizeof(smb_retryable));
+	p->nr_retryable = NWB_ARRAY_SIZE(smb_retryable);
+}
+
+int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
+		    struct nwb_subject **ret_s, struct nwb_err *err)
+{
+	struct nwb_subject_opts o = *opts;
+	int rc;
+
+	if (!o.wsize && !o.is_9p)
+		o.wsize = NWB_MIB;
+	if (!o.depth)
+		o.depth = 16;
+	if (!o.settle_ns)
+		o.settle_ns = 150 * NWB_MSEC;
+	if (!o.patience_ns)
+		o.patience_ns = 10 * NWB_SEC;
+	if (!o.timeout_ns)
+		o.timeout_ns = 10 * NWB_SEC;
+	if (!o.cache_bytes)
+		o.cache_bytes = 160 * NWB_MIB;
+	if (o.kind == NWB_SUBJ_IN_PLACE || o.kind == NWB_SUBJ_TEMP_PAGE)
+		rc = nwb_subject_ref_new(ex, &o, ret_s, err);
+	else
+		rc = nwb_subject_raw_new(ex, &o, ret_s, err);
+	if (rc)
+		return nwb_err_wrap(err, rc, "subject %s", kind_names[o.kind]);
+	set_policy(&o, &(*ret_s)->policy);
+	return 0;
+}
+
+void nwb_subject_free(struct nwb_subject *s)
+{
+	if (s)
+		s->ops->free(s);
+}

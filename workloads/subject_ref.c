@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The reference client as a subject: a mount of lib/fs in one of its modes.
+ */
+#include "workloads_i.h"
+
+#include "nwb/fs.h"
+#include "nwb/mem.h"
+#include <stdio.h>
+
+struct subject_ref {
+	struct nwb_subject s;
+	struct nwb_ledger_tap *tap;
+	struct nwb_mount *mnt;
+	struct nwb_file *file;
+};
+
+static struct subject_ref *to_ref(struct nwb_subject *s)
+{
+	return nwb_container_of(s, struct subject_ref, s);
+}
+
+static int ref_open(struct nwb_subject *s, const char *name, uint16_t id,
+		    unsigned int flags, struct nwb_err *err)
+{
+	struct subject_ref *r = to_ref(s);
+
+	nwb_assert(!r->file);
+	return nwb_mount_open(r->mnt, name, NWB_O_CREATE | flags, id, &r->file,
+			      err);
+}
+
+static ssize_t ref_write(struct nwb_subject *s, const void *buf, size_t len,
+			 uint64_t off)
+{
+	return nwb_file_write(to_ref(s)->file, buf, len, off);
+}
+
+static int ref_fsync(struct nwb_subject *s)
+{
+	return nwb_file_fsync(to_ref(s)->file);
+}
+
+static int ref_close(struct nwb_subject *s)
+{
+	struct subject_ref *r = to_ref(s);
+	struct nwb_file *f = r->file;
+
+	r->file = NULL;
+	return f ? nwb_mount_close(r->mnt, f) : 0;
+}
+
+static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
+{
+	struct subject_ref *r = to_ref(s);
+	struct nwb_netfs_stats ns;
+
+	nwb_netfs_get_stats(nwb_mount_netfs(r->mnt), &ns);
+	*ret = (struct nwb_subject_stats){
+		.bytes_dirtied = ns.bytes_dirtied,
+		.temp_bytes_max = ns.temp_bytes_max,
+		.retries = ns.retries,
+		.gave_up = ns.gave_up,
+	};
+	if (nwb_mount_smb2(r->mnt)) {
+		struct nwb_smb2_stats st;
+
+		nwb_smb2_get_stats(nwb_mount_smb2(r->mnt), &st);
+		ret->rpcs = st.nr_requests;
+		ret->write_rpcs = st.nr_writes;
+		ret->bytes_sent = st.bytes_written;
+		ret->reconnects = st.nr_connects - 1;
+		ret->wsize = nwb_min(s->opts.wsize, st.max_write);
+		snprintf(ret->signing, sizeof(ret->signing), "%s",
+			 st.signing_alg);
+	} else {
+		struct nwb_p9_stats st;
+
+		nwb_p9_get_stats(nwb_mount_p9(r->mnt), &st);
+		ret->rpcs = st.nr_requests;
+		ret->write_rpcs = st.nr_writes;
+		ret->bytes_sent = st.bytes_written;
+		ret->reconnects = st.nr_connects - 1;
+		ret->wsize = st.max_write;
+		snprintf(ret->signing, sizeof(ret->signing), "none");
+	}
+}
+
+static void ref_free(struct nwb_subject *s)
+{
+	struct subject_ref *r = to_ref(s);
+
+	nwb_assert(!r->file);
+	if (r->mnt)
+		nwb_mount_free(r->mnt);
+	nwb_ledger_tap_free(r->tap);
+	nwb_free(r);
+}
+
+static const struct nwb_subject_ops ref_ops = {
+	.open = ref_open,
+	.write = ref_write,
+	.fsync = ref_fsync,
+	.close = ref_close,
+	.stats = ref_stats,
+	.free = ref_free,
+};
+
+int nwb_subject_ref_new(struct nwb_exec *ex,
+			const struct nwb_subject_opts *opts,
+			struct nwb_subject **ret_s, struct nwb_err *err)
+{
+	struct subject_ref *r = nwb_zalloc(sizeof(*r));
+	struct nwb_netfs_opts no = {
+		.mode = opts->kind == NWB_SUBJ_TEMP_PAGE ? NWB_TEMP_PAGE
+							 : NWB_IN_PLACE,
+		.wsize = opts->wsize,
+		.cache_bytes = opts->cache_bytes,
+		.patience_ns = opts->patience_ns,
+		.mutants = opts->mutants,
+	};
+	struct nwb_netfs_tap *tap = NULL;
+	int rc;
+
+	if (!r)
+		return -ENOMEM;
+	r->s.ops = &ref_ops;
+	r->s.ex = ex;
+	r->s.opts = *opts;
+	if (opts->ledger) {
+		r->tap = nwb_ledger_tap_new(opts->ledger);
+		if (!r->tap) {
+			nwb_free(r);
+			return -ENOMEM;
+		}
+		tap = nwb_ledger_tap_netfs(r->tap);
+	}
+	if (opts->is_9p) {
+		struct nwb_p9_opts po;
+
+		nwb_subject_p9_opts(opts, &po);
+		rc = nwb_mount_9p(ex, &po, &no, tap, &r->mnt, err);
+	} else {
+		struct nwb_smb2_opts so;
+
+		nwb_subject_smb2_opts(opts, &so);
+		rc = nwb_mount_smb(ex, &so, &no, tap, &r->mnt, err);
+	}
+	if (rc) {
+		r->mnt = NULL;
+		ref_free(&r->s);
+		return rc;
+	}
+	*ret_s = &r->s;
+	return 0;
+}
