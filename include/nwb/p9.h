@@ -26,7 +26,8 @@ struct nwb_p9_file;
  * @aname: export path; @uname: user name; @uid: n_uname
  * @msize: asked for; 0 = 64 KiB (what diod gives at most)
  * @max_tags: most requests outstanding; 0 = 128
- * @timeout_ns: a request unanswered for that long loses the connection;
+ * @timeout_ns: a request unanswered for that long is cancelled by Tflush; when
+ *	Rflush does not come within the same time again, the connection is lost.
  *	0 = 30 s
  * @settle_ns: see above
  */
@@ -64,18 +65,32 @@ void nwb_p9_disconnect(struct nwb_p9 *c);
 /** nwb_p9_epoch() - number of the present connection, 0 when there is none. */
 uint32_t nwb_p9_epoch(struct nwb_p9 *c);
 void nwb_p9_get_stats(struct nwb_p9 *c, struct nwb_p9_stats *ret_stats);
+/** nwb_p9_last_loss() - why the last connection ended: reset, time limit, or
+ * what the server sent that made no sense. Code 0 when none ended yet. */
+void nwb_p9_last_loss(struct nwb_p9 *c, struct nwb_err *ret_loss);
 
 /* @flags: NWB_O_* of nwb/smb2.h (same values) */
 int nwb_p9_open(struct nwb_p9 *c, const char *name, unsigned int flags,
-		struct nwb_p9_file **ret_file, struct nwb_err *err)
-	nwb_must_check;
+		struct nwb_p9_file **ret_file,
+		struct nwb_err *err) nwb_must_check;
 /** nwb_p9_close() - Tclunk if open on this epoch, free @f. */
 int nwb_p9_close(struct nwb_p9_file *f);
 /** nwb_p9_file_ready() - connect and walk + lopen again as needed. */
 int nwb_p9_file_ready(struct nwb_p9_file *f, uint32_t *ret_epoch,
 		      struct nwb_err *err) nwb_must_check;
 
-/* One Twrite; members as in struct nwb_smb2_write. @ecode is Rlerror's. */
+/*
+ * One Twrite; members as in struct nwb_smb2_write. @ecode is Rlerror's, 0 when
+ * the server gave no error.
+ *
+ * @result: bytes taken, 1..@len. Or, with @ecode 0: -ECONNABORTED, the
+ * connection was lost, and -ETIMEDOUT, cancelled by Tflush: outcome unknown
+ * both, but what was cancelled has no effect later. -EIO: the server took no
+ * byte, -EPROTO: more than it was given.
+ *
+ * @done runs on the receiver task, on one that loses the connection, or on the
+ * sender itself when the answer came before nwb_p9_write_async() was through.
+ */
 struct nwb_p9_write {
 	struct nwb_p9_file *file;
 	uint64_t offset;
@@ -92,10 +107,16 @@ struct nwb_p9_write {
 };
 
 /** nwb_p9_write_async() - Return: 0; -EAGAIN: the fid is of an older epoch;
- * -ECONNABORTED: no connection; nothing was sent in either case.
+ * -ECONNABORTED: no connection; -EMSGSIZE: @len is above max_write, which a
+ * reconnect may have lowered. Nothing was sent in any of these cases.
  * Context: blocks for a free tag and while the socket is full. */
 int nwb_p9_write_async(struct nwb_p9_write *w) nwb_must_check;
 
+/*
+ * Synchronous requests. -ECONNABORTED: lost, or no connection; -EAGAIN: the fid
+ * is of an older epoch; -ETIMEDOUT: cancelled by Tflush; other errors are the
+ * server's. Not to be called from @done.
+ */
 /** nwb_p9_fsync() - Tfsync. @ret_epoch: connection that answered. */
 int nwb_p9_fsync(struct nwb_p9_file *f, uint32_t *ret_epoch) nwb_must_check;
 int nwb_p9_set_size(struct nwb_p9_file *f, uint64_t size) nwb_must_check;

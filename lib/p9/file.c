@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Files: a name, and while connected a fid that was walked and opened on this
+ * connection. Fids are numbered upwards and never used twice on a connection,
+ * so that one whose walk was cancelled (and may exist or not) is in nobody's
+ * way.
+ */
+#include "nwb/smb2.h" /* NWB_O_* */
+#include "p9_internal.h"
+
+#define P9_CREATE_MODE 0644u
+
+static uint32_t new_fid(struct nwb_p9 *c)
+{
+	uint32_t fid;
+
+	nwb_mutex_lock(&c->lock);
+	fid = c->next_fid++;
+	nwb_mutex_unlock(&c->lock);
+	return fid;
+}
+
+static void clunk_quietly(struct nwb_p9 *c, uint32_t epoch, uint32_t fid)
+{
+	struct nwb_p9_msg m = {.type = NWB_P9_TCLUNK, .tclunk.fid = fid};
+	struct p9_sync s = {0};
+	int rc = p9_rpc(c, epoch, false, &m, &s, NULL);
+
+	(void)rc; /* the fid is on its way out already */
+}
+
+/* @name to path elements; empty ones and "." are left out. */
+static int split(const char *name, struct nwb_p9_msg *m)
+{
+	m->twalk.nwname = 0;
+	while (*name) {
+		size_t n = strcspn(name, "/");
+
+		if (n && !(n == 1 && *name == '.')) {
+			if (m->twalk.nwname == NWB_P9_MAXWELEM || n > 255)
+				return -ENAMETOOLONG;
+			m->twalk.wname[m->twalk.nwname++] =
+				(struct nwb_p9_str){name, (uint16_t)n};
+		}
+		name += n;
+		name += *name == '/';
+	}
+	return m->twalk.nwname ? 0 : -EINVAL;
+}
+
+/* Twalk from the root; fewer qids than names mean that one is missing. */
+static int walk(struct nwb_p9 *c, uint32_t epoch, struct nwb_p9_msg *m,
+		uint32_t *ret_fid)
+{
+	struct p9_sync s = {0};
+	int rc;
+
+	m->type = NWB_P9_TWALK;
+	m->twalk.fid = P9_ROOT_FID;
+	m->twalk.newfid = new_fid(c);
+	rc = p9_rpc(c, epoch, false, m, &s, NULL);
+	if (rc)
+		return rc;
+	if (s.reply.rwalk.nwqid > m->twalk.nwname)
+		return -EPROTO;
+	if (s.reply.rwalk.nwqid < m->twalk.nwname)
+		return -ENOENT; /* newfid was not made: walk(5) */
+	*ret_fid = m->twalk.newfid;
+	return 0;
+}
+
+/* A server that wants smaller writes than msize allows says so by iounit. */
+static void note_iounit(struct nwb_p9 *c, uint32_t epoch, uint32_t iounit)
+{
+	nwb_mutex_lock(&c->lock);
+	if (iounit && c->conn_epoch == epoch)
+		c->stats.max_write = nwb_min(c->stats.max_write, iounit);
+	nwb_mutex_unlock(&c->lock);
+}
+
+static int open_existing(struct nwb_p9 *c, uint32_t epoch, const char *name,
+			 bool trunc, uint32_t *ret_fid)
+{
+	struct nwb_p9_msg m;
+	struct p9_sync s = {0};
+	uint32_t fid = 0;
+	int rc;
+
+	rc = split(name, &m);
+	if (!rc)
+		rc = walk(c, epoch, &m, &fid);
+	if (rc)
+		return rc;
+	m.type = NWB_P9_TLOPEN;
+	m.tlopen.fid = fid;
+	m.tlopen.flags = NWB_P9_DOTL_RDWR | (trunc ? NWB_P9_DOTL_TRUNC : 0);
+	rc = p9_rpc(c, epoch, false, &m, &s, NULL);
+	if (rc) {
+		clunk_quietly(c, epoch, fid);
+		return rc;
+	}
+	note_iounit(c, epoch, s.reply.rlopen.iounit);
+	*ret_fid = fid;
+	return 0;
+}
+
+static int create(struct nwb_p9 *c, uint32_t epoch, const char *name, bool excl,
+		  uint32_t *ret_fid)
+{
+	struct nwb_p9_msg m;
+	struct nwb_p9_str leaf;
+	struct p9_sync s = {0};
+	uint32_t fid = 0;
+	int rc;
+
+	rc = split(name, &m);
+	if (rc)
+		return rc;
+	leaf = m.twalk.wname[--m.twalk.nwname];
+	rc = walk(c, epoch, &m, &fid);
+	if (rc)
+		return rc;
+	m.type = NWB_P9_TLCREATE;
+	m.tlcreate.fid = fid;
+	m.tlcreate.name = leaf;
+	m.tlcreate.flags = NWB_P9_DOTL_RDWR | NWB_P9_DOTL_CREATE |
+			   (excl ? NWB_P9_DOTL_EXCL : 0);
+	m.tlcreate.mode = P9_CREATE_MODE;
+	m.tlcreate.gid = c->uid; /* the user's own group, by custom */
+	rc = p9_rpc(c, epoch, false, &m, &s, NULL);
+	if (rc) {
+		clunk_quietly(c, epoch, fid);
+		return rc;
+	}
+	note_iounit(c, epoch, s.reply.rlopen.iounit);
+	*ret_fid = fid;
+	return 0;
+}
+
+static int open_fid(struct nwb_p9 *c, uint32_t epoch, const char *name,
+		    unsigned int flags, uint32_t *ret_fid)
+{
+	bool excl = flags & NWB_O_EXCL;
+	int rc;
+
+	if (excl)
+		return create(c, epoch, name, true, ret_fid);
+	rc = open_existing(c, epoch, name, flags & NWB_O_TRUNC, ret_fid);
+	if (rc == -ENOENT && (flags & NWB_O_CREATE))
+		rc = create(c, epoch, name, false, ret_fid);
+	return rc;
+}
+
+static struct nwb_p9_file *file_alloc(struct nwb_p9 *c, const char *name)
+{
+	struct nwb_p9_file *f = nwb_zalloc(sizeof(*f));
+	size_t len = strlen(name) + 1;
+
+	if (!f)
+		return NULL;
+	f->c = c;
+	f->name = nwb_alloc(len);
+	if (!f->name) {
+		nwb_free(f);
+		return NULL;
+	}
+	memcpy(f->name, name, len);
+	return f;
+}
+
+static void file_release(struct nwb_p9_file *f)
+{
+	nwb_free(f->name);
+	nwb_free(f);
+}
+
+int nwb_p9_open(struct nwb_p9 *c, const char *name, unsigned int flags,
+		struct nwb_p9_file **ret_file, struct nwb_err *err)
+{
+	struct nwb_p9_file *f;
+	uint32_t epoch;
+	int rc;
+
+	rc = nwb_p9_connect(c, err);
+	if (rc)
+		return rc;
+	f = file_alloc(c, name);
+	if (!f)
+		return nwb_err_set(err, -ENOMEM, "9p: out of memory");
+	epoch = nwb_p9_epoch(c);
+	rc = open_fid(c, epoch, name, flags, &f->fid);
+	if (rc) {
+		file_release(f);
+		return nwb_err_set(err, rc, "9p: open \"%s\": %s", name,
+				   nwb_errno_name(rc));
+	}
+	f->epoch = epoch;
+	*ret_file = f;
+	return 0;
+}
+
+int nwb_p9_close(struct nwb_p9_file *f)
+{
+	struct nwb_p9 *c = f->c;
+	struct nwb_p9_msg m = {.type = NWB_P9_TCLUNK, .tclunk.fid = f->fid};
+	struct p9_sync s = {0};
+	uint32_t ecode = 0;
+	int rc = 0;
+
+	nwb_mutex_lock(&c->lock);
+	nwb_assert(!f->nr_writes && !f->is_opening);
+	nwb_mutex_unlock(&c->lock);
+	if (f->epoch)
+		rc = p9_rpc(c, f->epoch, false, &m, &s, &ecode);
+	file_release(f);
+	/* With its connection a fid is gone too: as good as clunked. */
+	return rc == -ECONNABORTED && !ecode ? 0 : rc;
+}
+
+/* Walk and open again; the caller has set is_opening. */
+static int reopen(struct nwb_p9_file *f, struct nwb_err *err)
+{
+	struct nwb_p9 *c = f->c;
+	uint32_t epoch, fid = 0;
+	int rc;
+
+	rc = nwb_p9_connect(c, err);
+	if (rc)
+		return rc;
+	epoch = nwb_p9_epoch(c);
+	rc = open_existing(c, epoch, f->name, false, &fid);
+	if (rc)
+		return nwb_err_set(err, rc, "9p: reopen \"%s\": %s", f->name,
+				   nwb_errno_name(rc));
+	nwb_mutex_lock(&c->lock);
+	f->fid = fid;
+	f->epoch = epoch;
+	nwb_mutex_unlock(&c->lock);
+	return 0;
+}
+
+/* Lock held. */
+static bool file_is_open(const struct nwb_p9_file *f)
+{
+	return f->c->state == P9_UP && f->epoch == f->c->conn_epoch;
+}
+
+int nwb_p9_file_ready(struct nwb_p9_file *f, uint32_t *ret_epoch,
+		      struct nwb_err *err)
+{
+	struct nwb_p9 *c = f->c;
+	int rc = 0;
+
+	nwb_mutex_lock(&c->lock);
+	nwb_wait_event(&c->state_wq, &c->lock, !f->is_opening);
+	if (!file_is_open(f)) {
+		f->is_opening = true;
+		nwb_mutex_unlock(&c->lock);
+		rc = reopen(f, err);
+		nwb_mutex_lock(&c->lock);
+		f->is_opening = false;
+		nwb_waitq_wake_all(&c->state_wq);
+		if (!rc && !file_is_open(f))
+			rc = nwb_err_set(err, -ECONNABORTED,
+					 "9p: lost again: %s", c->loss.text);
+	}
+	if (!rc)
+		*ret_epoch = f->epoch;
+	nwb_mutex_unlock(&c->lock);
+	return rc;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Time limits, and Tflush.
+ *
+ *	sent ──timeout──► Tflush(oldtag) ──► Rflush	    cancelled:
+ *-ETIMEDOUT │  └─► reply, then Rflush	    answered after all └──timeout──►
+ *connection lost  -ECONNABORTED
+ *
+ * diod drops a request that is still queued and answers Rflush at once; of one
+ * that runs it sends the reply first and Rflush after it. nfs-ganesha always
+ * sends both. Either way nothing of the request happens after Rflush, and until
+ * then its tag is not used again (flush(5)). A cancelled write may or may not
+ * have been executed: its outcome is unknown, as after a loss.
+ *
+ * One Tflush at a time: it is for the oldest request, and when it is through
+ * the next one that is late gets its own.
+ *
+ * The watchdog is a task of its own and never sends, so that neither a full
+ * socket nor a lack of workers can keep it from ending a dead connection; the
+ * Tflush is sent by a work item.
+ */
+#include "p9_internal.h"
+
+enum verdict {
+	VERDICT_WAIT,
+	VERDICT_LOSE
+};
+
+static void flush_start(struct nwb_p9 *c, const struct p9_req *r, uint64_t now)
+{
+	c->flush.is_active = true;
+	c->flush.is_sent = false;
+	c->flush.oldtag = r->tag;
+	c->flush.epoch = r->epoch;
+	c->flush.deadline_ns = now + c->timeout_ns;
+	(void)nwb_work_queue(&c->flush_work);
+}
+
+/* Lock held. @ret_next: when to look again. */
+static enum verdict look(struct nwb_p9 *c, uint64_t *ret_next)
+{
+	uint64_t now = nwb_now_ns(c->ex);
+	struct p9_req *r;
+
+	*ret_next = NWB_NEVER;
+	if (c->state == P9_DOWN)
+		return VERDICT_WAIT;
+	if (c->flush.is_active) {
+		*ret_next = c->flush.deadline_ns;
+		return now < *ret_next ? VERDICT_WAIT : VERDICT_LOSE;
+	}
+	if (nwb_list_empty(&c->outstanding))
+		return VERDICT_WAIT;
+	r = nwb_list_first(&c->outstanding, struct p9_req, link);
+	*ret_next = r->deadline_ns;
+	if (now < *ret_next)
+		return VERDICT_WAIT;
+	/* Half sent, or part of the set-up: nothing that could be flushed. */
+	if (r->is_setup || r->is_sending)
+		return VERDICT_LOSE;
+	flush_start(c, r, now);
+	*ret_next = c->flush.deadline_ns;
+	return VERDICT_WAIT;
+}
+
+void p9_watchdog(void *arg)
+{
+	struct nwb_p9 *c = arg;
+	uint64_t next;
+
+	nwb_mutex_lock(&c->lock);
+	while (!c->is_stopping) {
+		if (look(c, &next) == VERDICT_LOSE) {
+			uint32_t epoch = c->conn_epoch;
+
+			nwb_mutex_unlock(&c->lock);
+			p9_lose(c, epoch, true, -ETIMEDOUT,
+				"no answer within the time limit");
+			nwb_mutex_lock(&c->lock);
+			continue;
+		}
+		c->is_watch_idle = next == NWB_NEVER;
+		(void)nwb_waitq_wait(&c->watch_wq, &c->lock, next);
+	}
+	nwb_mutex_unlock(&c->lock);
+}
+
+static void flush_end(struct nwb_p9 *c)
+{
+	c->flush.is_active = false;
+	nwb_waitq_wake_one(&c->watch_wq);
+}
+
+/* Still wanted: this connection's, and the request not answered meanwhile. */
+static bool flush_is_wanted(const struct nwb_p9 *c, uint32_t epoch)
+{
+	return c->flush.is_active && !c->flush.is_sent &&
+	       c->flush.epoch == epoch && c->conn_epoch == epoch;
+}
+
+void p9_flush_work(struct nwb_work *work)
+{
+	struct nwb_p9 *c = nwb_container_of(work, struct nwb_p9, flush_work);
+	struct nwb_p9_msg m = {.type = NWB_P9_TFLUSH, .tag = p9_flush_tag(c)};
+	uint32_t epoch;
+	size_t len = 0;
+	int rc = -ECONNABORTED;
+
+	nwb_mutex_lock(&c->lock);
+	epoch = c->flush.epoch;
+	if (flush_is_wanted(c, epoch))
+		rc = p9_take_turn(c, epoch);
+	if (rc) {
+		nwb_mutex_unlock(&c->lock);
+		return;
+	}
+	if (!flush_is_wanted(c, epoch) || !c->tags[c->flush.oldtag]) {
+		/* Answered while we waited: the tag is free without us. */
+		if (flush_is_wanted(c, epoch)) {
+			p9_tag_free(c, c->flush.oldtag);
+			flush_end(c);
+		}
+		p9_release_turn(c);
+		nwb_mutex_unlock(&c->lock);
+		return;
+	}
+	m.tflush.oldtag = c->flush.oldtag;
+	c->flush.is_sent = true;
+	c->stats.nr_requests++;
+	c->stats.nr_flushes++;
+	nwb_mutex_unlock(&c->lock);
+
+	rc = nwb_p9_encode(&m, c->send_buf, P9_SEND_BUF, &len);
+	nwb_assert(!rc);
+	rc = p9_send(c, len, NULL, 0, 0);
+	if (rc)
+		p9_lose(c, epoch, false, rc, "sending Tflush: %s",
+			nwb_errno_name(rc));
+	nwb_mutex_lock(&c->lock);
+	p9_release_turn(c);
+	nwb_mutex_unlock(&c->lock);
+}
+
+int p9_flush_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
+		   struct p9_req **ret_done, struct nwb_err *err)
+{
+	uint16_t oldtag = c->flush.oldtag;
+	struct p9_req *r;
+
+	if (!c->flush.is_active || !c->flush.is_sent)
+		return nwb_err_set(err, -EPROTO,
+				   "%s with tag %u, which is not outstanding",
+				   nwb_p9_type_name(m->type), m->tag);
+	/* flush(5): the server answers Rflush always, never an error. */
+	if (m->type != NWB_P9_RFLUSH)
+		return nwb_err_set(err, -EPROTO, "%s in answer to Tflush",
+				   nwb_p9_type_name(m->type));
+	r = c->tags[oldtag];
+	flush_end(c);
+	if (!r)
+		p9_tag_free(c, oldtag); /* answered before, the tag was kept */
+	else if (p9_answer(r, -ETIMEDOUT, NULL))
+		*ret_done = r;
+	return 0;
+}

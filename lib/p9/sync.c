@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Synchronous requests. They live on the stack of their caller, who does not
+ * return before the answer, so that there is nothing to run out of.
+ */
+#include "p9_internal.h"
+
+int p9_ecode_errno(uint32_t ecode)
+{
+	return ecode && ecode < 4096 ? -(int)ecode : -EPROTO;
+}
+
+static void sync_answer(struct p9_req *r, int code,
+			const struct nwb_p9_msg *msg)
+{
+	struct p9_sync *s = nwb_container_of(r, struct p9_sync, req);
+
+	s->code = code;
+	if (!msg)
+		return;
+	s->reply = *msg;
+	if (msg->type == NWB_P9_RREAD) {
+		if (msg->rread.count > s->dst_len)
+			s->code = -EPROTO;
+		else if (msg->rread.count)
+			memcpy(s->dst, msg->rread.data, msg->rread.count);
+	} else if (msg->type == NWB_P9_RVERSION) {
+		size_t n = nwb_min((size_t)msg->version.version.len,
+				   sizeof(s->version) - 1);
+
+		memcpy(s->version, msg->version.version.s, n);
+		s->version[n] = 0;
+	}
+}
+
+static void sync_complete(struct p9_req *r)
+{
+	struct p9_sync *s = nwb_container_of(r, struct p9_sync, req);
+	struct nwb_p9 *c = r->c;
+
+	nwb_mutex_lock(&c->lock);
+	s->is_done = true; /* @s is gone once the lock is free */
+	nwb_waitq_wake_all(&c->sync_wq);
+	nwb_mutex_unlock(&c->lock);
+}
+
+static const struct p9_req_ops sync_ops = {
+	.answer = sync_answer,
+	.complete = sync_complete,
+};
+
+int p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
+	   struct nwb_p9_msg *m, struct p9_sync *s, uint32_t *ret_ecode)
+{
+	int rc;
+
+	if (ret_ecode)
+		*ret_ecode = 0;
+	s->req.c = c;
+	s->req.ops = &sync_ops;
+	s->req.type = m->type;
+	s->req.is_setup = is_setup;
+	s->is_done = false;
+	s->code = 0;
+	s->reply.type = 0;
+	nwb_mutex_lock(&c->lock);
+	rc = p9_req_begin(&s->req, epoch);
+	nwb_mutex_unlock(&c->lock);
+	if (rc)
+		return rc;
+	rc = p9_req_send(&s->req, m, NULL, 0, 0);
+	if (rc)
+		return rc;
+	nwb_mutex_lock(&c->lock);
+	nwb_wait_event(&c->sync_wq, &c->lock, s->is_done);
+	nwb_mutex_unlock(&c->lock);
+	if (s->reply.type == NWB_P9_RLERROR && ret_ecode)
+		*ret_ecode = s->reply.rlerror.ecode;
+	return s->code;
+}
