@@ -150,6 +150,7 @@ static const struct errno_name names[] = {
 	E(EOWNERDEAD),
 	E(ENOTRECOVERABLE),
 	E(ERFKILL),
+	E(EHWPOISON),
 	E(EWOULDBLOCK),
 	E(EDEADLOCK),
 	E(ENOTSUP),
