@@ -11,8 +11,14 @@
  * handed out by SCM_RIGHTS. A descriptor (struct nwb_server_desc) holds all
  * that differs between servers.
  *
+ * The agent is this very program, run again under the name "netwb-agent":
+ * every program that starts servers calls nwb_server_maybe_agent() as the
+ * first thing in main(). (So it works with threads and under sanitizers,
+ * where a forked child may do next to nothing.)
+ *
  * Threads: one handle may be used from several threads; calls are serialised
- * inside. The event callback runs on the monitor thread of the handle.
+ * inside. The event callback runs on the monitor thread of the handle and may
+ * call everything but nwb_server_free().
  */
 #ifndef NWB_SERVER_H
 #define NWB_SERVER_H
@@ -33,10 +39,15 @@ enum nwb_server_event {
  * @state_bytes: size of the private tmpfs; 0 = 1 GiB
  * @max_credits: smbd: `smb2 max credits`; 0 = the default 8192
  * @signing_mandatory: smbd
- * @shim_path: library to preload into the server, NULL = none
- * @ctl_fd: shared page of the shim, -1 = none; stays the caller's
- * @ledger_fd: ledger, -1 = none; stays the caller's
- * @volatile_storage: content that was not fsynced is lost when it crashes
+ * @shim_path: library to preload into the server (not into its tools), NULL
+ *	= none; a copy is made at the start
+ * @binary_path: server binary, NULL = where the distribution has it
+ * @ctl_fd: shared page of the shim, <= 0 = none; stays the caller's. The
+ *	server finds its number in NWB_SHIM_CTL_FD
+ * @ledger_fd: ledger, <= 0 = none; stays the caller's. NWB_SHIM_LEDGER_FD
+ * @volatile_storage: content that was not fsynced is lost when it crashes.
+ *	The shim keeps the durable content of each file under the same base
+ *	name in the directory NWB_SHIM_DURABLE; a restart puts it back
  * @auto_restart: start it again after it died
  * @restart_delay_ns: how long it stays away then
  * @log_level: smbd: 0..10
@@ -48,6 +59,7 @@ struct nwb_server_opts {
 	unsigned int max_credits;
 	bool signing_mandatory;
 	const char *shim_path;
+	const char *binary_path;
 	int ctl_fd;
 	int ledger_fd;
 	bool volatile_storage;
@@ -70,6 +82,12 @@ struct nwb_server_info {
 	const char *isolation; /* "ns", "userns" or "none" */
 	int main_pid_in_ns;
 };
+
+/**
+ * nwb_server_maybe_agent() - first call of main(): become the agent when this
+ * process was made to be one (then it never returns), else do nothing.
+ */
+void nwb_server_maybe_agent(int argc, char **argv);
 
 /**
  * nwb_server_start() - make the namespaces, start the server, wait until it
@@ -105,7 +123,9 @@ int nwb_server_kill(struct nwb_server *srv, int sig, bool all,
 int nwb_server_restart(struct nwb_server *srv, struct nwb_err *err)
 	nwb_must_check;
 /** nwb_server_cpu_ns() - user + system time of all processes of the server so
- * far, the dead ones included; the agent excluded. */
+ * far, the dead ones included; the agent and the tools run before the start
+ * excluded. Never goes back. Exact in nanoseconds while processes live; what
+ * an ended child of a living parent used is rounded down to a tick (10 ms). */
 int nwb_server_cpu_ns(struct nwb_server *srv, uint64_t *ret_ns) nwb_must_check;
 /** nwb_server_log_tail() - up to @size - 1 last bytes of its log. */
 int nwb_server_log_tail(struct nwb_server *srv, char *buf, size_t size)

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The handle: start, ask, steer, free.
+ */
+#include "desc.h"
+#include "nwb/mem.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define STATE_BYTES  (1024 * NWB_MIB)
+#define TERM_MS	     700
+#define VERSION_MAX  64
+#define VERSION_NONE "unknown"
+
+static const struct nwb_server_desc *const descs[] = {
+	&nwb_server_smbd,
+	&nwb_server_diod,
+};
+
+static const struct nwb_server_desc *find_desc(const char *name,
+					       struct nwb_err *err)
+{
+	unsigned int i;
+
+	for (i = 0; name && i < NWB_ARRAY_SIZE(descs); i++)
+		if (!strcmp(descs[i]->name, name))
+			return descs[i];
+	nwb_err_set(err, -EINVAL, "unknown server \"%s\": smbd and diod exist",
+		    name ? name : "");
+	return NULL;
+}
+
+void nwb_strings_add(struct nwb_strings *s, const char *fmt, ...)
+{
+	size_t room = sizeof(s->text) - s->len;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(s->text + s->len, room, fmt, ap);
+	va_end(ap);
+	nwb_assert(n >= 0 && (size_t)n < room);
+	s->len += (size_t)n + 1;
+	s->nr++;
+}
+
+const char *nwb_server_binary(const struct nwb_server *srv)
+{
+	return srv->opts.binary_path ? srv->opts.binary_path
+				     : srv->desc->binary;
+}
+
+static int probe_binary(const struct nwb_server_desc *desc, const char *path,
+			char *version, size_t size, struct nwb_err *err)
+{
+	if (access(path, X_OK))
+		return nwb_err_set(err, -ENOENT,
+				   "%s is not installed (%s: %s): "
+				   "apt-get install %s",
+				   desc->name, path, nwb_errno_name(errno),
+				   desc->package);
+	if (desc->version(path, version, size))
+		snprintf(version, size, "%s", VERSION_NONE);
+	return 0;
+}
+
+int nwb_server_probe(const char *name, char *version, size_t size,
+		     struct nwb_err *err)
+{
+	const struct nwb_server_desc *desc = find_desc(name, err);
+
+	if (!desc)
+		return -EINVAL;
+	return probe_binary(desc, desc->binary, version, size, err);
+}
+
+static char *dup_string(const char *s)
+{
+	size_t len = s ? strlen(s) + 1 : 0;
+	char *copy = s ? nwb_alloc(len) : NULL;
+
+	return copy ? memcpy(copy, s, len) : NULL;
+}
+
+/* "Stays the caller's": it may close it before a restart needs it. */
+static int dup_fd(int fd)
+{
+	return fd > 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 100) : -1;
+}
+
+static struct nwb_server *handle_new(const struct nwb_server_opts *opts,
+				     const struct nwb_server_desc *desc)
+{
+	struct nwb_server *srv = nwb_zalloc(sizeof(*srv));
+	pthread_condattr_t ca;
+
+	if (!srv)
+		return NULL;
+	srv->desc = desc;
+	srv->opts = *opts;
+	srv->opts.name = desc->name;
+	srv->opts.shim_path = dup_string(opts->shim_path);
+	srv->opts.binary_path = dup_string(opts->binary_path);
+	srv->opts.ctl_fd = dup_fd(opts->ctl_fd);
+	srv->opts.ledger_fd = dup_fd(opts->ledger_fd);
+	srv->root_fd = srv->share_fd = srv->log_fd = -1;
+	srv->link.req = srv->link.ev = srv->link.life = srv->link.pidfd = -1;
+	pthread_mutex_init(&srv->start_lock, NULL);
+	pthread_mutex_init(&srv->state_lock, NULL);
+	pthread_condattr_init(&ca);
+	pthread_condattr_setclock(&ca, CLOCK_MONOTONIC);
+	pthread_cond_init(&srv->wake, &ca);
+	pthread_condattr_destroy(&ca);
+	return srv;
+}
+
+static int check_handle(struct nwb_server *srv,
+			const struct nwb_server_opts *opts, struct nwb_err *err)
+{
+	if ((opts->shim_path && !srv->opts.shim_path) ||
+	    (opts->binary_path && !srv->opts.binary_path))
+		return nwb_err_set(err, -ENOMEM, "out of memory");
+	if ((opts->ctl_fd > 0 && srv->opts.ctl_fd < 0) ||
+	    (opts->ledger_fd > 0 && srv->opts.ledger_fd < 0))
+		return nwb_err_set(err, -EBADF,
+				   "ctl_fd or ledger_fd is not open");
+	return probe_binary(srv->desc, nwb_server_binary(srv), srv->version,
+			    sizeof(srv->version), err);
+}
+
+static int setup_namespace(struct nwb_server *srv, struct nwb_err *err)
+{
+	struct nwb_call c = {.op = NWB_AGENT_SETUP};
+	int rc;
+
+	c.arg[0] = srv->opts.state_bytes ? srv->opts.state_bytes : STATE_BYTES;
+	rc = nwb_link_call(&srv->link, &c);
+	if (rc == -EPIPE)
+		return nwb_err_set(err, rc,
+				   "the agent ended at once: is /proc mounted, "
+				   "and the program still where it was?");
+	if (rc)
+		return nwb_err_set(err, rc, "%s", c.ret_text);
+	srv->root_fd = c.ret_fd;
+	nwb_assert(strlen(c.ret_text) < sizeof(srv->dir));
+	memcpy(srv->dir, c.ret_text, strlen(c.ret_text) + 1);
+	snprintf(srv->share_path, sizeof(srv->share_path), "%s/share",
+		 srv->dir);
+	return 0;
+}
+
+static int setup_state(struct nwb_server *srv, struct nwb_err *err)
+{
+	int rc = nwb_state_dirs(srv, err);
+
+	if (rc)
+		return rc;
+	srv->share_fd = openat(srv->root_fd, "share",
+			       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	srv->log_fd = openat(srv->root_fd, "log/server.log",
+			     O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (srv->share_fd < 0 || srv->log_fd < 0)
+		return nwb_err_set(err, -errno, "open in %s: %s", srv->dir,
+				   nwb_errno_name(errno));
+	if (srv->opts.shim_path) {
+		rc = nwb_state_copy_in(srv, srv->opts.shim_path, "shim.so",
+				       err);
+		if (rc)
+			return rc;
+	}
+	return srv->desc->configure(srv, err);
+}
+
+static int start(struct nwb_server *srv, const struct nwb_server_opts *opts,
+		 struct nwb_err *err)
+{
+	int rc = check_handle(srv, opts, err);
+
+	if (!rc)
+		rc = nwb_link_open(&srv->link, err);
+	if (!rc)
+		rc = setup_namespace(srv, err);
+	if (!rc)
+		rc = setup_state(srv, err);
+	if (!rc)
+		rc = nwb_monitor_start(srv, err);
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&srv->start_lock);
+	rc = nwb_server_bring_up(srv, err);
+	pthread_mutex_unlock(&srv->start_lock);
+	return rc;
+}
+
+int nwb_server_start(const struct nwb_server_opts *opts,
+		     struct nwb_server **ret_srv, struct nwb_err *err)
+{
+	const struct nwb_server_desc *desc = find_desc(opts->name, err);
+	struct nwb_server *srv;
+	int rc;
+
+	if (!desc)
+		return -EINVAL;
+	srv = handle_new(opts, desc);
+	if (!srv)
+		return nwb_err_set(err, -ENOMEM, "out of memory");
+	rc = start(srv, opts, err);
+	if (rc) {
+		nwb_server_free(srv);
+		return nwb_err_wrap(err, rc, "cannot start %s", desc->name);
+	}
+	*ret_srv = srv;
+	return 0;
+}
+
+void nwb_server_free(struct nwb_server *srv)
+{
+	if (!srv)
+		return;
+	pthread_mutex_lock(&srv->state_lock);
+	atomic_store(&srv->is_stopping, true);
+	pthread_cond_broadcast(&srv->wake);
+	pthread_mutex_unlock(&srv->state_lock);
+	if (srv->link.pidfd >= 0) {
+		/* A restart under way sees is_stopping and gives up. */
+		pthread_mutex_lock(&srv->start_lock);
+		if (atomic_load(&srv->main_pid) &&
+		    nwb_server_stop_all(srv, TERM_MS))
+			atomic_store(&srv->main_pid, 0); /* killed below */
+		pthread_mutex_unlock(&srv->start_lock);
+		nwb_link_kill(&srv->link);
+		nwb_monitor_join(srv);
+		nwb_link_close(&srv->link);
+	}
+	nwb_close_fd(&srv->share_fd);
+	nwb_close_fd(&srv->root_fd);
+	nwb_close_fd(&srv->log_fd);
+	nwb_close_fd(&srv->opts.ctl_fd);
+	nwb_close_fd(&srv->opts.ledger_fd);
+	pthread_cond_destroy(&srv->wake);
+	pthread_mutex_destroy(&srv->state_lock);
+	pthread_mutex_destroy(&srv->start_lock);
+	nwb_free((void *)(uintptr_t)srv->opts.shim_path);
+	nwb_free((void *)(uintptr_t)srv->opts.binary_path);
+	nwb_free(srv);
+}
+
+void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info)
+{
+	*ret_info = (struct nwb_server_info){
+		.name = srv->desc->name,
+		.version = srv->version,
+		.is_9p = srv->desc->is_9p,
+		.port = srv->desc->port,
+		.share = srv->desc->is_9p ? srv->share_path : "s",
+		.user = srv->desc->user,
+		.password = srv->desc->password,
+		.isolation = "ns",
+		.main_pid_in_ns = atomic_load(&srv->main_pid),
+	};
+}
+
+int nwb_server_dial(struct nwb_server *srv, int *ret_fd, struct nwb_err *err)
+{
+	int one = 1, fd, rc;
+
+	rc = nwb_server_socket(srv, 0, &fd, err);
+	if (rc)
+		return rc;
+	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))) {
+		rc = -errno;
+		close(fd);
+		return nwb_err_set(err, rc, "TCP_NODELAY: %s",
+				   nwb_errno_name(rc));
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+int nwb_server_open(struct nwb_server *srv, const char *name, int flags,
+		    int *ret_fd, struct nwb_err *err)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned int)flags | O_CLOEXEC,
+		.mode = flags & O_CREAT ? 0666 : 0,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+	};
+	long fd = syscall(SYS_openat2, srv->share_fd, name, &how, sizeof(how));
+
+	if (fd < 0)
+		return nwb_err_set(err, -errno, "open \"%s\" in the export: %s",
+				   name, nwb_errno_name(errno));
+	*ret_fd = (int)fd;
+	return 0;
+}
+
+int nwb_server_kill(struct nwb_server *srv, int sig, bool all,
+		    struct nwb_err *err)
+{
+	struct nwb_call c = {
+		.op = NWB_AGENT_SIGNAL,
+		.arg = {(uint64_t)sig, all},
+	};
+	int rc = nwb_link_call(&srv->link, &c);
+
+	if (rc)
+		return nwb_err_set(err, rc, "signal %d to %s: %s", sig,
+				   srv->desc->name, nwb_errno_name(rc));
+	return 0;
+}
+
+int nwb_server_restart(struct nwb_server *srv, struct nwb_err *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&srv->start_lock);
+	rc = nwb_server_stop_all(srv, 0);
+	if (rc)
+		nwb_err_set(err, rc, "the agent does not answer: %s",
+			    nwb_errno_name(rc));
+	if (!rc && srv->opts.volatile_storage)
+		rc = nwb_state_restore(srv, err);
+	if (!rc)
+		rc = nwb_server_bring_up(srv, err);
+	pthread_mutex_unlock(&srv->start_lock);
+	if (rc)
+		return nwb_err_wrap(err, rc, "restart %s", srv->desc->name);
+	return 0;
+}
+
+int nwb_server_cpu_ns(struct nwb_server *srv, uint64_t *ret_ns)
+{
+	struct nwb_call c = {.op = NWB_AGENT_CPU};
+	int rc = nwb_link_call(&srv->link, &c);
+
+	if (!rc)
+		*ret_ns = c.arg[0];
+	return rc;
+}
+
+int nwb_server_log_tail(struct nwb_server *srv, char *buf, size_t size)
+{
+	struct stat st;
+	off_t from;
+	ssize_t n;
+
+	if (!size)
+		return -EINVAL;
+	if (fstat(srv->log_fd, &st))
+		return -errno;
+	from = nwb_max(st.st_size - (off_t)(size - 1), (off_t)0);
+	n = pread(srv->log_fd, buf, size - 1, from);
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return 0;
+}

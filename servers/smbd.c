@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Samba's smbd, as a standalone server of one share on one port.
+ */
+#include "desc.h"
+#include "probe.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define USER	 "u"
+#define PASSWORD "pw"
+#define TEXT_MAX 4096
+
+static const char *const dirs[] = {
+	"0755:etc",   "0700:private", "0755:lock",    "0755:state",
+	"0755:cache", "0755:pid",     "0755:ncalrpc", "0755:log",
+	"1777:tmp",   "0777:share",   "0777:durable", NULL,
+};
+
+/* rpc start on demand helpers = no: the helpers would inherit LD_PRELOAD.
+ * force create mode: what "nobody" makes must be writable for USER. */
+static const char conf[] = "[global]\n"
+			   "server role = standalone\n"
+			   "netbios name = NWBSRV\n"
+			   "workgroup = NWB\n"
+			   "security = user\n"
+			   "passdb backend = tdbsam:%1$s/private/passdb.tdb\n"
+			   "private dir = %1$s/private\n"
+			   "lock directory = %1$s/lock\n"
+			   "state directory = %1$s/state\n"
+			   "cache directory = %1$s/cache\n"
+			   "pid directory = %1$s/pid\n"
+			   "ncalrpc dir = %1$s/ncalrpc\n"
+			   "usershare path =\n"
+			   "log file = %1$s/log/smbd.log\n"
+			   "log level = %2$u\n"
+			   "max log size = 0\n"
+			   "interfaces = lo\n"
+			   "bind interfaces only = yes\n"
+			   "smb ports = %3$u\n"
+			   "disable netbios = yes\n"
+			   "disable spoolss = yes\n"
+			   "load printers = no\n"
+			   "printing = bsd\n"
+			   "printcap name = /dev/null\n"
+			   "enable core files = no\n"
+			   "rpc start on demand helpers = no\n"
+			   "map to guest = Bad User\n"
+			   "guest account = nobody\n"
+			   "server min protocol = SMB2_02\n"
+			   "server max protocol = SMB3_11\n"
+			   "smb2 max credits = %4$u\n"
+			   "server signing = %5$s\n"
+			   "server multi channel support = no\n"
+			   "deadtime = 0\n"
+			   "host msdfs = no\n"
+			   "[s]\n"
+			   "path = %1$s/share\n"
+			   "read only = no\n"
+			   "guest ok = yes\n"
+			   "store dos attributes = no\n"
+			   "force create mode = 0666\n"
+			   "force directory mode = 0777\n";
+
+static int write_files(struct nwb_server *srv, struct nwb_err *err)
+{
+	static const char passwd[] = "root:x:0:0:root:/:/bin/false\n" USER
+				     ":x:1000:1000::/:/bin/false\n"
+				     "nobody:x:65534:65534::/:/bin/false\n";
+	static const char group[] = "root:x:0:\n" USER ":x:1000:\n"
+				    "nogroup:x:65534:\n";
+	static const char nss[] = "passwd: files\ngroup: files\n"
+				  "hosts: files\n";
+	char text[TEXT_MAX];
+	int rc, n;
+
+	n = snprintf(text, sizeof(text), conf, srv->dir, srv->opts.log_level,
+		     srv->desc->port,
+		     srv->opts.max_credits ? srv->opts.max_credits : 8192,
+		     srv->opts.signing_mandatory ? "mandatory" : "default");
+	nwb_assert(n > 0 && (size_t)n < sizeof(text));
+	rc = nwb_state_write(srv, "smb.conf", 0644, text, err);
+	if (!rc)
+		rc = nwb_state_write(srv, "etc/passwd", 0644, passwd, err);
+	if (!rc)
+		rc = nwb_state_write(srv, "etc/group", 0644, group, err);
+	if (!rc)
+		rc = nwb_state_write(srv, "etc/nsswitch.conf", 0644, nss, err);
+	return rc;
+}
+
+static int configure(struct nwb_server *srv, struct nwb_err *err)
+{
+	struct nwb_strings argv = {.len = 0};
+	int rc;
+
+	rc = write_files(srv, err);
+	if (!rc)
+		rc = nwb_server_bind(srv, "etc/passwd", "/etc/passwd", err);
+	if (!rc)
+		rc = nwb_server_bind(srv, "etc/group", "/etc/group", err);
+	if (rc)
+		return rc;
+	/* Without the file, libc's default is "files" as well. */
+	rc = nwb_server_bind(srv, "etc/nsswitch.conf", "/etc/nsswitch.conf",
+			     err);
+	if (rc && rc != -ENOENT)
+		return rc;
+	nwb_strings_add(&argv, "/usr/bin/pdbedit");
+	nwb_strings_add(&argv, "-s");
+	nwb_strings_add(&argv, "%s/smb.conf", srv->dir);
+	nwb_strings_add(&argv, "-t");
+	nwb_strings_add(&argv, "-a");
+	nwb_strings_add(&argv, "-u");
+	nwb_strings_add(&argv, USER);
+	return nwb_server_run(srv, &argv, PASSWORD "\n" PASSWORD "\n", err);
+}
+
+static void command(struct nwb_server *srv, struct nwb_strings *argv)
+{
+	nwb_strings_add(argv, "-F");
+	nwb_strings_add(argv, "--debug-stdout");
+	nwb_strings_add(argv, "-s");
+	nwb_strings_add(argv, "%s/smb.conf", srv->dir);
+}
+
+/*
+ * A whole NEGOTIATE ([MS-SMB2] 2.2.3) that offers 2.0.2 and 2.1, behind its
+ * transport header: no contexts are needed to see whether somebody answers.
+ */
+static int probe(int fd)
+{
+	uint8_t req[4 + 64 + 36 + 4] = {0}, head[4 + 64];
+	uint8_t *h = req + 4, *b = h + 64;
+	int rc;
+
+	req[3] = 64 + 36 + 4;
+	memcpy(h, "\xfeSMB", 4);
+	h[4] = 64; /* StructureSize */
+	h[14] = 1; /* CreditRequest */
+	b[0] = 36; /* StructureSize */
+	b[2] = 2;  /* DialectCount */
+	b[4] = 1;  /* SecurityMode: signing enabled */
+	b[12] = 1; /* ClientGuid */
+	b[36] = 2; /* 2.0.2 */
+	b[37] = 2;
+	b[38] = 0x10; /* 2.1 */
+	b[39] = 2;
+	rc = nwb_probe_exchange(fd, req, sizeof(req), head, sizeof(head));
+	if (rc)
+		return rc;
+	/* A reply, with status 0. */
+	if (memcmp(head + 4, "\xfeSMB", 4) ||
+	    memcmp(head + 12, "\0\0\0\0", 4) || !(head[20] & 1))
+		return -EPROTO;
+	return 0;
+}
+
+static int version(const char *path, char *buf, size_t size)
+{
+	return nwb_probe_output(path, "-V", "Version ", buf, size);
+}
+
+const struct nwb_server_desc nwb_server_smbd = {
+	.name = "smbd",
+	.binary = "/usr/sbin/smbd",
+	.package = "samba",
+	.port = 445,
+	.user = USER,
+	.password = PASSWORD,
+	.dirs = dirs,
+	.configure = configure,
+	.command = command,
+	.probe = probe,
+	.version = version,
+};
