@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Shared by the files of the netwb program only.
+ *
+ *	main.c ── cmd_run.c   one run, from plan or options
+ *	      ├── cmd_bench.c the matrix, measured
+ *	      ├── cmd_check.c plans and mutants, judged
+ *	      ├── cmd_lint.c  plans, read only
+ *	      ├── cmd_list.c  what there is
+ *	      └── cmd_report.c
+ *	run_one.c   server up, client up, workload, heal, judge, down
+ *	supervise.c the server's comings and goings, heartbeat
+ *	judge.c     ledger and export in, judgement out
+ *	record.c    a run as a JSON object of the results store
+ */
+#ifndef NWB_BENCH_I_H
+#define NWB_BENCH_I_H
+
+#include "nwb/oracle.h"
+#include "nwb/plan.h"
+#include "nwb/report.h"
+#include "nwb/server.h"
+#include "nwb/workload.h"
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+
+/* oracles.md: any FAIL 1, else any INCONCLUSIVE 2; bad usage or plan 3. */
+#define NWB_EXIT_OK	0
+#define NWB_EXIT_FAIL	1
+#define NWB_EXIT_BROKEN 2
+#define NWB_EXIT_USAGE	3
+
+/**
+ * struct bench_run_opts - all that one run depends on.
+ * @server: "smbd" or "diod"
+ * @plan: finished plan, or NULL: no fault; borrowed
+ * @fault: name for records ("none", "reset-before", the plan's name)
+ * @no_shim: do not preload (then nothing below the client is recorded)
+ * @judge: read the content and judge; else only measure
+ */
+struct bench_run_opts {
+	const char *server;
+	enum nwb_subject_kind subject;
+	const struct nwb_workload_desc *workload;
+	const struct nwb_plan *plan;
+	const char *fault;
+	uint64_t bytes;
+	unsigned int fsyncs;
+	uint64_t seed;
+	uint32_t level;
+	bool sign;
+	bool no_shim;
+	bool judge;
+	uint32_t wsize;
+	uint32_t depth;
+	uint32_t mutants;
+	bool mutant_credits;
+};
+
+#define BENCH_RULES_MAX 32
+
+struct bench_run_result {
+	struct nwb_workload_result work;
+	struct nwb_subject_stats stats;
+	struct nwb_policy policy;
+	struct nwb_judgement judgement;
+	bool is_judged;
+	uint64_t server_cpu_ns; /* UINT64_MAX: not measured */
+	unsigned int nr_rules;
+	uint64_t hits[BENCH_RULES_MAX];
+	int final_error; /* of the fsync after heal */
+	char server_version[64];
+	char isolation[16];
+	char io[16];
+};
+
+/**
+ * bench_run_one() - start a server, drive a subject, judge, clean up.
+ * Return: 0 with a filled result; negative errno when the run could not be
+ * made at all (the server does not start, ...): one clear message in @err.
+ */
+int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
+		  struct nwb_err *err) nwb_must_check;
+
+/* supervise.c */
+struct bench_supervisor;
+int bench_supervisor_start(struct nwb_ledger *l, bool is_volatile,
+			   uint64_t heartbeat_ns,
+			   struct bench_supervisor **ret_s) nwb_must_check;
+void bench_supervisor_stop(struct bench_supervisor *s);
+void bench_supervisor_event(void *arg, enum nwb_server_event ev,
+			    int wait_status);
+
+/* judge.c */
+struct bench_judge_in {
+	struct nwb_server *srv;
+	struct nwb_ledger *ledger;
+	const struct nwb_policy *policy;
+	const struct nwb_plan *plan;
+	struct nwb_fc_page *page;
+	const uint8_t *key;
+	const char *file;
+	uint16_t file_id;
+	uint64_t drain_bound_ns;
+};
+int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
+		struct nwb_err *err) nwb_must_check;
+
+/* record.c */
+json_t *bench_record_run(const struct bench_run_opts *o,
+			 const struct bench_run_result *r, unsigned int pair,
+			 unsigned int order);
+json_t *bench_record_failed(const struct bench_run_opts *o, unsigned int pair,
+			    unsigned int order, const char *why);
+void bench_cell_name(const struct bench_run_opts *o, char *buf, size_t size);
+void bench_repro(const struct bench_run_opts *o, char *buf, size_t size);
+/* The verdict that a run's record carries; @ret_reason borrowed, may be "". */
+enum nwb_verdict bench_verdict(const struct bench_run_result *r,
+			       const struct nwb_plan *plan,
+			       char *reason, size_t size);
+
+/* env.c */
+json_t *bench_env_session(const char *id, uint64_t seed, int argc,
+			  char **argv);
+/** bench_results_dir() - make a fresh directory below @base (NULL: "results"),
+ * named by date and time. */
+int bench_results_dir(const char *base, char *ret_path, size_t size,
+		      struct nwb_err *err) nwb_must_check;
+/** bench_shim_path() - where the preload library is; -ENOENT with remedy. */
+int bench_shim_path(char *ret_path, size_t size, struct nwb_err *err)
+	nwb_must_check;
+uint64_t bench_cpu_ns(void);
+
+/* faults.c: the standard plans of the matrix */
+struct bench_fault {
+	const char *name;
+	const char *title;
+	const char *text;      /* plan */
+	bool smbd_only;
+};
+extern const struct bench_fault bench_faults[];
+extern const unsigned int bench_nr_faults;
+const struct bench_fault *bench_fault_find(const char *name);
+/** bench_plan_text() - parse and finish a plan from one text. */
+int bench_plan_text(const char *name, const char *text,
+		    struct nwb_plan **ret_plan, struct nwb_err *err)
+	nwb_must_check;
+
+/* progress.c */
+struct bench_progress {
+	unsigned int done, total;
+	uint64_t t_start;
+	uint64_t t_said; /* since start; log lines are rare */
+	bool is_tty;
+};
+void bench_progress_start(struct bench_progress *p, unsigned int total);
+void bench_progress_step(struct bench_progress *p, const char *what);
+void bench_progress_end(struct bench_progress *p);
+
+/* interrupt.c */
+/** bench_interrupt_setup() - ^C and TERM: the store gets its end record, the
+ * server's namespaces go with the process, exit 128 + signal. Call it before
+ * any thread is made. */
+int bench_interrupt_setup(void) nwb_must_check;
+/** bench_interrupt_store() - the store that an interrupt closes; NULL: none. */
+void bench_interrupt_store(struct nwb_store *store);
+/** bench_store_add() - nwb_store_add(), serialised against an interrupt. */
+int bench_store_add(struct nwb_store *store, json_t *rec, struct nwb_err *err)
+	nwb_must_check;
+
+/* opts.c: options that several commands share */
+struct bench_cli {
+	struct bench_run_opts run;
+	const char *plan_files[16];
+	unsigned int nr_plan_files;
+	const char *lines[32]; /* -e */
+	unsigned int nr_lines;
+	const char *out;
+	const char *filter;
+	const char *mutant;
+	unsigned int pairs;
+	unsigned int repeat;
+	bool has_server, has_client, has_workload, has_seed, quiet;
+	struct nwb_plan *plan; /* owned, run.plan points to it */
+};
+#define BENCH_CLI_RUN	0x01u /* --server --client --workload ... */
+#define BENCH_CLI_PLAN	0x02u /* --plan -e --fault */
+#define BENCH_CLI_BENCH 0x04u /* --pairs --filter --out */
+#define BENCH_CLI_CHECK 0x08u /* --repeat --mutant */
+/**
+ * bench_cli_parse() - read options. @groups: BENCH_CLI_*.
+ * Return: index of the first operand; -1: said what is wrong (exit 3); -2:
+ * help was printed (exit 0).
+ */
+int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
+		    unsigned int groups, const char *about);
+/** bench_cli_plan() - read --plan files and -e lines into c->plan (stays NULL
+ * when there are none), take server and client from it. */
+int bench_cli_plan(struct bench_cli *c, struct nwb_err *err) nwb_must_check;
+void bench_cli_fini(struct bench_cli *c);
+/** bench_read_file() - a whole small file; to be freed with free(). */
+int bench_read_file(const char *path, char **ret_text, size_t *ret_len,
+		    struct nwb_err *err) nwb_must_check;
+
+/* mutants.c */
+struct bench_mutant {
+	const char *name;
+	const char *title;
+	uint32_t netfs; /* NWB_MUT_* */
+	bool credits;
+	const char *server;
+	enum nwb_subject_kind subject;
+	const char *workload;
+	uint64_t bytes;
+	uint32_t oracles; /* bit n: On may kill it */
+	const char *plan;
+};
+extern const struct bench_mutant bench_mutants[];
+extern const unsigned int bench_nr_mutants;
+const struct bench_mutant *bench_mutant_find(const char *name);
+
+/* the commands: argv[0] is the command's name; Return: exit code */
+int bench_cmd_run(int argc, char **argv);
+int bench_cmd_bench(int argc, char **argv);
+int bench_cmd_check(int argc, char **argv);
+int bench_cmd_lint(int argc, char **argv);
+int bench_cmd_list(int argc, char **argv);
+int bench_cmd_report(int argc, char **argv);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* netwb list: what can be run here, and what the words mean. */
+#include "bench_i.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void list_servers(void)
+{
+	static const char *const names[] = {"smbd", "diod"};
+
+	printf("servers (--server)\n");
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(names); i++) {
+		struct nwb_err err = {0};
+		char v[64];
+
+		if (nwb_server_probe(names[i], v, sizeof(v), &err))
+			printf("  %-14s missing: %s\n", names[i], err.text);
+		else
+			printf("  %-14s %s\n", names[i], v);
+	}
+}
+
+static void list_faults(bool with_text)
+{
+	printf("faults (--fault)\n");
+	for (unsigned int i = 0; i < bench_nr_faults; i++) {
+		printf("  %-14s %s%s\n", bench_faults[i].name,
+		       bench_faults[i].title,
+		       bench_faults[i].smbd_only ? " (smbd)" : "");
+		if (with_text && bench_faults[i].text[0])
+			printf("\n%s\n", bench_faults[i].text);
+	}
+}
+
+static void list_mutants(bool with_text)
+{
+	printf("mutants (netwb check --mutant, in builds with "
+	       "-Dmutants=true)\n");
+	for (unsigned int i = 0; i < bench_nr_mutants; i++) {
+		printf("  %-18s %s\n", bench_mutants[i].name,
+		       bench_mutants[i].title);
+		if (with_text)
+			printf("\n%s\n", bench_mutants[i].plan);
+	}
+}
+
+int bench_cmd_list(int argc, char **argv)
+{
+	bool plans = argc > 1 && !strcmp(argv[1], "--plans");
+
+	if (argc > 1 && !plans) {
+		bool help = !strcmp(argv[1], "--help") ||
+			    !strcmp(argv[1], "-h");
+
+		fprintf(help ? stdout : stderr,
+			"usage: netwb list [--plans]\n\n"
+			"Servers, subjects, workloads, standard faults and "
+			"mutants;\n--plans shows the text of the faults and "
+			"mutants' plans too.\n");
+		return help ? NWB_EXIT_OK : NWB_EXIT_USAGE;
+	}
+	list_servers();
+	printf("subjects (--client)\n");
+	for (int k = 0; k < NWB_SUBJ_KINDS; k++)
+		printf("  %s\n",
+		       nwb_subject_kind_name((enum nwb_subject_kind)k));
+	printf("workloads (--workload)\n");
+	for (unsigned int i = 0; i < nwb_nr_workloads; i++)
+		printf("  %-14s %s, %llu MiB\n", nwb_workloads[i].name,
+		       nwb_workloads[i].title,
+		       (unsigned long long)(nwb_workloads[i].bytes_default /
+					    NWB_MIB));
+	list_faults(plans);
+	list_mutants(plans);
+	return NWB_EXIT_OK;
+}

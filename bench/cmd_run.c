@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* netwb run: one run, judged, told in a few lines. */
+#include "bench_i.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char about[] =
+	"One run: a real server in its own namespaces, the reference client,\n"
+	"a workload, the faults of a plan; judged from ledgers.\n\n"
+	"  netwb run -e 'cut: on server.write nth=5 after do drop, rst'\n"
+	"  netwb run --server diod --client temp-page --fault slow-acks";
+
+static void tell(const struct bench_run_opts *o,
+		 const struct bench_run_result *r)
+{
+	const struct nwb_workload_result *w = &r->work;
+	double mib = (double)w->bytes / (double)NWB_MIB;
+	double s = (double)w->durable_ns / (double)NWB_SEC;
+
+	printf("%s %s, %s, %s: %.1f MiB in %.3f s to durable = %.0f MiB/s\n",
+	       o->server, r->server_version, nwb_subject_kind_name(o->subject),
+	       o->workload->name, mib, s, s > 0 ? mib / s : 0.0);
+	printf("  isolation %s, I/O %s, signing %s, wsize %u\n", r->isolation,
+	       r->io, r->stats.signing, r->stats.wsize);
+	printf("  CPU ns/MiB: client %.0f, server ",
+	       (double)w->client_cpu_ns / mib);
+	if (r->server_cpu_ns == UINT64_MAX)
+		printf("not measured\n");
+	else
+		printf("%.0f\n", (double)r->server_cpu_ns / mib);
+	printf("  %llu RPCs, %llu of them writes; sent %.3f byte per byte "
+	       "dirtied\n",
+	       (unsigned long long)r->stats.rpcs,
+	       (unsigned long long)r->stats.write_rpcs,
+	       r->stats.bytes_dirtied
+		       ? (double)r->stats.bytes_sent /
+				 (double)r->stats.bytes_dirtied
+		       : 0.0);
+	printf("  retries %llu, reconnects %llu, allocations in the window "
+	       "%llu\n",
+	       (unsigned long long)r->stats.retries,
+	       (unsigned long long)r->stats.reconnects,
+	       (unsigned long long)w->nr_allocs);
+	for (unsigned int i = 0; i < r->nr_rules; i++)
+		printf("  rule %s: %llu hits\n", o->plan->rule[i].name,
+		       (unsigned long long)r->hits[i]);
+	if (w->first_error)
+		printf("  the application saw %s\n",
+		       nwb_errno_name(w->first_error));
+}
+
+static int judge_and_tell(const struct bench_run_opts *o,
+			  const struct bench_run_result *r)
+{
+	char reason[256], repro[512];
+	enum nwb_verdict v =
+		bench_verdict(r, o->plan, reason, sizeof(reason));
+
+	for (unsigned int i = 0; i < r->judgement.nr_findings; i++) {
+		const struct nwb_finding *f = &r->judgement.finding[i];
+
+		printf("  O%u %s %s: %s\n", f->oracle,
+		       nwb_verdict_name(f->verdict), f->kind, f->text);
+	}
+	printf("verdict: %s%s%s\n", nwb_verdict_name(v), reason[0] ? "  " : "",
+	       reason);
+	if (v != NWB_PASS) {
+		bench_repro(o, repro, sizeof(repro));
+		printf("again: %s\n", repro);
+	}
+	return nwb_verdict_exit(&v, 1);
+}
+
+int bench_cmd_run(int argc, char **argv)
+{
+	struct bench_run_result res;
+	struct nwb_err err = {0};
+	struct bench_cli c;
+	int rc = bench_cli_parse(&c, argc, argv, BENCH_CLI_RUN | BENCH_CLI_PLAN,
+				 about);
+
+	if (rc < 0)
+		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
+	rc = bench_interrupt_setup();
+	if (rc)
+		return NWB_EXIT_BROKEN;
+	rc = bench_cli_plan(&c, &err);
+	if (rc) {
+		fprintf(stderr, "%s\n", err.text);
+		bench_cli_fini(&c);
+		return NWB_EXIT_USAGE;
+	}
+	if (c.run.subject == NWB_SUBJ_RAW_HOT)
+		c.run.judge = false; /* the payload repeats by design */
+	rc = bench_run_one(&c.run, &res, &err);
+	if (rc) {
+		fprintf(stderr, "netwb: %s\n", err.text);
+		rc = rc == -EOPNOTSUPP ? NWB_EXIT_USAGE : NWB_EXIT_BROKEN;
+	} else {
+		tell(&c.run, &res);
+		rc = judge_and_tell(&c.run, &res);
+	}
+	bench_cli_fini(&c);
+	return rc;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where a run took place, and where things are: the session record, the
+ * results directory, the preload library, our own CPU time.
+ */
+#include "bench_i.h"
+#include "build_id.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+uint64_t bench_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * NWB_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static void first_line_of(const char *path, const char *key, char *buf,
+			  size_t size)
+{
+	FILE *f = fopen(path, "re");
+	char line[512];
+
+	buf[0] = 0;
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		const char *v = line;
+
+		line[strcspn(line, "\n")] = 0;
+		if (key[0] && strncmp(line, key, strlen(key)))
+			continue;
+		if (key[0]) {
+			v = strchr(line, ':');
+			v = v ? v + 1 : line;
+			v += strspn(v, " \t");
+		}
+		snprintf(buf, size, "%s", v);
+		break;
+	}
+	fclose(f);
+}
+
+static json_t *env_details(void)
+{
+	static const char *const files[][2] = {
+		{"vm.dirty_bytes", "/proc/sys/vm/dirty_bytes"},
+		{"vm.dirty_background_bytes",
+		 "/proc/sys/vm/dirty_background_bytes"},
+		{"vm.dirty_ratio", "/proc/sys/vm/dirty_ratio"},
+		{"psi.cpu", "/proc/pressure/cpu"},
+		{"loadavg", "/proc/loadavg"},
+		{"clocksource", "/sys/devices/system/clocksource/clocksource0/"
+				"current_clocksource"},
+	};
+	json_t *env = json_object();
+	char buf[256];
+
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(files); i++) {
+		first_line_of(files[i][1], "", buf, sizeof(buf));
+		json_object_set_new(env, files[i][0],
+				    buf[0] ? json_string(buf) : json_null());
+	}
+	return env;
+}
+
+static json_t *server_versions(void)
+{
+	static const char *const names[] = {"smbd", "diod"};
+	json_t *o = json_object();
+	char v[64];
+
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(names); i++)
+		json_object_set_new(o, names[i],
+				    nwb_server_probe(names[i], v, sizeof(v),
+						     NULL)
+					    ? json_null()
+					    : json_string(v));
+	return o;
+}
+
+json_t *bench_env_session(const char *id, uint64_t seed, int argc, char **argv)
+{
+	char date[64], cpu[256], command[1024] = "netwb";
+	time_t now = time(NULL);
+	struct utsname un = {0};
+	struct sysinfo si = {0};
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	uname(&un);
+	sysinfo(&si);
+	first_line_of("/proc/cpuinfo", "model name", cpu, sizeof(cpu));
+	for (int i = 0; i < argc; i++) {
+		size_t at = strlen(command);
+
+		snprintf(command + at, sizeof(command) - at, " %s", argv[i]);
+	}
+	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:s,s:i,s:I,"
+			 "s:s,s:o,s:n,s:o}",
+			 "v", 1, "type", "session", "id", id, "date", date,
+			 "netwb", NWB_PROGRAM_VERSION, "build", NWB_BUILD_ID,
+			 "seed", (json_int_t)seed, "command", command,
+			 "kernel", un.release, "cpu", cpu, "ncpu",
+			 (int)sysconf(_SC_NPROCESSORS_ONLN), "mem_bytes",
+			 (json_int_t)si.totalram * si.mem_unit, "isolation",
+			 "ns", "servers", server_versions(), "shim_idle",
+			 "env", env_details());
+}
+
+int bench_results_dir(const char *base, char *ret_path, size_t size,
+		      struct nwb_err *err)
+{
+	time_t now = time(NULL);
+	char stamp[32];
+	struct tm tm;
+
+	if (!base)
+		base = "results";
+	if (mkdir(base, 0700) && errno != EEXIST)
+		return nwb_err_set(err, -errno, "cannot make the directory "
+				   "%s: %s", base, strerror(errno));
+	localtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
+	for (int i = 0; i < 100; i++) {
+		int n = i ? snprintf(ret_path, size, "%s/%s-%d", base, stamp,
+				     i)
+			  : snprintf(ret_path, size, "%s/%s", base, stamp);
+
+		if (n < 0 || (size_t)n >= size)
+			return nwb_err_set(err, -ENAMETOOLONG,
+					   "%s: path too long", base);
+		if (!mkdir(ret_path, 0700))
+			return 0;
+		if (errno != EEXIST)
+			break;
+	}
+	return nwb_err_set(err, -errno, "cannot make the directory %s: %s",
+			   ret_path, strerror(errno));
+}
+
+int bench_shim_path(char *ret_path, size_t size, struct nwb_err *err)
+{
+	const char *env = getenv("NWB_SHIM_PATH");
+	char exe[PATH_MAX];
+	ssize_t n;
+	char *slash;
+
+	if (env) {
+		snprintf(ret_path, size, "%s", env);
+		goto check;
+	}
+	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	if (n < 0)
+		return nwb_err_set(err, -errno, "/proc/self/exe: %s",
+				   strerror(errno));
+	exe[n] = 0;
+	/* build tree: BUILD/<room>/program beside BUILD/faults/ */
+	slash = strrchr(exe, '/');
+	*slash = 0;
+	if ((size_t)snprintf(ret_path, size,
+			     "%s/../faults/libnwb-shim.so", exe) >= size)
+		return nwb_err_set(err, -ENAMETOOLONG, "path too long");
+check:
+	if (access(ret_path, R_OK))
+		return nwb_err_set(err, -ENOENT, "%s: %s; build it with `make "
+				   "build` or name it in NWB_SHIM_PATH",
+				   ret_path, strerror(errno));
+	return 0;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a finished run to its judgement: the ledger as it is, the file as it
+ * lies in the export below server and shim, the plan's expectations.
+ */
+#include "bench_i.h"
+
+#include "nwb/faultctl.h"
+#include "nwb/mem.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct mapped {
+	void *p;
+	size_t len;
+};
+
+static int map_content(const struct bench_judge_in *in, struct mapped *m,
+		       struct nwb_content *c, struct nwb_err *err)
+{
+	struct stat st;
+	int fd, rc;
+
+	*c = (struct nwb_content){.file = in->file_id};
+	rc = nwb_server_open(in->srv, in->file, O_RDONLY, &fd, err);
+	if (rc == -ENOENT) {
+		c->is_missing = true;
+		return 0;
+	}
+	if (rc)
+		return nwb_err_wrap(err, rc, "reading the export");
+	if (fstat(fd, &st)) {
+		rc = -errno;
+	} else if (st.st_size > 0) {
+		m->len = (size_t)st.st_size;
+		m->p = mmap(NULL, m->len, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (m->p == MAP_FAILED) {
+			rc = -errno;
+			m->p = NULL;
+		}
+	}
+	close(fd);
+	if (rc)
+		return nwb_err_set(err, rc, "reading %s in the export: %s",
+				   in->file, strerror(-rc));
+	c->size = m->len;
+	c->data = m->p;
+	return 0;
+}
+
+static unsigned int expectations(const struct bench_judge_in *in,
+				 struct nwb_expect_hits *e)
+{
+	unsigned int nr = 0;
+
+	if (!in->plan)
+		return 0;
+	for (unsigned int r = 0; r < in->plan->nr_rules; r++) {
+		e[r] = (struct nwb_expect_hits){
+			.name = in->plan->rule[r].name,
+			.op = 'g',
+			.nr = 1,
+			.counted = nwb_fc_hits(in->page, r),
+			.needs_exposed = true,
+		};
+		nr = r + 1;
+	}
+	for (unsigned int i = 0; i < in->plan->nr_expects; i++) {
+		const struct nwb_plan_expect *x = &in->plan->expect[i];
+
+		if (x->kind != NWB_EXPECT_HITS)
+			continue;
+		e[x->rule].op = x->op;
+		e[x->rule].nr = x->nr;
+	}
+	return nr;
+}
+
+static uint64_t drain_bound(const struct bench_judge_in *in)
+{
+	for (unsigned int i = 0; in->plan && i < in->plan->nr_expects; i++)
+		if (in->plan->expect[i].kind == NWB_EXPECT_DRAIN)
+			return in->plan->expect[i].nr;
+	return in->drain_bound_ns;
+}
+
+int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
+		struct nwb_err *err)
+{
+	const struct nwb_ledger_hdr *h = in->ledger->hdr;
+	struct nwb_expect_hits expect[NWB_PLAN_RULES];
+	struct nwb_content content;
+	struct mapped m = {0};
+	struct nwb_judge_in ji = {
+		.rec = h->slot,
+		.nr_rec = nwb_min(atomic_load(&h->next), h->nr_slots),
+		.nr_lost = atomic_load(&h->lost),
+		.level = h->level,
+		.policy = *in->policy,
+		.content = &content,
+		.nr_content = 1,
+		.expect = expect,
+		.drain_bound_ns = drain_bound(in),
+	};
+	int rc = map_content(in, &m, &content, err);
+
+	if (rc)
+		return rc;
+	memcpy(ji.key, in->key, sizeof(ji.key));
+	ji.nr_expect = expectations(in, expect);
+	ji.expect_reconnect = in->plan && nwb_plan_may_cut(in->plan);
+	rc = nwb_judge(&ji, ret_j, err);
+	if (m.p)
+		munmap(m.p, m.len);
+	return rc;
+}

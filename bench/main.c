@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* netwb: find the command and hand over. */
+#include "bench_i.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int (*fn)(int argc, char **argv);
+	const char *help;
+} commands[] = {
+	{"run", bench_cmd_run, "one run against a real server, judged"},
+	{"bench", bench_cmd_bench, "the quick matrix: measure, judge, report"},
+	{"check", bench_cmd_check, "judge plans and kill mutants, no timing"},
+	{"lint", bench_cmd_lint, "read plans, say what is wrong with them"},
+	{"list", bench_cmd_list, "servers, subjects, workloads, faults, ..."},
+	{"report", bench_cmd_report, "write a report again from run.jsonl"},
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"usage: netwb COMMAND [OPTIONS]\n\n"
+		"Benchmark and fault injection for network-filesystem "
+		"writeback.\n\n");
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name,
+			commands[i].help);
+	fprintf(out,
+		"\n`netwb COMMAND --help` explains a command.\n"
+		"Exit: 0 passed, 1 failed or vacuous, 2 inconclusive or could "
+		"not run,\n      3 bad usage or plan, 77 all skipped.\n");
+}
+
+int main(int argc, char **argv)
+{
+	nwb_server_maybe_agent(argc, argv);
+	if (argc < 2) {
+		usage(stderr);
+		return NWB_EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return NWB_EXIT_OK;
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("netwb %s\n", NWB_PROGRAM_VERSION);
+		return NWB_EXIT_OK;
+	}
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].fn(argc - 1, argv + 1);
+	fprintf(stderr, "netwb: no command \"%s\"; `netwb help` lists them\n",
+		argv[1]);
+	return NWB_EXIT_USAGE;
+}

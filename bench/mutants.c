@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The deliberate defects, each with a plan that shows it and the oracles that
+ * may kill it. The same plan without the defect must pass.
+ */
+#include "bench_i.h"
+
+#include "nwb/netfs.h"
+#include <string.h>
+
+#define O(n) (1u << (n))
+
+const struct bench_mutant bench_mutants[] = {
+	{.name = "retry-dropped",
+	 .title = "the retry after a reset is not sent",
+	 .netfs = NWB_MUT_RETRY_DROPPED,
+	 .server = "smbd", .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m", .bytes = 16 * NWB_MIB, .oracles = O(1),
+	 .plan = "plan retry-dropped\n"
+		 "cut: on server.write nth=5 before do rst max=1\n"
+		 "heal\n"},
+	{.name = "retry-offset",
+	 .title = "the retry is sent to the wrong offset",
+	 .netfs = NWB_MUT_RETRY_OFFSET,
+	 .server = "smbd", .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m", .bytes = 16 * NWB_MIB, .oracles = O(1) | O(2),
+	 .plan = "plan retry-offset\n"
+		 "cut: on server.write nth=5 before do rst max=1\n"
+		 "heal\n"},
+	{.name = "older-after-newer",
+	 .title = "older data is sent after newer was acked",
+	 .netfs = NWB_MUT_OLDER_AFTER_NEWER,
+	 .server = "smbd", .subject = NWB_SUBJ_TEMP_PAGE,
+	 .workload = "rewrite", .bytes = 16 * NWB_MIB, .oracles = O(1) | O(3),
+	 .plan = "plan older-after-newer\n"
+		 "cut: on server.write nth=5 after do drop, rst max=1\n"
+		 "heal\n"},
+	{.name = "fsync-swallows",
+	 .title = "fsync swallows an upload error",
+	 .netfs = NWB_MUT_FSYNC_SWALLOWS,
+	 .server = "diod", .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m", .bytes = 8 * NWB_MIB, .oracles = O(1) | O(6),
+	 .plan = "plan fsync-swallows\n"
+		 "full: on backend.pwrite nth=9 do error ENOSPC max=1\n"
+		 "heal\n"},
+	{.name = "credits-twice",
+	 .title = "credits of the old connection are counted again",
+	 .credits = true,
+	 .server = "smbd", .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m", .bytes = 32 * NWB_MIB, .oracles = O(7),
+	 .plan = "plan credits-twice\n"
+		 "server smbd credits=64\n"
+		 "cut: on server.write nth=5 after do drop, rst max=1\n"
+		 "heal\n"},
+	{.name = "unstable-forgotten",
+	 .title = "acked-but-unflushed bytes are forgotten after a crash",
+	 .netfs = NWB_MUT_UNSTABLE_FORGOTTEN,
+	 .server = "smbd", .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m", .bytes = 16 * NWB_MIB, .oracles = O(1),
+	 .plan = "plan unstable-forgotten\n"
+		 "server smbd volatile\n"
+		 "crash: on server.write nth=9 after do restart max=1\n"
+		 "heal\n"},
+};
+const unsigned int bench_nr_mutants = NWB_ARRAY_SIZE(bench_mutants);
+
+const struct bench_mutant *bench_mutant_find(const char *name)
+{
+	for (unsigned int i = 0; i < bench_nr_mutants; i++)
+		if (!strcmp(bench_mutants[i].name, name))
+			return &bench_mutants[i];
+	return NULL;
+}

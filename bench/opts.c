@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The options that the commands share, and their help. */
+#include "bench_i.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	OPT_SERVER = 256,
+	OPT_CLIENT,
+	OPT_WORKLOAD,
+	OPT_WRITE,
+	OPT_FSYNCS,
+	OPT_SEED,
+	OPT_SIGN,
+	OPT_LEVEL,
+	OPT_WSIZE,
+	OPT_DEPTH,
+	OPT_NO_SHIM,
+	OPT_PLAN,
+	OPT_FAULT,
+	OPT_OUT,
+	OPT_PAIRS,
+	OPT_FILTER,
+	OPT_REPEAT,
+	OPT_MUTANT,
+};
+
+static const struct {
+	struct option opt;
+	unsigned int groups;
+	const char *arg;
+	const char *help;
+} options[] = {
+	{{"server", 1, NULL, OPT_SERVER}, BENCH_CLI_RUN, "NAME",
+	 "smbd or diod (default smbd)"},
+	{{"client", 1, NULL, OPT_CLIENT}, BENCH_CLI_RUN, "NAME",
+	 "in-place, temp-page, raw-cold, raw-hot"},
+	{{"workload", 1, NULL, OPT_WORKLOAD}, BENCH_CLI_RUN, "NAME",
+	 "see `netwb list` (default seq1m)"},
+	{{"write", 1, NULL, OPT_WRITE}, BENCH_CLI_RUN, "SIZE",
+	 "bytes to write (K, M, G)"},
+	{{"fsyncs", 1, NULL, OPT_FSYNCS}, BENCH_CLI_RUN, "N",
+	 "fsync so often, the last at the end (default 1)"},
+	{{"sign", 0, NULL, OPT_SIGN}, BENCH_CLI_RUN, NULL,
+	 "SMB: sign every request"},
+	{{"level", 1, NULL, OPT_LEVEL}, BENCH_CLI_RUN, "NAME",
+	 "ledger: bench or check (default check)"},
+	{{"wsize", 1, NULL, OPT_WSIZE}, BENCH_CLI_RUN, "SIZE",
+	 "largest write request (default 1M, 9P: msize - 24)"},
+	{{"depth", 1, NULL, OPT_DEPTH}, BENCH_CLI_RUN, "N",
+	 "raw: requests in flight (default 16)"},
+	{{"no-shim", 0, NULL, OPT_NO_SHIM}, BENCH_CLI_RUN, NULL,
+	 "do not preload anything into the server"},
+	{{"plan", 1, NULL, OPT_PLAN}, BENCH_CLI_PLAN, "FILE",
+	 "fault plan; may be given several times"},
+	{{"expr", 1, NULL, 'e'}, BENCH_CLI_PLAN, "LINE",
+	 "one more line of the plan (-e)"},
+	{{"fault", 1, NULL, OPT_FAULT}, BENCH_CLI_PLAN, "NAME",
+	 "a standard fault, see `netwb list`"},
+	{{"seed", 1, NULL, OPT_SEED},
+	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK, "N",
+	 "of everything random (default 1)"},
+	{{"out", 1, NULL, OPT_OUT},
+	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK, "DIR",
+	 "results go to a new directory in DIR (default results)"},
+	{{"pairs", 1, NULL, OPT_PAIRS}, BENCH_CLI_BENCH, "N",
+	 "interleaved pairs of the clean cells (default 8)"},
+	{{"filter", 1, NULL, OPT_FILTER}, BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 "GLOB", "only cells whose name fits, e.g. 'smbd.*.seq1m.*'"},
+	{{"repeat", 1, NULL, OPT_REPEAT}, BENCH_CLI_CHECK, "N",
+	 "run the whole list N times (default 1)"},
+	{{"mutant", 1, NULL, OPT_MUTANT}, BENCH_CLI_CHECK, "NAME",
+	 "a deliberate defect that must be killed, or \"all\""},
+	{{"help", 0, NULL, 'h'}, ~0u, NULL, "this text"},
+};
+
+static void print_help(unsigned int groups, const char *name,
+		       const char *about)
+{
+	printf("usage: netwb %s [OPTIONS]\n\n%s\n\n", name, about);
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(options); i++) {
+		char left[40];
+
+		if (!(options[i].groups & groups))
+			continue;
+		snprintf(left, sizeof(left), "--%s %s", options[i].opt.name,
+			 options[i].arg ? options[i].arg : "");
+		printf("  %-18s %s\n", left, options[i].help);
+	}
+}
+
+static int parse_size(const char *s, uint64_t *ret)
+{
+	char *end;
+	unsigned long long v;
+
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (errno || end == s || *s == '-')
+		return -EINVAL;
+	switch (*end) {
+	case 'G':
+		v *= 1024; /* fall through */
+	case 'M':
+		v *= 1024; /* fall through */
+	case 'K':
+		v *= 1024;
+		end++;
+		break;
+	default:
+		break;
+	}
+	if (*end)
+		return -EINVAL;
+	*ret = v;
+	return 0;
+}
+
+static int bad_value(const char *opt, const char *value, const char *want)
+{
+	fprintf(stderr, "netwb: --%s %s: %s\n", opt, value, want);
+	return -1;
+}
+
+static int set_names(struct bench_cli *c, int opt, const char *value)
+{
+	int kind;
+
+	switch (opt) {
+	case OPT_SERVER:
+		if (strcmp(value, "smbd") && strcmp(value, "diod"))
+			return bad_value("server", value,
+					 "no such server; smbd or diod");
+		c->run.server = value;
+		c->has_server = true;
+		return 0;
+	case OPT_CLIENT:
+		kind = nwb_subject_kind_find(value);
+		if (kind < 0)
+			return bad_value("client", value,
+					 "no such subject; see `netwb list`");
+		c->run.subject = (enum nwb_subject_kind)kind;
+		c->has_client = true;
+		return 0;
+	case OPT_WORKLOAD:
+		c->run.workload = nwb_workload_find(value);
+		if (!c->run.workload)
+			return bad_value("workload", value,
+					 "no such workload; see `netwb list`");
+		c->has_workload = true;
+		return 0;
+	case OPT_FAULT:
+		if (!bench_fault_find(value))
+			return bad_value("fault", value,
+					 "no such fault; see `netwb list`");
+		c->run.fault = value;
+		return 0;
+	case OPT_LEVEL:
+		if (strcmp(value, "bench") && strcmp(value, "check"))
+			return bad_value("level", value, "bench or check");
+		c->run.level = !strcmp(value, "check");
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+static int set_number(struct bench_cli *c, int opt, const char *name,
+		      const char *value)
+{
+	uint64_t n;
+
+	if (parse_size(value, &n))
+		return bad_value(name, value, "not a number");
+	if (!n && opt != OPT_SEED)
+		return bad_value(name, value, "must be above 0");
+	if (n > UINT32_MAX && opt != OPT_SEED && opt != OPT_WRITE)
+		return bad_value(name, value, "too large");
+	switch (opt) {
+	case OPT_WRITE:
+		c->run.bytes = n;
+		break;
+	case OPT_FSYNCS:
+		c->run.fsyncs = (unsigned int)n;
+		break;
+	case OPT_SEED:
+		c->run.seed = n;
+		c->has_seed = true;
+		break;
+	case OPT_WSIZE:
+		c->run.wsize = (uint32_t)n;
+		break;
+	case OPT_DEPTH:
+		c->run.depth = (uint32_t)n;
+		break;
+	case OPT_PAIRS:
+		if (n > 64)
+			return bad_value(name, value, "at most 64");
+		c->pairs = (unsigned int)n;
+		break;
+	default:
+		c->repeat = (unsigned int)n;
+		break;
+	}
+	return 0;
+}
+
+static int set_other(struct bench_cli *c, int opt, const char *value)
+{
+	switch (opt) {
+	case OPT_SIGN:
+		c->run.sign = true;
+		return 0;
+	case OPT_NO_SHIM:
+		c->run.no_shim = true;
+		return 0;
+	case OPT_OUT:
+		c->out = value;
+		return 0;
+	case OPT_FILTER:
+		c->filter = value;
+		return 0;
+	case OPT_MUTANT:
+		c->mutant = value;
+		return 0;
+	case OPT_PLAN:
+		if (c->nr_plan_files == NWB_ARRAY_SIZE(c->plan_files))
+			return bad_value("plan", value, "too many plans");
+		c->plan_files[c->nr_plan_files++] = value;
+		return 0;
+	case 'e':
+		if (c->nr_lines == NWB_ARRAY_SIZE(c->lines))
+			return bad_value("expr", value, "too many lines");
+		c->lines[c->nr_lines++] = value;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
+int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
+		    unsigned int groups, const char *about)
+{
+	struct option opts[NWB_ARRAY_SIZE(options) + 1] = {0};
+	unsigned int nr = 0;
+	int opt, at;
+
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(options); i++)
+		if (options[i].groups & groups)
+			opts[nr++] = options[i].opt;
+	*c = (struct bench_cli){
+		.run = {.server = "smbd",
+			.subject = NWB_SUBJ_IN_PLACE,
+			.workload = nwb_workload_find("seq1m"),
+			.fault = "none",
+			.fsyncs = 1,
+			.seed = 1,
+			.level = 1,
+			.judge = true},
+		.pairs = 8,
+		.repeat = 1,
+	};
+	optind = 1;
+	while ((opt = getopt_long(argc, argv,
+				  groups & BENCH_CLI_PLAN ? "he:" : "h", opts,
+				  &at)) != -1) {
+		const char *name = opt > 255 ? opts[at].name : "";
+		int rc;
+
+		if (opt == 'h') {
+			print_help(groups, argv[0], about);
+			return -2;
+		}
+		if (opt == '?') {
+			fprintf(stderr, "netwb: `netwb %s --help` lists the "
+				"options\n", argv[0]);
+			return -1;
+		}
+		rc = set_names(c, opt, optarg);
+		if (rc > 0)
+			rc = set_other(c, opt, optarg);
+		if (rc > 0)
+			rc = set_number(c, opt, name, optarg);
+		if (rc)
+			return -1;
+	}
+	return optind;
+}
+
+int bench_read_file(const char *path, char **ret_text, size_t *ret_len,
+		    struct nwb_err *err)
+{
+	FILE *f = fopen(path, "re");
+	size_t size = 1 << 20, len;
+	char *buf;
+	int bad;
+
+	if (!f)
+		return nwb_err_set(err, -errno, "%s: %s", path,
+				   strerror(errno));
+	buf = malloc(size);
+	if (!buf) {
+		fclose(f);
+		return nwb_err_set(err, -ENOMEM, "%s: no memory", path);
+	}
+	len = fread(buf, 1, size, f);
+	bad = ferror(f);
+	fclose(f);
+	if (bad || len == size) {
+		free(buf);
+		return nwb_err_set(err, bad ? -EIO : -EFBIG, "%s: %s", path,
+				   bad ? "cannot be read" : "over 1 MiB");
+	}
+	*ret_text = buf;
+	*ret_len = len;
+	return 0;
+}
+
+static int add_sources(struct bench_cli *c, struct nwb_plan *plan,
+		       struct nwb_err *err)
+{
+	char *text, name[16];
+	size_t len;
+	int rc = 0;
+
+	if (strcmp(c->run.fault, "none")) {
+		const struct bench_fault *f = bench_fault_find(c->run.fault);
+
+		rc = nwb_plan_add_text(plan, f->name, f->text, strlen(f->text),
+				       err);
+	}
+	for (unsigned int i = 0; !rc && i < c->nr_plan_files; i++) {
+		rc = bench_read_file(c->plan_files[i], &text, &len, err);
+		if (rc)
+			break;
+		rc = nwb_plan_add_text(plan, c->plan_files[i], text, len, err);
+		free(text);
+	}
+	for (unsigned int i = 0; !rc && i < c->nr_lines; i++) {
+		snprintf(name, sizeof(name), "-e #%u", i + 1);
+		rc = nwb_plan_add_text(plan, name, c->lines[i],
+				       strlen(c->lines[i]), err);
+	}
+	return rc;
+}
+
+int bench_cli_plan(struct bench_cli *c, struct nwb_err *err)
+{
+	struct nwb_plan *plan;
+	int rc, kind;
+
+	if (!c->nr_plan_files && !c->nr_lines && !strcmp(c->run.fault, "none"))
+		return 0;
+	rc = nwb_plan_new(&plan);
+	if (rc)
+		return nwb_err_set(err, rc, "no memory for a plan");
+	c->plan = plan;
+	rc = add_sources(c, plan, err);
+	if (!rc)
+		rc = nwb_plan_finish(plan, err);
+	if (rc)
+		return rc;
+	c->run.plan = plan;
+	if (!strcmp(c->run.fault, "none"))
+		c->run.fault = plan->name[0] ? plan->name : "plan";
+	if (plan->server.name[0] && !c->has_server)
+		c->run.server = plan->server.name;
+	kind = plan->client.name[0] ? nwb_subject_kind_find(plan->client.name)
+				    : -1;
+	if (kind >= 0 && !c->has_client)
+		c->run.subject = (enum nwb_subject_kind)kind;
+	if (plan->has_seed && !c->has_seed)
+		c->run.seed = plan->seed;
+	return 0;
+}
+
+void bench_cli_fini(struct bench_cli *c)
+{
+	nwb_plan_free(c->plan);
+	c->plan = NULL;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A run as a line of the results store. What was not measured is null; the
+ * reports say so.
+ */
+#include "bench_i.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void bench_cell_name(const struct bench_run_opts *o, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s.%s.%s.%s", o->server,
+		 nwb_subject_kind_name(o->subject), o->workload->name,
+		 o->fault);
+}
+
+void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
+{
+	snprintf(buf, size,
+		 "netwb run --server %s --client %s --workload %s --fault %s "
+		 "--seed %llu%s%s",
+		 o->server, nwb_subject_kind_name(o->subject),
+		 o->workload->name, o->fault, (unsigned long long)o->seed,
+		 o->sign ? " --sign" : "", o->level ? "" : " --level bench");
+}
+
+static json_t *number(uint64_t v)
+{
+	return v == UINT64_MAX ? json_null() : json_integer((json_int_t)v);
+}
+
+static json_t *latency(const struct nwb_hist *h)
+{
+	if (!h->count)
+		return json_null();
+	return json_pack("{s:I,s:I,s:I,s:I}", "n", (json_int_t)h->count, "p50",
+			 (json_int_t)nwb_hist_quantile(h, 0.5), "p99",
+			 (json_int_t)nwb_hist_quantile(h, 0.99), "max",
+			 (json_int_t)h->max);
+}
+
+static json_t *findings(const struct bench_run_result *r)
+{
+	json_t *a = json_array();
+
+	for (unsigned int i = 0; i < r->judgement.nr_findings; i++) {
+		const struct nwb_finding *f = &r->judgement.finding[i];
+		char oracle[8];
+
+		snprintf(oracle, sizeof(oracle), "O%u", f->oracle);
+		json_array_append_new(
+			a, json_pack("{s:s,s:s,s:s,s:s}", "oracle", oracle,
+				     "kind", f->kind, "text", f->text,
+				     "verdict", nwb_verdict_name(f->verdict)));
+	}
+	return a;
+}
+
+static json_t *hits(const struct bench_run_opts *o,
+		    const struct bench_run_result *r)
+{
+	json_t *h = json_object();
+
+	for (unsigned int i = 0; i < r->nr_rules; i++)
+		json_object_set_new(h, o->plan->rule[i].name,
+				    json_integer((json_int_t)r->hits[i]));
+	return h;
+}
+
+static json_t *record_head(const struct bench_run_opts *o, unsigned int pair,
+			   unsigned int order)
+{
+	char cell[128], repro[512];
+
+	bench_cell_name(o, cell, sizeof(cell));
+	bench_repro(o, repro, sizeof(repro));
+	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:I,s:s}",
+			 "v", 1, "type", "run", "cell", cell, "server",
+			 o->server, "subject",
+			 nwb_subject_kind_name(o->subject), "workload",
+			 o->workload->name, "fault", o->fault, "pair",
+			 (int)pair, "order", (int)order, "level",
+			 o->level ? "check" : "bench", "seed",
+			 (json_int_t)o->seed, "repro", repro);
+}
+
+json_t *bench_record_run(const struct bench_run_opts *o,
+			 const struct bench_run_result *r, unsigned int pair,
+			 unsigned int order)
+{
+	const struct nwb_subject_stats *st = &r->stats;
+	const struct nwb_workload_result *w = &r->work;
+	json_t *rec = record_head(o, pair, order), *more;
+	char reason[256];
+	enum nwb_verdict v = bench_verdict(r, o->plan, reason, sizeof(reason));
+
+	more = json_pack(
+		"{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,"
+		"s:s,s:o,s:o,s:o,s:o,s:s,s:o}",
+		"bytes", number(w->bytes), "bytes_dirtied",
+		number(st->bytes_dirtied), "durable_ns", number(w->durable_ns),
+		"client_cpu_ns", number(w->client_cpu_ns), "server_cpu_ns",
+		number(r->server_cpu_ns), "rpcs", number(st->rpcs),
+		"write_rpcs", number(st->write_rpcs), "bytes_sent",
+		number(st->bytes_sent), "temp_bytes_max",
+		number(st->temp_bytes_max), "retries", number(st->retries),
+		"reconnects", number(st->reconnects), "allocs",
+		number(w->nr_allocs), "wsize", number(st->wsize), "depth",
+		(int)o->depth, "signing", st->signing, "write_lat",
+		latency(&w->write_lat), "fsync_lat", latency(&w->fsync_lat),
+		"hits", hits(o, r), "findings", findings(r), "reason", reason,
+		"verdict",
+		r->is_judged || v != NWB_PASS
+			? json_string(nwb_verdict_name(v))
+			: json_null());
+	json_object_update_missing_new(rec, more);
+	return rec;
+}
+
+json_t *bench_record_failed(const struct bench_run_opts *o, unsigned int pair,
+			    unsigned int order, const char *why)
+{
+	json_t *rec = record_head(o, pair, order);
+
+	json_object_set_new(rec, "verdict", json_string("INCONCLUSIVE"));
+	json_object_set_new(rec, "reason", json_string(why));
+	json_object_set_new(rec, "findings", json_array());
+	json_object_set_new(rec, "hits", json_object());
+	return rec;
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One run, from nothing to a judgement.
+ *
+ *	ledger, page ─► server up (rules armed) ─► subject ─► workload (window)
+ *	   ▲                                                     │
+ *	   │   heal ◄────────────────────────────────────────────┘
+ *	   │     └► fsync again ─► close ─► client down ─► server quiet
+ *	   └──────── judge ◄── export ◄──────────────────────┘
+ *
+ * Everything that a run makes hangs on struct run and goes with it.
+ */
+#include "bench_i.h"
+
+#include "nwb/faultctl.h"
+#include "nwb/mem.h"
+#include "nwb/netfs.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Everything dirty is clean or reported so long after the faults are off. */
+#define DRAIN_BOUND (10 * NWB_SEC)
+#define FILE_NAME   "netwb.dat"
+
+struct run {
+	const struct bench_run_opts *o;
+	struct bench_run_result *res;
+	struct nwb_err *err;
+	int rc;
+	uint8_t key[16];
+	int ledger_fd, page_fd;
+	struct nwb_ledger ledger;
+	struct nwb_fc_page *page;
+	uint16_t file_id;
+	struct bench_supervisor *sup;
+	struct nwb_server *srv;
+	struct nwb_exec *ex;
+	struct nwb_dialer dialer;
+	struct nwb_subject *subject;
+	struct nwb_workload *work;
+};
+
+static void make_key(uint64_t seed, uint8_t key[16])
+{
+	/* any key will do as long as the seed gives it */
+	for (int i = 0; i < 2; i++) {
+		uint64_t z = (seed += 0x9e3779b97f4a7c15ull);
+
+		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+		z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+		z ^= z >> 31;
+		memcpy(key + 8 * i, &z, 8);
+	}
+}
+
+static uint64_t ledger_slots(const struct bench_run_opts *o)
+{
+	uint64_t bytes = o->bytes ? o->bytes : o->workload->bytes_default;
+	uint64_t ops = bytes / nwb_min(o->workload->block, 4096u) + 1;
+
+	/* intents, effects, runs, both PDUs, sent, acked, and what is sent
+	 * again; the file is sparse, unused slots cost nothing */
+	return ops * 16 + 65536;
+}
+
+static int run_ledgers(struct run *r)
+{
+	const struct bench_run_opts *o = r->o;
+	int rc;
+
+	make_key(o->seed, r->key);
+	r->ledger_fd = memfd_create("netwb-ledger", MFD_CLOEXEC);
+	if (r->ledger_fd < 0)
+		return nwb_err_set(r->err, -errno, "memfd: %s",
+				   strerror(errno));
+	rc = nwb_ledger_create(r->ledger_fd, ledger_slots(o), r->key, o->level,
+			       &r->ledger);
+	if (rc)
+		return nwb_err_set(r->err, rc, "ledger: %s", strerror(-rc));
+	rc = nwb_ledger_add_file(&r->ledger, FILE_NAME);
+	if (rc < 0)
+		return nwb_err_set(r->err, rc, "ledger: no room for a file");
+	r->file_id = (uint16_t)rc;
+	rc = nwb_fc_create(&r->page_fd, &r->page);
+	if (rc)
+		return nwb_err_set(r->err, rc, "shared page: %s",
+				   strerror(-rc));
+	if (o->plan)
+		return nwb_plan_compile(o->plan, r->page, o->server, r->err);
+	return 0;
+}
+
+static bool plan_restarts(const struct nwb_plan *plan)
+{
+	for (unsigned int i = 0; plan && i < plan->nr_rules; i++)
+		for (unsigned int a = 0; a < plan->rule[i].nr_actions; a++)
+			if (plan->rule[i].action[a].kind == NWB_ACT_RESTART)
+				return true;
+	return false;
+}
+
+static int run_server(struct run *r)
+{
+	const struct bench_run_opts *o = r->o;
+	const struct nwb_plan *plan = o->plan;
+	char shim[4096];
+	struct nwb_server_opts so = {
+		.name = o->server,
+		.ctl_fd = -1,
+		.ledger_fd = -1,
+		.on_event = bench_supervisor_event,
+		.auto_restart = plan_restarts(plan),
+		.restart_delay_ns = 50 * NWB_MSEC,
+	};
+	struct nwb_server_info info;
+	int rc;
+
+	if (plan) {
+		so.max_credits = (unsigned int)nwb_plan_server_opt_nr(
+			plan, "credits", 0);
+		so.volatile_storage =
+			nwb_plan_server_opt_nr(plan, "volatile", 0);
+		so.signing_mandatory =
+			nwb_plan_server_opt(plan, "sign") &&
+			!strcmp(nwb_plan_server_opt(plan, "sign"),
+				"mandatory");
+	}
+	rc = bench_supervisor_start(&r->ledger, so.volatile_storage,
+				    100 * NWB_MSEC, &r->sup);
+	if (rc)
+		return nwb_err_set(r->err, rc, "heartbeat: %s", strerror(-rc));
+	so.event_arg = r->sup;
+	if (!o->no_shim) {
+		rc = bench_shim_path(shim, sizeof(shim), r->err);
+		if (rc)
+			return rc;
+		so.shim_path = shim;
+		so.ctl_fd = r->page_fd;
+		so.ledger_fd = r->ledger_fd;
+	}
+	rc = nwb_server_start(&so, &r->srv, r->err);
+	if (rc)
+		return rc;
+	nwb_server_info(r->srv, &info);
+	snprintf(r->res->server_version, sizeof(r->res->server_version), "%s",
+		 info.version);
+	snprintf(r->res->isolation, sizeof(r->res->isolation), "%s",
+		 info.isolation);
+	return 0;
+}
+
+static int run_dial(struct nwb_dialer *d, struct nwb_exec *ex,
+		    struct nwb_sock **ret_sock, struct nwb_err *err)
+{
+	struct run *r = nwb_container_of(d, struct run, dialer);
+	int fd, rc;
+
+	rc = nwb_server_dial(r->srv, &fd, err);
+	if (rc)
+		return rc;
+	rc = nwb_sock_from_fd(ex, fd, ret_sock);
+	return rc ? nwb_err_set(err, rc, "socket: %s", strerror(-rc)) : 0;
+}
+
+static int run_subject(struct run *r)
+{
+	const struct bench_run_opts *o = r->o;
+	const struct nwb_plan *plan = o->plan;
+	struct nwb_server_info info;
+	struct nwb_subject_opts so = {
+		.kind = o->subject,
+		.dialer = &r->dialer,
+		.sign = o->sign,
+		.wsize = o->wsize,
+		.depth = o->depth,
+		.mutants = o->mutants,
+		.mutant_credits = o->mutant_credits,
+		.ledger = &r->ledger,
+	};
+
+	nwb_server_info(r->srv, &info);
+	r->dialer.dial = run_dial;
+	so.is_9p = info.is_9p;
+	so.share = info.share;
+	so.user = info.user;
+	so.password = info.password;
+	if (plan) {
+		so.wsize = (uint32_t)nwb_plan_client_opt_nr(plan, "wsize",
+							    so.wsize);
+		so.credits = (uint32_t)nwb_plan_client_opt_nr(plan, "credits",
+							      0);
+		so.settle_ns = nwb_plan_client_opt_nr(plan, "settle", 0);
+		so.patience_ns = nwb_plan_client_opt_nr(plan, "patience", 0);
+		if (nwb_plan_server_opt(plan, "sign") &&
+		    strcmp(nwb_plan_server_opt(plan, "sign"), "off"))
+			so.sign = true;
+		if (nwb_plan_server_opt_nr(plan, "guest", 0)) {
+			so.user = "";
+			so.password = "";
+		}
+	}
+	return nwb_subject_new(r->ex, &so, &r->subject, r->err);
+}
+
+/* Writes that the server still parks belong to the run: wait for their end. */
+static void wait_quiet(struct run *r)
+{
+	const struct nwb_ledger_hdr *h = r->ledger.hdr;
+
+	for (int i = 0; i < 400; i++) {
+		uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
+		bool busy = false;
+
+		for (uint64_t s = 0; s < nr && !busy; s++) {
+			const struct nwb_lrec *rec = &h->slot[s];
+
+			busy = (rec->kind == NWB_L_EFFECT_WRITE ||
+				rec->kind == NWB_L_EFFECT_FSYNC) &&
+			       atomic_load(&rec->state) == NWB_LS_BEGUN;
+		}
+		if (!busy)
+			return;
+		nwb_sleep_until(r->ex, nwb_now_ns(r->ex) + 5 * NWB_MSEC);
+	}
+}
+
+static void heal(struct run *r)
+{
+	nwb_fc_heal(r->page);
+	nwb_ledger_point(&r->ledger, &(struct nwb_lrec){
+					     .kind = NWB_L_HEAL,
+					     .aux = DRAIN_BOUND,
+				     });
+}
+
+/* The task: client up, workload, heal, client down. */
+static void run_client(void *arg)
+{
+	struct run *r = arg;
+	struct bench_run_result *res = r->res;
+	uint64_t cpu0 = 0, cpu1 = 0;
+	bool has_cpu;
+
+	r->rc = run_subject(r);
+	if (r->rc)
+		return;
+	has_cpu = !nwb_server_cpu_ns(r->srv, &cpu0);
+	r->rc = nwb_workload_run(r->work, r->subject, bench_cpu_ns, &res->work,
+				 r->err);
+	has_cpu = has_cpu && !nwb_server_cpu_ns(r->srv, &cpu1);
+	res->server_cpu_ns = has_cpu ? cpu1 - cpu0 : UINT64_MAX;
+	if (!r->rc) {
+		if (r->o->plan)
+			heal(r);
+		if (r->o->plan || res->work.first_error)
+			res->final_error =
+				nwb_workload_fsync(r->work, r->subject);
+		nwb_workload_close(r->work, r->subject, &res->work);
+	}
+	r->subject->ops->stats(r->subject, &res->stats);
+	res->policy = r->subject->policy;
+	nwb_subject_free(r->subject);
+	r->subject = NULL;
+	wait_quiet(r);
+}
+
+static int run_judge(struct run *r)
+{
+	struct bench_run_result *res = r->res;
+	struct bench_judge_in in = {
+		.srv = r->srv,
+		.ledger = &r->ledger,
+		.policy = &res->policy,
+		.plan = r->o->plan,
+		.page = r->page,
+		.key = r->key,
+		.file = FILE_NAME,
+		.file_id = r->file_id,
+		.drain_bound_ns = DRAIN_BOUND,
+	};
+	int rc;
+
+	res->nr_rules = r->o->plan ? r->o->plan->nr_rules : 0;
+	for (unsigned int i = 0; i < res->nr_rules; i++)
+		res->hits[i] = nwb_fc_hits(r->page, i);
+	if (r->o->plan && nwb_fc_refusal(r->page))
+		return nwb_err_set(r->err, -EOPNOTSUPP, "%s",
+				   nwb_fc_refusal(r->page));
+	nwb_ledger_point(&r->ledger,
+			 &(struct nwb_lrec){.kind = NWB_L_RUN_END});
+	if (!r->o->judge)
+		return 0;
+	rc = bench_judge(&in, &res->judgement, r->err);
+	res->is_judged = !rc;
+	return rc;
+}
+
+static int run_all(struct run *r)
+{
+	const struct bench_run_opts *o = r->o;
+	struct nwb_workload_opts wo = {
+		.desc = o->workload,
+		.bytes = o->bytes,
+		.fsyncs = o->fsyncs,
+		.seed = o->seed,
+		.file = FILE_NAME,
+		.key = r->key,
+		.ledger = &r->ledger,
+	};
+	int rc = run_ledgers(r);
+
+	if (rc)
+		return rc;
+	wo.file_id = r->file_id;
+	rc = nwb_workload_prepare(&wo, &r->work, r->err);
+	if (rc)
+		return rc;
+	rc = run_server(r);
+	if (rc)
+		return rc;
+	rc = nwb_exec_real_new(NULL, &r->ex, r->err);
+	if (rc)
+		return rc;
+	snprintf(r->res->io, sizeof(r->res->io), "%s",
+		 nwb_exec_io_name(r->ex));
+	rc = nwb_exec_run(r->ex, run_client, r, 0, r->err);
+	if (!rc)
+		rc = r->rc;
+	if (!rc)
+		rc = run_judge(r);
+	return rc;
+}
+
+int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
+		  struct nwb_err *err)
+{
+	struct run *r = nwb_zalloc(sizeof(*r));
+	int rc;
+
+	if (!r)
+		return nwb_err_set(err, -ENOMEM, "no memory for a run");
+	memset(ret, 0, sizeof(*ret));
+	ret->server_cpu_ns = UINT64_MAX;
+	r->o = o;
+	r->res = ret;
+	r->err = err;
+	r->ledger_fd = -1;
+	r->page_fd = -1;
+	rc = run_all(r);
+	if (r->ex)
+		nwb_exec_free(r->ex);
+	nwb_server_free(r->srv);
+	bench_supervisor_stop(r->sup);
+	nwb_workload_free(r->work);
+	nwb_fc_unmap(r->page);
+	nwb_ledger_unmap(&r->ledger);
+	if (r->page_fd >= 0)
+		close(r->page_fd);
+	if (r->ledger_fd >= 0)
+		close(r->ledger_fd);
+	nwb_free(r);
+	return rc;
+}

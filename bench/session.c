@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See session.h. */
+#include "session.h"
+
+#include "nwb/mem.h"
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NWB_SEC + (uint64_t)ts.tv_nsec;
+}
+
+int bench_session_begin(struct bench_session *s, const char *out,
+			uint64_t seed, unsigned int total, int argc,
+			char **argv, struct nwb_err *err)
+{
+	const char *id;
+	int rc;
+
+	*s = (struct bench_session){.t_start = now_ns(), .room = total + 64};
+	s->verdict = nwb_zalloc(s->room * sizeof(*s->verdict));
+	if (!s->verdict)
+		return nwb_err_set(err, -ENOMEM, "no memory for a session");
+	rc = bench_results_dir(out, s->dir, sizeof(s->dir), err);
+	if (!rc)
+		rc = nwb_store_create(s->dir, &s->store, err);
+	if (rc)
+		return rc;
+	bench_interrupt_store(s->store);
+	id = strrchr(s->dir, '/');
+	rc = bench_store_add(s->store,
+			     bench_env_session(id ? id + 1 : s->dir, seed,
+					       argc, argv),
+			     err);
+	bench_progress_start(&s->progress, total);
+	return rc;
+}
+
+void bench_session_add(struct bench_session *s, enum nwb_verdict v)
+{
+	nwb_assert(s->nr_verdicts < s->room);
+	s->verdict[s->nr_verdicts++] = v;
+}
+
+int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
+		      unsigned int pair, unsigned int order,
+		      struct bench_run_result *ret, struct nwb_err *err)
+{
+	static struct bench_run_result res; /* large; one run at a time */
+	struct nwb_err why = {0};
+	enum nwb_verdict v;
+	char cell[128], reason[256];
+	json_t *rec;
+	int rc;
+
+	bench_cell_name(o, cell, sizeof(cell));
+	bench_progress_step(&s->progress, cell);
+	rc = bench_run_one(o, &res, &why);
+	if (rc) {
+		v = NWB_INCONCLUSIVE;
+		rec = bench_record_failed(o, pair, order, why.text);
+		snprintf(reason, sizeof(reason), "%.250s", why.text);
+	} else {
+		v = bench_verdict(&res, o->plan, reason, sizeof(reason));
+		rec = bench_record_run(o, &res, pair, order);
+	}
+	if (v != NWB_PASS)
+		fprintf(stderr, "%s%s: %s  %s\n",
+			s->progress.is_tty ? "\r\033[K" : "", cell,
+			nwb_verdict_name(v), reason);
+	/* limit figures without a judgement count for nothing */
+	if (rc || res.is_judged || v != NWB_PASS)
+		bench_session_add(s, v);
+	if (ret)
+		*ret = res;
+	return bench_store_add(s->store, rec, err);
+}
+
+static int tell(struct bench_session *s, struct nwb_err *err)
+{
+	char path[4200];
+	json_t *recs;
+	int rc = nwb_report_write_all(s->dir, err);
+
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/%s", s->dir, NWB_STORE_NAME);
+	rc = nwb_store_load(path, &recs, err);
+	if (rc)
+		return rc;
+	rc = nwb_report_text(recs, stdout, NWB_REPORT_TERMINAL, NULL, err);
+	json_decref(recs);
+	printf("\n%s/%s\n%s/%s\n%s/%s\n", s->dir, NWB_REPORT_TEXT, s->dir,
+	       NWB_REPORT_JUNIT, s->dir, NWB_STORE_NAME);
+	return rc;
+}
+
+int bench_session_end(struct bench_session *s, struct nwb_err *err)
+{
+	int code = nwb_verdict_exit(s->verdict, s->nr_verdicts);
+	int rc = 0;
+
+	bench_interrupt_store(NULL);
+	if (s->store) {
+		bench_progress_end(&s->progress);
+		rc = nwb_store_add(
+			s->store,
+			json_pack("{s:i,s:s,s:i,s:I,s:b}", "v", 1, "type",
+				  "end", "exit", code, "duration_ns",
+				  (json_int_t)(now_ns() - s->t_start),
+				  "interrupted", 0),
+			err);
+		if (nwb_store_close(s->store) && !rc)
+			rc = nwb_err_set(err, -EIO, "%s: cannot be written",
+					 s->dir);
+		s->store = NULL;
+		if (!rc)
+			rc = tell(s, err);
+	}
+	nwb_free(s->verdict);
+	s->verdict = NULL;
+	return rc ? NWB_EXIT_BROKEN : code;
+}
