@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The plan language: what parses, what is refused and where exactly, and that
+ * parse -> print -> parse changes nothing.
+ */
+#include "nwb/faultctl.h"
+#include "nwb/plan.h"
+#include "nwb_test.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const good[] = {
+	/* the three examples that the language was made for */
+	"starve: on server.grant nth=6..9 do grant 0\n"
+	"expect drain < 5s\n",
+	"plan   lost-ack-then-reset\n"
+	"server smbd credits=64 dialect=3.1.1\n"
+	"client temp-page wsize=64K\n"
+	"lost:  on server.write file=*.dat nth=4 after  do drop, rst   # x\n"
+	"never: on server.write file=*.dat nth=7 before do rst\n"
+	"hard:  on server.write file=*.dat off=1M..1.5M do seq ru.\n"
+	"heal\n"
+	"expect hits lost = 1\n"
+	"expect never stale-retry\n"
+	"expect fsync 0 on every-fd\n"
+	"expect amplification < 1.5\n",
+	"plan   slow-ack-9p\n"
+	"seed   4711\n"
+	"server diod msize=64K\n"
+	"client in-place\n"
+	"slow:  on server.reply op=Rwrite p=0.10 do delay 40ms\n"
+	"armed: on client.flush nth=3 do arm cut\n"
+	"cut:   on wire.reply inflight >= 4 after do fin unarmed max=1\n"
+	"phase  load for 10s\n"
+	"heal\n"
+	"expect hits slow >= 20\n"
+	"expect drain < 2s\n"
+	"expect verdict pass\n",
+	/* the rest of the vocabulary */
+	"# only a comment\n\n   \t\n",
+	"on backend.pwrite file=a#b.dat len=>=64K off=4K eof-extends do error "
+	"ENOSPC, delay 1.5ms max=3 while load\nphase load until "
+	"server.write=100\nneeds signing\nneeds volatile\n",
+	"a: on server.any op=ECHO credits < 3 before do kill\n"
+	"b: on server.reply status=STATUS_PENDING do dup, disarm a, arm a\n"
+	"c: on backend.fsync nth=2+3 after do error EIO\n"
+	"d: on server.write len=512 nth=3..9+2 do short 1000\n"
+	"e: on server.write off=1M.. do hold 20us\n"
+	"f: on server.close before do restart\n"
+	"g: on client.write do corrupt 3\n"
+	"h: on backend.fsync do seq .xdX\n",
+	"server smbd guest sign=mandatory volatile=off\n"
+	"client in-place settle=50ms patience=1.5s credits=8 attempts=3 "
+	"depth=8\n",
+};
+
+static struct nwb_plan *parse(const char *text, struct nwb_err *err)
+{
+	struct nwb_plan *plan = NULL;
+	int rc;
+
+	nwb_check_eq(nwb_plan_new(&plan), 0);
+	rc = nwb_plan_add_text(plan, "x.plan", text, strlen(text), err);
+	if (!rc)
+		rc = nwb_plan_finish(plan, err);
+	if (!rc)
+		return plan;
+	nwb_check_eq(rc, err->code);
+	nwb_plan_free(plan);
+	return NULL;
+}
+
+static void check_error(const char *text, const char *want)
+{
+	struct nwb_err err = {0};
+	struct nwb_plan *plan = parse(text, &err);
+
+	if (plan)
+		fprintf(stderr, "accepted: %s\n", text);
+	nwb_check(!plan);
+	nwb_check_streq(err.text, want);
+}
+
+NWB_TEST(plan, good_ones_parse_and_round_trip)
+{
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(good); i++) {
+		struct nwb_err err = {0};
+		struct nwb_plan *a = parse(good[i], &err), *b;
+		char one[4096], two[4096];
+
+		if (!a)
+			fprintf(stderr, "%s\n", err.text);
+		nwb_check(a);
+		nwb_check(nwb_plan_print(a, one, sizeof(one)) <
+			  (int)sizeof(one));
+		b = parse(one, &err);
+		if (!b)
+			fprintf(stderr, "%s\n%s", err.text, one);
+		nwb_check(b);
+		nwb_plan_print(b, two, sizeof(two));
+		nwb_check_streq(one, two);
+		nwb_plan_free(a);
+		nwb_plan_free(b);
+	}
+}
+
+NWB_TEST(plan, canonical_text)
+{
+	struct nwb_err err = {0};
+	struct nwb_plan *p =
+		parse("seed 7\nserver  smbd   credits=16\n"
+		      "on server.write nth=3..3 off=1024..1.5M p=0.50 "
+		      "len==4096 after do drop ,rst max=2\n"
+		      "expect amplification<=1.250\n",
+		      &err);
+	char buf[512];
+
+	nwb_check(p);
+	nwb_plan_print(p, buf, sizeof(buf));
+	nwb_check_streq(buf, "seed 7\nserver smbd credits=16\n"
+			     "rule1: on server.write off=1K..1536K len=4K "
+			     "nth=3 p=0.5 after do drop, rst max=2\n"
+			     "expect amplification <= 1.25\n");
+	/* cut off, but never written beyond */
+	memset(buf, 'x', sizeof(buf));
+	nwb_check(nwb_plan_print(p, buf, 10) > 10);
+	nwb_check_streq(buf, "seed 7\nse");
+	nwb_check_eq(buf[10], 'x');
+	nwb_plan_free(p);
+}
+
+NWB_TEST(plan, errors_have_place_and_suggestion)
+{
+	check_error("on server.wirte do rst",
+		    "x.plan:1:11: unknown op \"wirte\"; did you mean "
+		    "\"write\"?");
+	check_error("\n  lost: on sever.write after do rst",
+		    "x.plan:2:12: unknown side \"sever\"; did you mean "
+		    "\"server\"?");
+	check_error("on server.write ntj=4 after do rst",
+		    "x.plan:1:17: unknown match \"ntj\"; did you mean "
+		    "\"nth\"?");
+	check_error("on server.write nth=4 after do rts",
+		    "x.plan:1:32: unknown action \"rts\"; did you mean "
+		    "\"rst\"?");
+	check_error("on server.write after do drop, rset",
+		    "x.plan:1:32: unknown action \"rset\"; did you mean "
+		    "\"rst\"?");
+	check_error("on server.write after do rst mx=1",
+		    "x.plan:1:30: unknown guard \"mx\"; did you mean "
+		    "\"max\"?");
+	check_error("sede 3",
+		    "x.plan:1:1: unknown statement \"sede\"; did you mean "
+		    "\"seed\"?");
+	check_error("server smdb",
+		    "x.plan:1:8: unknown server \"smdb\"; did you mean "
+		    "\"smbd\"?");
+	check_error("client inplace",
+		    "x.plan:1:8: unknown mode \"inplace\"; did you mean "
+		    "\"in-place\"?");
+	check_error("server smbd credit=4",
+		    "x.plan:1:13: unknown option \"credit\"; did you mean "
+		    "\"credits\"?");
+	check_error("client in-place wsze=4K",
+		    "x.plan:1:17: unknown option \"wsze\"; did you mean "
+		    "\"wsize\"?");
+	check_error("server smbd sign=mandatry",
+		    "x.plan:1:18: unknown value \"mandatry\"; did you mean "
+		    "\"mandatory\"?");
+	check_error("server diod credits=4",
+		    "x.plan:1:13: diod has no option \"credits\"");
+	check_error("on server.reply op=Rwrit do drop",
+		    "x.plan:1:20: unknown message \"Rwrit\"; did you mean "
+		    "\"Rwrite\"?");
+	check_error("on server.reply status=STATUS_PENDIN do drop",
+		    "x.plan:1:24: unknown status \"STATUS_PENDIN\"; did you "
+		    "mean \"STATUS_PENDING\"?");
+	check_error("on backend.pwrite do error ENOSPACE",
+		    "x.plan:1:28: unknown errno \"ENOSPACE\"; did you mean "
+		    "\"ENOSPC\"?");
+	check_error("needs sining",
+		    "x.plan:1:7: unknown feature \"sining\"; did you mean "
+		    "\"signing\"?");
+	check_error("expect hit a = 1",
+		    "x.plan:1:8: unknown expectation \"hit\"; did you mean "
+		    "\"hits\"?");
+	check_error("expect verdict pas",
+		    "x.plan:1:16: unknown verdict \"pas\"; did you mean "
+		    "\"pass\"?");
+	check_error("expect never stale-rety",
+		    "x.plan:1:14: unknown invariant \"stale-rety\"; did you "
+		    "mean \"stale-retry\"?");
+	check_error("expect fsync EIO on each-fd",
+		    "x.plan:1:21: unknown class of fds \"each-fd\"; did you "
+		    "mean \"any-fd\"?");
+	check_error("frobnicate", "x.plan:1:1: unknown statement "
+				  "\"frobnicate\"");
+}
+
+NWB_TEST(plan, errors_of_syntax)
+{
+	check_error("on", "x.plan:1:3: the event (side.op) is missing");
+	check_error("on server do rst", "x.plan:1:10: \".\" and an op must "
+					"follow the side");
+	check_error("on server.write", "x.plan:1:16: \"do\" is missing");
+	check_error("on server.write do", "x.plan:1:19: an action is missing");
+	check_error("on server.write do hold",
+		    "x.plan:1:24: \"hold\" needs an argument");
+	check_error("on server.write do drop drop",
+		    "x.plan:1:25: unknown guard \"drop\"");
+	check_error("on server.write do drop, drop",
+		    "x.plan:1:26: \"drop\" stands twice");
+	check_error("on server.write nth=1 nth=2 do drop",
+		    "x.plan:1:23: \"nth\" stands twice");
+	check_error("on server.write after nth=1 do drop",
+		    "x.plan:1:23: \"do\" must follow \"before\" or \"after\"");
+	check_error("on server.write do drop unarmed unarmed",
+		    "x.plan:1:33: \"unarmed\" stands twice");
+	check_error("a: b", "x.plan:1:4: \"on\" must follow the rule's name");
+	check_error("a.b: on server.write do drop",
+		    "x.plan:1:1: \"a.b\" is no name: a letter, then letters, "
+		    "digits, - and _");
+	check_error("heal now", "x.plan:1:6: unexpected \"now\"");
+	check_error("= 3", "x.plan:1:1: unexpected \"=\"");
+	check_error("expect drain 5s",
+		    "x.plan:1:14: a comparison (< <= > >= =) is missing");
+	check_error("on server.write do seq rXu",
+		    "x.plan:1:25: an upper-case letter repeats for ever and "
+		    "must be the last");
+	check_error("on server.write do seq rq",
+		    "x.plan:1:25: unknown letter \"q\" in seq; . x d u r are "
+		    "known");
+	check_error("a: on server.write do drop\na: on server.write do drop",
+		    "x.plan:2:1: second rule \"a\"; the first is at "
+		    "x.plan:1:1");
+	check_error("seed 1\nseed 2",
+		    "x.plan:2:1: second \"seed\" line; the first is at "
+		    "x.plan:1:1");
+	check_error("plan abcdefghijklmnopqrstuvwxyzabcdef",
+		    "x.plan:1:6: the name is longer than 31 characters");
+}
+
+NWB_TEST(plan, errors_of_numbers)
+{
+	check_error("on server.write do hold 5",
+		    "x.plan:1:25: \"5\" needs a unit: us, ms or s");
+	check_error("on server.write do hold 5min",
+		    "x.plan:1:25: \"5min\" has an unknown unit; us, ms and s "
+		    "are known");
+	check_error("on server.write off=1X do drop",
+		    "x.plan:1:21: \"1X\" has an unknown unit; K, M and G are "
+		    "known");
+	check_error("on server.write off=0.3K do drop",
+		    "x.plan:1:21: \"0.3K\" is finer than the smallest unit");
+	check_error("on server.write off=2M..1M do drop",
+		    "x.plan:1:21: the range is empty");
+	check_error("on server.write nth=0 do drop",
+		    "x.plan:1:21: nth counts from 1");
+	check_error("on server.write nth=5..4 do drop",
+		    "x.plan:1:21: the range is empty");
+	check_error("on server.write nth=5.. do drop",
+		    "x.plan:1:24: \"\" is no number");
+	check_error("on server.write p=1.1 do drop",
+		    "x.plan:1:19: a probability is above 0 and at most 1");
+	check_error("seed 99999999999999999999",
+		    "x.plan:1:6: \"99999999999999999999\" is too large");
+	check_error("server smbd credits=0", "x.plan:1:21: credits is 1..8K");
+	check_error("client in-place wsize=1", "x.plan:1:23: wsize is 4K..8M");
+	check_error("on server.grant do grant 65536",
+		    "x.plan:1:26: a grant is at most 65535");
+}
+
+NWB_TEST(plan, cross_checks)
+{
+	check_error("a: on server.write do rst",
+		    "x.plan:1:23: say \"before\" (not executed) or \"after\" "
+		    "(executed, the ack is lost) in front of \"do\"");
+	check_error("cut: on server.write do drop\n"
+		    "a: on server.write do arm cutt",
+		    "x.plan:2:23: there is no rule \"cutt\"; did you mean "
+		    "\"cut\"?");
+	check_error("cut: on server.write do drop unarmed",
+		    "x.plan:1:1: rule \"cut\" is unarmed and no rule arms it");
+	check_error("cut: on server.write do drop while load",
+		    "x.plan:1:1: there is no phase \"load\"");
+	check_error("cut: on server.write do drop\nexpect hits kut = 1",
+		    "x.plan:2:1: there is no rule \"kut\"; did you mean "
+		    "\"cut\"?");
+	check_error("a: on server.write do seq ru, drop",
+		    "x.plan:1:23: \"seq\" stands alone");
+	check_error("heal\nphase a for 1s", "x.plan:2:1: a phase after "
+					    "\"heal\"");
+}
+
+NWB_TEST(plan, sources_name_themselves_and_replace_headers)
+{
+	const char *file = "seed 1\nserver diod\n", *e1 = "seed 2",
+		   *e2 = "on server.wirte do drop";
+	struct nwb_plan *p = NULL;
+	struct nwb_err err = {0};
+
+	nwb_check_eq(nwb_plan_new(&p), 0);
+	nwb_check_eq(nwb_plan_add_text(p, "x.plan", file, strlen(file), &err),
+		     0);
+	nwb_check_eq(nwb_plan_add_text(p, "-e #1", e1, strlen(e1), &err), 0);
+	nwb_check_eq(p->seed, 2);
+	nwb_check_eq(nwb_plan_add_text(p, "-e #2", e2, strlen(e2), &err),
+		     -EINVAL);
+	nwb_check_streq(err.text, "-e #2:1:11: unknown op \"wirte\"; did you "
+				  "mean \"write\"?");
+	nwb_plan_free(p);
+}
+
+NWB_TEST(plan, defaults_and_options)
+{
+	struct nwb_err err = {0};
+	struct nwb_plan *p =
+		parse("server smbd credits=16 volatile\n"
+		      "client in-place wsize=65536 settle=1500us\n"
+		      "a: on server.write do drop\n"
+		      "on server.flush do drop\nexpect hits a = 3\n",
+		      &err);
+
+	nwb_check(p);
+	nwb_check_streq(nwb_plan_server_opt(p, "credits"), "16");
+	nwb_check_streq(nwb_plan_server_opt(p, "volatile"), "on");
+	nwb_check(!nwb_plan_server_opt(p, "guest"));
+	nwb_check_eq(nwb_plan_server_opt_nr(p, "guest", 9), 9);
+	nwb_check_streq(nwb_plan_client_opt(p, "wsize"), "64K");
+	nwb_check_eq(nwb_plan_client_opt_nr(p, "settle", 0), 1500000);
+	nwb_check_eq(p->nr_expects, 2);
+	nwb_check_eq(p->expect[0].nr, 3);
+	nwb_check(!p->expect[0].is_default);
+	nwb_check(p->expect[1].is_default);
+	nwb_check_eq(p->expect[1].rule, 1);
+	nwb_check_eq(p->expect[1].op, 'g');
+	nwb_check_eq(p->expect[1].nr, 1);
+	nwb_check_streq(p->expect[1].name, "rule2");
+	nwb_check(!nwb_plan_may_cut(p));
+	nwb_plan_free(p);
+}
+
+static void check_refused(const char *server, const char *text,
+			  const char *want)
+{
+	struct nwb_err err = {0};
+	struct nwb_plan *p = parse(text, &err);
+	struct nwb_fc_page *page = NULL;
+	int fd = -1;
+
+	nwb_check(p);
+	nwb_check_eq(nwb_fc_create(&fd, &page), 0);
+	nwb_check_eq(nwb_plan_compile(p, page, server, &err),
+		     want ? -EOPNOTSUPP : 0);
+	if (want)
+		nwb_check_streq(err.text, want);
+	nwb_fc_unmap(page);
+	close(fd);
+	nwb_plan_free(p);
+}
+
+NWB_TEST(plan, what_cannot_be_injected_is_refused)
+{
+#define NO(pos, name) pos ": rule \"" name "\": cannot be injected here: "
+	check_refused("diod", "a: on client.flush nth=3 do drop",
+		      NO("x.plan:1:1", "a") "events of the client are not "
+					    "injected by this version; only "
+					    "wire, server and backend are");
+	check_refused("diod", "a: on server.grant do grant 0",
+		      NO("x.plan:1:1", "a") "9P has no credits");
+	check_refused("smbd", "a: on server.reply op=Rwrite do drop",
+		      NO("x.plan:1:1", "a") "the message of op= is not of "
+					    "this server's protocol");
+	check_refused("smbd", "a: on server.write do corrupt 3",
+		      NO("x.plan:1:23", "a") "corrupt is not part of this "
+					     "version");
+	check_refused("smbd", "a: on server.grant do drop",
+		      NO("x.plan:1:23", "a") "the event cannot take this "
+					     "action");
+	check_refused("smbd", "a: on backend.fsync do seq ru",
+		      NO("x.plan:1:24", "a") "the event cannot take one of "
+					     "the letters of seq");
+	check_refused("smbd", "a: on server.write before do drop",
+		      NO("x.plan:1:1", "a") "drop, hold and dup touch the "
+					    "answer, they come after");
+	check_refused("smbd", "a: on backend.close do drop",
+		      NO("x.plan:1:1", "a") "of the backend this version "
+					    "knows pwrite and fsync");
+	check_refused("smbd", "a: on server.pwrite do drop",
+		      NO("x.plan:1:1", "a") "pwrite and fsync are events of "
+					    "the backend");
+	check_refused("smbd", "a: on server.reply status=EIO do drop",
+		      NO("x.plan:1:1", "a") "SMB answers with NTSTATUS codes");
+	check_refused("fake", "a: on server.write do drop",
+		      "plan \"\": server \"fake\": faults are injected into "
+		      "smbd and diod only");
+	check_refused("smbd", "phase a until client.write=3\n",
+		      "x.plan:1:1: phase \"a\": events of the client are not "
+		      "counted by this version");
+	check_refused("smbd",
+		      "a: on server.write after do rst\n"
+		      "b: on server.write before do rst\n"
+		      "c: on server.write do hold 1ms\n"
+		      "d: on server.grant do grant 0\n",
+		      NULL);
+#undef NO
+}
+
+/* Whatever bytes come, the parser answers, and what it takes it can print. */
+NWB_TEST(plan, random_bytes_never_crash)
+{
+	static const char *const pieces[] = {"on ",	"server.write ",
+					     "nth=",	"do ",
+					     "rst",	",",
+					     "3..9+2",	"before ",
+					     "after ",	"\n",
+					     "a: ",	"expect ",
+					     "hits ",	"= ",
+					     "1",	"off=",
+					     "1M..",	"seq ",
+					     "ru.",	"max=",
+					     "while ",	"phase ",
+					     "for ",	"5ms",
+					     "#",	"\"",
+					     "p=",	"0.1",
+					     "drop ",	"hold ",
+					     "client ", "in-place ",
+					     "wsize=",	"64K ",
+					     "heal",	":",
+					     "<",	"file=",
+					     "*",	"len=",
+					     ">=",	"unarmed ",
+					     "arm a"};
+	unsigned int seed = 1, taken = 0;
+
+	for (unsigned int i = 0; i < 20000; i++) {
+		char text[256], out[4096], again[4096];
+		struct nwb_err err = {0};
+		struct nwb_plan *p = NULL;
+		size_t len = 0, want = (size_t)rand_r(&seed) % 200;
+
+		while (len < want) {
+			const char *s = pieces[(size_t)rand_r(&seed) %
+					       NWB_ARRAY_SIZE(pieces)];
+
+			if (rand_r(&seed) % 8 == 0) {
+				text[len++] = (char)rand_r(&seed);
+				continue;
+			}
+			memcpy(text + len, s, strlen(s));
+			len += strlen(s);
+		}
+		nwb_check_eq(nwb_plan_new(&p), 0);
+		if (nwb_plan_add_text(p, "r", text, len, &err) ||
+		    nwb_plan_finish(p, &err)) {
+			nwb_check(err.text[0]);
+			nwb_plan_free(p);
+			continue;
+		}
+		taken++;
+		nwb_plan_print(p, out, sizeof(out));
+		nwb_plan_free(p);
+		nwb_check_eq(nwb_plan_new(&p), 0);
+		nwb_check_eq(nwb_plan_add_text(p, "r", out, strlen(out), &err),
+			     0);
+		nwb_check_eq(nwb_plan_finish(p, &err), 0);
+		nwb_plan_print(p, again, sizeof(again));
+		nwb_check_streq(out, again);
+		nwb_plan_free(p);
+	}
+	nwb_check(taken > 0);
+}
