@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The results store and the reports made from it.
+ *
+ * A session writes one directory. In it `run.jsonl` is the truth: JSON Lines,
+ * one record a line, each line in the file before nwb_store_add() returns, so
+ * that a killed session leaves all that it had measured. `report.txt` and
+ * `junit.xml` are made from that file alone and may be made again at any time.
+ *
+ * Records are jansson objects with "v" (major schema version) and "type":
+ *
+ *	session	first line: who, where, with what
+ *	run	one run of one cell: numbers, verdict, findings
+ *	end	last line; a file without it is of an interrupted session
+ *
+ * The fields of each are the tables of reports/schema.c. A number may be null
+ * or absent: it was not measured, and every report says so.
+ *
+ * One thread a store; the rest keeps no state and may run in any thread. All
+ * of it allocates, does blocking file I/O and stays out of measured windows.
+ */
+#ifndef NWB_REPORT_H
+#define NWB_REPORT_H
+
+#include "nwb/err.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* Major version of the schema: what is written, and all that is read. */
+#define NWB_STORE_VERSION  1
+#define NWB_STORE_NAME	   "run.jsonl"
+#define NWB_REPORT_TEXT	   "report.txt"
+#define NWB_REPORT_JUNIT   "junit.xml"
+#define NWB_REPORT_COLUMNS 72
+
+struct nwb_store;
+
+/**
+ * nwb_store_create() - begin the results of one session.
+ * @dir: directory; made with mode 0700 (missing parents too) unless it exists
+ * @ret_store: to be closed by nwb_store_close()
+ * @err: text of the failure, or NULL
+ *
+ * Return: 0; -EEXIST when @dir holds results already (they are never
+ * overwritten); another negative errno.
+ */
+int nwb_store_create(const char *dir, struct nwb_store **ret_store,
+		     struct nwb_err *err) nwb_must_check;
+
+/**
+ * nwb_store_add() - append one record.
+ * @store: open store
+ * @rec: record without "v", which is set here (or with the right one); the
+ *	reference is taken over, also on failure
+ * @err: text of the failure, or NULL
+ *
+ * The record is held against the schema first, so a misspelt type is found
+ * where it is made. After return the line is in the file as far as another
+ * process is concerned; it is not fsynced. A line that could not be written
+ * whole is taken back.
+ *
+ * Return: 0; -EINVAL: against the schema or out of order; negative errno of
+ * write(2).
+ */
+int nwb_store_add(struct nwb_store *store, json_t *rec,
+		  struct nwb_err *err) nwb_must_check;
+
+/**
+ * nwb_store_close() - sync and free; NULL is fine.
+ * Return: 0 or the negative errno of fsync(2) or close(2); freed either way.
+ */
+int nwb_store_close(struct nwb_store *store);
+
+/**
+ * nwb_store_load() - read a results file.
+ * @path: of the file
+ * @ret_array: records in the order of the file, to be released by json_decref()
+ * @err: "path:line: what", or NULL
+ *
+ * Strict: a line that is not a record of this schema fails the load. The only
+ * thing tolerated is a last line that was cut off; it stands in the result as
+ * {"type":"truncated","line":n,"bytes":n}, a type that no file may contain,
+ * and reports say it. A session that was killed early may have no records.
+ *
+ * Return: 0; -EPROTONOSUPPORT: written by another major version; -EINVAL:
+ * malformed; -EFBIG: over 1 GiB; another negative errno.
+ */
+int nwb_store_load(const char *path, json_t **ret_array,
+		   struct nwb_err *err) nwb_must_check;
+
+/* Parts of the text report, in the order in which they are printed. */
+enum nwb_report_part {
+	NWB_REPORT_SUMMARY = 1 << 0, /* verdict line, what was run */
+	NWB_REPORT_TABLE = 1 << 1,   /* verdict, throughput, CPU of each cell */
+	NWB_REPORT_COUNTS = 1 << 2,  /* RPCs, bytes, memory; faults and hits */
+	NWB_REPORT_LATENCY = 1 << 3, /* p50 and p99 of write and fsync */
+	NWB_REPORT_MODES = 1 << 4,   /* in-place against temp-page */
+	NWB_REPORT_LIMIT = 1 << 5,   /* distance from raw-cold; raw-hot */
+	NWB_REPORT_FINDINGS = 1 << 6, /* in full, with reasons */
+	NWB_REPORT_ENV = 1 << 7,      /* environment, reproduce lines, data */
+	NWB_REPORT_ALL = (1 << 8) - 1,
+	/* What a person wants to see at the end of a session. */
+	NWB_REPORT_TERMINAL = NWB_REPORT_SUMMARY | NWB_REPORT_TABLE |
+			      NWB_REPORT_MODES | NWB_REPORT_LIMIT |
+			      NWB_REPORT_FINDINGS,
+};
+
+/**
+ * nwb_report_text() - print the report: ASCII, at most 72 columns, no escapes.
+ * @recs: what nwb_store_load() gave
+ * @out: stream; errors on it are found when it is closed by the caller too
+ * @parts: set of enum nwb_report_part
+ * @sha256: hex digest of the file, or NULL: not computed
+ * @err: text of the failure, or NULL
+ *
+ * Equal records in another order of execution give the same rows in the same
+ * order, so that two reports can be compared by diff.
+ *
+ * Return: 0, -ENOMEM, -E2BIG: more than 4096 runs of one cell, -EIO.
+ */
+int nwb_report_text(const json_t *recs, FILE *out, unsigned int parts,
+		    const char *sha256, struct nwb_err *err) nwb_must_check;
+
+/**
+ * nwb_report_junit() - print JUnit XML: a testsuite a server, a testcase a
+ * cell, and one for the session itself, which is an error when interrupted.
+ * @recs: what nwb_store_load() gave
+ * @out: stream
+ * @err: text of the failure, or NULL
+ *
+ * Return: as nwb_report_text().
+ */
+int nwb_report_junit(const json_t *recs, FILE *out,
+		     struct nwb_err *err) nwb_must_check;
+
+/**
+ * nwb_report_write_all() - make report.txt and junit.xml beside run.jsonl.
+ * @dir: directory of the session
+ * @err: text of the failure, or NULL
+ *
+ * Each file appears whole or stays as it was (temporary file and rename).
+ *
+ * Return: 0 or negative errno.
+ */
+int nwb_report_write_all(const char *dir, struct nwb_err *err) nwb_must_check;
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The report model: what all formats print.
+ *
+ *	records ──> runs ──sort──> cells (ranges of runs) ──> comparisons
+ *
+ * A number that was not measured is NAN everywhere in the model.
+ */
+#ifndef NWB_REPORTS_REPORT_I_H
+#define NWB_REPORTS_REPORT_I_H
+
+#include "nwb/err.h"
+#include "nwb/report.h"
+
+/* Runs of one cell; more is an error and not a long wait. */
+#define REP_RUNS_MAX 4096
+/* Pairs below which the exact 95 % interval is infinite. */
+#define REP_PAIRS_MIN 6
+
+/* From bad to good; the order of rows. */
+enum rep_verdict {
+	REP_FAIL,
+	REP_UNEXPECTED_PASS,
+	REP_VACUOUS,
+	REP_INCONCLUSIVE,
+	REP_KNOWN,
+	REP_PASS,
+	REP_SKIP,
+	REP_VERDICT_NR,
+};
+
+/* Numbers derived from each run and shown as the median over a cell's runs;
+ * those named _MAX as the maximum. */
+enum rep_metric {
+	REP_MIB_S,	/* application MiB per second to durable */
+	REP_CPU_NS_MIB, /* client + server CPU ns per application MiB */
+	REP_RPCS_MIB,	/* RPCs per application MiB */
+	REP_WRITES_MIB, /* write RPCs per application MiB */
+	REP_SENT_RATIO, /* bytes sent per byte dirtied */
+	REP_TEMP_MAX,	/* temp-page bytes */
+	REP_WRITE_P50,	/* ns */
+	REP_WRITE_P99,
+	REP_WRITE_MAX,
+	REP_FSYNC_P50,
+	REP_FSYNC_P99,
+	REP_FSYNC_MAX,
+	REP_RETRIES,
+	REP_RECONNECTS,
+	REP_ALLOCS,
+	REP_WSIZE,
+	REP_DEPTH,
+	REP_METRIC_NR,
+};
+
+struct rep_run {
+	const json_t *rec;
+	size_t seq; /* place in the file */
+	enum rep_verdict verdict;
+	bool is_check;	 /* level "check": payload decoded */
+	json_int_t pair; /* negative: belongs to no pair */
+	double m[REP_METRIC_NR];
+};
+
+struct rep_cell {
+	const char *name, *server, *subject, *workload, *fault;
+	const struct rep_run *run; /* by level, pair, place in the file */
+	size_t nr_runs;
+	size_t nr_ran;	 /* runs that were not skipped */
+	size_t nr_bench; /* runs of level "bench" among run[], first in it */
+	enum rep_verdict verdict;
+	bool is_check;		  /* m[] comes from level "check" */
+	double m[REP_METRIC_NR];  /* NAN: not measured in any run */
+	size_t nr[REP_METRIC_NR]; /* runs that m[] was made from */
+};
+
+struct rep_model {
+	const json_t *session; /* NULL: none */
+	const json_t *end;     /* NULL: interrupted */
+	const json_t *truncated;
+	bool is_interrupted;
+	struct rep_run *run;
+	size_t nr_runs;
+	struct rep_cell *cell; /* in the order of rows, but not by verdict */
+	size_t nr_cells;
+	size_t cells_by_verdict[REP_VERDICT_NR];
+};
+
+/* One metric of two cells of the same server, workload and fault. */
+struct rep_cmp {
+	size_t pairs;  /* used */
+	size_t unused; /* beyond what the statistic takes */
+	double a, b;   /* medians over those pairs */
+	double ratio;  /* Hodges-Lehmann of a/b; NAN without a pair */
+	double lo, hi; /* 95 % interval; NAN below REP_PAIRS_MIN */
+};
+
+/**
+ * rep_model_init() - build the model; borrows @recs.
+ * Return: 0, -ENOMEM, -E2BIG. rep_model_fini() is safe after failure.
+ */
+int rep_model_init(struct rep_model *m, const json_t *recs,
+		   struct nwb_err *err) nwb_must_check;
+void rep_model_fini(struct rep_model *m);
+
+const char *rep_verdict_name(enum rep_verdict v);
+/** rep_cell_find() - the cell of @subject beside @like, or NULL. */
+const struct rep_cell *rep_cell_find(const struct rep_model *m,
+				     const struct rep_cell *like,
+				     const char *subject);
+/**
+ * rep_compare() - @a over @b from their interleaved pairs.
+ *
+ * Pairs are runs of the same level and pair index whose verdict says that the
+ * run was what its cell says (PASS, KNOWN, UNEXPECTED-PASS), with the metric
+ * measured and above zero in both. Of a repeated run the last counts.
+ */
+void rep_compare(const struct rep_cell *a, const struct rep_cell *b,
+		 enum rep_metric metric, struct rep_cmp *ret_cmp);
+
+/** rep_str() - string field, or NULL when absent, null or no string. */
+const char *rep_str(const json_t *rec, const char *key);
+/** rep_num() - number field, or NAN. */
+double rep_num(const json_t *rec, const char *key);
+/** rep_kind() - what JUnit and headings call a bad run: its first finding's
+ * kind, or the name of its verdict. */
+const char *rep_kind(const struct rep_run *run);
+
+/* ---- text output (report_fmt.c) ---- */
+
+/* A stream that remembers that something went wrong. */
+struct rep_out {
+	FILE *f;
+	int err; /* 0 or -ENOMEM; stream errors are the stream's */
+};
+
+/**
+ * rep_wrap() - print words, broken at NWB_REPORT_COLUMNS.
+ * @indent: spaces before the first line
+ * @hang: spaces before the others
+ *
+ * What is not printable ASCII becomes '?', white space a space; a word that
+ * fits on no line is cut.
+ */
+void rep_wrap(struct rep_out *o, int indent, int hang, const char *fmt, ...)
+	nwb_printf(4, 5);
+/** rep_heading() - an empty line and an underlined heading. */
+void rep_heading(struct rep_out *o, const char *text);
+/** rep_command() - a shell command, broken so that pasting it still works. */
+void rep_command(struct rep_out *o, const char *cmd);
+/** rep_name() - a row's name, @width wide; a longer one takes its own line. */
+void rep_name(struct rep_out *o, int width, const char *name);
+
+#define REP_FIELD 16
+#define REP_NM	  "n.m."
+
+/* Each fills buf (REP_FIELD bytes) with at most 8 characters; NAN is REP_NM. */
+const char *rep_fmt_num(char *buf, double v);	/* one decimal */
+const char *rep_fmt_rate(char *buf, double v);	/* at most 6 characters */
+const char *rep_fmt_count(char *buf, double v); /* none when whole */
+const char *rep_fmt_ratio(char *buf, double v); /* at most 5 characters */
+const char *rep_fmt_ns(char *buf, double v);
+const char *rep_fmt_bytes(char *buf, double v);
+
+/* ---- sections ---- */
+
+void rep_section_findings(struct rep_out *o, const struct rep_model *m);
+void rep_section_env(struct rep_out *o, const struct rep_model *m,
+		     const char *sha256);
+
+#endif

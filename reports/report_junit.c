@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * junit.xml: what CI systems read. Written by hand, since the format is a
+ * habit and not a standard: elements and attributes that Jenkins and GitLab
+ * read, testcase properties as pytest writes them.
+ *
+ * FAIL, VACUOUS, UNEXPECTED-PASS: <failure>; INCONCLUSIVE: <error>; SKIP:
+ * <skipped>; KNOWN passes with properties. The suite "netwb" has one testcase
+ * for the session, so that a session that was cut short is not green.
+ */
+#include "report_i.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	enum rep_metric metric;
+	const char *name;
+} property[] = {
+	{REP_MIB_S, "mib_s"},
+	{REP_CPU_NS_MIB, "cpu_ns_mib"},
+	{REP_RPCS_MIB, "rpcs_mib"},
+	{REP_WRITES_MIB, "write_rpcs_mib"},
+	{REP_SENT_RATIO, "sent_per_dirtied"},
+	{REP_TEMP_MAX, "temp_bytes_max"},
+	{REP_WRITE_P50, "write_p50_ns"},
+	{REP_WRITE_P99, "write_p99_ns"},
+	{REP_WRITE_MAX, "write_max_ns"},
+	{REP_FSYNC_P50, "fsync_p50_ns"},
+	{REP_FSYNC_P99, "fsync_p99_ns"},
+	{REP_FSYNC_MAX, "fsync_max_ns"},
+	{REP_RETRIES, "retries"},
+	{REP_RECONNECTS, "reconnects"},
+	{REP_ALLOCS, "allocs"},
+	{REP_WSIZE, "wsize"},
+	{REP_DEPTH, "depth"},
+};
+
+/*
+ * Text of an element or a quoted attribute. jansson gives valid UTF-8; what
+ * XML 1.0 has no way to say at all (controls, U+FFFE, U+FFFF) becomes '?'.
+ * White space is kept by reference: an attribute would turn it into a space.
+ */
+static void put(struct rep_out *o, const char *s)
+{
+	for (; *s; s++) {
+		unsigned char ch = (unsigned char)*s;
+
+		if (ch == '&')
+			fputs("&amp;", o->f);
+		else if (ch == '<')
+			fputs("&lt;", o->f);
+		else if (ch == '>')
+			fputs("&gt;", o->f);
+		else if (ch == '"')
+			fputs("&quot;", o->f);
+		else if (ch == '\n' || ch == '\t' || ch == '\r')
+			fprintf(o->f, "&#%d;", ch);
+		else if (ch < 0x20 || ch == 0x7f)
+			fputc('?', o->f);
+		else if (!strncmp(s, "\xef\xbf\xbe", 3) ||
+			 !strncmp(s, "\xef\xbf\xbf", 3)) {
+			fputc('?', o->f);
+			s += 2;
+		} else {
+			fputc(ch, o->f);
+		}
+	}
+}
+
+static void attr(struct rep_out *o, const char *name, const char *value)
+{
+	fprintf(o->f, " %s=\"", name);
+	put(o, value);
+	fputc('"', o->f);
+}
+
+static void prop(struct rep_out *o, const char *name, const char *value)
+{
+	fputs("        <property", o->f);
+	attr(o, "name", name);
+	attr(o, "value", value);
+	fputs("/>\n", o->f);
+}
+
+static void prop_num(struct rep_out *o, const char *name, double v)
+{
+	char text[64] = "not measured";
+
+	if (isfinite(v))
+		snprintf(text, sizeof(text), "%.10g", v);
+	prop(o, name, text);
+}
+
+static void prop_ratio(struct rep_out *o, const struct rep_model *m,
+		       const struct rep_cell *c, const char *base,
+		       enum rep_metric metric)
+{
+	const struct rep_cell *b = rep_cell_find(m, c, base);
+	char name[64], text[128];
+	struct rep_cmp cmp;
+
+	if (!b || b == c)
+		return;
+	rep_compare(c, b, metric, &cmp);
+	snprintf(name, sizeof(name), "%s_vs_%s",
+		 metric == REP_MIB_S ? "mib_s" : "cpu_ns_mib", base);
+	if (isnan(cmp.lo))
+		snprintf(text, sizeof(text), "n/a (%zu pairs; need %d)",
+			 cmp.pairs, REP_PAIRS_MIN);
+	else
+		snprintf(text, sizeof(text), "%.4f [%.4f, %.4f] %zu pairs",
+			 cmp.ratio, cmp.lo, cmp.hi, cmp.pairs);
+	prop(o, name, text);
+}
+
+static void properties(struct rep_out *o, const struct rep_model *m,
+		       const struct rep_cell *c)
+{
+	const char *reason = NULL;
+
+	for (size_t i = 0; i < c->nr_runs && !reason; i++)
+		if (c->run[i].verdict == c->verdict)
+			reason = rep_str(c->run[i].rec, "reason");
+	fputs("      <properties>\n", o->f);
+	prop(o, "verdict", rep_verdict_name(c->verdict));
+	if (reason)
+		prop(o, "reason", reason);
+	prop_num(o, "runs", (double)c->nr_runs);
+	prop(o, "level", c->is_check ? "check" : "bench");
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(property); i++)
+		prop_num(o, property[i].name, c->m[property[i].metric]);
+	if (!strcmp(c->subject, "in-place")) {
+		prop_ratio(o, m, c, "temp-page", REP_MIB_S);
+		prop_ratio(o, m, c, "temp-page", REP_CPU_NS_MIB);
+	}
+	prop_ratio(o, m, c, "raw-cold", REP_MIB_S);
+	prop_ratio(o, m, c, "raw-cold", REP_CPU_NS_MIB);
+	fputs("      </properties>\n", o->f);
+}
+
+/* Everything that a run of the cell's verdict says, for the element's text. */
+static void outcome_text(struct rep_out *o, const struct rep_cell *c)
+{
+	for (size_t i = 0; i < c->nr_runs; i++) {
+		const struct rep_run *run = &c->run[i];
+		const char *reason = rep_str(run->rec, "reason");
+		const char *repro = rep_str(run->rec, "repro");
+		size_t k;
+		json_t *f;
+
+		if (run->verdict != c->verdict)
+			continue;
+		if (run->pair >= 0)
+			fprintf(o->f, "pair %lld\n", (long long)run->pair);
+		if (reason) {
+			fputs("reason: ", o->f);
+			put(o, reason);
+			fputc('\n', o->f);
+		}
+		json_array_foreach(json_object_get(run->rec, "findings"), k, f)
+		{
+			put(o, rep_str(f, "oracle"));
+			fputc(' ', o->f);
+			put(o, rep_str(f, "kind"));
+			fputs(": ", o->f);
+			put(o, rep_str(f, "text"));
+			fputc('\n', o->f);
+		}
+		if (repro) {
+			fputs("reproduce: ", o->f);
+			put(o, repro);
+			fputc('\n', o->f);
+		}
+	}
+}
+
+static const struct rep_run *worst_run(const struct rep_cell *c)
+{
+	for (size_t i = 0; i < c->nr_runs; i++)
+		if (c->run[i].verdict == c->verdict)
+			return &c->run[i];
+	nwb_assert(!"a cell has its verdict from one of its runs");
+	return NULL;
+}
+
+static void outcome(struct rep_out *o, const struct rep_cell *c)
+{
+	static const char *const element[REP_VERDICT_NR] = {
+		[REP_FAIL] = "failure",	   [REP_UNEXPECTED_PASS] = "failure",
+		[REP_VACUOUS] = "failure", [REP_INCONCLUSIVE] = "error",
+		[REP_SKIP] = "skipped",
+	};
+	const struct rep_run *run = worst_run(c);
+	const char *name = element[c->verdict];
+	const json_t *first =
+		json_array_get(json_object_get(run->rec, "findings"), 0);
+	const char *message = rep_str(first, "text");
+
+	if (!name)
+		return;
+	if (!message)
+		message = rep_str(run->rec, "reason");
+	fprintf(o->f, "      <%s", name);
+	if (c->verdict != REP_SKIP)
+		attr(o, "type", rep_kind(run));
+	attr(o, "message", message ? message : "no reason recorded");
+	if (c->verdict == REP_SKIP) {
+		fputs("/>\n", o->f);
+		return;
+	}
+	fputc('>', o->f);
+	outcome_text(o, c);
+	fprintf(o->f, "</%s>\n", name);
+}
+
+/* Seconds that the runs of a cell took, as far as they were measured. */
+static double cell_seconds(const struct rep_cell *c)
+{
+	double ns = 0;
+
+	for (size_t i = 0; i < c->nr_runs; i++) {
+		double v = rep_num(c->run[i].rec, "durable_ns");
+
+		ns += isfinite(v) ? v : 0;
+	}
+	return ns / (double)NWB_SEC;
+}
+
+struct totals {
+	size_t tests, failures, errors, skipped;
+	double seconds;
+};
+
+static void totals_add(struct totals *t, const struct rep_cell *c)
+{
+	t->tests++;
+	t->failures += c->verdict == REP_FAIL || c->verdict == REP_VACUOUS ||
+		       c->verdict == REP_UNEXPECTED_PASS;
+	t->errors += c->verdict == REP_INCONCLUSIVE;
+	t->skipped += c->verdict == REP_SKIP;
+	t->seconds += cell_seconds(c);
+}
+
+static void suite_open(struct rep_out *o, const char *element, const char *name,
+		       const struct totals *t)
+{
+	fprintf(o->f, "%s", element);
+	attr(o, "name", name);
+	fprintf(o->f,
+		" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\""
+		" skipped=\"%zu\" time=\"%.3f\">\n",
+		t->tests, t->failures, t->errors, t->skipped, t->seconds);
+}
+
+static void server_suite(struct rep_out *o, const struct rep_model *m,
+			 const struct rep_cell *c, size_t nr)
+{
+	struct totals t = {0};
+
+	for (size_t i = 0; i < nr; i++)
+		totals_add(&t, &c[i]);
+	suite_open(o, "  <testsuite", c->server, &t);
+	for (size_t i = 0; i < nr; i++) {
+		fputs("    <testcase", o->f);
+		attr(o, "classname", c[i].server);
+		attr(o, "name", c[i].name);
+		fprintf(o->f, " time=\"%.3f\">\n", cell_seconds(&c[i]));
+		properties(o, m, &c[i]);
+		outcome(o, &c[i]);
+		fputs("    </testcase>\n", o->f);
+	}
+	fputs("  </testsuite>\n", o->f);
+}
+
+/* Why the session as such is in error, or NULL. Codes: oracles' 0, 1, 77 are
+ * verdicts, and so is 2 when a cell is inconclusive. */
+static const char *session_trouble(const struct rep_model *m, char *buf,
+				   size_t size)
+{
+	json_int_t code = json_integer_value(json_object_get(m->end, "exit"));
+
+	if (!m->end)
+		return "interrupted: no end record";
+	if (m->is_interrupted)
+		return "interrupted";
+	if (code == 0 || code == 1 || code == 77 ||
+	    (code == 2 && m->cells_by_verdict[REP_INCONCLUSIVE]))
+		return NULL;
+	snprintf(buf, size, "exit %lld", (long long)code);
+	return buf;
+}
+
+static void session_suite(struct rep_out *o, const struct rep_model *m,
+			  const char *trouble)
+{
+	static const char *const field[] = {"id",    "date",	  "netwb",
+					    "build", "command",	  "kernel",
+					    "cpu",   "isolation", "io"};
+	struct totals t = {.tests = 1, .errors = trouble != NULL};
+	const json_t *seed = json_object_get(m->session, "seed");
+	char text[32];
+
+	suite_open(o, "  <testsuite", "netwb", &t);
+	fputs("    <testcase classname=\"netwb\" name=\"session\">\n"
+	      "      <properties>\n",
+	      o->f);
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(field); i++) {
+		const char *v = rep_str(m->session, field[i]);
+
+		prop(o, field[i], v ? v : "not recorded");
+	}
+	if (json_is_integer(seed)) {
+		snprintf(text, sizeof(text), "%lld",
+			 (long long)json_integer_value(seed));
+		prop(o, "seed", text);
+	}
+	fputs("      </properties>\n", o->f);
+	if (trouble) {
+		fputs("      <error type=\"session\"", o->f);
+		attr(o, "message", trouble);
+		fputs("/>\n", o->f);
+	}
+	fputs("    </testcase>\n  </testsuite>\n", o->f);
+}
+
+static void document(struct rep_out *o, const struct rep_model *m)
+{
+	char buf[32];
+	const char *trouble = session_trouble(m, buf, sizeof(buf));
+	struct totals t = {.tests = 1, .errors = trouble != NULL};
+	size_t from = 0;
+
+	for (size_t i = 0; i < m->nr_cells; i++)
+		totals_add(&t, &m->cell[i]);
+	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", o->f);
+	suite_open(o, "<testsuites", "netwb", &t);
+	session_suite(o, m, trouble);
+	for (size_t i = 1; i <= m->nr_cells; i++) {
+		if (i < m->nr_cells &&
+		    !strcmp(m->cell[i].server, m->cell[from].server))
+			continue;
+		server_suite(o, m, &m->cell[from], i - from);
+		from = i;
+	}
+	fputs("</testsuites>\n", o->f);
+}
+
+int nwb_report_junit(const json_t *recs, FILE *out, struct nwb_err *err)
+{
+	struct rep_out o = {.f = out};
+	struct rep_model m;
+	int r = rep_model_init(&m, recs, err);
+
+	if (!r) {
+		document(&o, &m);
+		if (ferror(out))
+			r = nwb_err_set(err, -EIO, "junit: write error");
+	}
+	rep_model_fini(&m);
+	return r;
+}

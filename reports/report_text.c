@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * report.txt: the tables.
+ *
+ * Order (bad news first): verdict line, what was run, main table, counts,
+ * faults, latency, mode comparison, distance from the limit, findings,
+ * environment. Every cell stands in every table of cells; what was not
+ * measured is "n.m.", never an empty field or a missing row.
+ */
+#include "report_i.h"
+
+#include "nwb/mem.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_COLS 35
+
+/* Cells from bad to good, each verdict in the model's order. */
+struct rows {
+	const struct rep_cell **cell;
+	size_t nr;
+};
+
+static int rows_init(struct rows *rows, const struct rep_model *m)
+{
+	rows->nr = 0;
+	rows->cell = nwb_zalloc((m->nr_cells + 1) * sizeof(*rows->cell));
+	if (!rows->cell)
+		return -ENOMEM;
+	for (int v = 0; v < REP_VERDICT_NR; v++)
+		for (size_t i = 0; i < m->nr_cells; i++)
+			if (m->cell[i].verdict == (enum rep_verdict)v)
+				rows->cell[rows->nr++] = &m->cell[i];
+	nwb_assert(rows->nr == m->nr_cells);
+	return 0;
+}
+
+/* ---- verdict line and what was run ---- */
+
+static void verdict_line(struct rep_out *o, const struct rep_model *m)
+{
+	char text[256] = "";
+	size_t at = 0;
+
+	for (int v = 0; v < REP_VERDICT_NR; v++) {
+		if (!m->cells_by_verdict[v])
+			continue;
+		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s %zu",
+				       at ? ", " : "",
+				       rep_verdict_name((enum rep_verdict)v),
+				       m->cells_by_verdict[v]);
+		nwb_assert(at < sizeof(text));
+	}
+	rep_wrap(o, 0, 9, "Verdict: %s (%zu cells, %zu runs)",
+		 at ? text : "nothing was run", m->nr_cells, m->nr_runs);
+	if (!m->end)
+		rep_wrap(o, 0, 0,
+			 "INTERRUPTED: the session wrote no end record; this "
+			 "is what it had measured until then.");
+	else if (m->is_interrupted)
+		rep_wrap(o, 0, 0,
+			 "INTERRUPTED: the session was stopped before its "
+			 "end; this is what it had measured until then.");
+	if (m->truncated)
+		rep_wrap(o, 0, 0,
+			 "The last line of %s (line %.0f, %.0f bytes) was cut "
+			 "off and is left out.",
+			 NWB_STORE_NAME, rep_num(m->truncated, "line"),
+			 rep_num(m->truncated, "bytes"));
+}
+
+static const char *or_nr(const char *s)
+{
+	return s ? s : "not recorded";
+}
+
+/* "65536", "65536..1048576" or "not measured" over a server's cells. */
+static void range(char *buf, size_t size, const struct rep_cell *c, size_t nr,
+		  enum rep_metric metric)
+{
+	double lo = INFINITY, hi = -INFINITY;
+
+	for (size_t i = 0; i < nr; i++) {
+		for (size_t k = 0; k < c[i].nr_runs; k++) {
+			double v = c[i].run[k].m[metric];
+
+			if (!isfinite(v))
+				continue;
+			lo = fmin(lo, v);
+			hi = fmax(hi, v);
+		}
+	}
+	if (lo > hi)
+		snprintf(buf, size, "not measured");
+	else if (lo == hi)
+		snprintf(buf, size, "%.10g", lo);
+	else
+		snprintf(buf, size, "%.10g..%.10g", lo, hi);
+}
+
+static char *scalar_text(const json_t *v)
+{
+	if (!v || json_is_null(v))
+		return strdup("not recorded");
+	if (json_is_string(v))
+		return strdup(json_string_value(v));
+	if (json_is_boolean(v))
+		return strdup(json_is_true(v) ? "yes" : "no");
+	return json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+}
+
+/* One value, or "varies" when the runs of these cells differ. */
+static char *signing_text(const struct rep_cell *c, size_t nr)
+{
+	const json_t *first = NULL;
+
+	for (size_t i = 0; i < nr; i++) {
+		for (size_t k = 0; k < c[i].nr_runs; k++) {
+			const json_t *v =
+				json_object_get(c[i].run[k].rec, "signing");
+
+			if (!v || json_is_null(v))
+				continue;
+			if (first && !json_equal(first, v))
+				return strdup("varies");
+			first = v;
+		}
+	}
+	return scalar_text(first);
+}
+
+static void server_line(struct rep_out *o, const struct rep_model *m,
+			const struct rep_cell *c, size_t nr)
+{
+	const json_t *servers = json_object_get(m->session, "servers");
+	char *signing = signing_text(c, nr);
+	char wsize[64], depth[64];
+
+	if (!signing) {
+		o->err = -ENOMEM;
+		return;
+	}
+	range(wsize, sizeof(wsize), c, nr, REP_WSIZE);
+	range(depth, sizeof(depth), c, nr, REP_DEPTH);
+	rep_wrap(o, 2, 4, "%s %s: %zu cells; wsize %s, depth %s, signing: %s",
+		 c->server, or_nr(rep_str(servers, c->server)), nr, wsize,
+		 depth, signing);
+	free(signing);
+}
+
+static void what_was_run(struct rep_out *o, const struct rep_model *m)
+{
+	const json_t *s = m->session;
+	const json_t *seed = json_object_get(s, "seed");
+	double ns = rep_num(m->end, "duration_ns");
+	size_t from = 0;
+	char b[REP_FIELD];
+
+	rep_heading(o, "What was run");
+	if (!s)
+		rep_wrap(o, 0, 0, "There is no session record.");
+	rep_wrap(o, 0, 2, "session: %s, %s", or_nr(rep_str(s, "id")),
+		 or_nr(rep_str(s, "date")));
+	rep_wrap(o, 0, 2, "netwb: %s, build %s", or_nr(rep_str(s, "netwb")),
+		 or_nr(rep_str(s, "build")));
+	rep_wrap(o, 0, 2, "command: %s", or_nr(rep_str(s, "command")));
+	if (json_is_integer(seed))
+		rep_wrap(o, 0, 2, "seed: %lld",
+			 (long long)json_integer_value(seed));
+	else
+		rep_wrap(o, 0, 2, "seed: not recorded");
+	rep_wrap(o, 0, 2, "duration: %s",
+		 isfinite(ns) ? rep_fmt_ns(b, ns) : "not measured");
+	if (m->end)
+		rep_wrap(o, 0, 2, "exit: %lld",
+			 (long long)json_integer_value(
+				 json_object_get(m->end, "exit")));
+	rep_wrap(o, 0, 2, "servers:%s", m->nr_cells ? "" : " none was run");
+	for (size_t i = 1; i <= m->nr_cells; i++) {
+		if (i < m->nr_cells &&
+		    !strcmp(m->cell[i].server, m->cell[from].server))
+			continue;
+		server_line(o, m, &m->cell[from], i - from);
+		from = i;
+	}
+}
+
+/* ---- tables of cells ---- */
+
+static void legend(struct rep_out *o)
+{
+	rep_wrap(o, 0, 0, "Medians over the runs of a cell. %s: not measured.",
+		 REP_NM);
+}
+
+static void check_level_note(struct rep_out *o, const struct rows *rows)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < rows->nr; i++)
+		nr += rows->cell[i]->is_check;
+	if (!nr)
+		return;
+	rep_wrap(o, 0, 2,
+		 "c: %zu of %zu cells ran at level \"check\" only, which "
+		 "decodes every payload: slower than the subject is.",
+		 nr, rows->nr);
+}
+
+static void main_table(struct rep_out *o, const struct rows *rows)
+{
+	char a[REP_FIELD], b[REP_FIELD], n[REP_FIELD];
+
+	rep_heading(o, "Cells");
+	rep_wrap(o, 0, 0,
+		 "MiB/s: application bytes, from the first write to the "
+		 "return of fsync. CPU ns/MiB: client and server together.");
+	legend(o);
+	fprintf(o->f, "\n%-*s %-15s %6s %8s %3s\n", NAME_COLS, "cell",
+		"verdict", "MiB/s", "CPU/MiB", "n");
+	for (size_t i = 0; i < rows->nr; i++) {
+		const struct rep_cell *c = rows->cell[i];
+
+		snprintf(n, sizeof(n), "%zu", c->nr_runs);
+		rep_name(o, NAME_COLS, c->name);
+		fprintf(o->f, " %-15s %6s %8s %3s%s\n",
+			rep_verdict_name(c->verdict),
+			rep_fmt_rate(a, c->m[REP_MIB_S]),
+			rep_fmt_count(b, round(c->m[REP_CPU_NS_MIB])), n,
+			c->is_check ? "c" : "");
+	}
+	check_level_note(o, rows);
+}
+
+static void counts_table(struct rep_out *o, const struct rows *rows)
+{
+	char a[REP_FIELD], b[REP_FIELD], s[REP_FIELD], t[REP_FIELD];
+
+	rep_heading(o, "Counts");
+	rep_wrap(o, 0, 0,
+		 "RPCs and write RPCs per application MiB; bytes sent per "
+		 "byte dirtied; peak temp-page memory (largest run).");
+	legend(o);
+	fprintf(o->f, "\n%-*s %8s %9s %8s %8s\n", NAME_COLS, "cell", "RPC/MiB",
+		"WRITE/MiB", "sent/B", "temp");
+	for (size_t i = 0; i < rows->nr; i++) {
+		const struct rep_cell *c = rows->cell[i];
+		double sent = c->m[REP_SENT_RATIO];
+
+		if (isfinite(sent) && sent < 1000)
+			snprintf(s, sizeof(s), "%.4f", sent);
+		rep_name(o, NAME_COLS, c->name);
+		fprintf(o->f, " %8s %9s %8s %8s\n",
+			rep_fmt_num(a, c->m[REP_RPCS_MIB]),
+			rep_fmt_num(b, c->m[REP_WRITES_MIB]),
+			isfinite(sent) && sent < 1000 ? s
+						      : rep_fmt_num(s, sent),
+			rep_fmt_bytes(t, c->m[REP_TEMP_MAX]));
+	}
+}
+
+/* Least and most hits of @rule over the runs that counted hits. */
+static size_t hits_of(const struct rep_cell *c, const char *rule, double *lo,
+		      double *hi)
+{
+	size_t nr = 0;
+
+	*lo = INFINITY;
+	*hi = -INFINITY;
+	for (size_t i = 0; i < c->nr_runs; i++) {
+		const json_t *hits = json_object_get(c->run[i].rec, "hits");
+		const json_t *v = json_object_get(hits, rule);
+		double x = json_is_number(v) ? json_number_value(v) : 0;
+
+		if (!json_is_object(hits) || json_is_null(v))
+			continue;
+		*lo = fmin(*lo, x);
+		*hi = fmax(*hi, x);
+		nr++;
+	}
+	return nr;
+}
+
+/* All rules of a cell's runs; NULL without memory. */
+static json_t *rules_of(const struct rep_cell *c)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; all && i < c->nr_runs; i++) {
+		json_t *hits = json_object_get(c->run[i].rec, "hits");
+
+		if (hits && json_is_object(hits) &&
+		    json_object_update(all, hits)) {
+			json_decref(all);
+			return NULL;
+		}
+	}
+	return all;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void rule_line(struct rep_out *o, const struct rep_cell *c,
+		      const char *rule)
+{
+	double lo, hi;
+	size_t nr = hits_of(c, rule, &lo, &hi);
+
+	if (!nr)
+		rep_wrap(o, 2, 6, "hits of %s: not measured", rule);
+	else if (lo == hi)
+		rep_wrap(o, 2, 6, "hits of %s: %.10g in each of %zu runs", rule,
+			 lo, nr);
+	else
+		rep_wrap(o, 2, 6, "hits of %s: %.10g to %.10g in %zu runs",
+			 rule, lo, hi, nr);
+}
+
+static void hits_lines(struct rep_out *o, const struct rep_cell *c)
+{
+	json_t *all = rules_of(c), *v;
+	const char **rule = NULL, *key;
+	size_t n = 0;
+
+	if (all)
+		rule = nwb_zalloc((json_object_size(all) + 1) * sizeof(*rule));
+	if (!rule) {
+		o->err = -ENOMEM;
+		json_decref(all);
+		return;
+	}
+	json_object_foreach(all, key, v) rule[n++] = key;
+	qsort(rule, n, sizeof(*rule), by_text);
+	for (size_t i = 0; i < n; i++)
+		rule_line(o, c, rule[i]);
+	if (!n && strcmp(c->fault, "none"))
+		rep_wrap(o, 2, 6, "hits: not measured");
+	nwb_free(rule);
+	json_decref(all);
+}
+
+static void faults_table(struct rep_out *o, const struct rows *rows)
+{
+	char a[REP_FIELD], b[REP_FIELD], s[REP_FIELD];
+
+	rep_heading(o, "Faults");
+	rep_wrap(o, 0, 0,
+		 "Retries and reconnects of a run; allocations within the "
+		 "measured window; hits of each rule, least to most of a run.");
+	legend(o);
+	fprintf(o->f, "\n%-*s %9s %10s %8s\n", NAME_COLS, "cell", "retries",
+		"reconnects", "allocs");
+	for (size_t i = 0; i < rows->nr; i++) {
+		const struct rep_cell *c = rows->cell[i];
+
+		rep_name(o, NAME_COLS, c->name);
+		fprintf(o->f, " %9s %10s %8s\n",
+			rep_fmt_count(a, c->m[REP_RETRIES]),
+			rep_fmt_count(b, c->m[REP_RECONNECTS]),
+			rep_fmt_count(s, c->m[REP_ALLOCS]));
+		hits_lines(o, c);
+	}
+}
+
+static void latency_table(struct rep_out *o, const struct rows *rows)
+{
+	char a[REP_FIELD], b[REP_FIELD], s[REP_FIELD], t[REP_FIELD];
+
+	rep_heading(o, "Latency");
+	rep_wrap(o, 0, 0,
+		 "Percentiles of each run's calls, median over runs. With "
+		 "fewer than 100 calls in a run its p99 is its slowest call.");
+	legend(o);
+	fprintf(o->f, "\n%-*s %17s %17s\n", NAME_COLS, "", "write", "fsync");
+	fprintf(o->f, "%-*s %8s %8s %8s %8s\n", NAME_COLS, "cell", "p50", "p99",
+		"p50", "p99");
+	for (size_t i = 0; i < rows->nr; i++) {
+		const struct rep_cell *c = rows->cell[i];
+
+		rep_name(o, NAME_COLS, c->name);
+		fprintf(o->f, " %8s %8s %8s %8s\n",
+			rep_fmt_ns(a, c->m[REP_WRITE_P50]),
+			rep_fmt_ns(b, c->m[REP_WRITE_P99]),
+			rep_fmt_ns(s, c->m[REP_FSYNC_P50]),
+			rep_fmt_ns(t, c->m[REP_FSYNC_P99]));
+	}
+}
+
+/* ---- comparisons ---- */
+
+/* How many ratios lie on either side of 1, as far as their interval says. */
+struct tally {
+	size_t above, below, unclear, few, beyond;
+};
+
+static void cmp_interval(char *buf, size_t size, const struct rep_cmp *cmp)
+{
+	char lo[REP_FIELD], hi[REP_FIELD];
+
+	if (isnan(cmp->lo))
+		snprintf(buf, size, "n/a (%zu pair%s; need %d)", cmp->pairs,
+			 cmp->pairs == 1 ? "" : "s", REP_PAIRS_MIN);
+	else
+		snprintf(buf, size, "[%s, %s] %zu pairs",
+			 rep_fmt_ratio(lo, cmp->lo), rep_fmt_ratio(hi, cmp->hi),
+			 cmp->pairs);
+}
+
+static void cmp_row(struct rep_out *o, const struct rep_cell *a,
+		    const struct rep_cmp *cmp, bool is_cpu)
+{
+	char x[REP_FIELD], y[REP_FIELD], r[REP_FIELD], ci[64];
+	char *name;
+
+	if (asprintf(&name, "%s %s %s", a->server, a->workload, a->fault) < 0) {
+		o->err = -ENOMEM;
+		return;
+	}
+	cmp_interval(ci, sizeof(ci), cmp);
+	rep_name(o, 25, name);
+	free(name);
+	fprintf(o->f, " %8s %9s %5s %s\n",
+		is_cpu ? rep_fmt_count(x, round(cmp->a))
+		       : rep_fmt_num(x, cmp->a),
+		is_cpu ? rep_fmt_count(y, round(cmp->b))
+		       : rep_fmt_num(y, cmp->b),
+		rep_fmt_ratio(r, cmp->ratio), ci);
+}
+
+static void cmp_count(struct tally *t, const struct rep_cmp *cmp)
+{
+	t->beyond += cmp->unused;
+	if (isnan(cmp->lo))
+		t->few++;
+	else if (cmp->lo > 1)
+		t->above++;
+	else if (cmp->hi < 1)
+		t->below++;
+	else
+		t->unclear++;
+}
+
+static void cmp_summary(struct rep_out *o, const struct tally *t)
+{
+	rep_wrap(o, 0, 2,
+		 "Above 1: %zu. Below 1: %zu. Not told apart: %zu. Too few "
+		 "pairs: %zu.",
+		 t->above, t->below, t->unclear, t->few);
+	if (t->beyond)
+		rep_wrap(o, 0, 2,
+			 "%zu pairs beyond the first of each row are not used "
+			 "(the exact statistic takes 64).",
+			 t->beyond);
+}
+
+/* One table: @subject over @base, one metric. Returns its rows. */
+static size_t cmp_table(struct rep_out *o, const struct rep_model *m,
+			const char *subject, const char *base,
+			enum rep_metric metric)
+{
+	bool is_cpu = metric == REP_CPU_NS_MIB;
+	struct tally t = {0};
+	size_t nr = 0, alone = 0;
+
+	for (size_t i = 0; i < m->nr_cells; i++) {
+		const struct rep_cell *a = &m->cell[i], *b;
+		struct rep_cmp cmp;
+
+		if (strcmp(a->subject, subject))
+			continue;
+		b = rep_cell_find(m, a, base);
+		if (!b) {
+			alone++;
+			continue;
+		}
+		if (!nr++)
+			fprintf(o->f, "\n%s / %s, %s\n%-25s%9s %9s %5s %s\n",
+				subject, base,
+				is_cpu ? "CPU ns/MiB (below 1: cheaper)"
+				       : "MiB/s (above 1: faster)",
+				"", subject, base, "ratio", "95 % interval");
+		rep_compare(a, b, metric, &cmp);
+		cmp_count(&t, &cmp);
+		cmp_row(o, a, &cmp, is_cpu);
+	}
+	if (nr)
+		cmp_summary(o, &t);
+	if (nr && alone)
+		rep_wrap(o, 0, 2, "No %s beside it: %zu cells of %s.", base,
+			 alone, subject);
+	return nr;
+}
+
+static void cmp_method(struct rep_out *o)
+{
+	rep_wrap(o, 0, 0,
+		 "From interleaved pairs: Hodges-Lehmann estimate of the "
+		 "ratio, exact signed-rank interval, 95 %% for each row by "
+		 "itself. The two columns are medians over the same pairs. "
+		 "Runs that failed, were vacuous or inconclusive are in no "
+		 "pair.");
+}
+
+static void section_modes(struct rep_out *o, const struct rep_model *m)
+{
+	size_t nr;
+
+	rep_heading(o, "In-place against temp-page");
+	cmp_method(o);
+	nr = cmp_table(o, m, "in-place", "temp-page", REP_MIB_S);
+	nr += cmp_table(o, m, "in-place", "temp-page", REP_CPU_NS_MIB);
+	if (!nr)
+		rep_wrap(o, 0, 0,
+			 "Not measured: no cell was run in both modes.");
+}
+
+static void section_limit(struct rep_out *o, const struct rep_model *m)
+{
+	static const char *const subject[] = {"in-place", "temp-page",
+					      "raw-hot"};
+
+	rep_heading(o, "Distance from the limit");
+	rep_wrap(o, 0, 0,
+		 "raw-cold: pipelined writes of a pre-faulted payload, without "
+		 "a page cache, ended by a flush. raw-hot: the same from one "
+		 "buffer that stays in the CPU's caches. Pairs as above.");
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(subject); i++) {
+		size_t nr = cmp_table(o, m, subject[i], "raw-cold", REP_MIB_S);
+
+		nr += cmp_table(o, m, subject[i], "raw-cold", REP_CPU_NS_MIB);
+		if (!nr)
+			rep_wrap(o, 0, 2,
+				 "%s against raw-cold: not measured (no cell "
+				 "with both).",
+				 subject[i]);
+	}
+}
+
+int nwb_report_text(const json_t *recs, FILE *out, unsigned int parts,
+		    const char *sha256, struct nwb_err *err)
+{
+	struct rep_out o = {.f = out};
+	struct rows rows = {0};
+	struct rep_model m;
+	int r = rep_model_init(&m, recs, err);
+
+	if (r)
+		goto out;
+	r = rows_init(&rows, &m);
+	if (r)
+		goto out;
+	if (parts & NWB_REPORT_SUMMARY) {
+		verdict_line(&o, &m);
+		what_was_run(&o, &m);
+	}
+	if (parts & NWB_REPORT_TABLE)
+		main_table(&o, &rows);
+	if (parts & NWB_REPORT_COUNTS) {
+		counts_table(&o, &rows);
+		faults_table(&o, &rows);
+	}
+	if (parts & NWB_REPORT_LATENCY)
+		latency_table(&o, &rows);
+	if (parts & NWB_REPORT_MODES)
+		section_modes(&o, &m);
+	if (parts & NWB_REPORT_LIMIT)
+		section_limit(&o, &m);
+	if (parts & NWB_REPORT_FINDINGS)
+		rep_section_findings(&o, &m);
+	if (parts & NWB_REPORT_ENV)
+		rep_section_env(&o, &m, sha256);
+	r = o.err;
+	if (!r && ferror(out))
+		r = nwb_err_set(err, -EIO, "report: write error");
+out:
+	if (r == -ENOMEM)
+		r = nwb_err_set(err, r, "report: out of memory");
+	nwb_free(rows.cell);
+	rep_model_fini(&m);
+	return r;
+}

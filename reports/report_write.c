@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * report.txt and junit.xml beside run.jsonl.
+ *
+ * The file is read once: the digest in the report is of the very bytes that
+ * the report was made from. Both reports are complete on disk under temporary
+ * names before either takes its place.
+ */
+#include "report_i.h"
+
+#include "store_i.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <nettle/sha2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEX_SIZE (2 * SHA256_DIGEST_SIZE + 1)
+
+static void sha256_hex(const char *buf, size_t len, char *ret_hex)
+{
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx ctx;
+
+	sha256_init(&ctx);
+	sha256_update(&ctx, len, (const uint8_t *)buf);
+	sha256_digest(&ctx, sizeof(digest), digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* A file that appears under its name only when it is complete. */
+struct draft {
+	FILE *f;
+	char tmp[PATH_MAX];
+	char path[PATH_MAX];
+};
+
+static int draft_open(struct draft *d, const char *dir, const char *name,
+		      struct nwb_err *err)
+{
+	int n = snprintf(d->path, sizeof(d->path), "%s/%s", dir, name);
+	int t = snprintf(d->tmp, sizeof(d->tmp), "%s/.%s.XXXXXX", dir, name);
+	int fd, r;
+
+	d->f = NULL;
+	if (n < 0 || t < 0 || (size_t)t >= sizeof(d->tmp)) {
+		d->tmp[0] = '\0';
+		return nwb_err_set(err, -ENAMETOOLONG, "%s: too long", dir);
+	}
+	fd = mkostemp(d->tmp, O_CLOEXEC);
+	if (fd < 0) {
+		r = nwb_err_set(err, -errno, "%s: %s", d->tmp, strerror(errno));
+		d->tmp[0] = '\0';
+		return r;
+	}
+	/* mkostemp makes them 0600; the directory's mode is what protects. */
+	d->f = fchmod(fd, 0644) ? NULL : fdopen(fd, "w");
+	if (!d->f) {
+		r = nwb_err_set(err, -errno, "%s: %s", d->tmp, strerror(errno));
+		close(fd);
+		return r;
+	}
+	return 0;
+}
+
+/* On disk under the temporary name. */
+static int draft_finish(struct draft *d, struct nwb_err *err)
+{
+	bool is_bad = fflush(d->f) || ferror(d->f) || fsync(fileno(d->f));
+	int r = is_bad ? -(errno ? errno : EIO) : 0;
+
+	if (fclose(d->f) && !r)
+		r = -errno;
+	d->f = NULL;
+	if (r)
+		return nwb_err_set(err, r, "%s: %s", d->path, strerror(-r));
+	return 0;
+}
+
+static int draft_publish(struct draft *d, struct nwb_err *err)
+{
+	if (rename(d->tmp, d->path))
+		return nwb_err_set(err, -errno, "%s: %s", d->path,
+				   strerror(errno));
+	d->tmp[0] = '\0';
+	return 0;
+}
+
+static void draft_fini(struct draft *d)
+{
+	if (d->f)
+		fclose(d->f);
+	if (d->tmp[0])
+		unlink(d->tmp);
+}
+
+static int write_both(const json_t *recs, const char *sha256, const char *dir,
+		      struct nwb_err *err)
+{
+	struct draft text = {0}, junit = {0};
+	int r = draft_open(&text, dir, NWB_REPORT_TEXT, err);
+
+	if (!r)
+		r = draft_open(&junit, dir, NWB_REPORT_JUNIT, err);
+	if (!r)
+		r = nwb_report_text(recs, text.f, NWB_REPORT_ALL, sha256, err);
+	if (!r)
+		r = nwb_report_junit(recs, junit.f, err);
+	if (!r)
+		r = draft_finish(&text, err);
+	if (!r)
+		r = draft_finish(&junit, err);
+	if (!r)
+		r = draft_publish(&text, err);
+	if (!r)
+		r = draft_publish(&junit, err);
+	draft_fini(&text);
+	draft_fini(&junit);
+	return r;
+}
+
+int nwb_report_write_all(const char *dir, struct nwb_err *err)
+{
+	char path[PATH_MAX], hex[HEX_SIZE];
+	char *buf;
+	json_t *recs;
+	size_t len;
+	int r = snprintf(path, sizeof(path), "%s/%s", dir, NWB_STORE_NAME);
+
+	if (r < 0 || (size_t)r >= sizeof(path))
+		return nwb_err_set(err, -ENAMETOOLONG, "%s: too long", dir);
+	r = nwb_store_slurp(path, &buf, &len, err);
+	if (r)
+		return r;
+	sha256_hex(buf, len, hex);
+	r = nwb_store_parse(buf, len, path, &recs, err);
+	free(buf);
+	if (r)
+		return r;
+	r = write_both(recs, hex, dir, err);
+	json_decref(recs);
+	return r;
+}
