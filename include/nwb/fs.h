@@ -63,8 +63,10 @@ struct nwb_fs_ctx {
 	struct nwb_smb2 *smb2;
 	struct nwb_p9 *p9;
 	uint64_t patience_ns;
-	/* since when the server has been away, 0 = it is not; private */
+	/* private, atomic: since when the server has been away, 0 = it is not,
+	 * and when that was last seen (lib/fs/reach.c) */
 	uint64_t away_since_ns;
+	uint64_t away_seen_ns;
 };
 
 #endif

@@ -115,7 +115,8 @@ int nwb_p9_write_async(struct nwb_p9_write *w) nwb_must_check;
 /*
  * Synchronous requests. -ECONNABORTED: lost, or no connection; -EAGAIN: the fid
  * is of an older epoch; -ETIMEDOUT: cancelled by Tflush; other errors are the
- * server's. Not to be called from @done.
+ * server's (-EREMOTEIO when it said one of these three). Not to be called from
+ * @done.
  */
 /** nwb_p9_fsync() - Tfsync. @ret_epoch: connection that answered. */
 int nwb_p9_fsync(struct nwb_p9_file *f, uint32_t *ret_epoch) nwb_must_check;

@@ -98,7 +98,7 @@ static int negotiate(struct nwb_p9 *c, uint32_t epoch, struct nwb_err *err)
 
 	m.version.msize = c->want_msize;
 	m.version.version = nwb_p9_str(NWB_P9_VERSION_L);
-	rc = p9_rpc(c, epoch, true, &m, &s, NULL);
+	rc = p9_rpc(c, epoch, true, &m, &s);
 	if (rc)
 		return nwb_err_set(err, rc, "Tversion: %s", nwb_errno_name(rc));
 	msize = s.reply.version.msize;
@@ -129,7 +129,7 @@ static int attach(struct nwb_p9 *c, uint32_t epoch, struct nwb_err *err)
 	m.tattach.uname = nwb_p9_str(c->uname);
 	m.tattach.aname = nwb_p9_str(c->aname);
 	m.tattach.n_uname = c->uid;
-	rc = p9_rpc(c, epoch, true, &m, &s, NULL);
+	rc = p9_rpc(c, epoch, true, &m, &s);
 	if (rc)
 		return nwb_err_set(err, rc, "Tattach \"%s\" as uid %u: %s",
 				   c->aname, c->uid, nwb_errno_name(rc));

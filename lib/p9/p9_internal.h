@@ -223,13 +223,12 @@ static inline uint16_t p9_flush_tag(const struct nwb_p9 *c)
 /**
  * p9_rpc() - send @m on connection @epoch and wait for the answer.
  * @s: reply on success; dst and dst_len set by the caller for Tread, else 0
- * @ret_ecode: errno of an Rlerror, else 0; may be NULL
  * Return: 0; -ECONNABORTED: lost, outcome unknown or nothing sent; -ETIMEDOUT:
- * cancelled by Tflush, outcome unknown; -errno of an Rlerror; -EPROTO.
+ * cancelled by Tflush, outcome unknown; -errno of an Rlerror, -EREMOTEIO when
+ * that is one of the two or -EAGAIN; -EPROTO.
  */
 int p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
-	   struct nwb_p9_msg *m, struct p9_sync *s,
-	   uint32_t *ret_ecode) nwb_must_check;
+	   struct nwb_p9_msg *m, struct p9_sync *s) nwb_must_check;
 /** p9_ecode_errno() - Rlerror's number as a negative errno; one that is none
  * (0 looks like success) is -EPROTO. */
 int p9_ecode_errno(uint32_t ecode);

@@ -49,13 +49,22 @@ static const struct p9_req_ops sync_ops = {
 	.complete = sync_complete,
 };
 
+/* An error of the server must not look like one of ours, on which callers
+ * would connect and try again. */
+static int told_apart(const struct p9_sync *s)
+{
+	if (s->reply.type == NWB_P9_RLERROR &&
+	    (s->code == -ECONNABORTED || s->code == -ETIMEDOUT ||
+	     s->code == -EAGAIN))
+		return -EREMOTEIO;
+	return s->code;
+}
+
 int p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
-	   struct nwb_p9_msg *m, struct p9_sync *s, uint32_t *ret_ecode)
+	   struct nwb_p9_msg *m, struct p9_sync *s)
 {
 	int rc;
 
-	if (ret_ecode)
-		*ret_ecode = 0;
 	s->req.c = c;
 	s->req.ops = &sync_ops;
 	s->req.type = m->type;
@@ -74,7 +83,5 @@ int p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
 	nwb_mutex_lock(&c->lock);
 	nwb_wait_event(&c->sync_wq, &c->lock, s->is_done);
 	nwb_mutex_unlock(&c->lock);
-	if (s->reply.type == NWB_P9_RLERROR && ret_ecode)
-		*ret_ecode = s->reply.rlerror.ecode;
-	return s->code;
+	return told_apart(s);
 }
