@@ -102,6 +102,7 @@ static void sim_free(struct nwb_exec *ex)
 	struct sim_exec *se = to_sim(ex);
 
 	nwb_assert(se->current == &se->outside);
+	nwb_sim_sock_free_all(se);
 	nwb_sim_task_free_all(se);
 	nwb_free(se);
 }
@@ -207,6 +208,7 @@ int nwb_exec_sim_new(uint64_t seed, struct nwb_exec **ret_ex,
 	nwb_list_init(&se->pending);
 	nwb_list_init(&se->idle_workers);
 	nwb_list_init(&se->cancellers);
+	nwb_list_init(&se->links);
 	rc = nwb_sim_work_start(se);
 	if (rc) {
 		nwb_sim_task_free_all(se);

@@ -145,6 +145,8 @@ struct sim_exec {
 	struct nwb_list idle_workers;
 	struct nwb_list cancellers;
 	unsigned int nr_workers;
+
+	struct nwb_list links; /* socket pairs, for nwb_exec_free() */
 };
 
 static inline struct sim_exec *to_sim(struct nwb_exec *ex)
@@ -211,5 +213,7 @@ int nwb_sim_sock_from_fd(struct nwb_exec *ex, int fd,
 			 struct nwb_sock **ret_sock);
 int nwb_sim_sock_pair(struct nwb_exec *ex, uint64_t latency_ns,
 		      size_t buf_bytes, struct nwb_sock *ret_pair[2]);
+/** nwb_sim_sock_free_all() - pairs that a dropped task left open. */
+void nwb_sim_sock_free_all(struct sim_exec *se);
 
 #endif

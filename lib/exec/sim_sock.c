@@ -59,6 +59,7 @@ struct sim_sock {
 };
 
 struct sim_link {
+	struct nwb_list link; /* in sim_exec.links */
 	struct sim_exec *se;
 	uint64_t latency;
 	struct sim_sock end[2];
@@ -295,9 +296,16 @@ static void sim_reset(struct nwb_sock *s)
 
 static void link_free(struct sim_link *link)
 {
+	nwb_list_del(&link->link);
 	nwb_free(link->pipe[0].buf);
 	nwb_free(link->pipe[1].buf);
 	nwb_free(link);
+}
+
+void nwb_sim_sock_free_all(struct sim_exec *se)
+{
+	while (!nwb_list_empty(&se->links))
+		link_free(nwb_list_first(&se->links, struct sim_link, link));
 }
 
 static void sim_close(struct nwb_sock *s)
@@ -339,6 +347,7 @@ int nwb_sim_sock_pair(struct nwb_exec *ex, uint64_t latency_ns,
 	if (!link)
 		return -ENOMEM;
 	link->se = to_sim(ex);
+	nwb_list_add_tail(&link->se->links, &link->link);
 	link->latency = latency_ns;
 	for (unsigned int i = 0; i < 2; i++) {
 		struct sim_pipe *p = &link->pipe[i];
