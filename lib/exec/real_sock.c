@@ -70,9 +70,10 @@ static ssize_t explain(struct real_sock *rs, ssize_t rc)
 {
 	if (atomic_load(&rs->is_down))
 		return -ESHUTDOWN;
-	if (rs->link && atomic_load(&rs->link->is_reset))
-		return -ECONNRESET;
-	return rc;
+	if (!rs->link)
+		return rc;
+	(void)atomic_load_explicit(&rs->link->order, memory_order_acquire);
+	return atomic_load(&rs->link->is_reset) ? -ECONNRESET : rc;
 }
 
 static void wait_for(int fd, short events)
@@ -222,6 +223,9 @@ static void real_shutdown(struct nwb_sock *s)
 	struct real_sock *rs = to_sock(s);
 
 	atomic_store(&rs->is_down, true);
+	if (rs->link)
+		atomic_fetch_add_explicit(&rs->link->order, 1,
+					  memory_order_release);
 	/* ENOTCONN: the peer was faster. */
 	(void)shutdown(rs->fd, SHUT_RDWR);
 }
