@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Inside of the SMB2 client. What it is for its users: nwb/smb2.h.
+ *
+ *	DOWN ──connect()──► CONNECTING ──handshake ok──► UP (epoch n)
+ *	  ▲                     │ failed                   │
+ *	  ├─────────────────────┘                          │ conn_lost(n):
+ *receive └────────────────────────────────────────────────┘ or send failed,
+ *time is up, bad signature
+ *
+ * Locks, outermost first:
+ *	file->lock	one reopen of a file at a time; held across CREATE
+ *	send_lock	one PDU at a time; MessageIds are taken under it, so
+ *they leave in ascending order; held across nwb_sock_sendv()
+ *	lock		all state below; never held across I/O or callbacks
+ *
+ * A request is in the table from before its first byte is sent until its final
+ * response came or the connection was lost. Who takes it out completes it,
+ * except while its sender is still inside nwb_sock_sendv() with its payload
+ * (req->sending): then the result is only noted and the sender completes. So
+ * every request completes exactly once, and never while its payload is in use.
+ */
+#ifndef NWB_SMB2_CLIENT_H
+#define NWB_SMB2_CLIENT_H
+
+#include "credits.h"
+#include "crypt.h"
+#include "nwb/auth.h"
+#include "nwb/mem.h"
+#include "nwb/smb2.h"
+#include "nwb/smb2_pdu.h"
+#include "nwb/wait.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TABLE_BUCKETS	    1024u
+#define RX_BYTES	    (128u * 1024)
+#define TX_BYTES	    (20u * 1024) /* requests without payload */
+#define SEND_IOV_MAX	    4096u
+#define READ_PIECE	    65536u
+#define NAME_BYTES_MAX	    1024u
+#define STR_MAX		    256u
+#define DEFAULT_MAX_CREDITS 8192u
+#define DEFAULT_TIMEOUT_NS  (30 * NWB_SEC)
+#define WRITE_MAX	    (8u * 1024 * 1024)
+/* With no credit and nothing in flight no server can ever give any. */
+#define STARVED_GRACE_NS NWB_SEC
+
+enum conn_state {
+	CONN_DOWN,
+	CONN_CONNECTING,
+	CONN_UP,
+};
+
+struct sync_call;
+
+/**
+ * struct req - one outstanding request, in its owner's memory.
+ * @hash, @order: table bucket; list in order of deadlines
+ * @epoch: connection it belongs to
+ * @sending: its sender still uses header and payload
+ * @is_known: the result is known, the sender shall complete it
+ * @is_interim: a STATUS_PENDING was seen, the charge is paid back
+ * @w, @sync: exactly one is set
+ */
+struct req {
+	struct nwb_list hash;
+	struct nwb_list order;
+	uint64_t mid;
+	uint64_t deadline_ns;
+	uint32_t epoch;
+	uint16_t command;
+	uint16_t charge;
+	bool sending;
+	bool is_known;
+	bool is_interim;
+	uint32_t status;
+	int64_t result;
+	struct nwb_smb2_write *w;
+	struct sync_call *sync;
+};
+
+/**
+ * struct sync_call - a request whose caller waits for it.
+ * @rsp, @rsp_len: first bytes of the response
+ * @data, @data_size: where a READ's payload goes
+ * @result: payload bytes of a READ, 0, or negative errno
+ */
+struct sync_call {
+	struct req r;
+	struct nwb_waitq q;
+	bool is_done;
+	uint8_t rsp[256];
+	size_t rsp_len;
+	void *data;
+	size_t data_size;
+};
+
+/* Receive buffer: frames are handed out in place. */
+struct rx {
+	uint8_t *buf;
+	size_t start; /* of the frame handed out last, or of what follows */
+	size_t end;
+	size_t frame; /* bytes of the frame handed out last */
+};
+
+struct nwb_smb2_file {
+	struct nwb_smb2 *c;
+	struct nwb_mutex lock;
+	struct nwb_smb2_fid fid; /* under c->lock */
+	uint32_t fid_epoch;	 /* under c->lock; 0 = never opened */
+	uint64_t eof;		 /* as CREATE said */
+	uint32_t name_len;
+	uint8_t name[NAME_BYTES_MAX];
+};
+
+struct nwb_smb2 {
+	struct nwb_exec *ex;
+	struct nwb_smb2_opts opts; /* strings point into strings[] */
+	char strings[5][STR_MAX];
+
+	struct nwb_mutex lock;
+	enum conn_state state;
+	uint32_t epoch; /* of the newest connection, whatever became of it */
+	struct nwb_waitq state_q;
+	int connect_rc; /* of the newest attempt */
+	struct nwb_err connect_err;
+	struct nwb_sock *sock;
+	uint64_t handshake_deadline_ns; /* 0 = none under way */
+
+	struct credit_pool pool;
+	struct nwb_waitq credit_q;
+	unsigned int nr_credit_waiters;
+	int32_t stale_credits;
+	int32_t credits_min;
+
+	struct nwb_list table[TABLE_BUCKETS];
+	struct nwb_list order;
+	struct nwb_timer timer;
+	bool timer_set;
+	uint64_t next_mid;
+
+	uint64_t session_id; /* also of the lost one: PreviousSessionId */
+	uint32_t tree_id;
+	uint8_t guid[16];
+	bool sign_all;
+	bool is_guest;
+	int sign_alg;
+	uint16_t dialect;
+	uint32_t max_write;
+	uint32_t max_read;
+	struct nwb_smb2_stats stats;
+
+	struct nwb_mutex send_lock;
+	struct signer tx_signer;   /* send_lock */
+	struct iovec *send_iov;	   /* send_lock */
+	uint8_t *tx_buf;	   /* handshake only */
+	struct signer rx_signer;   /* receiver */
+	struct rx rx;		   /* receiver, or handshake before it */
+	struct nwb_task *receiver; /* owned by the connecting task */
+};
+
+/* table.c */
+void table_init(struct nwb_smb2 *c);
+void table_insert(struct nwb_smb2 *c, struct req *r);
+struct req *table_find(struct nwb_smb2 *c, uint64_t mid);
+void table_remove(struct req *r);
+void table_touch(struct nwb_smb2 *c, struct req *r);
+void req_finish(struct nwb_smb2 *c, struct req *r);
+
+/* conn.c */
+void conn_lost(struct nwb_smb2 *c, uint32_t epoch);
+
+/* handshake.c: on success fills session, limits, credits, signers. */
+struct handshake {
+	struct nwb_smb2 *c;
+	struct nwb_sock *sock;
+	uint64_t mid;
+	int32_t credits;
+	uint64_t session_id;
+	uint64_t previous_session_id;
+	uint32_t tree_id;
+	uint16_t security_mode;
+	uint8_t hash[PREAUTH_HASH_LEN];
+	struct nwb_smb2_hdr rsp_hdr;
+	uint8_t *rsp;
+	uint32_t rsp_len;
+};
+int handshake_run(struct handshake *h, struct nwb_err *err) nwb_must_check;
+
+/* rx.c */
+void rx_reset(struct rx *rx);
+int rx_frame(struct rx *rx, struct nwb_sock *sock, uint8_t **ret_pdu,
+	     uint32_t *ret_len) nwb_must_check;
+void receiver_task(void *arg);
+
+/* send.c */
+int credits_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
+		     struct nwb_smb2_credits *ret_cr) nwb_must_check;
+int req_submit(struct nwb_smb2 *c, struct req *r, struct nwb_smb2_credits *cr,
+	       uint8_t *frame, size_t pdu_len, const struct iovec *payload,
+	       unsigned int nr_payload) nwb_must_check;
+int sync_run(struct nwb_smb2 *c, struct sync_call *s, unsigned int command,
+	     uint32_t epoch, uint8_t *frame, int pdu_len,
+	     uint64_t deadline_ns) nwb_must_check;
+
+/* anon.c: NTLMSSP messages of an anonymous login. */
+const void *anon_token(unsigned int step, size_t *ret_len);
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The receiving side: frames out of one buffered receive, responses to their
+ * requests ([MS-SMB2] 3.2.5.1).
+ */
+#include "client.h"
+
+void rx_reset(struct rx *rx)
+{
+	rx->start = 0;
+	rx->end = 0;
+	rx->frame = 0;
+}
+
+/* Have at least @want bytes from @start on in the buffer. */
+static int rx_want(struct rx *rx, struct nwb_sock *sock, size_t want)
+{
+	size_t have = rx->end - rx->start;
+	ssize_t n;
+
+	if (have >= want)
+		return 0;
+	if (want > RX_BYTES)
+		return -EMSGSIZE;
+	if (rx->start + want > RX_BYTES) {
+		memmove(rx->buf, rx->buf + rx->start, have);
+		rx->start = 0;
+		rx->end = have;
+	}
+	n = nwb_sock_recv(sock, rx->buf + rx->end, want - have,
+			  RX_BYTES - rx->end);
+	if (n <= 0)
+		return n < 0 ? (int)n : -ECONNRESET;
+	rx->end += (size_t)n;
+	return 0;
+}
+
+/**
+ * rx_frame() - the next PDU, in place; good until the next call.
+ * Return: 0; -ECONNRESET at the end of the stream; -EMSGSIZE: larger than
+ * anything that was asked for; -EBADMSG; what nwb_sock_recv() said.
+ */
+int rx_frame(struct rx *rx, struct nwb_sock *sock, uint8_t **ret_pdu,
+	     uint32_t *ret_len)
+{
+	uint32_t len;
+	int rc;
+
+	rx->start += rx->frame;
+	rx->frame = 0;
+	if (rx->start == rx->end)
+		rx_reset(rx);
+	rc = rx_want(rx, sock, NWB_SMB2_NBT_LEN);
+	if (!rc)
+		rc = nwb_smb2_nbt_decode(rx->buf + rx->start, &len);
+	if (!rc)
+		rc = rx_want(rx, sock, NWB_SMB2_NBT_LEN + (size_t)len);
+	if (rc)
+		return rc;
+	rx->frame = NWB_SMB2_NBT_LEN + (size_t)len;
+	*ret_pdu = rx->buf + rx->start + NWB_SMB2_NBT_LEN;
+	*ret_len = len;
+	return 0;
+}
+
+/* The session, its tree or the server's memory of them is gone: what became
+ * of the request is unknown, and only a new session helps (cifs tears the
+ * connection down, fs/smb/client/connect.c:cifs_handle_standard). */
+static bool is_session_gone(uint32_t status)
+{
+	return status == NWB_STATUS_NETWORK_SESSION_EXPIRED ||
+	       status == NWB_STATUS_USER_SESSION_DELETED ||
+	       status == NWB_STATUS_NETWORK_NAME_DELETED;
+}
+
+static bool is_interim(const struct nwb_smb2_hdr *h)
+{
+	return h->status == NWB_STATUS_PENDING &&
+	       (h->flags & NWB_SMB2_F_ASYNC) != 0;
+}
+
+/*
+ * Signed responses must verify; on a signed session all but the interim ones
+ * must be signed. Linux only logs a mismatch (H16); here it is a reason to
+ * drop the connection.
+ */
+static int check_signature(struct nwb_smb2 *c, const struct nwb_smb2_hdr *h,
+			   uint8_t *pdu, uint32_t len)
+{
+	if (!c->rx_signer.is_ready)
+		return 0;
+	if (h->flags & NWB_SMB2_F_SIGNED)
+		return signer_verify(&c->rx_signer, pdu, len);
+	return c->sign_all && !is_interim(h) ? -EBADMSG : 0;
+}
+
+/* Write result and status of @r from its final response. An answer that makes
+ * no sense is a broken stream. */
+static int parse_response(struct req *r, const struct nwb_smb2_hdr *h,
+			  const uint8_t *pdu, uint32_t len)
+{
+	struct sync_call *s = r->sync;
+	struct nwb_smb2_write_rsp wr;
+	struct nwb_smb2_read_rsp rd;
+
+	r->status = h->status;
+	if (h->status != NWB_STATUS_SUCCESS) {
+		r->result = nwb_smb2_status_errno(h->status);
+		return 0;
+	}
+	r->result = 0;
+	if (r->w) {
+		if (nwb_smb2_write_rsp_decode(pdu, len, &wr) ||
+		    wr.count > r->w->len)
+			return -EBADMSG;
+		r->result = wr.count;
+		return 0;
+	}
+	s->rsp_len = nwb_min((size_t)len, sizeof(s->rsp));
+	memcpy(s->rsp, pdu, s->rsp_len);
+	if (r->command != NWB_SMB2_READ)
+		return 0;
+	if (nwb_smb2_read_rsp_decode(pdu, len, len, &rd) ||
+	    rd.len > s->data_size)
+		return -EBADMSG;
+	if (rd.len)
+		memcpy(s->data, pdu + rd.data_offset, rd.len);
+	r->result = rd.len;
+	return 0;
+}
+
+/*
+ * Account for a response of @r, under the lock. Interim and final response both
+ * carry credits; the charge is paid back with the first of them
+ * (smb2_add_credits, smb2_is_status_pending).
+ */
+static void take_grant(struct nwb_smb2 *c, struct req *r,
+		       const struct nwb_smb2_hdr *h, bool is_final)
+{
+	pool_grant(&c->pool, r->epoch, r->is_interim ? 0 : r->charge,
+		   h->credits, is_final);
+	/* with nothing in flight the waiters must see whether they starve */
+	if (c->nr_credit_waiters && (h->credits || c->pool.in_flight == 0))
+		nwb_waitq_wake_all(&c->credit_q);
+}
+
+/* Returns 0 to go on, or why the connection is of no use any more. */
+static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
+			   uint32_t len)
+{
+	struct nwb_smb2_hdr h;
+	struct req *r;
+	bool deferred;
+	int rc;
+
+	if (nwb_smb2_hdr_decode(pdu, len, &h) ||
+	    !(h.flags & NWB_SMB2_F_RESPONSE) || h.next_command)
+		return -EBADMSG;
+	if (h.message_id == NWB_SMB2_MID_NONE)
+		return 0; /* a break of an oplock that nobody asked for */
+	rc = check_signature(c, &h, pdu, len);
+	if (rc)
+		return rc;
+	nwb_mutex_lock(&c->lock);
+	r = c->state == CONN_UP && c->epoch == epoch
+		    ? table_find(c, h.message_id)
+		    : NULL;
+	if (!r || r->command != h.command) {
+		/* a duplicate or nonsense: its credits are not counted */
+		nwb_mutex_unlock(&c->lock);
+		return r ? -EBADMSG : 0;
+	}
+	if (is_interim(&h)) {
+		take_grant(c, r, &h, false);
+		r->is_interim = true;
+		table_touch(c, r);
+		c->stats.nr_pending++;
+		nwb_mutex_unlock(&c->lock);
+		return 0;
+	}
+	rc = parse_response(r, &h, pdu, len);
+	if (rc) {
+		nwb_mutex_unlock(&c->lock);
+		return rc; /* the loss completes it: outcome unknown */
+	}
+	take_grant(c, r, &h, true);
+	table_remove(r);
+	if (is_session_gone(h.status)) {
+		r->result = -ECONNABORTED;
+		rc = -ESTALE;
+	}
+	deferred = r->sending;
+	r->is_known = true;
+	nwb_mutex_unlock(&c->lock);
+	/* the loss first: a retry must not meet the dead session */
+	if (rc)
+		conn_lost(c, epoch);
+	if (!deferred)
+		req_finish(c, r);
+	return rc;
+}
+
+/* One a connection; ends with it. */
+void receiver_task(void *arg)
+{
+	struct nwb_smb2 *c = arg;
+	uint32_t epoch = c->epoch, len;
+	struct nwb_sock *sock = c->sock;
+	uint8_t *pdu;
+
+	while (rx_frame(&c->rx, sock, &pdu, &len) == 0 &&
+	       handle_response(c, epoch, pdu, len) == 0)
+		;
+	conn_lost(c, epoch);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The sending side: credits, MessageIds, signatures, WRITE.
+ *
+ * A WRITE leaves with one nwb_sock_sendv(): NBT and headers from the stack,
+ * payload from the caller's folios by reference, also when it is signed.
+ */
+#include "client.h"
+
+#include <assert.h>
+
+static_assert(sizeof(struct req) <= sizeof(((struct nwb_smb2_write *)0)->priv),
+	      "struct req does not fit into nwb_smb2_write.priv");
+static_assert(_Alignof(struct req) <= _Alignof(uint64_t), "alignment");
+
+/* Why a request made for @epoch cannot be sent now, under the lock. */
+static int stale_reason(const struct nwb_smb2 *c, uint32_t epoch)
+{
+	if (c->state != CONN_UP)
+		return -ECONNABORTED;
+	return c->epoch == epoch ? 0 : -EAGAIN;
+}
+
+/*
+ * Sleep until credits may have come, under the lock. Linux waits for ever
+ * (H11). With nothing in flight nothing can bring a credit: after a grace the
+ * connection counts as dead.
+ */
+static int credit_wait(struct nwb_smb2 *c, uint32_t epoch, uint64_t deadline_ns)
+{
+	uint64_t start = nwb_now_ns(c->ex), limit = deadline_ns;
+	bool starved = c->pool.in_flight == 0;
+	int rc;
+
+	if (starved)
+		limit = nwb_min(limit, start + nwb_min(STARVED_GRACE_NS,
+						       c->opts.timeout_ns));
+	c->stats.credit_waits++;
+	c->nr_credit_waiters++;
+	rc = nwb_waitq_wait(&c->credit_q, &c->lock, limit);
+	c->nr_credit_waiters--;
+	c->stats.credit_wait_ns += nwb_now_ns(c->ex) - start;
+	if (stale_reason(c, epoch))
+		return stale_reason(c, epoch);
+	if (rc != -ETIMEDOUT)
+		return 0;
+	if (starved && c->pool.in_flight == 0 && c->pool.credits <= 0) {
+		nwb_mutex_unlock(&c->lock);
+		conn_lost(c, epoch);
+		nwb_mutex_lock(&c->lock);
+		return -ECONNABORTED;
+	}
+	return nwb_now_ns(c->ex) >= deadline_ns ? -ETIMEDOUT : 0;
+}
+
+int nwb_smb2_wait_mtu_credits(struct nwb_smb2 *c, size_t size,
+			      uint64_t deadline_ns, size_t *ret_size,
+			      struct nwb_smb2_credits *ret_credits)
+{
+	uint32_t epoch;
+	int rc;
+
+	nwb_assert(size > 0);
+	nwb_mutex_lock(&c->lock);
+	epoch = c->epoch;
+	rc = stale_reason(c, epoch);
+	while (!rc) {
+		rc = pool_reserve(&c->pool, nwb_min(size, (size_t)c->max_write),
+				  ret_size, ret_credits);
+		if (!rc)
+			break;
+		rc = credit_wait(c, epoch, deadline_ns);
+	}
+	nwb_mutex_unlock(&c->lock);
+	/* another connection is as good as none: what was waited for is gone */
+	return rc == -EAGAIN ? -ECONNABORTED : rc;
+}
+
+void nwb_smb2_put_credits(struct nwb_smb2 *c, struct nwb_smb2_credits *cr)
+{
+	if (cr->value == 0)
+		return;
+	nwb_mutex_lock(&c->lock);
+	pool_put(&c->pool, cr);
+	if (c->nr_credit_waiters)
+		nwb_waitq_wake_all(&c->credit_q);
+	nwb_mutex_unlock(&c->lock);
+}
+
+/* One credit on connection @epoch. Return: 0, -ECONNABORTED or -EAGAIN. */
+int credits_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
+		     struct nwb_smb2_credits *ret_cr)
+{
+	int rc;
+
+	nwb_mutex_lock(&c->lock);
+	rc = stale_reason(c, epoch);
+	while (!rc && pool_take_one(&c->pool, is_write, ret_cr))
+		rc = credit_wait(c, epoch, NWB_NEVER);
+	nwb_mutex_unlock(&c->lock);
+	return rc;
+}
+
+/* Give @r an id, put it in the table, and write its header; send_lock held. */
+static int req_enter(struct nwb_smb2 *c, struct req *r,
+		     struct nwb_smb2_credits *cr, uint8_t *pdu)
+{
+	struct nwb_smb2_hdr h = {.command = r->command};
+	int rc;
+
+	nwb_mutex_lock(&c->lock);
+	rc = stale_reason(c, r->epoch);
+	if (rc) {
+		pool_put(&c->pool, cr);
+		nwb_mutex_unlock(&c->lock);
+		return rc;
+	}
+	nwb_assert(cr->value >= 1 && cr->instance == r->epoch);
+	r->charge = (uint16_t)cr->value;
+	r->mid = c->next_mid;
+	c->next_mid += r->charge;
+	r->sending = true;
+	r->is_known = false;
+	r->is_interim = false;
+	table_insert(c, r);
+	h.credit_charge = r->charge;
+	h.credits = pool_ask(&c->pool, r->charge);
+	h.message_id = r->mid;
+	h.session_id = c->session_id;
+	h.tree_id = c->tree_id;
+	if (c->sign_all)
+		h.flags |= NWB_SMB2_F_SIGNED;
+	c->stats.nr_requests++;
+	if (r->w) {
+		c->stats.nr_writes++;
+		c->stats.bytes_written += r->w->len;
+	}
+	nwb_mutex_unlock(&c->lock);
+	nwb_smb2_hdr_encode(pdu, &h);
+	return 0;
+}
+
+/* Sign if need be, and send; send_lock held. */
+static int req_transmit(struct nwb_smb2 *c, uint8_t *frame, size_t pdu_len,
+			const struct iovec *payload, unsigned int nr)
+{
+	struct iovec *iov = c->send_iov;
+	uint8_t *pdu = frame + NWB_SMB2_NBT_LEN;
+	size_t len = pdu_len;
+
+	iov[0].iov_base = frame;
+	iov[0].iov_len = NWB_SMB2_NBT_LEN;
+	iov[1].iov_base = pdu;
+	iov[1].iov_len = pdu_len;
+	for (unsigned int i = 0; i < nr; i++) {
+		iov[2 + i] = payload[i];
+		len += payload[i].iov_len;
+	}
+	nwb_smb2_nbt_encode(frame, (uint32_t)len);
+	if (pdu[NWB_SMB2_OFF_FLAGS] & NWB_SMB2_F_SIGNED) {
+		uint8_t mac[16];
+
+		if (signer_mac(&c->tx_signer, iov + 1, nr + 1, mac))
+			return -EIO;
+		memcpy(pdu + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
+	}
+	return nwb_sock_sendv(c->sock, iov, nr + 2);
+}
+
+/**
+ * req_submit() - send a request whose body stands in @frame.
+ * @r: command, epoch, w or sync are set; in the caller's memory until it is
+ *	finished
+ * @cr: at least the charge; always used up
+ * @frame: 4 bytes for the NBT header, then the PDU of @pdu_len bytes
+ *
+ * Return: 0: it is or will be finished, exactly once, also when sending
+ * failed; -EAGAIN, -ECONNABORTED: nothing was sent, it will not be finished.
+ */
+int req_submit(struct nwb_smb2 *c, struct req *r, struct nwb_smb2_credits *cr,
+	       uint8_t *frame, size_t pdu_len, const struct iovec *payload,
+	       unsigned int nr_payload)
+{
+	uint32_t epoch = r->epoch;
+	bool is_known;
+	int rc;
+
+	nwb_mutex_lock(&c->send_lock);
+	rc = req_enter(c, r, cr, frame + NWB_SMB2_NBT_LEN);
+	*cr = (struct nwb_smb2_credits){0};
+	if (rc) {
+		nwb_mutex_unlock(&c->send_lock);
+		return rc;
+	}
+	rc = req_transmit(c, frame, pdu_len, payload, nr_payload);
+	nwb_mutex_unlock(&c->send_lock);
+	nwb_mutex_lock(&c->lock);
+	r->sending = false;
+	is_known = r->is_known;
+	nwb_mutex_unlock(&c->lock);
+	/* unless it is known here, @r may be somebody else's by now */
+	if (rc)
+		conn_lost(c, epoch);
+	if (is_known)
+		req_finish(c, r);
+	return 0;
+}
+
+/* Everything that must hold before a WRITE may be sent, under the lock. */
+static int write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
+		       struct nwb_smb2_fid *ret_fid)
+{
+	int rc;
+
+	if (c->state != CONN_UP)
+		return -ECONNABORTED;
+	if (w->file->fid_epoch != c->epoch)
+		return -EAGAIN;
+	*ret_fid = w->file->fid;
+	w->epoch = c->epoch;
+	if (w->credits.value == 0)
+		return 0;
+	rc = pool_adjust(&c->pool, &w->credits, nwb_smb2_charge(w->len));
+	if (!rc && c->nr_credit_waiters)
+		nwb_waitq_wake_all(&c->credit_q);
+	return rc;
+}
+
+int nwb_smb2_write_async(struct nwb_smb2_write *w)
+{
+	uint8_t frame[NWB_SMB2_NBT_LEN + NWB_SMB2_WRITE_HDR_LEN];
+	struct nwb_smb2_write_req m = {.len = w->len, .offset = w->offset};
+	struct nwb_smb2 *c = w->file->c;
+	struct req *r = (struct req *)w->priv;
+	int rc;
+
+	nwb_assert(w->done && w->len > 0 && w->len <= c->max_write);
+	nwb_assert(w->nr_iov + 2 <= SEND_IOV_MAX);
+	if (w->credits.value == 0 && w->len > BYTES_PER_CREDIT)
+		return -EOPNOTSUPP;
+	nwb_mutex_lock(&c->lock);
+	rc = write_check(c, w, &m.fid);
+	if (rc)
+		pool_put(&c->pool, &w->credits);
+	nwb_mutex_unlock(&c->lock);
+	if (!rc && w->credits.value == 0)
+		rc = credits_take_one(c, w->epoch, true, &w->credits);
+	if (rc)
+		return rc;
+	memset(r, 0, sizeof(*r));
+	r->command = NWB_SMB2_WRITE;
+	r->epoch = w->epoch;
+	r->w = w;
+	w->result = 0;
+	w->status = 0;
+	rc = nwb_smb2_write_req_encode(frame + NWB_SMB2_NBT_LEN,
+				       NWB_SMB2_WRITE_HDR_LEN, &m);
+	nwb_assert(rc == (int)NWB_SMB2_WRITE_HDR_LEN);
+	return req_submit(c, r, &w->credits, frame, NWB_SMB2_WRITE_HDR_LEN,
+			  w->iov, w->nr_iov);
+}
+
+/**
+ * sync_run() - send a request of charge 1 and wait for its answer.
+ * @s: @data, @data_size are set; all else is done here
+ * @epoch: connection it must go to
+ * @deadline_ns: after that the connection is dropped; NWB_NEVER: the request
+ *	timeout is enough
+ *
+ * Return: 0 (then s->r.result and s->r.status tell); -ECONNABORTED: the
+ * connection was or is lost; -EAGAIN: it is not @epoch any more.
+ */
+int sync_run(struct nwb_smb2 *c, struct sync_call *s, unsigned int command,
+	     uint32_t epoch, uint8_t *frame, int pdu_len, uint64_t deadline_ns)
+{
+	struct nwb_smb2_credits cr = {0};
+	int rc;
+
+	nwb_assert(pdu_len > 0);
+	s->is_done = false;
+	s->rsp_len = 0;
+	memset(&s->r, 0, sizeof(s->r));
+	s->r.command = (uint16_t)command;
+	s->r.epoch = epoch;
+	s->r.sync = s;
+	nwb_waitq_init(&s->q, c->ex, "smb2 response");
+	rc = credits_take_one(c, epoch, false, &cr);
+	if (!rc)
+		rc = req_submit(c, &s->r, &cr, frame, (size_t)pdu_len, NULL, 0);
+	if (rc)
+		return rc;
+	nwb_mutex_lock(&c->lock);
+	while (!s->is_done) {
+		if (nwb_waitq_wait(&s->q, &c->lock, deadline_ns) == 0 ||
+		    s->is_done)
+			continue;
+		nwb_mutex_unlock(&c->lock);
+		conn_lost(c, epoch);
+		deadline_ns = NWB_NEVER;
+		nwb_mutex_lock(&c->lock);
+	}
+	nwb_mutex_unlock(&c->lock);
+	return s->r.result == -ECONNABORTED ? -ECONNABORTED : 0;
+}
