@@ -145,8 +145,9 @@ void nwb_smb2_put_credits(struct nwb_smb2 *c, struct nwb_smb2_credits *cr);
 
 /**
  * struct nwb_smb2_write - one WRITE; caller's memory until @done was called.
- * @file, @offset, @iov, @nr_iov, @len: what and where; @iov and what it points
- *	to stay unchanged until @done (sent by reference)
+ * @file, @offset, @iov, @nr_iov, @len: what and where (the first @len bytes of
+ *	@iov); @iov and what it points to stay unchanged until @done (sent by
+ *	reference)
  * @credits: reserved before (adjusted here to what @len needs), or all zero
  * @done: called exactly once unless nwb_smb2_write_async() failed
  * @result: bytes the server took, or negative errno: -ECONNABORTED = unknown
@@ -173,7 +174,9 @@ struct nwb_smb2_write {
  * nwb_smb2_write_async() - send a WRITE and return when it is sent.
  * Return: 0 (@done will be called, or was already); -EAGAIN: stale credits or
  * FileId, nothing was sent, call nwb_smb2_file_ready() and reserve again;
- * -ECONNABORTED: no connection, nothing was sent.
+ * -ECONNABORTED: no connection, nothing was sent; -EOPNOTSUPP: @len needs more
+ * credits than were reserved, nothing was sent. Reserved credits are given back
+ * on every failure. @done may run before this returns, on this task too.
  * Context: blocks while the socket is full, and for one credit if none was
  * reserved.
  */

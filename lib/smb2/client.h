@@ -199,8 +199,7 @@ void receiver_task(void *arg);
 int credits_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
 		     struct nwb_smb2_credits *ret_cr) nwb_must_check;
 int req_submit(struct nwb_smb2 *c, struct req *r, struct nwb_smb2_credits *cr,
-	       uint8_t *frame, size_t pdu_len, const struct iovec *payload,
-	       unsigned int nr_payload) nwb_must_check;
+	       uint8_t *frame, size_t pdu_len) nwb_must_check;
 int sync_run(struct nwb_smb2 *c, struct sync_call *s, unsigned int command,
 	     uint32_t epoch, uint8_t *frame, int pdu_len,
 	     uint64_t deadline_ns) nwb_must_check;

@@ -140,22 +140,35 @@ static int req_enter(struct nwb_smb2 *c, struct req *r,
 	return 0;
 }
 
+/* The payload's first @len bytes to @iov. Returns the segments used. */
+static unsigned int gather(struct iovec *iov, const struct req *r)
+{
+	size_t left = r->w ? r->w->len : 0;
+	unsigned int n = 0;
+
+	while (left) {
+		nwb_assert(n < r->w->nr_iov);
+		iov[n] = r->w->iov[n];
+		iov[n].iov_len = nwb_min(iov[n].iov_len, left);
+		left -= iov[n++].iov_len;
+	}
+	return n;
+}
+
 /* Sign if need be, and send; send_lock held. */
-static int req_transmit(struct nwb_smb2 *c, uint8_t *frame, size_t pdu_len,
-			const struct iovec *payload, unsigned int nr)
+static int req_transmit(struct nwb_smb2 *c, const struct req *r, uint8_t *frame,
+			size_t pdu_len)
 {
 	struct iovec *iov = c->send_iov;
 	uint8_t *pdu = frame + NWB_SMB2_NBT_LEN;
-	size_t len = pdu_len;
+	size_t len = pdu_len + (r->w ? r->w->len : 0);
+	unsigned int nr;
 
 	iov[0].iov_base = frame;
 	iov[0].iov_len = NWB_SMB2_NBT_LEN;
 	iov[1].iov_base = pdu;
 	iov[1].iov_len = pdu_len;
-	for (unsigned int i = 0; i < nr; i++) {
-		iov[2 + i] = payload[i];
-		len += payload[i].iov_len;
-	}
+	nr = gather(iov + 2, r);
 	nwb_smb2_nbt_encode(frame, (uint32_t)len);
 	if (pdu[NWB_SMB2_OFF_FLAGS] & NWB_SMB2_F_SIGNED) {
 		uint8_t mac[16];
@@ -170,7 +183,7 @@ static int req_transmit(struct nwb_smb2 *c, uint8_t *frame, size_t pdu_len,
 /**
  * req_submit() - send a request whose body stands in @frame.
  * @r: command, epoch, w or sync are set; in the caller's memory until it is
- *	finished
+ *	finished; a write's payload follows the PDU
  * @cr: at least the charge; always used up
  * @frame: 4 bytes for the NBT header, then the PDU of @pdu_len bytes
  *
@@ -178,8 +191,7 @@ static int req_transmit(struct nwb_smb2 *c, uint8_t *frame, size_t pdu_len,
  * failed; -EAGAIN, -ECONNABORTED: nothing was sent, it will not be finished.
  */
 int req_submit(struct nwb_smb2 *c, struct req *r, struct nwb_smb2_credits *cr,
-	       uint8_t *frame, size_t pdu_len, const struct iovec *payload,
-	       unsigned int nr_payload)
+	       uint8_t *frame, size_t pdu_len)
 {
 	uint32_t epoch = r->epoch;
 	bool is_known;
@@ -192,7 +204,7 @@ int req_submit(struct nwb_smb2 *c, struct req *r, struct nwb_smb2_credits *cr,
 		nwb_mutex_unlock(&c->send_lock);
 		return rc;
 	}
-	rc = req_transmit(c, frame, pdu_len, payload, nr_payload);
+	rc = req_transmit(c, r, frame, pdu_len);
 	nwb_mutex_unlock(&c->send_lock);
 	nwb_mutex_lock(&c->lock);
 	r->sending = false;
@@ -256,8 +268,7 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w)
 	rc = nwb_smb2_write_req_encode(frame + NWB_SMB2_NBT_LEN,
 				       NWB_SMB2_WRITE_HDR_LEN, &m);
 	nwb_assert(rc == (int)NWB_SMB2_WRITE_HDR_LEN);
-	return req_submit(c, r, &w->credits, frame, NWB_SMB2_WRITE_HDR_LEN,
-			  w->iov, w->nr_iov);
+	return req_submit(c, r, &w->credits, frame, NWB_SMB2_WRITE_HDR_LEN);
 }
 
 /**
@@ -286,7 +297,7 @@ int sync_run(struct nwb_smb2 *c, struct sync_call *s, unsigned int command,
 	nwb_waitq_init(&s->q, c->ex, "smb2 response");
 	rc = credits_take_one(c, epoch, false, &cr);
 	if (!rc)
-		rc = req_submit(c, &s->r, &cr, frame, (size_t)pdu_len, NULL, 0);
+		rc = req_submit(c, &s->r, &cr, frame, (size_t)pdu_len);
 	if (rc)
 		return rc;
 	nwb_mutex_lock(&c->lock);
