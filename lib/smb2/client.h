@@ -158,6 +158,7 @@ struct nwb_smb2 {
 	uint8_t *tx_buf;	   /* handshake only */
 	struct signer rx_signer;   /* receiver */
 	struct rx rx;		   /* receiver, or handshake before it */
+	bool rx_ended;		   /* the present receiver is about to return */
 	struct nwb_task *receiver; /* owned by the connecting task */
 };
 

@@ -173,8 +173,10 @@ static void bury(struct nwb_smb2 *c)
 	rx_reset(&c->rx);
 }
 
-/* The handshake is done: open for business. */
-static void conn_up(struct nwb_smb2 *c, const struct handshake *h)
+/* The handshake is done: everything for connection epoch + 1. The state stays
+ * CONNECTING until the receiver runs, so that nobody can lose the connection,
+ * and make the next one, in between. */
+static void conn_prepare(struct nwb_smb2 *c, const struct handshake *h)
 {
 	int32_t credits = h->credits;
 
@@ -189,9 +191,23 @@ static void conn_up(struct nwb_smb2 *c, const struct handshake *h)
 	c->next_mid = h->mid;
 	c->epoch++;
 	c->stats.nr_connects++;
+	c->rx_ended = false;
 	pool_reset(&c->pool, c->epoch, credits);
-	c->state = CONN_UP;
 	nwb_mutex_unlock(&c->lock);
+}
+
+/* Open for business, unless the stream has ended already. */
+static int conn_up(struct nwb_smb2 *c)
+{
+	int rc = 0;
+
+	nwb_mutex_lock(&c->lock);
+	if (c->rx_ended)
+		rc = -ECONNRESET;
+	else
+		c->state = CONN_UP;
+	nwb_mutex_unlock(&c->lock);
+	return rc;
 }
 
 /* Dial and shake hands; state is CONNECTING. */
@@ -215,22 +231,26 @@ static int connect_once(struct nwb_smb2 *c, struct nwb_err *err)
 	nwb_mutex_unlock(&c->send_lock);
 	h.sock = sock;
 	rc = handshake_run(&h, err);
+	if (!rc) {
+		conn_prepare(c, &h);
+		rc = nwb_task_spawn(c->ex, "smb2 receiver", receiver_task, c,
+				    &c->receiver);
+		if (rc)
+			c->receiver = NULL;
+		else
+			rc = conn_up(c);
+		if (rc)
+			(void)nwb_err_set(err, rc, "start of the receiver: %s",
+					  nwb_errno_name(rc));
+	}
 	if (rc) {
 		nwb_mutex_lock(&c->lock);
 		c->handshake_deadline_ns = 0;
+		nwb_sock_shutdown(sock);
 		nwb_mutex_unlock(&c->lock);
 		bury(c);
-		return rc;
 	}
-	conn_up(c, &h);
-	rc = nwb_task_spawn(c->ex, "smb2 receiver", receiver_task, c,
-			    &c->receiver);
-	if (rc) {
-		c->receiver = NULL;
-		conn_lost(c, c->epoch);
-		return nwb_err_set(err, rc, "cannot start the receiver");
-	}
-	return 0;
+	return rc;
 }
 
 int nwb_smb2_connect(struct nwb_smb2 *c, struct nwb_err *err)

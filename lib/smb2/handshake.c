@@ -38,7 +38,7 @@ static int send_request(struct handshake *h, unsigned int command, int len,
 
 	nwb_assert(len > 0);
 	if (h->credits < 1)
-		return -EPROTO;
+		return -EAGAIN; /* a server without credits: later, perhaps */
 	h->credits--;
 	room -= nwb_min(room, (uint32_t)h->credits);
 	/* [MS-SMB2] 3.2.4.1.5: no charge before the dialect is known */

@@ -200,16 +200,25 @@ static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
 	return rc;
 }
 
-/* One a connection; ends with it. */
+/* One a connection; ends with it. Epoch and socket stay until it is joined. */
 void receiver_task(void *arg)
 {
 	struct nwb_smb2 *c = arg;
-	uint32_t epoch = c->epoch, len;
-	struct nwb_sock *sock = c->sock;
+	uint32_t epoch, len;
+	struct nwb_sock *sock;
 	uint8_t *pdu;
 
+	nwb_mutex_lock(&c->lock);
+	epoch = c->epoch;
+	sock = c->sock;
+	nwb_mutex_unlock(&c->lock);
 	while (rx_frame(&c->rx, sock, &pdu, &len) == 0 &&
 	       handle_response(c, epoch, pdu, len) == 0)
 		;
+	/* first this, then conn_lost(): one of it and conn_up() sees the other
+	 */
+	nwb_mutex_lock(&c->lock);
+	c->rx_ended = true;
+	nwb_mutex_unlock(&c->lock);
 	conn_lost(c, epoch);
 }
