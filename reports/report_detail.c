@@ -115,11 +115,6 @@ void rep_section_findings(struct rep_out *o, const struct rep_model *m)
 
 /* ---- environment ---- */
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void env_value(struct rep_out *o, const char *name, const json_t *v)
 {
 	char *text;
@@ -145,17 +140,13 @@ static void env_value(struct rep_out *o, const char *name, const json_t *v)
 /* The members of @obj in the order of their names, "prefix.name: value". */
 static void env_object(struct rep_out *o, const char *prefix, json_t *obj)
 {
-	size_t n = 0, nr = json_object_size(obj);
-	const char **key = nwb_zalloc((nr + 1) * sizeof(*key)), *k;
-	json_t *v;
+	const char **key = rep_keys(obj);
 
 	if (!key) {
 		o->err = -ENOMEM;
 		return;
 	}
-	json_object_foreach(obj, k, v) key[n++] = k;
-	qsort(key, n, sizeof(*key), by_text);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; key[i]; i++) {
 		char *name;
 
 		if (asprintf(&name, "%s.%s", prefix, key[i]) < 0) {
@@ -251,27 +242,36 @@ static int unknown_of(json_t *set, const json_t *rec, const char *type)
 	return 0;
 }
 
+static int unknown_of_all(json_t *set, const struct rep_model *m)
+{
+	int r = unknown_of(set, m->session, "session");
+
+	for (size_t i = 0; !r && i < m->nr_runs; i++)
+		r = unknown_of(set, m->run[i].rec, "run");
+	return r ? r : unknown_of(set, m->end, "end");
+}
+
 /* A field that this version does not know may be a misspelt one. */
 static void unknown_fields(struct rep_out *o, const struct rep_model *m)
 {
 	json_t *set = json_object();
-	int r = set ? 0 : -ENOMEM;
+	const char **key = NULL;
 
-	if (!r && m->session)
-		r = unknown_of(set, m->session, "session");
-	for (size_t i = 0; !r && i < m->nr_runs; i++)
-		r = unknown_of(set, m->run[i].rec, "run");
-	if (!r && m->end)
-		r = unknown_of(set, m->end, "end");
-	if (!r && json_object_size(set)) {
-		rep_wrap(o, 0, 0,
-			 "Fields of %s that this netwb does not know "
-			 "and left out:",
-			 NWB_STORE_NAME);
-		env_object(o, "  unknown", set);
+	if (set && !unknown_of_all(set, m))
+		key = rep_keys(set);
+	if (!key) {
+		o->err = -ENOMEM;
+		json_decref(set);
+		return;
 	}
-	if (r)
-		o->err = r;
+	if (key[0])
+		rep_wrap(o, 0, 0,
+			 "Fields of %s that this netwb does not know and left "
+			 "out:",
+			 NWB_STORE_NAME);
+	for (size_t i = 0; key[i]; i++)
+		rep_wrap(o, 2, 4, "%s", key[i]);
+	nwb_free(key);
 	json_decref(set);
 }
 

@@ -121,6 +121,12 @@ void rep_compare(const struct rep_cell *a, const struct rep_cell *b,
 const char *rep_str(const json_t *rec, const char *key);
 /** rep_num() - number field, or NAN. */
 double rep_num(const json_t *rec, const char *key);
+/**
+ * rep_keys() - names of the members of @obj in order, NULL at the end.
+ * Return: array to be released by nwb_free(), strings borrowed from @obj; NULL
+ * without memory. No object at all has no members.
+ */
+const char **rep_keys(json_t *obj);
 /** rep_kind() - what JUnit and headings call a bad run: its first finding's
  * kind, or the name of its verdict. */
 const char *rep_kind(const struct rep_run *run);
@@ -163,6 +169,8 @@ const char *rep_fmt_bytes(char *buf, double v);
 
 /* ---- sections ---- */
 
+void rep_section_modes(struct rep_out *o, const struct rep_model *m);
+void rep_section_limit(struct rep_out *o, const struct rep_model *m);
 void rep_section_findings(struct rep_out *o, const struct rep_model *m);
 void rep_section_env(struct rep_out *o, const struct rep_model *m,
 		     const char *sha256);

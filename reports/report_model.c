@@ -64,6 +64,25 @@ const char *rep_kind(const struct rep_run *run)
 	return kind ? kind : rep_verdict_name(run->verdict);
 }
 
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char **rep_keys(json_t *obj)
+{
+	size_t n = 0, nr = json_object_size(obj);
+	const char **keys = nwb_zalloc((nr + 1) * sizeof(*keys)), *key;
+	json_t *v;
+
+	if (!keys)
+		return NULL;
+	json_object_foreach(obj, key, v) keys[n++] = key;
+	nwb_assert(n == nr);
+	qsort(keys, n, sizeof(*keys), by_text);
+	return keys;
+}
+
 /* Quotient; NAN when one side is missing or there is nothing to divide by. */
 static double per(double a, double b)
 {

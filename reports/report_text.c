@@ -151,6 +151,31 @@ static void server_line(struct rep_out *o, const struct rep_model *m,
 	free(signing);
 }
 
+static bool has_cells(const struct rep_model *m, const char *server)
+{
+	for (size_t i = 0; i < m->nr_cells; i++)
+		if (!strcmp(m->cell[i].server, server))
+			return true;
+	return false;
+}
+
+/* A server that the session names but that was never run, or never came up. */
+static void idle_servers(struct rep_out *o, const struct rep_model *m)
+{
+	json_t *servers = json_object_get(m->session, "servers");
+	const char **name = rep_keys(servers);
+
+	if (!name) {
+		o->err = -ENOMEM;
+		return;
+	}
+	for (size_t i = 0; name[i]; i++)
+		if (!has_cells(m, name[i]))
+			rep_wrap(o, 2, 4, "%s %s: no cell was run", name[i],
+				 or_nr(rep_str(servers, name[i])));
+	nwb_free(name);
+}
+
 static void what_was_run(struct rep_out *o, const struct rep_model *m)
 {
 	const json_t *s = m->session;
@@ -186,6 +211,7 @@ static void what_was_run(struct rep_out *o, const struct rep_model *m)
 		server_line(o, m, &m->cell[from], i - from);
 		from = i;
 	}
+	idle_servers(o, m);
 }
 
 /* ---- tables of cells ---- */
@@ -301,11 +327,6 @@ static json_t *rules_of(const struct rep_cell *c)
 	return all;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void rule_line(struct rep_out *o, const struct rep_cell *c,
 		      const char *rule)
 {
@@ -324,22 +345,17 @@ static void rule_line(struct rep_out *o, const struct rep_cell *c,
 
 static void hits_lines(struct rep_out *o, const struct rep_cell *c)
 {
-	json_t *all = rules_of(c), *v;
-	const char **rule = NULL, *key;
-	size_t n = 0;
+	json_t *all = rules_of(c);
+	const char **rule = all ? rep_keys(all) : NULL;
 
-	if (all)
-		rule = nwb_zalloc((json_object_size(all) + 1) * sizeof(*rule));
 	if (!rule) {
 		o->err = -ENOMEM;
 		json_decref(all);
 		return;
 	}
-	json_object_foreach(all, key, v) rule[n++] = key;
-	qsort(rule, n, sizeof(*rule), by_text);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; rule[i]; i++)
 		rule_line(o, c, rule[i]);
-	if (!n && strcmp(c->fault, "none"))
+	if (!rule[0] && strcmp(c->fault, "none"))
 		rep_wrap(o, 2, 6, "hits: not measured");
 	nwb_free(rule);
 	json_decref(all);
@@ -392,156 +408,6 @@ static void latency_table(struct rep_out *o, const struct rows *rows)
 	}
 }
 
-/* ---- comparisons ---- */
-
-/* How many ratios lie on either side of 1, as far as their interval says. */
-struct tally {
-	size_t above, below, unclear, few, beyond;
-};
-
-static void cmp_interval(char *buf, size_t size, const struct rep_cmp *cmp)
-{
-	char lo[REP_FIELD], hi[REP_FIELD];
-
-	if (isnan(cmp->lo))
-		snprintf(buf, size, "n/a (%zu pair%s; need %d)", cmp->pairs,
-			 cmp->pairs == 1 ? "" : "s", REP_PAIRS_MIN);
-	else
-		snprintf(buf, size, "[%s, %s] %zu pairs",
-			 rep_fmt_ratio(lo, cmp->lo), rep_fmt_ratio(hi, cmp->hi),
-			 cmp->pairs);
-}
-
-static void cmp_row(struct rep_out *o, const struct rep_cell *a,
-		    const struct rep_cmp *cmp, bool is_cpu)
-{
-	char x[REP_FIELD], y[REP_FIELD], r[REP_FIELD], ci[64];
-	char *name;
-
-	if (asprintf(&name, "%s %s %s", a->server, a->workload, a->fault) < 0) {
-		o->err = -ENOMEM;
-		return;
-	}
-	cmp_interval(ci, sizeof(ci), cmp);
-	rep_name(o, 25, name);
-	free(name);
-	fprintf(o->f, " %8s %9s %5s %s\n",
-		is_cpu ? rep_fmt_count(x, round(cmp->a))
-		       : rep_fmt_num(x, cmp->a),
-		is_cpu ? rep_fmt_count(y, round(cmp->b))
-		       : rep_fmt_num(y, cmp->b),
-		rep_fmt_ratio(r, cmp->ratio), ci);
-}
-
-static void cmp_count(struct tally *t, const struct rep_cmp *cmp)
-{
-	t->beyond += cmp->unused;
-	if (isnan(cmp->lo))
-		t->few++;
-	else if (cmp->lo > 1)
-		t->above++;
-	else if (cmp->hi < 1)
-		t->below++;
-	else
-		t->unclear++;
-}
-
-static void cmp_summary(struct rep_out *o, const struct tally *t)
-{
-	rep_wrap(o, 0, 2,
-		 "Above 1: %zu. Below 1: %zu. Not told apart: %zu. Too few "
-		 "pairs: %zu.",
-		 t->above, t->below, t->unclear, t->few);
-	if (t->beyond)
-		rep_wrap(o, 0, 2,
-			 "%zu pairs beyond the first of each row are not used "
-			 "(the exact statistic takes 64).",
-			 t->beyond);
-}
-
-/* One table: @subject over @base, one metric. Returns its rows. */
-static size_t cmp_table(struct rep_out *o, const struct rep_model *m,
-			const char *subject, const char *base,
-			enum rep_metric metric)
-{
-	bool is_cpu = metric == REP_CPU_NS_MIB;
-	struct tally t = {0};
-	size_t nr = 0, alone = 0;
-
-	for (size_t i = 0; i < m->nr_cells; i++) {
-		const struct rep_cell *a = &m->cell[i], *b;
-		struct rep_cmp cmp;
-
-		if (strcmp(a->subject, subject))
-			continue;
-		b = rep_cell_find(m, a, base);
-		if (!b) {
-			alone++;
-			continue;
-		}
-		if (!nr++)
-			fprintf(o->f, "\n%s / %s, %s\n%-25s%9s %9s %5s %s\n",
-				subject, base,
-				is_cpu ? "CPU ns/MiB (below 1: cheaper)"
-				       : "MiB/s (above 1: faster)",
-				"", subject, base, "ratio", "95 % interval");
-		rep_compare(a, b, metric, &cmp);
-		cmp_count(&t, &cmp);
-		cmp_row(o, a, &cmp, is_cpu);
-	}
-	if (nr)
-		cmp_summary(o, &t);
-	if (nr && alone)
-		rep_wrap(o, 0, 2, "No %s beside it: %zu cells of %s.", base,
-			 alone, subject);
-	return nr;
-}
-
-static void cmp_method(struct rep_out *o)
-{
-	rep_wrap(o, 0, 0,
-		 "From interleaved pairs: Hodges-Lehmann estimate of the "
-		 "ratio, exact signed-rank interval, 95 %% for each row by "
-		 "itself. The two columns are medians over the same pairs. "
-		 "Runs that failed, were vacuous or inconclusive are in no "
-		 "pair.");
-}
-
-static void section_modes(struct rep_out *o, const struct rep_model *m)
-{
-	size_t nr;
-
-	rep_heading(o, "In-place against temp-page");
-	cmp_method(o);
-	nr = cmp_table(o, m, "in-place", "temp-page", REP_MIB_S);
-	nr += cmp_table(o, m, "in-place", "temp-page", REP_CPU_NS_MIB);
-	if (!nr)
-		rep_wrap(o, 0, 0,
-			 "Not measured: no cell was run in both modes.");
-}
-
-static void section_limit(struct rep_out *o, const struct rep_model *m)
-{
-	static const char *const subject[] = {"in-place", "temp-page",
-					      "raw-hot"};
-
-	rep_heading(o, "Distance from the limit");
-	rep_wrap(o, 0, 0,
-		 "raw-cold: pipelined writes of a pre-faulted payload, without "
-		 "a page cache, ended by a flush. raw-hot: the same from one "
-		 "buffer that stays in the CPU's caches. Pairs as above.");
-	for (size_t i = 0; i < NWB_ARRAY_SIZE(subject); i++) {
-		size_t nr = cmp_table(o, m, subject[i], "raw-cold", REP_MIB_S);
-
-		nr += cmp_table(o, m, subject[i], "raw-cold", REP_CPU_NS_MIB);
-		if (!nr)
-			rep_wrap(o, 0, 2,
-				 "%s against raw-cold: not measured (no cell "
-				 "with both).",
-				 subject[i]);
-	}
-}
-
 int nwb_report_text(const json_t *recs, FILE *out, unsigned int parts,
 		    const char *sha256, struct nwb_err *err)
 {
@@ -568,9 +434,9 @@ int nwb_report_text(const json_t *recs, FILE *out, unsigned int parts,
 	if (parts & NWB_REPORT_LATENCY)
 		latency_table(&o, &rows);
 	if (parts & NWB_REPORT_MODES)
-		section_modes(&o, &m);
+		rep_section_modes(&o, &m);
 	if (parts & NWB_REPORT_LIMIT)
-		section_limit(&o, &m);
+		rep_section_limit(&o, &m);
 	if (parts & NWB_REPORT_FINDINGS)
 		rep_section_findings(&o, &m);
 	if (parts & NWB_REPORT_ENV)

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Records and directories for the tests of the reports. */
+#ifndef NWB_REP_TEST_H
+#define NWB_REP_TEST_H
+
+#include "nwb/report.h"
+#include "nwb_test.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GOLDEN(name) GOLDEN_DIR "/" name
+
+static inline json_t *session_rec(void)
+{
+	json_t *r = json_pack("{s:i, s:s, s:s, s:{s:s}}", "v", 1, "type",
+			      "session", "id", "t1", "servers", "smbd", "4.17");
+
+	nwb_check(r != NULL);
+	return r;
+}
+
+static inline json_t *end_rec(int code)
+{
+	json_t *r =
+		json_pack("{s:i, s:s, s:i, s:b, s:i}", "v", 1, "type", "end",
+			  "exit", code, "interrupted", 0, "duration_ns", 5);
+
+	nwb_check(r != NULL);
+	return r;
+}
+
+/* 1 MiB in @ns; everything else is not measured. */
+static inline json_t *run_rec(const char *subject, const char *fault, int pair,
+			      const char *verdict, long long ns)
+{
+	char cell[256];
+	json_t *r;
+
+	snprintf(cell, sizeof(cell), "smbd.%s.seq1m.%s", subject, fault);
+	r = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:i, s:I}",
+		      "v", 1, "type", "run", "cell", cell, "server", "smbd",
+		      "subject", subject, "workload", "seq1m", "fault", fault,
+		      "pair", pair, "verdict", verdict, "bytes", 1048576,
+		      "durable_ns", (json_int_t)ns);
+	nwb_check(r != NULL);
+	return r;
+}
+
+static inline void tmp_dir(char *buf, size_t size)
+{
+	const char *base = getenv("TMPDIR");
+
+	snprintf(buf, size, "%s/nwb-rep-XXXXXX", base ? base : "/tmp");
+	nwb_check(mkdtemp(buf) != NULL);
+}
+
+/* Removes the plain files of @dir, then @dir. */
+static inline void tmp_dir_remove(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *e;
+
+	nwb_check(d != NULL);
+	while ((e = readdir(d)))
+		if (e->d_name[0] != '.' || strlen(e->d_name) > 2)
+			unlinkat(dirfd(d), e->d_name, 0);
+	closedir(d);
+	nwb_check_eq(rmdir(dir), 0);
+}
+
+/* The whole file with a NUL behind it; to be freed. */
+static inline char *slurp(const char *path, size_t *ret_len)
+{
+	FILE *f = fopen(path, "r");
+	char *buf = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	nwb_check(f != NULL);
+	n = getdelim(&buf, &size, -1, f);
+	if (n < 0) {
+		n = 0;
+		free(buf);
+		buf = calloc(1, 1);
+	}
+	fclose(f);
+	nwb_check(buf != NULL);
+	if (ret_len)
+		*ret_len = (size_t)n;
+	return buf;
+}
+
+static inline void spill(const char *path, const char *buf, size_t len)
+{
+	FILE *f = fopen(path, "w");
+
+	nwb_check(f != NULL);
+	nwb_check_eq(fwrite(buf, 1, len, f), len);
+	nwb_check_eq(fclose(f), 0);
+}
+
+/* A report as a string; to be freed. @parts 0: JUnit. */
+static inline char *render(const json_t *recs, unsigned int parts)
+{
+	struct nwb_err err = {0};
+	char *buf = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&buf, &len);
+	int r;
+
+	nwb_check(f != NULL);
+	if (parts)
+		r = nwb_report_text(recs, f, parts, NULL, &err);
+	else
+		r = nwb_report_junit(recs, f, &err);
+	nwb_check_eq(fclose(f), 0);
+	nwb_check_streq(err.text, "");
+	nwb_check_eq(r, 0);
+	return buf;
+}
+
+static inline json_t *load(const char *path)
+{
+	struct nwb_err err = {0};
+	json_t *recs = NULL;
+	int r = nwb_store_load(path, &recs, &err);
+
+	nwb_check_streq(err.text, "");
+	nwb_check_eq(r, 0);
+	return recs;
+}
+
+#endif
