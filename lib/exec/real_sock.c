@@ -23,7 +23,6 @@
 #include "real_i.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -311,17 +310,11 @@ int nwb_real_sock_from_fd(struct nwb_exec *ex, int fd,
 {
 	struct real_exec *re = to_real(ex);
 	struct real_sock *rs = nwb_zalloc(sizeof(*rs));
-	int flags = fcntl(fd, F_GETFL);
 
-	if (!rs || flags < 0) {
-		int rc = rs ? -errno : -ENOMEM;
-
-		nwb_free(rs);
+	if (!rs) {
 		(void)close(fd);
-		return rc;
+		return -ENOMEM;
 	}
-	/* io_uring answers EAGAIN instead of waiting when this is set. */
-	(void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 	rs->sock.ex = ex;
 	rs->sock.ops = &real_sock_ops;
 	rs->fd = fd;

@@ -171,21 +171,35 @@ void nwb_real_timer_arm(struct nwb_timer *t, uint64_t when_ns)
 		nwb_real_waitq_wake(&re->timer_changed, false);
 }
 
+static bool is_busy(struct real_exec *re, const struct nwb_work *w)
+{
+	bool busy;
+
+	nwb_real_mutex_lock(&re->work_lock);
+	busy = w->state == NWB_WORK_PENDING || find_worker(re, w);
+	nwb_real_mutex_unlock(&re->work_lock);
+	return busy;
+}
+
 void nwb_real_timer_cancel_sync(struct nwb_timer *t)
 {
 	struct real_exec *re = to_real(t->work.ex);
-	bool is_armed;
+	bool busy;
 
-	do {
+	/*
+	 * The run under way may arm the timer again. Arming and firing both
+	 * need timer_lock, so what is neither armed nor busy at one moment
+	 * under it stays so.
+	 */
+	for (;;) {
 		nwb_real_mutex_lock(&re->timer_lock);
 		disarm(t);
+		busy = is_busy(re, &t->work);
 		nwb_real_mutex_unlock(&re->timer_lock);
+		if (!busy)
+			return;
 		nwb_real_work_cancel_sync(&t->work);
-		/* The run that just ended may have armed it again. */
-		nwb_real_mutex_lock(&re->timer_lock);
-		is_armed = t->is_armed;
-		nwb_real_mutex_unlock(&re->timer_lock);
-	} while (is_armed);
+	}
 }
 
 static void join_all(struct real_exec *re, bool has_timer)

@@ -230,7 +230,8 @@ static ssize_t sim_recv(struct nwb_sock *s, void *buf, size_t min, size_t max)
 			return -ECONNRESET;
 		n = nwb_min(arrived(p, se->now), max - done);
 		if (!n) {
-			if (!p->len && p->is_ended && p->end_at <= se->now)
+			/* The end never comes before the last byte. */
+			if (p->is_ended && p->end_at <= se->now)
 				return 0;
 			(void)nwb_sim_block(se, &empty, &p->reader,
 					    next_arrival(p));
@@ -267,15 +268,10 @@ static void shut(struct sim_sock *ss)
 
 static void cut(struct sim_sock *ss)
 {
-	struct sim_link *link = ss->link;
-
 	ss->is_down = true;
+	/* From now on it looks at this before it looks for bytes. */
 	peer_of(ss)->was_reset = true;
-	for (int i = 0; i < 2; i++) {
-		link->pipe[i].len = 0;
-		link->pipe[i].nr_marks = 0;
-	}
-	wake_everybody(link);
+	wake_everybody(ss->link);
 }
 
 static void sim_shutdown(struct nwb_sock *s)

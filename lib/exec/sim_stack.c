@@ -8,7 +8,7 @@
  * A stopped flow of control is its stack pointer: the registers that a called
  * function must preserve lie on top of its stack. On x86-64 that is 20 lines of
  * assembly; elsewhere ucontext(3), which also saves the signal mask and so
- * costs two system calls a switch.
+ * costs two system calls a switch. NWB_SIM_UCONTEXT asks for it (tests).
  *
  * AddressSanitizer is told before and after each switch which stack is in use,
  * else it would take the frames of the other one for overflows.
@@ -40,7 +40,7 @@
 #define STACK_BYTES (256u * 1024)
 #endif
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(NWB_SIM_UCONTEXT)
 
 /* Saves into *@save_sp, continues at @to_sp. System V AMD64 ABI, 3.2.1. */
 void nwb_sim_switch_sp(void **save_sp, void *to_sp);

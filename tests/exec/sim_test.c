@@ -364,6 +364,65 @@ NWB_TEST(sim, a_hang_beside_a_timer_ends_with_the_time_limit)
 	nwb_check(w.nr > 3000);
 }
 
+static void spin_body(void *arg)
+{
+	struct nwb_test_exec *te = arg;
+
+	for (;;)
+		nwb_yield(te->ex, "no progress");
+}
+
+NWB_TEST(sim, a_world_that_spins_is_stopped)
+{
+	struct nwb_err err = {0};
+
+	nwb_check_eq(nwb_test_on_seed(1, spin_body, NULL, NULL, &err), -ETIME);
+	nwb_check(strstr(err.text, "livelock"));
+}
+
+/* Workers take items in the order of queueing; nothing in note_id() lets
+ * another task run in between. */
+struct echo {
+	struct nwb_timer timer;
+	struct world *w;
+	unsigned int id;
+};
+
+static void note_id(struct nwb_work *work)
+{
+	struct nwb_timer *t = nwb_container_of(work, struct nwb_timer, work);
+	struct echo *e = nwb_container_of(t, struct echo, timer);
+
+	e->w->order[e->w->nr++] = e->id;
+}
+
+static void equal_times_body(void *arg)
+{
+	struct nwb_test_exec *te = arg;
+	uint64_t when = nwb_now_ns(te->ex) + NWB_SEC;
+	struct echo e[8];
+	struct world w;
+
+	world_init(&w, te->ex, NULL);
+	for (unsigned int i = 0; i < 8; i++) {
+		e[i].w = &w;
+		e[i].id = i;
+		nwb_timer_init(&e[i].timer, te->ex, note_id, "echo");
+		nwb_timer_arm(&e[i].timer, when);
+	}
+	nwb_sleep_until(te->ex, when + 1);
+	nwb_check_eq(w.nr, 8);
+	for (unsigned int i = 0; i < 8; i++)
+		nwb_check_eq(w.order[i], i);
+}
+
+NWB_TEST(sim, timers_of_one_time_fire_in_order_of_arming)
+{
+	if (!NWB_TEST_HAS_SIM)
+		nwb_test_skip("no simulation under ThreadSanitizer");
+	nwb_test_on_sim(equal_times_body, NULL);
+}
+
 /* --- latency ------------------------------------------------------------- */
 
 static void latency_body(void *arg)
@@ -464,19 +523,37 @@ NWB_TEST(sim, start_and_spawn_survive_refused_memory)
 	nwb_check_eq(nwb_mem_live(), live);
 }
 
-static int burn(volatile char *up, int depth)
-{
-	volatile char frame[4096];
+#if defined(__SANITIZE_ADDRESS__)
+#define BEYOND_THE_STACK (1100 * NWB_KIB)
+#else
+#define BEYOND_THE_STACK (300 * NWB_KIB)
+#endif
 
-	frame[0] = *up;
-	return depth ? burn(frame, depth - 1) + frame[0] : frame[0];
+static int burn(volatile char *top)
+{
+	volatile char frame[1024];
+
+	frame[0] = *top;
+	if ((uintptr_t)top - (uintptr_t)frame > BEYOND_THE_STACK)
+		return frame[0];
+	return burn(top) + frame[0];
 }
 
-static void overflow_body(void *arg nwb_unused)
+static void nothing(void *arg nwb_unused)
 {
+}
+
+/* Another stack is likely to be right below, so that without the guard page
+ * the overflow would damage that one and go unnoticed. */
+static void overflow_body(void *arg)
+{
+	struct nwb_exec *ex = arg;
+	struct nwb_task *below;
 	volatile char c = 0;
 
-	(void)burn(&c, 100000);
+	nwb_check_eq(nwb_task_spawn(ex, "below", nothing, NULL, &below), 0);
+	(void)burn(&c);
+	_exit(0);
 }
 
 NWB_TEST(sim, a_stack_overflow_hits_the_guard)
@@ -492,7 +569,7 @@ NWB_TEST(sim, a_stack_overflow_hits_the_guard)
 	if (!pid) {
 		(void)signal(SIGSEGV, SIG_DFL);
 		(void)close(2);
-		(void)!nwb_exec_run(ex, overflow_body, NULL, 0, NULL);
+		(void)!nwb_exec_run(ex, overflow_body, ex, 0, NULL);
 		_exit(0);
 	}
 	nwb_check_eq(waitpid(pid, &status, 0), pid);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -385,6 +386,48 @@ static void refused_body(void *arg)
 NWB_TEST(sock, pair_survives_refused_memory)
 {
 	nwb_test_on_all(refused_body, NULL);
+}
+
+/* Out of descriptors: no ring for the pair, yet it works and is told. */
+static void no_ring_body(void *arg)
+{
+	struct nwb_test_exec *te = arg;
+	struct iovec iov = {buf_out, 100};
+	struct rlimit was, few;
+	struct nwb_sock *p[2];
+	int next = dup(0);
+
+	nwb_check(next >= 0);
+	(void)close(next);
+	nwb_check(!getrlimit(RLIMIT_NOFILE, &was));
+	few = was;
+	few.rlim_cur = (rlim_t)next + 1;
+	nwb_check(!setrlimit(RLIMIT_NOFILE, &few));
+	nwb_check_eq(nwb_sock_pair(te->ex, 0, 4000, p), -EMFILE);
+	few.rlim_cur = (rlim_t)next + 2;
+	nwb_check(!setrlimit(RLIMIT_NOFILE, &few));
+	nwb_check_eq(nwb_sock_pair(te->ex, 0, 4000, p), 0);
+	nwb_check(!setrlimit(RLIMIT_NOFILE, &was));
+	nwb_check_streq(nwb_exec_io_name(te->ex), "io_uring, some syscalls");
+	nwb_check_eq(nwb_sock_sendv(p[0], &iov, 1), 0);
+	nwb_check_eq(nwb_sock_recv(p[1], buf_in, 100, 200), 100);
+	nwb_sock_close(p[0]);
+	nwb_sock_close(p[1]);
+}
+
+NWB_TEST(sock, without_a_ring_plain_calls_take_over)
+{
+	uint64_t live = nwb_mem_live();
+	struct nwb_exec *ex;
+	bool has_uring;
+
+	nwb_check_eq(nwb_exec_real_new(NULL, &ex, NULL), 0);
+	has_uring = !strcmp(nwb_exec_io_name(ex), "io_uring");
+	nwb_exec_free(ex);
+	if (!has_uring)
+		nwb_test_skip("io_uring is refused here");
+	nwb_test_on_real(true, no_ring_body, NULL);
+	nwb_check_eq(nwb_mem_live(), live);
 }
 
 static void io_name_body(void *arg)

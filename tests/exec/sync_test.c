@@ -223,6 +223,58 @@ NWB_TEST(waitq, times_out_not_before_the_deadline)
 	nwb_test_on_all(deadline_body, NULL);
 }
 
+/* A wait that was woken must not inherit the last one's time-out. */
+static void open_gate(void *arg)
+{
+	struct gate *g = arg;
+
+	nwb_mutex_lock(&g->m);
+	g->is_open = true;
+	nwb_waitq_wake_all(&g->q);
+	nwb_mutex_unlock(&g->m);
+}
+
+static void woken_after_timeout_body(void *arg)
+{
+	struct nwb_test_exec *te = arg;
+	uint64_t soon = nwb_now_ns(te->ex) + NWB_MSEC;
+	struct nwb_task *task;
+	struct gate g = {0};
+
+	nwb_mutex_init(&g.m, te->ex, "gate");
+	nwb_waitq_init(&g.q, te->ex, "open");
+	nwb_mutex_lock(&g.m);
+	while (nwb_waitq_wait(&g.q, &g.m, soon) == 0)
+		;
+	nwb_check_eq(nwb_task_spawn(te->ex, "opener", open_gate, &g, &task), 0);
+	while (!g.is_open)
+		nwb_check_eq(nwb_waitq_wait(&g.q, &g.m, NWB_NEVER), 0);
+	nwb_mutex_unlock(&g.m);
+	nwb_task_join(task);
+}
+
+NWB_TEST(waitq, a_wake_after_a_timeout_is_a_wake)
+{
+	nwb_test_on_all(woken_after_timeout_body, NULL);
+}
+
+/* The window between letting go of the mutex and falling asleep is too short
+ * to be hit on demand; what closes it is that every wake moves the counter on
+ * which the sleeper sleeps, sleepers or not. */
+NWB_TEST(waitq, every_wake_moves_the_counter)
+{
+	struct nwb_exec *ex;
+	struct nwb_waitq q;
+
+	nwb_check_eq(nwb_exec_real_new(NULL, &ex, NULL), 0);
+	nwb_waitq_init(&q, ex, "empty");
+	nwb_waitq_wake_one(&q);
+	nwb_check_eq(q.seq, 1);
+	nwb_waitq_wake_all(&q);
+	nwb_check_eq(q.seq, 2);
+	nwb_exec_free(ex);
+}
+
 /* --- random -------------------------------------------------------------- */
 
 static void random_body(void *arg)

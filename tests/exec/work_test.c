@@ -67,11 +67,11 @@ static void timer_fn(struct nwb_work *w)
 	struct nwb_timer *t = nwb_container_of(w, struct nwb_timer, work);
 	struct job *j = nwb_container_of(t, struct job, timer);
 
+	job_run(j);
 	if (j->requeue_for) {
 		j->requeue_for--;
 		nwb_timer_arm(t, nwb_now_ns(j->ex) + NWB_USEC);
 	}
-	job_run(j);
 }
 
 static void job_init(struct job *j, struct nwb_exec *ex, struct job *group)
@@ -277,6 +277,7 @@ static void timer_cancel_body(void *arg)
 	struct nwb_exec *ex = te->ex;
 	uint64_t now = nwb_now_ns(ex);
 	struct job never, once;
+	struct nwb_task *task;
 
 	job_init(&never, ex, &never);
 	job_init(&once, ex, &once);
@@ -295,12 +296,19 @@ static void timer_cancel_body(void *arg)
 	nwb_timer_cancel_sync(&once.timer);
 	nwb_check_eq(never.nr_runs, 0);
 	nwb_check_eq(once.nr_runs, 1);
-	/* One that arms itself again stays dead after cancelling. */
-	once.requeue_for = 1000000;
+	/* One that arms itself again at the end of the run that the cancelling
+	 * waits for stays dead. */
+	once.requeue_for = 1000;
+	once.is_started = false;
+	hold(&once, true);
 	nwb_timer_arm(&once.timer, 0);
-	wait_runs(&once, 3);
+	wait_started(&once);
+	nwb_check_eq(
+		nwb_task_spawn(ex, "releaser", release_later, &once, &task), 0);
 	nwb_timer_cancel_sync(&once.timer);
+	nwb_task_join(task);
 	nwb_check(!once.timer.is_armed);
+	nwb_check(once.requeue_for < 1000);
 	nwb_check_eq(once.nr_inside, 0);
 }
 
