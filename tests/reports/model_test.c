@@ -2,6 +2,7 @@
 /* Cells, medians, pairs: against numbers worked out by hand. */
 #include "rep_test.h"
 
+#include "nwb/mem.h"
 #include "report_i.h"
 
 #define check_near(a, b) nwb_check(fabs((a) - (b)) < 1e-9 * fabs(1.0 * (b)))
@@ -316,5 +317,70 @@ NWB_TEST(report_model, too_many_runs_of_a_cell_are_an_error)
 	nwb_check_eq(nwb_report_junit(recs, stdout, &err), -E2BIG);
 	nwb_check_eq(nwb_report_text(recs, stdout, NWB_REPORT_ALL, NULL, &err),
 		     -E2BIG);
+	json_decref(recs);
+}
+
+/* A ratio to nothing is no ratio, however exactly the nothing was measured. */
+NWB_TEST(report_model, a_zero_makes_no_pair)
+{
+	json_t *recs = records();
+	struct rep_model m;
+	struct rep_cmp cmp;
+
+	for (int i = 0; i < 2; i++) {
+		json_t *run = i ? a_run(0, 1000) : b_run(0, 1000);
+
+		json_object_set_new(run, "client_cpu_ns", json_integer(i));
+		json_object_set_new(run, "server_cpu_ns", json_integer(0));
+		add(recs, run);
+	}
+	build(&m, recs);
+	check_near(cell(&m, A)->m[REP_CPU_NS_MIB], 1);
+	nwb_check(cell(&m, B)->m[REP_CPU_NS_MIB] == 0);
+	rep_compare(cell(&m, A), cell(&m, B), REP_CPU_NS_MIB, &cmp);
+	nwb_check_eq(cmp.pairs, 0);
+	rep_model_fini(&m);
+	json_decref(recs);
+}
+
+NWB_TEST(report_model, names_come_in_order)
+{
+	json_t *obj = json_pack("{s:i, s:i, s:i}", "b", 1, "c", 2, "a", 3);
+	const char **keys = rep_keys(obj);
+
+	nwb_check(keys != NULL);
+	nwb_check_streq(keys[0], "a");
+	nwb_check_streq(keys[1], "b");
+	nwb_check_streq(keys[2], "c");
+	nwb_check(keys[3] == NULL);
+	nwb_free(keys);
+	json_decref(obj);
+	keys = rep_keys(NULL);
+	nwb_check(keys && !keys[0]);
+	nwb_free(keys);
+}
+
+/* Each allocation of its own in turn; jansson's are not ours to fail. */
+NWB_TEST(report_model, without_memory_it_says_so_and_leaks_nothing)
+{
+	json_t *recs = load(GOLDEN("run.jsonl"));
+	uint64_t live = nwb_mem_live();
+	FILE *out = fopen("/dev/null", "w");
+	int r = -ENOMEM, nth = 0;
+
+	nwb_check(out != NULL);
+	while (r) {
+		struct nwb_err err = {0};
+
+		nwb_mem_fail_at(++nth, 1);
+		r = nwb_report_text(recs, out, NWB_REPORT_ALL, NULL, &err);
+		nwb_mem_fail_at(0, 0);
+		nwb_check(!r || (r == -ENOMEM && err.text[0]));
+		nwb_check_eq(nwb_mem_live(), live);
+		nwb_check(nth < 100);
+	}
+	/* Runs, cells, rows, and the sorted names of several objects. */
+	nwb_check(nth > 10);
+	fclose(out);
 	json_decref(recs);
 }

@@ -228,6 +228,8 @@ NWB_TEST(report_text, a_wrapped_command_is_the_same_command)
 {
 	static const char *const cmds[] = {
 		"netwb run",
+		"netwb 'a backslash\\' is itself within single quotes, so that "
+		"these words are words of their own",
 		"netwb run --a 1 --b 2 --c 3 --d 4 --e 5 --f 6 --g 7 --h 8 --i "
 		"9",
 		"a 'single  quoted   with spaces that goes on and on and on "
