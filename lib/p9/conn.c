@@ -59,20 +59,19 @@ void p9_lose(struct nwb_p9 *c, uint32_t epoch, bool reset, int code,
 
 void p9_conn_clear(struct nwb_p9 *c)
 {
-	struct nwb_sock *sock;
 	struct nwb_task *receiver;
 
 	nwb_mutex_lock(&c->lock);
 	nwb_assert(c->state == P9_DOWN);
 	nwb_wait_event(&c->turn_wq, &c->lock, !c->send_busy);
-	sock = c->sock;
 	receiver = c->receiver;
-	c->sock = NULL;
 	c->receiver = NULL;
 	nwb_mutex_unlock(&c->lock);
+	/* It may not even have begun, and still have to look for its socket. */
 	if (receiver)
 		nwb_task_join(receiver);
-	nwb_sock_close(sock);
+	nwb_sock_close(c->sock);
+	c->sock = NULL;
 }
 
 void nwb_p9_disconnect(struct nwb_p9 *c)
