@@ -1,0 +1,837 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The 9P client against loss, silence and servers that are broken or hostile.
+ */
+#include "harness.h"
+
+#include <errno.h>
+
+#define MANY 16u
+
+/* --- loss ------------------------------------------------------------------
+ */
+
+/* t->note: the number of the Twrite at which something happens. */
+static enum script_act hook_loss(struct script *s, const struct nwb_p9_msg *m,
+				 unsigned int nth)
+{
+	struct t *t = s->arg;
+
+	if (m->type != NWB_P9_TWRITE || s->nr_conns > 1)
+		return ACT_REPLY;
+	if (nth < t->note)
+		return ACT_SWALLOW;
+	return t->note % 2 ? ACT_RESET : ACT_RESET_AFTER;
+}
+
+static void prepare_loss(struct t *t)
+{
+	t->s->hook = hook_loss;
+	t->opts.max_tags = 32;
+}
+
+/* Everything outstanding ends once, with -ECONNABORTED; what had not been sent
+ * is refused at once; after file_ready() writing goes on. */
+static void lose_once(struct t *t, unsigned int at)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct tw *tw = calloc(MANY, sizeof(*tw));
+	struct nwb_err loss = {0};
+	uint32_t epoch = 0;
+	unsigned int i, sent = 0;
+	int rc;
+
+	t->note = at;
+	for (i = 0; i < MANY; i++) {
+		rc = tw_start(t, &tw[i], f, i * 4096, 4096);
+		T_EXPECT(t, !rc || rc == -ECONNABORTED);
+		sent += !rc;
+	}
+	t_wait_writes(t);
+	for (i = 0; i < MANY; i++) {
+		if (tw[i].dones)
+			T_EXPECT(t, tw[i].w.result == -ECONNABORTED &&
+					    !tw[i].w.ecode &&
+					    tw[i].w.epoch == 1);
+	}
+	T_EXPECT(t, sent > at);
+	T_EXPECT(t, nwb_p9_epoch(t->c) == 0);
+	nwb_p9_last_loss(t->c, &loss);
+	T_EXPECT(t, loss.code < 0 && loss.text[0]);
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == -ECONNABORTED);
+	T_EXPECT(t, nwb_p9_fsync(f, &epoch) == -ECONNABORTED);
+	T_EXPECT(t, !nwb_p9_connect(t->c, NULL));
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == -EAGAIN);
+	T_EXPECT(t, nwb_p9_fsync(f, &epoch) == -EAGAIN);
+	T_EXPECT(t, !nwb_p9_file_ready(f, &epoch, NULL) && epoch == 2);
+	for (i = 0; i < MANY; i++)
+		T_EXPECT(t, t_write(t, f, i * 4096, 4096, NULL) == 4096);
+	T_EXPECT(t, !nwb_p9_fsync(f, &epoch) && epoch == 2);
+	T_EXPECT(t, t_content_ok(&t->s->files[0], 0, MANY * 4096));
+	t_close(t, f);
+	free(tw);
+}
+
+static void body_loss_early(struct t *t)
+{
+	lose_once(t, 0);
+}
+
+static void body_loss_late(struct t *t)
+{
+	lose_once(t, 7);
+}
+
+NWB_TEST(p9_fault, loss_after_execution_ends_all_once)
+{
+	t_on_all(prepare_loss, body_loss_early);
+}
+
+NWB_TEST(p9_fault, loss_before_execution_ends_all_once)
+{
+	t_on_all(prepare_loss, body_loss_late);
+}
+
+/* The server takes some bytes and resets, while the sender is in sendv: the
+ * payload is freed by done(), which must not be called before sendv is left. */
+static enum script_act hook_stuck(struct script *s, const struct nwb_p9_msg *m,
+				  unsigned int nth)
+{
+	struct t *t = s->arg;
+
+	(void)nth;
+	if (m->type != NWB_P9_TWRITE || s->nr_conns > 1)
+		return ACT_REPLY;
+	nwb_sleep_until(s->ex, nwb_now_ns(s->ex) + t->note);
+	return ACT_RESET;
+}
+
+static void prepare_stuck(struct t *t)
+{
+	t->s->hook = hook_stuck;
+	t->s->buf_bytes = 8192;
+}
+
+static void body_stuck(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct tw *tw = calloc(4, sizeof(*tw));
+	uint32_t epoch = 0;
+	unsigned int i;
+	int rc;
+
+	t->note = 2 * NWB_MSEC;
+	for (i = 0; i < 4; i++) {
+		rc = tw_start(t, &tw[i], f, i * 65000, 65000);
+		T_EXPECT(t, !rc || rc == -ECONNABORTED);
+		T_EXPECT(t, !rc || i > 0);
+	}
+	t_wait_writes(t);
+	for (i = 0; i < 4; i++)
+		T_EXPECT(t, !tw[i].dones || tw[i].w.result == -ECONNABORTED);
+	T_EXPECT(t, !nwb_p9_file_ready(f, &epoch, NULL));
+	T_EXPECT(t, t_write(t, f, 0, 65000, NULL) == 65000);
+	t_close(t, f);
+	free(tw);
+}
+
+NWB_TEST(p9_fault, loss_while_sending)
+{
+	t_on_all(prepare_stuck, body_stuck);
+}
+
+/* The same, lost by a third task at any moment. */
+struct cutter {
+	struct t *t;
+	struct nwb_task *task;
+};
+
+static void cutter_task(void *arg)
+{
+	struct cutter *c = arg;
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		nwb_sleep_until(c->t->ex, nwb_now_ns(c->t->ex) +
+						  nwb_random_u64(c->t->ex) %
+							  (300 * NWB_USEC));
+		nwb_p9_disconnect(c->t->c);
+	}
+}
+
+static void prepare_cutter(struct t *t)
+{
+	t->s->buf_bytes = 3000;
+	t->s->latency_ns = 10 * NWB_USEC;
+	t->opts.max_tags = 3;
+}
+
+static void body_cutter(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct tw *tw = calloc(MANY, sizeof(*tw));
+	struct cutter cut = {.t = t};
+	unsigned int i, round;
+	uint32_t epoch = 0;
+	int rc;
+
+	T_EXPECT(t, !nwb_task_spawn(t->ex, "cutter", cutter_task, &cut,
+				    &cut.task));
+	for (round = 0; round < 30; round++) {
+		rc = nwb_p9_file_ready(f, &epoch, NULL);
+		for (i = 0; i < MANY; i++) {
+			rc = tw_start(t, &tw[i], f, i * 4096, 4096);
+			T_EXPECT(t,
+				 !rc || rc == -ECONNABORTED || rc == -EAGAIN);
+		}
+		t_wait_writes(t);
+		for (i = 0; i < MANY; i++)
+			T_EXPECT(t, !tw[i].dones || tw[i].w.result == 4096 ||
+					    tw[i].w.result == -ECONNABORTED);
+	}
+	nwb_task_join(cut.task);
+	T_EXPECT(t, !nwb_p9_file_ready(f, &epoch, NULL));
+	T_EXPECT(t, t_write(t, f, 0, 4096, NULL) == 4096);
+	t_close(t, f);
+	free(tw);
+}
+
+NWB_TEST(p9_fault, disconnect_at_any_moment)
+{
+	t_on_all(prepare_cutter, body_cutter);
+}
+
+/* Fenced by settling: no dial before settle_ns after the loss. */
+static void prepare_settle(struct t *t)
+{
+	t->opts.settle_ns = 3 * NWB_SEC;
+	t->s->latency_ns = NWB_MSEC;
+}
+
+static void body_settle(struct t *t)
+{
+	uint64_t start = nwb_now_ns(t->ex), lost, now;
+	struct nwb_p9_file *f = t_open(t, "a");
+	uint32_t epoch = 0;
+
+	lost = nwb_now_ns(t->ex);
+	T_EXPECT(t, lost < start + NWB_SEC); /* none the first time */
+	nwb_p9_disconnect(t->c);
+	nwb_sleep_until(t->ex, lost + NWB_SEC);
+	T_EXPECT(t, !nwb_p9_file_ready(f, &epoch, NULL));
+	now = nwb_now_ns(t->ex);
+	T_EXPECT(t, now >= lost + 3 * NWB_SEC && now < lost + 4 * NWB_SEC);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, reconnect_settles_first)
+{
+	t_on_sim(prepare_settle, body_settle);
+}
+
+static void body_gone(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	uint32_t epoch = 77;
+
+	nwb_p9_disconnect(t->c);
+	t->s->files[0].exists = false;
+	T_EXPECT(t, nwb_p9_file_ready(f, &epoch, NULL) == -ENOENT);
+	T_EXPECT(t, epoch == 77);
+	/* reopening never creates */
+	T_EXPECT(t, script_count(t->s, NWB_P9_TLCREATE, 2) == 0);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, a_file_that_is_gone_stays_gone)
+{
+	t_on_sim(NULL, body_gone);
+}
+
+/* --- answers that are not what they should be -------------------------------
+ */
+
+enum odd {
+	ODD_ZERO,
+	ODD_MORE,
+	ODD_HUGE,
+	ODD_SHORT,
+	ODD_ENOSPC,
+	ODD_E0,
+	ODD_EHUGE,
+	ODD_EAGAIN,
+	NR_ODD,
+};
+
+static enum script_act hook_odd(struct script *s, const struct nwb_p9_msg *m,
+				unsigned int nth)
+{
+	static const uint32_t counts[] = {0, 1001, 0xffffffff, 400};
+	static const uint32_t ecodes[] = {ENOSPC, 0, 0x80000005, EAGAIN};
+
+	if (m->type != NWB_P9_TWRITE)
+		return ACT_REPLY;
+	if (nth < ODD_ENOSPC)
+		script_rwrite(s, m, counts[nth]);
+	else
+		script_rlerror(s, m, ecodes[nth - ODD_ENOSPC]);
+	return ACT_DONE;
+}
+
+static void prepare_odd(struct t *t)
+{
+	t->s->hook = hook_odd;
+}
+
+/* Told once, never tried again, and the connection lives. */
+static void body_odd(struct t *t)
+{
+	static const int64_t want[NR_ODD] = {-EIO,    -EPROTO, -EPROTO,
+					     400,     -ENOSPC, -EPROTO,
+					     -EPROTO, -EAGAIN};
+	struct nwb_p9_file *f = t_open(t, "a");
+	uint32_t ecode[NR_ODD];
+	unsigned int i;
+
+	for (i = 0; i < NR_ODD; i++)
+		T_EXPECT(t,
+			 t_write(t, f, i * 1000, 1000, &ecode[i]) == want[i]);
+	T_EXPECT(t, !ecode[ODD_ZERO] && !ecode[ODD_MORE] && !ecode[ODD_SHORT]);
+	T_EXPECT(t, ecode[ODD_ENOSPC] == ENOSPC && ecode[ODD_E0] == 0);
+	T_EXPECT(t, ecode[ODD_EAGAIN] == EAGAIN);
+	T_EXPECT(t, nwb_p9_epoch(t->c) == 1);
+	t_close(t, f);
+	T_EXPECT(t, script_count(t->s, NWB_P9_TWRITE, 0) == NR_ODD);
+}
+
+NWB_TEST(p9_fault, odd_counts_and_errors_are_told_once)
+{
+	t_on_all(prepare_odd, body_odd);
+}
+
+static enum script_act
+hook_sync_error(struct script *s, const struct nwb_p9_msg *m, unsigned int nth)
+{
+	static const uint32_t ecodes[] = {EIO, ETIMEDOUT, ECONNABORTED, EAGAIN};
+
+	if (m->type != NWB_P9_TFSYNC)
+		return ACT_REPLY;
+	script_rlerror(s, m, ecodes[nth]);
+	return ACT_DONE;
+}
+
+static void prepare_sync_error(struct t *t)
+{
+	t->s->hook = hook_sync_error;
+}
+
+static void body_sync_error(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	uint32_t epoch = 77;
+
+	T_EXPECT(t, nwb_p9_fsync(f, &epoch) == -EIO);
+	T_EXPECT(t, nwb_p9_fsync(f, &epoch) == -EREMOTEIO);
+	T_EXPECT(t, nwb_p9_fsync(f, &epoch) == -EREMOTEIO);
+	T_EXPECT(t, nwb_p9_fsync(f, &epoch) == -EREMOTEIO);
+	T_EXPECT(t, epoch == 77 && nwb_p9_epoch(t->c) == 1);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, errors_of_the_server_are_told_from_our_own)
+{
+	t_on_sim(prepare_sync_error, body_sync_error);
+}
+
+/* --- frames that end the connection -----------------------------------------
+ */
+
+struct forged {
+	const char *text; /* of which the loss must speak */
+	uint8_t bytes[24];
+	unsigned int len;
+};
+
+/* In answer to the first Twrite, which has tag 5 or another one: byte 5 is
+ * made that tag, unless it is 0xee. */
+static const struct forged forged[] = {
+	{"tag 61166, which is not outstanding",
+	 {11, 0, 0, 0, 119, 0xee, 0xee, 1},
+	 11},
+	{"with tag 128, which is not", {7, 0, 0, 0, 109, 0x80}, 7},
+	{"answers a Twrite", {7, 0, 0, 0, 51}, 7},
+	{"shorter than a header", {6, 0, 0, 0, 119}, 7},
+	{"shorter than a header", {0, 0, 0, 0}, 4},
+	{"larger than msize", {1, 0, 1, 0, 119}, 7},
+	{"larger than msize", {0xff, 0xff, 0xff, 0xff}, 4},
+	{"malformed", {10, 0, 0, 0, 119, 0, 0, 1, 0, 0}, 10},
+	{"malformed", {12, 0, 0, 0, 119, 0, 0, 1, 0, 0, 0, 0}, 12},
+	{"malformed", {9, 0, 0, 0, 108, 0, 0, 1, 0}, 9},
+	{"not known here", {7, 0, 0, 0, 200}, 7},
+	{"tag 65535, which is not",
+	 {19, 0, 0, 0, 101, 0xff, 0xff, 0, 1, 0, 0, 6, 0, 'u', 'n', 'k', 'n',
+	  'o', 'w'},
+	 19},
+	{"closed", {7, 0, 0}, 3},
+};
+
+static enum script_act hook_forge(struct script *s, const struct nwb_p9_msg *m,
+				  unsigned int nth)
+{
+	struct t *t = s->arg;
+	const struct forged *g = &forged[t->note];
+	uint8_t bytes[24];
+
+	(void)nth;
+	if (m->type != NWB_P9_TWRITE)
+		return ACT_REPLY;
+	memcpy(bytes, g->bytes, sizeof(bytes));
+	if (!bytes[5])
+		bytes[5] = (uint8_t)m->tag;
+	script_send_raw(s, bytes, g->len);
+	if (!strcmp(g->text, "closed"))
+		nwb_sock_shutdown(s->sock);
+	return ACT_DONE;
+}
+
+static void prepare_forge(struct t *t)
+{
+	t->s->hook = hook_forge;
+}
+
+static void body_forge(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct nwb_err loss;
+	uint32_t epoch = 0;
+	unsigned int i;
+
+	for (i = 0; i < NWB_ARRAY_SIZE(forged); i++) {
+		t->note = i;
+		T_EXPECT(t, !nwb_p9_file_ready(f, &epoch, NULL));
+		T_EXPECT(t, epoch == i + 1);
+		T_EXPECT(t, t_write(t, f, 0, 100, NULL) == -ECONNABORTED);
+		nwb_p9_last_loss(t->c, &loss);
+		if (!strstr(loss.text, forged[i].text))
+			fprintf(stderr, "forged %u: %s\n", i, loss.text);
+		T_EXPECT(t, strstr(loss.text, forged[i].text));
+		T_EXPECT(t, loss.code == (i + 1 < NWB_ARRAY_SIZE(forged)
+						  ? -EPROTO
+						  : -ECONNRESET));
+	}
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, nonsense_ends_the_connection_with_a_reason)
+{
+	t_on_all(prepare_forge, body_forge);
+}
+
+static enum script_act hook_twice(struct script *s, const struct nwb_p9_msg *m,
+				  unsigned int nth)
+{
+	(void)nth;
+	if (m->type != NWB_P9_TWRITE)
+		return ACT_REPLY;
+	script_rwrite(s, m, 100);
+	script_rwrite(s, m, 100);
+	return ACT_DONE;
+}
+
+static void prepare_twice(struct t *t)
+{
+	t->s->hook = hook_twice;
+}
+
+static void body_twice(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct nwb_err loss = {0};
+	uint32_t epoch;
+
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == 100);
+	/* the second reply is on its way: the next request meets its end */
+	T_EXPECT(t, nwb_p9_fsync(f, &epoch) == -ECONNABORTED);
+	nwb_p9_last_loss(t->c, &loss);
+	T_EXPECT(t, strstr(loss.text, "not outstanding"));
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, a_second_reply_is_not_outstanding)
+{
+	t_on_all(prepare_twice, body_twice);
+}
+
+/* --- set-up ----------------------------------------------------------------
+ */
+
+static enum script_act hook_setup(struct script *s, const struct nwb_p9_msg *m,
+				  unsigned int nth)
+{
+	struct nwb_p9_msg r = {.type = NWB_P9_RVERSION,
+			       .tag = m->tag,
+			       .version = {65536, nwb_p9_str("9P2000.L")}};
+
+	if (m->type == NWB_P9_TATTACH) {
+		script_rlerror(s, m, EPERM);
+		return ACT_DONE;
+	}
+	if (m->type != NWB_P9_TVERSION)
+		return ACT_REPLY;
+	switch (nth) {
+	case 0:
+		r.version.version = nwb_p9_str("unknown");
+		break;
+	case 1:
+		r.version.version = nwb_p9_str("9P2000.Lx-and-much-longer");
+		break;
+	case 2:
+		r.version.msize = 65537;
+		break;
+	case 3:
+		r.version.msize = 4095;
+		break;
+	case 4:
+		return ACT_RESET;
+	case 5:
+		script_rlerror(s, m, EIO);
+		return ACT_DONE;
+	default:
+		return ACT_REPLY;
+	}
+	script_send(s, &r);
+	return ACT_DONE;
+}
+
+static void prepare_setup(struct t *t)
+{
+	t->s->hook = hook_setup;
+	t->opts.settle_ns = 3600 * NWB_SEC; /* only after a connection was up */
+}
+
+static void body_setup(struct t *t)
+{
+	static const struct {
+		int rc;
+		const char *text;
+	} want[] = {
+		{-EPROTO, "unknown"},
+		{-EPROTO, "9P2000.Lx-and-m"},
+		{-EPROTO, "got 65537"},
+		{-EPROTO, "got 4095"},
+		{0, "set-up"},
+		{-EIO, "Tversion"},
+		{-EPERM, "Tattach \"/export\" as uid 0"},
+	};
+	struct nwb_err err;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < NWB_ARRAY_SIZE(want); i++) {
+		err.text[0] = 0;
+		rc = nwb_p9_connect(t->c, &err);
+		T_EXPECT(t, rc < 0 && err.code == rc);
+		T_EXPECT(t, !want[i].rc || rc == want[i].rc);
+		if (!strstr(err.text, want[i].text))
+			fprintf(stderr, "%u: %s\n", i, err.text);
+		T_EXPECT(t, strstr(err.text, want[i].text));
+		T_EXPECT(t, nwb_p9_epoch(t->c) == 0);
+	}
+}
+
+NWB_TEST(p9_fault, set_up_fails_with_a_reason)
+{
+	t_on_all(prepare_setup, body_setup);
+}
+
+static enum script_act hook_mute(struct script *s, const struct nwb_p9_msg *m,
+				 unsigned int nth)
+{
+	(void)s;
+	(void)m;
+	(void)nth;
+	return ACT_SWALLOW;
+}
+
+static void prepare_mute(struct t *t)
+{
+	t->s->hook = hook_mute;
+	t->opts.timeout_ns = 5 * NWB_SEC;
+}
+
+static void body_mute(struct t *t)
+{
+	uint64_t now = nwb_now_ns(t->ex);
+	struct nwb_err err = {0};
+
+	T_EXPECT(t, nwb_p9_connect(t->c, &err) == -ETIMEDOUT);
+	now = nwb_now_ns(t->ex) - now;
+	T_EXPECT(t, now >= 5 * NWB_SEC && now < 6 * NWB_SEC);
+	T_EXPECT(t, script_count(t->s, NWB_P9_TFLUSH, 0) == 0);
+}
+
+NWB_TEST(p9_fault, set_up_has_a_time_limit)
+{
+	t_on_sim(prepare_mute, body_mute);
+}
+
+/* --- silence, and Tflush ----------------------------------------------------
+ */
+
+#define LIMIT (5 * NWB_SEC)
+
+/* t->note: bit 0: the reply comes before the Rflush; bit 1: no Rflush. */
+static enum script_act hook_silent(struct script *s, const struct nwb_p9_msg *m,
+				   unsigned int nth)
+{
+	struct t *t = s->arg;
+
+	if (m->type == NWB_P9_TWRITE || m->type == NWB_P9_TFSYNC)
+		return nth ? ACT_REPLY : ACT_HOLD;
+	if (m->type != NWB_P9_TFLUSH)
+		return ACT_REPLY;
+	if (m->tflush.oldtag != s->held[0].tag)
+		t->fail = "Tflush names another request";
+	if (t->note & 1)
+		script_release(s, false);
+	return t->note & 2 ? ACT_SWALLOW : ACT_REPLY;
+}
+
+static void prepare_silent(struct t *t)
+{
+	t->s->hook = hook_silent;
+	t->opts.timeout_ns = LIMIT;
+	t->opts.max_tags = 1; /* so that a tag freed early is used at once */
+	t->s->latency_ns = NWB_MSEC;
+}
+
+static void body_rflush_only(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	uint64_t start = nwb_now_ns(t->ex), took;
+	struct nwb_p9_stats st;
+	uint32_t epoch = 0, ecode = 77;
+
+	T_EXPECT(t, t_write(t, f, 0, 100, &ecode) == -ETIMEDOUT && !ecode);
+	took = nwb_now_ns(t->ex) - start;
+	T_EXPECT(t, took >= LIMIT && took < LIMIT + NWB_SEC);
+	T_EXPECT(t, nwb_p9_fsync(f, &epoch) == -ETIMEDOUT);
+	T_EXPECT(t, nwb_p9_epoch(t->c) == 1);
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == 100);
+	T_EXPECT(t, !nwb_p9_fsync(f, &epoch));
+	nwb_p9_get_stats(t->c, &st);
+	T_EXPECT(t, st.nr_flushes == 2);
+	T_EXPECT(t, script_count(t->s, NWB_P9_TFLUSH, 0) == 2);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, a_late_request_is_flushed)
+{
+	t_on_sim(prepare_silent, body_rflush_only);
+}
+
+static void body_reply_then_rflush(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+
+	t->note = 1;
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == 100);
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == 100);
+	T_EXPECT(t, nwb_p9_epoch(t->c) == 1);
+	T_EXPECT(t, script_count(t->s, NWB_P9_TFLUSH, 0) == 1);
+	t_close(t, f);
+}
+
+/* diod of a running request, nfs-ganesha always. */
+NWB_TEST(p9_fault, a_late_reply_before_rflush_counts)
+{
+	t_on_sim(prepare_silent, body_reply_then_rflush);
+}
+
+/* The reply comes, Rflush does not: the tag stays taken, and in the end the
+ * connection goes. */
+static void body_reply_no_rflush(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	uint64_t start = nwb_now_ns(t->ex), took;
+	struct nwb_err loss = {0};
+
+	t->note = 3;
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == 100);
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == -ECONNABORTED);
+	took = nwb_now_ns(t->ex) - start;
+	T_EXPECT(t, took >= 2 * LIMIT && took < 2 * LIMIT + NWB_SEC);
+	nwb_p9_last_loss(t->c, &loss);
+	T_EXPECT(t, loss.code == -ETIMEDOUT);
+	T_EXPECT(t, script_count(t->s, NWB_P9_TWRITE, 0) == 1);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, a_tag_is_not_reused_before_rflush)
+{
+	t_on_sim(prepare_silent, body_reply_no_rflush);
+}
+
+static void body_nothing_at_all(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	uint64_t start = nwb_now_ns(t->ex), took;
+
+	t->note = 2;
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == -ECONNABORTED);
+	took = nwb_now_ns(t->ex) - start;
+	T_EXPECT(t, took >= 2 * LIMIT && took < 2 * LIMIT + NWB_SEC);
+	T_EXPECT(t, nwb_p9_epoch(t->c) == 0);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, a_server_that_says_nothing_is_lost)
+{
+	t_on_sim(prepare_silent, body_nothing_at_all);
+}
+
+static enum script_act
+hook_flush_error(struct script *s, const struct nwb_p9_msg *m, unsigned int nth)
+{
+	(void)nth;
+	if (m->type == NWB_P9_TWRITE)
+		return ACT_SWALLOW;
+	if (m->type != NWB_P9_TFLUSH)
+		return ACT_REPLY;
+	script_rlerror(s, m, EINVAL);
+	return ACT_DONE;
+}
+
+static void prepare_flush_error(struct t *t)
+{
+	prepare_silent(t);
+	t->s->hook = hook_flush_error;
+}
+
+static void body_flush_error(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct nwb_err loss = {0};
+
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == -ECONNABORTED);
+	nwb_p9_last_loss(t->c, &loss);
+	T_EXPECT(t, strstr(loss.text, "answer to Tflush"));
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, tflush_is_never_refused)
+{
+	t_on_sim(prepare_flush_error, body_flush_error);
+}
+
+/* Several late ones: each gets its Tflush, one after the other. */
+static enum script_act
+hook_all_late(struct script *s, const struct nwb_p9_msg *m, unsigned int nth)
+{
+	(void)s;
+	if (m->type == NWB_P9_TWRITE && nth < 5)
+		return ACT_SWALLOW;
+	return ACT_REPLY;
+}
+
+static void prepare_all_late(struct t *t)
+{
+	prepare_silent(t);
+	t->opts.max_tags = 8;
+	t->s->hook = hook_all_late;
+}
+
+static void body_all_late(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct tw *tw = calloc(5, sizeof(*tw));
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		T_EXPECT(t, !tw_start(t, &tw[i], f, i * 100, 100));
+	t_wait_writes(t);
+	for (i = 0; i < 5; i++)
+		T_EXPECT(t, tw[i].w.result == -ETIMEDOUT);
+	T_EXPECT(t, script_count(t->s, NWB_P9_TFLUSH, 0) == 5);
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == 100);
+	t_close(t, f);
+	free(tw);
+}
+
+NWB_TEST(p9_fault, each_late_request_is_flushed)
+{
+	t_on_sim(prepare_all_late, body_all_late);
+}
+
+/* The server reads no more and the socket is full: no Tflush gets through, and
+ * the sender comes out. */
+static enum script_act hook_deaf(struct script *s, const struct nwb_p9_msg *m,
+				 unsigned int nth)
+{
+	(void)nth;
+	if (m->type == NWB_P9_TWRITE && s->nr_conns == 1)
+		nwb_sleep_until(s->ex, nwb_now_ns(s->ex) + 100 * NWB_SEC);
+	return ACT_REPLY;
+}
+
+static void prepare_deaf(struct t *t)
+{
+	prepare_silent(t);
+	t->opts.max_tags = 8;
+	t->s->hook = hook_deaf;
+	t->s->buf_bytes = 4096;
+}
+
+static void body_deaf(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct tw *tw = calloc(3, sizeof(*tw));
+	uint64_t start = nwb_now_ns(t->ex), took;
+	unsigned int i;
+	int rc;
+
+	for (i = 0; i < 3; i++) {
+		rc = tw_start(t, &tw[i], f, i * 8000, 8000);
+		T_EXPECT(t, i < 2 ? !rc : rc == -ECONNABORTED);
+	}
+	t_wait_writes(t);
+	took = nwb_now_ns(t->ex) - start;
+	T_EXPECT(t, took >= LIMIT && took < 2 * LIMIT + NWB_SEC);
+	for (i = 0; i < 2; i++)
+		T_EXPECT(t, tw[i].w.result == -ECONNABORTED);
+	t_close(t, f);
+	free(tw);
+}
+
+NWB_TEST(p9_fault, a_full_socket_is_no_hiding_place)
+{
+	t_on_sim(prepare_deaf, body_deaf);
+}
+
+/* Fids are not used twice on a connection, though a walk was cancelled. */
+static enum script_act
+hook_walk_late(struct script *s, const struct nwb_p9_msg *m, unsigned int nth)
+{
+	(void)s;
+	return m->type == NWB_P9_TWALK && nth == 2 ? ACT_SWALLOW : ACT_REPLY;
+}
+
+static void prepare_walk_late(struct t *t)
+{
+	prepare_silent(t);
+	t->s->hook = hook_walk_late;
+}
+
+static void body_walk_late(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a"), *g = NULL;
+
+	T_EXPECT(t, nwb_p9_open(t->c, "a", 0, &g, NULL) == -ETIMEDOUT);
+	T_EXPECT(t, !nwb_p9_open(t->c, "a", 0, &g, NULL));
+	t_close(t, g);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, a_cancelled_walk_leaves_its_fid_alone)
+{
+	t_on_sim(prepare_walk_late, body_walk_late);
+}
