@@ -14,7 +14,10 @@
 
 static bool has_news(const struct rep_run *run)
 {
-	return run->verdict != REP_PASS || rep_str(run->rec, "reason") ||
+	bool is_bad =
+		run->verdict != REP_PASS && run->verdict != REP_NOT_JUDGED;
+
+	return is_bad || rep_str(run->rec, "reason") ||
 	       json_array_size(json_object_get(run->rec, "findings"));
 }
 
@@ -49,6 +52,19 @@ static void entry_head(struct rep_out *o, const struct rep_cell *c,
 		rep_wrap(o, 0, 4, "%s %s%s", verdict, c->name, level);
 }
 
+/* With its own verdict where that is not the run's: a failed run may have
+ * known findings too. */
+static void finding(struct rep_out *o, const struct rep_run *run,
+		    const json_t *f)
+{
+	const char *v = rep_str(f, "verdict");
+	bool is_other = v && strcmp(v, rep_verdict_name(run->verdict));
+
+	rep_wrap(o, 2, 4, "%s %s%s%s%s: %s", rep_str(f, "oracle"),
+		 rep_str(f, "kind"), is_other ? " (" : "", is_other ? v : "",
+		 is_other ? ")" : "", rep_str(f, "text"));
+}
+
 /* @nr runs that say what @run says. */
 static void entry(struct rep_out *o, const struct rep_cell *c,
 		  const struct rep_run *run, size_t nr)
@@ -63,12 +79,10 @@ static void entry(struct rep_out *o, const struct rep_cell *c,
 	entry_head(o, c, run, nr);
 	if (reason)
 		rep_wrap(o, 2, 4, "reason: %s", reason);
-	json_array_foreach(findings, i, f)
-		rep_wrap(o, 2, 4, "%s %s: %s", rep_str(f, "oracle"),
-			 rep_str(f, "kind"), rep_str(f, "text"));
+	json_array_foreach(findings, i, f) finding(o, run, f);
 	if (!reason && !json_array_size(findings))
 		rep_wrap(o, 2, 4, "reason: not recorded");
-	if (run->verdict == REP_PASS || run->verdict == REP_SKIP)
+	if (run->verdict >= REP_PASS)
 		return;
 	if (repro)
 		rep_command(o, repro);

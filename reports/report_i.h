@@ -25,6 +25,7 @@ enum rep_verdict {
 	REP_INCONCLUSIVE,
 	REP_KNOWN,
 	REP_PASS,
+	REP_NOT_JUDGED, /* ran for its numbers alone: a limit */
 	REP_SKIP,
 	REP_VERDICT_NR,
 };
@@ -111,13 +112,14 @@ const struct rep_cell *rep_cell_find(const struct rep_model *m,
  * rep_compare() - @a over @b from their interleaved pairs.
  *
  * Pairs are runs of the same level and pair index whose verdict says that the
- * run was what its cell says (PASS, KNOWN, UNEXPECTED-PASS), with the metric
- * measured and above zero in both. Of a repeated run the last counts.
+ * run was what its cell says (PASS, KNOWN, UNEXPECTED-PASS, not judged), with
+ * the metric measured and above zero in both. Of a repeated run the last
+ * counts.
  */
 void rep_compare(const struct rep_cell *a, const struct rep_cell *b,
 		 enum rep_metric metric, struct rep_cmp *ret_cmp);
 
-/** rep_str() - string field, or NULL when absent, null or no string. */
+/** rep_str() - string field, or NULL when absent, null, empty, no string. */
 const char *rep_str(const json_t *rec, const char *key);
 /** rep_num() - number field, or NAN. */
 double rep_num(const json_t *rec, const char *key);
@@ -127,9 +129,9 @@ double rep_num(const json_t *rec, const char *key);
  * without memory. No object at all has no members.
  */
 const char **rep_keys(json_t *obj);
-/** rep_kind() - what JUnit and headings call a bad run: its first finding's
- * kind, or the name of its verdict. */
-const char *rep_kind(const struct rep_run *run);
+/** rep_finding() - the finding that gave @run its verdict: the first of that
+ * verdict, else the first, else NULL. */
+const json_t *rep_finding(const struct rep_run *run);
 
 /* ---- text output (report_fmt.c) ---- */
 

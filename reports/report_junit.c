@@ -5,8 +5,9 @@
  * read, testcase properties as pytest writes them.
  *
  * FAIL, VACUOUS, UNEXPECTED-PASS: <failure>; INCONCLUSIVE: <error>; SKIP:
- * <skipped>; KNOWN passes with properties. The suite "netwb" has one testcase
- * for the session, so that a session that was cut short is not green.
+ * or not judged: <skipped>; KNOWN passes with properties. The suite "netwb" has
+ * one testcase for the session, so that a session that was cut short is not
+ * green.
  */
 #include "report_i.h"
 
@@ -189,25 +190,28 @@ static const struct rep_run *worst_run(const struct rep_cell *c)
 static void outcome(struct rep_out *o, const struct rep_cell *c)
 {
 	static const char *const element[REP_VERDICT_NR] = {
-		[REP_FAIL] = "failure",	   [REP_UNEXPECTED_PASS] = "failure",
-		[REP_VACUOUS] = "failure", [REP_INCONCLUSIVE] = "error",
-		[REP_SKIP] = "skipped",
+		[REP_FAIL] = "failure",	      [REP_UNEXPECTED_PASS] = "failure",
+		[REP_VACUOUS] = "failure",    [REP_INCONCLUSIVE] = "error",
+		[REP_NOT_JUDGED] = "skipped", [REP_SKIP] = "skipped",
 	};
 	const struct rep_run *run = worst_run(c);
 	const char *name = element[c->verdict];
-	const json_t *first =
-		json_array_get(json_object_get(run->rec, "findings"), 0);
-	const char *message = rep_str(first, "text");
+	const json_t *f = rep_finding(run);
+	const char *kind = f ? rep_str(f, "kind") : NULL;
+	const char *message = f ? rep_str(f, "text") : NULL;
+	bool is_skipped = name && !strcmp(name, "skipped");
 
 	if (!name)
 		return;
 	if (!message)
 		message = rep_str(run->rec, "reason");
 	fprintf(o->f, "      <%s", name);
-	if (c->verdict != REP_SKIP)
-		attr(o, "type", rep_kind(run));
+	if (!is_skipped)
+		attr(o, "type", kind ? kind : rep_verdict_name(run->verdict));
+	if (!message && c->verdict == REP_NOT_JUDGED)
+		message = "not judged: a figure to compare with";
 	attr(o, "message", message ? message : "no reason recorded");
-	if (c->verdict == REP_SKIP) {
+	if (is_skipped) {
 		fputs("/>\n", o->f);
 		return;
 	}
@@ -240,7 +244,7 @@ static void totals_add(struct totals *t, const struct rep_cell *c)
 	t->failures += c->verdict == REP_FAIL || c->verdict == REP_VACUOUS ||
 		       c->verdict == REP_UNEXPECTED_PASS;
 	t->errors += c->verdict == REP_INCONCLUSIVE;
-	t->skipped += c->verdict == REP_SKIP;
+	t->skipped += c->verdict == REP_SKIP || c->verdict == REP_NOT_JUDGED;
 	t->seconds += cell_seconds(c);
 }
 
@@ -313,8 +317,8 @@ static void session_suite(struct rep_out *o, const struct rep_model *m,
 		prop(o, field[i], v ? v : "not recorded");
 	}
 	if (json_is_integer(seed)) {
-		snprintf(text, sizeof(text), "%lld",
-			 (long long)json_integer_value(seed));
+		snprintf(text, sizeof(text), "%llu",
+			 (unsigned long long)json_integer_value(seed));
 		prop(o, "seed", text);
 	}
 	fputs("      </properties>\n", o->f);

@@ -19,10 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* As in the file, but for null: not judged. */
 static const char *const verdict_names[REP_VERDICT_NR] = {
-	[REP_FAIL] = "FAIL",	   [REP_UNEXPECTED_PASS] = "UNEXPECTED-PASS",
-	[REP_VACUOUS] = "VACUOUS", [REP_INCONCLUSIVE] = "INCONCLUSIVE",
-	[REP_KNOWN] = "KNOWN",	   [REP_PASS] = "PASS",
+	[REP_FAIL] = "FAIL",
+	[REP_UNEXPECTED_PASS] = "UNEXPECTED-PASS",
+	[REP_VACUOUS] = "VACUOUS",
+	[REP_INCONCLUSIVE] = "INCONCLUSIVE",
+	[REP_KNOWN] = "KNOWN",
+	[REP_PASS] = "PASS",
+	[REP_NOT_JUDGED] = "not judged",
 	[REP_SKIP] = "SKIP",
 };
 
@@ -36,16 +41,18 @@ static enum rep_verdict verdict_of(const json_t *rec)
 {
 	const char *name = rep_str(rec, "verdict");
 
-	for (int v = 0; v < REP_VERDICT_NR; v++)
-		if (name && !strcmp(name, verdict_names[v]))
+	for (int v = 0; name && v < REP_VERDICT_NR; v++)
+		if (!strcmp(name, verdict_names[v]))
 			return (enum rep_verdict)v;
-	nwb_assert(!"verdict was checked by the schema");
-	return REP_FAIL;
+	nwb_assert(!name);
+	return REP_NOT_JUDGED;
 }
 
 const char *rep_str(const json_t *rec, const char *key)
 {
-	return json_string_value(json_object_get(rec, key));
+	const char *s = json_string_value(json_object_get(rec, key));
+
+	return s && *s ? s : NULL;
 }
 
 double rep_num(const json_t *rec, const char *key)
@@ -55,13 +62,20 @@ double rep_num(const json_t *rec, const char *key)
 	return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-const char *rep_kind(const struct rep_run *run)
+const json_t *rep_finding(const struct rep_run *run)
 {
-	const json_t *first =
-		json_array_get(json_object_get(run->rec, "findings"), 0);
-	const char *kind = rep_str(first, "kind");
+	const json_t *all = json_object_get(run->rec, "findings");
+	size_t i;
+	json_t *f;
 
-	return kind ? kind : rep_verdict_name(run->verdict);
+	json_array_foreach(all, i, f)
+	{
+		const char *v = rep_str(f, "verdict");
+
+		if (v && !strcmp(v, rep_verdict_name(run->verdict)))
+			return f;
+	}
+	return json_array_get(all, 0);
 }
 
 static int by_text(const void *a, const void *b)
@@ -337,7 +351,8 @@ const struct rep_cell *rep_cell_find(const struct rep_model *m,
 static bool is_usable(const struct rep_run *run, enum rep_metric metric)
 {
 	bool is_sound = run->verdict == REP_PASS || run->verdict == REP_KNOWN ||
-			run->verdict == REP_UNEXPECTED_PASS;
+			run->verdict == REP_UNEXPECTED_PASS ||
+			run->verdict == REP_NOT_JUDGED;
 
 	return is_sound && run->pair >= 0 && isfinite(run->m[metric]) &&
 	       run->m[metric] > 0;

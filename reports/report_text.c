@@ -193,8 +193,8 @@ static void what_was_run(struct rep_out *o, const struct rep_model *m)
 		 or_nr(rep_str(s, "build")));
 	rep_wrap(o, 0, 2, "command: %s", or_nr(rep_str(s, "command")));
 	if (json_is_integer(seed))
-		rep_wrap(o, 0, 2, "seed: %lld",
-			 (long long)json_integer_value(seed));
+		rep_wrap(o, 0, 2, "seed: %llu",
+			 (unsigned long long)json_integer_value(seed));
 	else
 		rep_wrap(o, 0, 2, "seed: not recorded");
 	rep_wrap(o, 0, 2, "duration: %s",

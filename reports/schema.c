@@ -26,7 +26,7 @@ enum kind {
 	LAT,	  /* object of NUM, or null */
 	HITS,	  /* object of NUM, or null */
 	FINDINGS, /* array of objects of STR_MUST, or null */
-	VERDICT,
+	VERDICT,  /* name of a verdict, or null: not judged */
 };
 
 struct field {
@@ -43,16 +43,17 @@ static const struct field session_fields[] = {
 };
 
 static const struct field run_fields[] = {
-	{"allocs", NUM},	 {"bytes", NUM},       {"bytes_dirtied", NUM},
-	{"bytes_sent", NUM},	 {"cell", STR_MUST},   {"client_cpu_ns", NUM},
-	{"depth", NUM},		 {"durable_ns", NUM},  {"fault", STR_MUST},
-	{"findings", FINDINGS},	 {"fsync_lat", LAT},   {"hits", HITS},
-	{"level", STR},		 {"order", INT},       {"pair", INT},
-	{"reason", STR},	 {"reconnects", NUM},  {"repro", STR},
-	{"retries", NUM},	 {"rpcs", NUM},	       {"server", STR_MUST},
-	{"server_cpu_ns", NUM},	 {"signing", SCALAR},  {"subject", STR_MUST},
-	{"temp_bytes_max", NUM}, {"verdict", VERDICT}, {"workload", STR_MUST},
-	{"write_lat", LAT},	 {"write_rpcs", NUM},  {"wsize", NUM},
+	{"allocs", NUM},	{"bytes", NUM},		 {"bytes_dirtied", NUM},
+	{"bytes_sent", NUM},	{"cell", STR_MUST},	 {"client_cpu_ns", NUM},
+	{"depth", NUM},		{"durable_ns", NUM},	 {"fault", STR_MUST},
+	{"findings", FINDINGS}, {"fsync_lat", LAT},	 {"hits", HITS},
+	{"level", STR},		{"order", INT},		 {"pair", INT},
+	{"reason", STR},	{"reconnects", NUM},	 {"repro", STR},
+	{"retries", NUM},	{"seed", INT},		 {"rpcs", NUM},
+	{"server", STR_MUST},	{"server_cpu_ns", NUM},	 {"signing", SCALAR},
+	{"subject", STR_MUST},	{"temp_bytes_max", NUM}, {"verdict", VERDICT},
+	{"workload", STR_MUST}, {"write_lat", LAT},	 {"write_rpcs", NUM},
+	{"wsize", NUM},
 };
 
 static const struct field end_fields[] = {
@@ -72,6 +73,7 @@ static const struct field finding_fields[] = {
 	{"kind", STR_MUST},
 	{"oracle", STR_MUST},
 	{"text", STR_MUST},
+	{"verdict", VERDICT},
 };
 
 static const struct type {
@@ -118,6 +120,8 @@ static int wrong(struct nwb_err *err, const char *name, const char *want)
 
 static bool is_verdict(const json_t *v)
 {
+	if (!v || json_is_null(v))
+		return true;
 	for (size_t i = 0; i < NWB_ARRAY_SIZE(verdicts); i++)
 		if (json_is_string(v) &&
 		    !strcmp(json_string_value(v), verdicts[i]))
@@ -159,7 +163,8 @@ static int check_scalar(const char *name, enum kind kind, const json_t *v,
 			       ? wrong(err, name, "a single value")
 			       : 0;
 	case VERDICT:
-		return is_verdict(v) ? 0 : wrong(err, name, "a verdict");
+		return is_verdict(v) ? 0
+				     : wrong(err, name, "a verdict or null");
 	default:
 		nwb_assert(kind == OBJ);
 		return is_null || json_is_object(v)

@@ -142,7 +142,9 @@ int nwb_store_add(struct nwb_store *s, json_t *rec, struct nwb_err *err)
 	int r;
 
 	if (!rec)
-		return nwb_err_set(err, -ENOMEM, "results: no record");
+		return nwb_err_set(err, -ENOMEM,
+				   "results: no record (no memory, or a "
+				   "string that is not UTF-8)");
 	if (s->is_broken) {
 		r = nwb_err_set(err, -EIO, "%s: broken by an earlier error",
 				NWB_STORE_NAME);

@@ -14,7 +14,9 @@
  *	end	last line; a file without it is of an interrupted session
  *
  * The fields of each are the tables of reports/schema.c. A number may be null
- * or absent: it was not measured, and every report says so.
+ * or absent: it was not measured, and every report says so. A verdict of null:
+ * the run was not judged, its numbers are there to compare with. Seeds are
+ * unsigned and stored as their two's complement.
  *
  * One thread a store; the rest keeps no state and may run in any thread. All
  * of it allocates, does blocking file I/O and stays out of measured windows.

@@ -34,6 +34,8 @@ NWB_TEST(report_junit, each_verdict_has_its_element)
 		 "failures=\"0\" errors=\"1\" skipped=\"0\""},
 		{"SKIP", "<skipped message=\"because\"/>",
 		 "failures=\"0\" errors=\"0\" skipped=\"1\""},
+		{"not judged", "<skipped message=\"because\"/>",
+		 "failures=\"0\" errors=\"0\" skipped=\"1\""},
 		{"KNOWN", "name=\"reason\" value=\"because\"",
 		 "failures=\"0\" errors=\"0\" skipped=\"0\""},
 		{"PASS", "name=\"verdict\" value=\"PASS\"",
@@ -42,7 +44,7 @@ NWB_TEST(report_junit, each_verdict_has_its_element)
 
 	for (size_t i = 0; i < NWB_ARRAY_SIZE(want); i++) {
 		char *text = of_verdict(want[i].verdict);
-		bool is_bad = i < 5;
+		bool is_bad = i < 6;
 
 		nwb_check(has(text, want[i].element));
 		nwb_check(has(text, want[i].totals));
@@ -70,6 +72,29 @@ NWB_TEST(report_junit, a_failure_is_of_the_kind_that_was_found)
 	nwb_check(has(text, "<failure type=\"LOST\" message=\"first\">pair 3\n"
 			    "O1 LOST: first\nO6 SWALLOWED: second\n"
 			    "reproduce: netwb run -x\n</failure>"));
+	free(text);
+	json_decref(recs);
+}
+
+/* The one that made it fail, not the known one before it. */
+NWB_TEST(report_junit, a_known_finding_does_not_name_a_failure)
+{
+	json_t *run = run_rec("in-place", "none", 3, "FAIL", 1000000000);
+	json_t *recs = json_pack("[o, o, o]", session_rec(), run, end_rec(1));
+	char *text;
+
+	json_object_set_new(
+		run, "findings",
+		json_pack("[{s:s, s:s, s:s, s:s}, {s:s, s:s, s:s, s:s}]",
+			  "oracle", "O3", "kind", "UNFENCED", "text", "first",
+			  "verdict", "KNOWN", "oracle", "O1", "kind", "LOST",
+			  "text", "second", "verdict", "FAIL"));
+	text = render(recs, 0);
+	nwb_check(has(text, "<failure type=\"LOST\" message=\"second\">"));
+	free(text);
+	text = render(recs, NWB_REPORT_FINDINGS);
+	nwb_check(has(text, "  O3 UNFENCED (KNOWN): first\n"));
+	nwb_check(has(text, "  O1 LOST: second\n"));
 	free(text);
 	json_decref(recs);
 }
