@@ -28,8 +28,8 @@
 struct nwb_server;
 
 enum nwb_server_event {
-	NWB_SERVER_READY, /* answers; also after a restart */
-	NWB_SERVER_DIED,  /* main process ended; wait status is given */
+	NWB_SERVER_READY,  /* answers; also after a restart */
+	NWB_SERVER_DIED,   /* main process ended; wait status is given */
 	NWB_SERVER_FAILED, /* could not be started again */
 };
 
@@ -73,12 +73,12 @@ struct nwb_server_opts {
 /* What a client needs to know; strings live as long as the handle. */
 struct nwb_server_info {
 	const char *name;
-	const char *version;  /* as the binary reports it */
+	const char *version; /* as the binary reports it */
 	bool is_9p;
 	uint16_t port;
-	const char *share;    /* SMB share, or 9P aname (export path) */
-	const char *user;     /* SMB */
-	const char *password; /* SMB */
+	const char *share;     /* SMB share, or 9P aname (export path) */
+	const char *user;      /* SMB */
+	const char *password;  /* SMB */
 	const char *isolation; /* "ns", "userns" or "none" */
 	int main_pid_in_ns;
 };
@@ -98,8 +98,8 @@ void nwb_server_maybe_agent(int argc, char **argv);
  * Context: blocks up to 15 s.
  */
 int nwb_server_start(const struct nwb_server_opts *opts,
-		     struct nwb_server **ret_srv, struct nwb_err *err)
-	nwb_must_check;
+		     struct nwb_server **ret_srv,
+		     struct nwb_err *err) nwb_must_check;
 /** nwb_server_free() - stop (TERM, then KILL), wait for all, drop the
  * namespaces. NULL is fine. Blocks at most about a second. */
 void nwb_server_free(struct nwb_server *srv);
@@ -108,8 +108,8 @@ void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info);
 /** nwb_server_dial() - a TCP connection to it, made inside the namespace;
  * the caller owns @ret_fd (blocking, CLOEXEC). -ECONNREFUSED while it is
  * down. */
-int nwb_server_dial(struct nwb_server *srv, int *ret_fd, struct nwb_err *err)
-	nwb_must_check;
+int nwb_server_dial(struct nwb_server *srv, int *ret_fd,
+		    struct nwb_err *err) nwb_must_check;
 /** nwb_server_open() - open @name (relative) in the export, below server and
  * shim. @flags as open(2). */
 int nwb_server_open(struct nwb_server *srv, const char *name, int flags,
@@ -120,16 +120,16 @@ int nwb_server_kill(struct nwb_server *srv, int sig, bool all,
 		    struct nwb_err *err) nwb_must_check;
 /** nwb_server_restart() - kill all that is left, restore durable content if
  * storage is volatile, start, wait until ready. */
-int nwb_server_restart(struct nwb_server *srv, struct nwb_err *err)
-	nwb_must_check;
+int nwb_server_restart(struct nwb_server *srv,
+		       struct nwb_err *err) nwb_must_check;
 /** nwb_server_cpu_ns() - user + system time of all processes of the server so
  * far, the dead ones included; the agent and the tools run before the start
  * excluded. Never goes back. Exact in nanoseconds while processes live; what
  * an ended child of a living parent used is rounded down to a tick (10 ms). */
 int nwb_server_cpu_ns(struct nwb_server *srv, uint64_t *ret_ns) nwb_must_check;
 /** nwb_server_log_tail() - up to @size - 1 last bytes of its log. */
-int nwb_server_log_tail(struct nwb_server *srv, char *buf, size_t size)
-	nwb_must_check;
+int nwb_server_log_tail(struct nwb_server *srv, char *buf,
+			size_t size) nwb_must_check;
 /** nwb_server_probe() - is the server's binary installed and what version?
  * Return: 0, or -ENOENT with the remedy in @err. */
 int nwb_server_probe(const char *name, char *version, size_t size,

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What becomes of a WRITE, and a crash.
+ *
+ *	arrives ─► reset before? fail? ─► parked? ─────────► applied ─► answer
+ *	                                    │ queued             │
+ *	                                    ▼                    ├► reset after
+ *	                                  running ─ due ─► ──────┘► crash
+ */
+#include "fake_i.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void apply(struct fake_op *op, struct nwb_fake *f, const void *data)
+{
+	int rc;
+
+	if (op->code)
+		return;
+	rc = nwb_fake_file_write(f, op->file, op->offset, data, op->count);
+	if (rc)
+		op->code = f->proto->no_space;
+}
+
+/* It is applied: end the connection, the server, or answer. */
+static void finish(struct nwb_fake *f, struct fake_op *op)
+{
+	if (op->crash)
+		nwb_fake_crash_locked(f);
+	else if (!op->conn)
+		return;
+	else if (op->reset_after)
+		nwb_fake_kill_conn(op->conn, true);
+	else
+		f->proto->write_done(op->conn, op);
+}
+
+/* Numbers and fields of struct nwb_fake_faults. Return: false when the write
+ * is not to be looked at any further. */
+static bool decide(struct nwb_fake *f, struct fake_op *op)
+{
+	const struct nwb_fake_faults *ft = &f->faults;
+	uint64_t n = ++f->stats.nr_writes;
+	uint64_t fired = f->stats.nr_faults;
+
+	if (n == ft->reset_at) {
+		f->stats.nr_faults++;
+		op->reset_after = ft->reset_after;
+		if (!ft->reset_after) {
+			nwb_fake_kill_conn(op->conn, true);
+			return false;
+		}
+	}
+	op->crash = n == ft->crash_at;
+	if (ft->fail_at && n >= ft->fail_at &&
+	    n - ft->fail_at < nwb_max(ft->fail_times, (uint64_t)1))
+		op->code = ft->fail_code;
+	if (n == ft->short_at && ft->short_count < op->count) {
+		op->count = ft->short_count;
+		f->stats.nr_faults++;
+	}
+	if (ft->ack_delay_ns && n % nwb_max(ft->ack_delay_every, 1ul) == 0)
+		op->ack_delay = ft->ack_delay_ns;
+	if (!ft->park_at || n == ft->park_at) {
+		op->park = ft->park_ns;
+		if (ft->scatter_ns)
+			op->park += nwb_random_u64(f->ex) % ft->scatter_ns;
+	}
+	if (op->crash || op->code || op->ack_delay || op->park)
+		f->stats.nr_faults = fired + 1;
+	return true;
+}
+
+static void run_queued(struct nwb_fake *f)
+{
+	struct fake_op *op;
+
+	nwb_list_for_each_entry (op, &f->parked, link) {
+		if (f->nr_running >= f->opts.nr_workers)
+			break;
+		if (op->is_running)
+			continue;
+		op->is_running = true;
+		op->due = nwb_now_ns(f->ex) + op->park;
+		f->nr_running++;
+	}
+}
+
+static void park(struct nwb_fake *f, const struct fake_op *op, const void *data)
+{
+	struct fake_op *copy = malloc(sizeof(*copy) + op->count);
+
+	nwb_assert(copy);
+	*copy = *op;
+	if (op->count)
+		memcpy(copy->data, data, op->count);
+	nwb_list_add_tail(&f->parked, &copy->link);
+	f->proto->write_begin(copy->conn, copy);
+	run_queued(f);
+	nwb_waitq_wake_all(&f->disk_wake);
+}
+
+void nwb_fake_write(struct fake_op *op, const void *data)
+{
+	struct nwb_fake *f = op->conn->fake;
+
+	if (!decide(f, op))
+		return;
+	if (op->park) {
+		park(f, op, data);
+		return;
+	}
+	apply(op, f, data);
+	if (op->ack_delay && !op->crash && !op->reset_after)
+		f->proto->write_begin(op->conn, op);
+	finish(f, op);
+}
+
+int64_t nwb_fake_flush(struct fake_conn *c, struct fake_file *file)
+{
+	struct nwb_fake *f = c->fake;
+	uint64_t n = ++f->stats.nr_flushes;
+
+	if (n == f->faults.crash_at_flush) {
+		f->stats.nr_faults++;
+		nwb_fake_crash_locked(f);
+		return -1;
+	}
+	if (n == f->faults.flush_fail_at) {
+		f->stats.nr_faults++;
+		return f->faults.flush_fail_code;
+	}
+	return nwb_fake_file_sync(file) ? f->proto->no_space : 0;
+}
+
+static void op_free(struct nwb_fake *f, struct fake_op *op)
+{
+	nwb_list_del(&op->link);
+	if (op->is_running)
+		f->nr_running--;
+	free(op);
+}
+
+void nwb_fake_drop_ops(struct fake_conn *c)
+{
+	struct nwb_fake *f = c->fake;
+	struct fake_op *op, *n;
+
+	nwb_list_for_each_entry_safe (op, n, &f->parked, link) {
+		if (op->conn != c)
+			continue;
+		if (op->is_running && f->proto->survives)
+			op->conn = NULL;
+		else
+			op_free(f, op);
+	}
+	run_queued(f);
+}
+
+void nwb_fake_crash_locked(struct nwb_fake *f)
+{
+	struct fake_conn *c;
+	struct fake_file *file;
+	struct fake_op *op, *n;
+
+	/* Before the connections, so that nothing survives them. */
+	nwb_list_for_each_entry_safe (op, n, &f->parked, link)
+		op_free(f, op);
+	nwb_list_for_each_entry (c, &f->conns, link)
+		nwb_fake_kill_conn(c, true);
+	nwb_list_for_each_entry (file, &f->files, link)
+		nwb_fake_file_revert(file);
+	f->stats.instance++;
+	f->down_until = nwb_now_ns(f->ex) + f->faults.down_ns;
+}
+
+/* The running write that is due first, NULL when none runs. */
+static struct fake_op *first_due(struct nwb_fake *f)
+{
+	struct fake_op *op, *best = NULL;
+
+	nwb_list_for_each_entry (op, &f->parked, link)
+		if (op->is_running && (!best || op->due < best->due))
+			best = op;
+	return best;
+}
+
+/* Take it out first: what follows may end its connection or crash the server,
+ * which frees all parked writes. */
+static void complete(struct nwb_fake *f, struct fake_op *op)
+{
+	nwb_list_del(&op->link);
+	f->nr_running--;
+	apply(op, f, op->data);
+	finish(f, op);
+	free(op);
+	run_queued(f);
+}
+
+void nwb_fake_disk_task(void *arg)
+{
+	struct nwb_fake *f = arg;
+	struct fake_op *op;
+
+	nwb_mutex_lock(&f->lock);
+	while (!f->is_stopping) {
+		op = first_due(f);
+		if (op && op->due <= nwb_now_ns(f->ex))
+			complete(f, op);
+		else
+			(void)nwb_waitq_wait(&f->disk_wake, &f->lock,
+					     op ? op->due : NWB_NEVER);
+	}
+	nwb_mutex_unlock(&f->lock);
+}
