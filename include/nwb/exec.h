@@ -41,7 +41,10 @@ int nwb_exec_real_new(const struct nwb_exec_real_opts *opts,
 	nwb_must_check;
 
 /** nwb_exec_sim_new() - a simulated executor whose every choice follows from
- * @seed. Use it from one thread only. */
+ * @seed. Use it from one thread only. -ENOTSUP under ThreadSanitizer.
+ *
+ * Outside nwb_exec_run() everything may be called that need not block. Wakes
+ * are never spurious here, and any number of works may block. */
 int nwb_exec_sim_new(uint64_t seed, struct nwb_exec **ret_ex,
 		     struct nwb_err *err) nwb_must_check;
 
@@ -53,18 +56,21 @@ int nwb_exec_sim_new(uint64_t seed, struct nwb_exec **ret_ex,
  *
  * Return: 0; -EDEADLK when nothing can run any more (@err holds the wait
  * graph); -ETIME when @fn did not finish within @max_ns of virtual time
- * (simulated only; 0 = no limit).
+ * (0 = no limit) or made 20 million steps without time passing. Both only
+ * simulated; not from inside a task.
  */
 int nwb_exec_run(struct nwb_exec *ex, nwb_task_fn fn, void *arg,
 		 uint64_t max_ns, struct nwb_err *err) nwb_must_check;
 
 /** nwb_exec_free() - stop the workers and free. All tasks must have been
- * joined in the real executor; the simulated one drops what is left. */
+ * joined in the real executor; the simulated one drops what is left, tasks as
+ * well as socket pairs that nobody closed. */
 void nwb_exec_free(struct nwb_exec *ex);
 
 /** nwb_exec_is_sim() - for reports and tests only. */
 bool nwb_exec_is_sim(const struct nwb_exec *ex);
-/** nwb_exec_io_name() - "io_uring", "syscalls" or "simulated", for reports. */
+/** nwb_exec_io_name() - "io_uring", "syscalls", "simulated", or "io_uring, some
+ * syscalls" when a socket could not get its ring; for reports. */
 const char *nwb_exec_io_name(const struct nwb_exec *ex);
 /** nwb_exec_steps() - simulated: scheduling decisions so far; real: 0. */
 uint64_t nwb_exec_steps(const struct nwb_exec *ex);
@@ -132,12 +138,15 @@ int nwb_sock_sendv(struct nwb_sock *s, const struct iovec *iov,
  */
 ssize_t nwb_sock_recv(struct nwb_sock *s, void *buf, size_t min, size_t max)
 	nwb_must_check;
-/** nwb_sock_shutdown() - make all present and future calls on @s fail; any
- * task, any number of times. */
+/** nwb_sock_shutdown() - make all present and future calls on @s return
+ * -ESHUTDOWN; the peer receives what was sent, then 0. Any task, any number of
+ * times. */
 void nwb_sock_shutdown(struct nwb_sock *s);
-/** nwb_sock_reset() - like shutdown, but the peer sees a reset at once. */
+/** nwb_sock_reset() - like shutdown, but the peer sees -ECONNRESET at once and
+ * loses what it had not received (over TCP: what had not arrived). */
 void nwb_sock_reset(struct nwb_sock *s);
-/** nwb_sock_close() - free; no call may be under way. NULL is fine. */
+/** nwb_sock_close() - free; no call may be under way. NULL is fine. With bytes
+ * unread the peer sees a reset (as TCP and AF_UNIX do), else a shutdown. */
 void nwb_sock_close(struct nwb_sock *s);
 /** nwb_sock_local_port() - TCP port of our end, 0 when there is none. */
 uint16_t nwb_sock_local_port(const struct nwb_sock *s);

@@ -10,7 +10,9 @@
  *	timer   queues a work item when its time has come
  *
  * Structures live in their owner's memory. Initialise before use; fini is not
- * needed for mutex and waitq, works and timers must be cancelled.
+ * needed for mutex and waitq, works and timers must be cancelled. A waker that
+ * holds the mutex may be followed at once by the waiter freeing both; a work
+ * function may free its own item.
  */
 #ifndef NWB_WAIT_H
 #define NWB_WAIT_H

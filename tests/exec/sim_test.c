@@ -543,36 +543,55 @@ static void nothing(void *arg nwb_unused)
 {
 }
 
-/* Another stack is likely to be right below, so that without the guard page
- * the overflow would damage that one and go unnoticed. */
-static void overflow_body(void *arg)
+struct crowd {
+	struct nwb_exec *ex;
+	bool is_complete;
+};
+
+static void overflow_task(void *arg)
 {
-	struct nwb_exec *ex = arg;
-	struct nwb_task *below;
+	struct crowd *crowd = arg;
 	volatile char c = 0;
 
-	nwb_check_eq(nwb_task_spawn(ex, "below", nothing, NULL, &below), 0);
+	while (!crowd->is_complete)
+		nwb_yield(crowd->ex, "until all stacks are there");
 	(void)burn(&c);
 	_exit(0);
 }
 
+/* One of many stacks, so that another one is right below: without the guard
+ * page the overflow would damage that one and go unnoticed. */
+static void overflow_body(void *arg)
+{
+	struct crowd *crowd = arg;
+	struct nwb_task *task[16];
+
+	for (int i = 0; i < 16; i++)
+		nwb_check_eq(nwb_task_spawn(crowd->ex, "crowd",
+					    i == 7 ? overflow_task : nothing,
+					    crowd, &task[i]),
+			     0);
+	crowd->is_complete = true;
+	nwb_task_join(task[7]);
+}
+
 NWB_TEST(sim, a_stack_overflow_hits_the_guard)
 {
-	struct nwb_exec *ex;
+	struct crowd crowd = {0};
 	int status = 0;
 	pid_t pid;
 
-	if (nwb_exec_sim_new(1, &ex, NULL) == -ENOTSUP)
+	if (nwb_exec_sim_new(1, &crowd.ex, NULL) == -ENOTSUP)
 		nwb_test_skip("no simulation under ThreadSanitizer");
 	pid = fork();
 	nwb_check(pid >= 0);
 	if (!pid) {
 		(void)signal(SIGSEGV, SIG_DFL);
 		(void)close(2);
-		(void)!nwb_exec_run(ex, overflow_body, ex, 0, NULL);
+		(void)!nwb_exec_run(crowd.ex, overflow_body, &crowd, 0, NULL);
 		_exit(0);
 	}
 	nwb_check_eq(waitpid(pid, &status, 0), pid);
 	nwb_check(!WIFEXITED(status) || WEXITSTATUS(status) != 0);
-	nwb_exec_free(ex);
+	nwb_exec_free(crowd.ex);
 }

@@ -153,6 +153,7 @@ static void cancel_body(void *arg)
 {
 	struct nwb_test_exec *te = arg;
 	struct nwb_task *task;
+	unsigned int nr_runs;
 	struct job j;
 
 	job_init(&j, te->ex, &j);
@@ -166,12 +167,15 @@ static void cancel_body(void *arg)
 		0);
 	nwb_work_cancel_sync(&j.work);
 	nwb_check_eq(j.nr_inside, 0);
-	nwb_check_eq(j.nr_runs, 1);
+	nr_runs = j.nr_runs;
+	/* Real time may have released it before it was cancelled. */
+	nwb_check(nr_runs == 1 || (nr_runs == 2 && !nwb_exec_is_sim(te->ex)));
 	nwb_task_join(task);
 	/* It still works afterwards. */
 	nwb_check(nwb_work_queue(&j.work));
-	wait_runs(&j, 2);
+	wait_runs(&j, nr_runs + 1);
 	nwb_work_cancel_sync(&j.work);
+	nwb_check_eq(j.nr_runs, nr_runs + 1);
 }
 
 NWB_TEST(work, cancel_waits_for_the_run_and_drops_the_rest)
@@ -278,20 +282,24 @@ static void timer_cancel_body(void *arg)
 	uint64_t now = nwb_now_ns(ex);
 	struct job never, once;
 	struct nwb_task *task;
+	/* In real time nothing is so soon that we could not be later. */
+	uint64_t soon = nwb_exec_is_sim(ex) ? 50 * NWB_MSEC : 1000 * NWB_SEC;
 
 	job_init(&never, ex, &never);
 	job_init(&once, ex, &once);
 	/* Cancelled, and moved to the far future: neither may run. */
-	nwb_timer_arm(&never.timer, now + 50 * NWB_MSEC);
+	nwb_timer_arm(&never.timer, now + soon);
 	nwb_timer_cancel_sync(&never.timer);
 	nwb_timer_cancel_sync(&never.timer);
-	nwb_timer_arm(&never.timer, now + 60 * NWB_MSEC);
+	nwb_check(!never.timer.is_armed);
+	nwb_timer_arm(&never.timer, now + 2 * soon);
 	nwb_timer_arm(&never.timer, now + 100000 * NWB_SEC);
 	/* Moved forwards: runs at the new time, once. */
 	nwb_timer_arm(&once.timer, now + 100000 * NWB_SEC);
 	nwb_timer_arm(&once.timer, now + NWB_MSEC);
 	wait_runs(&once, 1);
-	nwb_sleep_until(ex, now + 70 * NWB_MSEC);
+	if (nwb_exec_is_sim(ex))
+		nwb_sleep_until(ex, now + 3 * soon);
 	nwb_timer_cancel_sync(&never.timer);
 	nwb_timer_cancel_sync(&once.timer);
 	nwb_check_eq(never.nr_runs, 0);
@@ -306,10 +314,10 @@ static void timer_cancel_body(void *arg)
 	nwb_check_eq(
 		nwb_task_spawn(ex, "releaser", release_later, &once, &task), 0);
 	nwb_timer_cancel_sync(&once.timer);
+	nwb_check_eq(once.nr_inside, 0);
 	nwb_task_join(task);
 	nwb_check(!once.timer.is_armed);
 	nwb_check(once.requeue_for < 1000);
-	nwb_check_eq(once.nr_inside, 0);
 }
 
 NWB_TEST(timer, cancel_and_rearm)
