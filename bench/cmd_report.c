@@ -45,7 +45,7 @@ static int show(const char *dir)
 int bench_cmd_report(int argc, char **argv)
 {
 	struct nwb_err err = {0};
-	char dir[4096];
+	char dir[1024];
 	int rc;
 
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {

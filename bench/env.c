@@ -45,7 +45,7 @@ static void first_line_of(const char *path, const char *key, char *buf,
 			v = v ? v + 1 : line;
 			v += strspn(v, " \t");
 		}
-		snprintf(buf, size, "%s", v);
+		snprintf(buf, size, "%.*s", (int)size - 1, v);
 		break;
 	}
 	fclose(f);

@@ -37,9 +37,11 @@ void nwb_test_skip(const char *reason)
 
 int main(void)
 {
-	unsigned int passed = 0, failed = 0, skipped = 0;
+	/* static: they live across setjmp */
+	static unsigned int passed, failed, skipped;
+	static struct nwb_test_case *tc;
 
-	for (struct nwb_test_case *tc = all; tc; tc = tc->next) {
+	for (tc = all; tc; tc = tc->next) {
 		int how = setjmp(escape);
 
 		if (how == 0) {

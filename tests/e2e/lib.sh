@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# What the end-to-end scripts share. Usage of each: tests/e2e/NAME.sh BUILD
+set -u
+build=${1:?usage: $0 BUILD}
+netwb=$build/bench/netwb
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+passed=0 failed=0
+
+ok() {
+	passed=$((passed + 1))
+}
+
+# bad WHAT: the output of the last command is in $tmp/out
+bad() {
+	failed=$((failed + 1))
+	echo "FAIL: $*"
+	sed 's/^/    /' "$tmp/out"
+}
+
+# run EXPECTED-EXIT ARGUMENTS...: netwb with them
+run() {
+	want=$1
+	shift
+	got=0
+	(cd "$tmp" && exec "$netwb" "$@") >"$tmp/out" 2>&1 </dev/null || got=$?
+	if [ "$got" = "$want" ]; then
+		ok
+	else
+		bad "exit $got instead of $want: netwb $*"
+	fi
+}
+
+# says REGEX: the last command said that
+says() {
+	if grep -Eq -- "$1" "$tmp/out"; then
+		ok
+	else
+		bad "does not say \"$1\""
+	fi
+}
+
+finish() {
+	echo "$passed passed, $failed failed, 0 skipped"
+	[ "$failed" -eq 0 ]
+	exit
+}
+
+case $build in
+/*) ;;
+*) netwb=$PWD/$netwb ;;
+esac
+if [ "$(id -u)" != 0 ]; then
+	echo "needs root: network, mount and pid namespaces"
+	echo "0 passed, 0 failed, 1 skipped"
+	exit 77
+fi

@@ -1,0 +1,54 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Help, wrong options, wrong plans: one clear message and the right exit code.
+. "$(dirname "$0")/lib.sh"
+
+run 0 --help
+says 'usage: netwb COMMAND'
+for c in run bench check lint list report; do
+	run 0 $c --help
+	says "usage: netwb $c"
+done
+run 3
+run 3 frobnicate
+says 'no command "frobnicate"'
+run 3 run --server nosuch
+says 'no such server'
+run 3 run --workload nosuch
+run 3 run --write 12x
+says 'not a number'
+run 3 bench --pairs 0
+run 3 bench --filter nothing.fits
+says 'fits no cell'
+run 2 report "$tmp/none"
+run 0 list
+says 'in-place'
+run 0 list --plans
+says 'plan reset-after'
+
+# a typo in a plan: file:line:column, a suggestion, exit 3
+printf 'plan typo\ncut: on server.wriet nth=4 before do rst\n' >"$tmp/p.plan"
+run 3 lint p.plan
+says 'p\.plan:2:[0-9]+: .*did you mean'
+run 3 run --plan p.plan
+says 'p\.plan:2:[0-9]+: .*did you mean'
+run 3 run -e 'cut: on server.write nth=4 before do rts'
+says '-e #1:1:[0-9]+: .*did you mean'
+# what cannot be injected is refused by name, never skipped
+run 3 run -e 'c: on client.write nth=1 do error EIO'
+says 'c'
+# the standard plans are fine, and canonical text reads back as itself
+for f in reset-before reset-after slow-acks famine; do
+	"$netwb" list --plans 2>/dev/null |
+		awk -v want="plan $f" '$0 == want { on = 1 }
+			on && $0 == "" { exit } on' >"$tmp/$f.plan"
+	run 0 lint --print $f.plan
+	cp "$tmp/out" "$tmp/again.plan"
+	run 0 lint --print again.plan
+	if cmp -s "$tmp/out" "$tmp/again.plan"; then
+		ok
+	else
+		bad "canonical text of $f is not a fixed point"
+	fi
+done
+finish

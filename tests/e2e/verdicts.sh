@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Real servers, real faults: what passes, what is vacuous, what cannot start.
+. "$(dirname "$0")/lib.sh"
+
+for server in smbd diod; do
+	for client in in-place temp-page; do
+		run 0 run --server $server --client $client --write 16M
+		says '^verdict: PASS'
+		run 0 run --server $server --client $client --write 16M \
+			-e 'cut: on server.write nth=5 before do rst max=1'
+		says 'rule cut: 1 hits'
+		says 'reconnects [1-9]'
+		says '^verdict: PASS'
+		run 0 run --server $server --client $client --write 16M \
+			--workload rewrite \
+			-e 'cut: on server.write nth=5 after do drop, rst max=1'
+		says 'rule cut: 1 hits'
+		says '^verdict: PASS'
+	done
+done
+
+# a rule that never fires is VACUOUS, exit 1
+run 1 run --write 4M -e 'never: on server.write nth=100000 before do rst'
+says '^verdict: VACUOUS'
+
+# a wrong user of the file: plain errors are reported, and reported is fine
+run 0 run --server diod --write 8M \
+	-e 'full: on backend.pwrite nth=9 do error ENOSPC max=1' \
+	-e 'expect fsync ENOSPC on every-fd'
+says 'the application saw ENOSPC'
+says '^verdict: PASS'
+
+# signed sessions, and credit famine on one
+run 0 run --write 8M --sign
+says 'signing AES-GMAC'
+run 0 run --write 8M --sign \
+	-e 'starve: on server.grant nth=6..20 do grant 0' \
+	-e 'expect hits starve >= 3'
+says '^verdict: PASS'
+
+# a server that cannot start: one clear message, exit 2
+got=0
+NWB_SHIM_PATH=$tmp/no-such-library.so "$netwb" run --write 4M \
+	>"$tmp/out" 2>&1 || got=$?
+[ $got = 2 ] && ok || bad "exit $got instead of 2"
+says 'no-such-library.so'
+got=0
+NWB_DIOD=$tmp/no-such-server "$netwb" run --server diod --write 4M \
+	>"$tmp/out" 2>&1 || got=$?
+[ $got = 2 ] && ok || bad "exit $got instead of 2"
+[ "$(grep -c netwb: "$tmp/out")" = 1 ] && ok || bad "not one clear message"
+finish
