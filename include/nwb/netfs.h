@@ -212,6 +212,10 @@ static inline void nwb_sreq_need_retry(struct nwb_io_subrequest *sreq)
 struct nwb_inode *nwb_rreq_inode(const struct nwb_io_request *rreq);
 struct nwb_io_stream *nwb_rreq_stream(struct nwb_io_request *rreq,
 				      unsigned int nr);
+/** nwb_rreq_set_unreachable() - begin_writeback fails because the server has
+ * been away for @ns: what gaveup will be told of each subrequest. Unset, the
+ * time spent in begin_writeback is told. */
+void nwb_rreq_set_unreachable(struct nwb_io_request *rreq, uint64_t ns);
 /** nwb_inode_fs_priv() - the filesystem's handle, given to nwb_inode_new(). */
 void *nwb_inode_fs_priv(const struct nwb_inode *inode);
 struct nwb_netfs *nwb_inode_netfs(const struct nwb_inode *inode);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * read(2) through the page cache, and filling a folio's missing bytes.
+ *
+ *	|???????VVVVVVVVV?????????|      V is ours, possibly newer than the
+ *	 read            read            server's; only ? is read, zeros where
+ *	                                 the server has nothing
+ *
+ * The folio is marked as being filled meanwhile: writers and other readers of
+ * it wait, its valid bytes may be in flight all the same.
+ */
+#include "internal.h"
+
+static int read_retry(struct nwb_inode *inode, uint32_t attempts)
+{
+	struct nwb_netfs *nf = inode->nf;
+	uint32_t instance;
+
+	if (attempts >= nf->opts.max_attempts)
+		return -EIO;
+	nwb_sleep_until(nf->ex,
+			nwb_now_ns(nf->ex) + nwb_backoff_ns(nf, attempts));
+	return nf->ops->ready ? nf->ops->ready(inode, &instance) : 0;
+}
+
+/* All of @len bytes at @pos as the server has them, zeros behind its end. */
+static int read_server(struct nwb_inode *inode, uint64_t pos, uint8_t *buf,
+		       size_t len, uint64_t remote_size)
+{
+	size_t want = pos >= remote_size ? 0
+					 : (size_t)nwb_min((uint64_t)len,
+							   remote_size - pos);
+	uint32_t attempts = 0;
+	size_t got = 0;
+
+	while (got < want) {
+		ssize_t n = inode->nf->ops->read(inode, pos + got, buf + got,
+						 want - got);
+
+		if (n == -ECONNABORTED) {
+			int rc = read_retry(inode, ++attempts);
+
+			if (rc)
+				return rc;
+			continue;
+		}
+		if (n < 0)
+			return (int)n;
+		if (!n)
+			break;
+		nwb_assert((size_t)n <= want - got);
+		got += (size_t)n;
+	}
+	memset(buf + got, 0, len - got);
+	return 0;
+}
+
+static void set_uptodate(struct nwb_folio *f)
+{
+	f->valid = (struct nwb_span){0, f->bytes};
+	f->flags |= NWB_FOLIO_UPTODATE;
+}
+
+/**
+ * nwb_folio_fill_zero() - if the server has no byte where @f has none, those
+ * are zeros (the kernel's zero_point). inode->lock held.
+ * Return: true when @f is uptodate now.
+ */
+bool nwb_folio_fill_zero(struct nwb_folio *f)
+{
+	uint64_t pos = nwb_folio_pos(f);
+	uint64_t remote = f->inode->remote_size;
+
+	if (f->flags & NWB_FOLIO_UPTODATE)
+		return true;
+	if (f->valid.from ? pos < remote : pos + f->valid.to < remote)
+		return false;
+	memset(f->mem, 0, f->valid.from);
+	memset(f->mem + f->valid.to, 0, f->bytes - f->valid.to);
+	set_uptodate(f);
+	return true;
+}
+
+int nwb_folio_fill(struct nwb_folio *f)
+{
+	struct nwb_inode *inode = f->inode;
+	uint64_t pos = nwb_folio_pos(f), remote = inode->remote_size;
+	struct nwb_span valid = f->valid;
+	int rc = 0;
+
+	nwb_assert(!(f->flags & (NWB_FOLIO_FILLING | NWB_FOLIO_UPTODATE)));
+	nwb_folio_unclean(f);
+	f->flags |= NWB_FOLIO_FILLING;
+	nwb_mutex_unlock(&inode->lock);
+	if (valid.from)
+		rc = read_server(inode, pos, f->mem, valid.from, remote);
+	if (!rc && valid.to < f->bytes)
+		rc = read_server(inode, pos + valid.to, f->mem + valid.to,
+				 f->bytes - valid.to, remote);
+	nwb_mutex_lock(&inode->lock);
+	f->flags &= ~NWB_FOLIO_FILLING;
+	if (!rc)
+		set_uptodate(f);
+	nwb_folio_maybe_clean(f);
+	nwb_waitq_wake_all(&inode->waitq);
+	return rc;
+}
+
+/* As write_folio() in buffered_write.c. */
+static int read_folio(struct nwb_inode *inode, void *buf, size_t len,
+		      uint64_t pos, size_t *ret_done)
+{
+	uint64_t index = pos >> NWB_PAGE_SHIFT;
+	struct nwb_folio *f = nwb_folio_find(inode, index);
+	struct nwb_span s;
+	int rc;
+
+	if (!f) {
+		rc = nwb_folio_create(inode, index,
+				      pos % NWB_PAGE_SIZE ? 0 : len, &f);
+		if (rc)
+			return rc;
+	}
+	if (f->flags & NWB_FOLIO_FILLING) {
+		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
+		return -EINTR;
+	}
+	s.from = (uint32_t)(pos - nwb_folio_pos(f));
+	s.to = (uint32_t)nwb_min((uint64_t)s.from + len, (uint64_t)f->bytes);
+	if (!(f->flags & NWB_FOLIO_UPTODATE) &&
+	    !nwb_span_contains(f->valid, s)) {
+		if (nwb_folio_fill_zero(f)) {
+			nwb_folio_maybe_clean(f);
+			return -EINTR;
+		}
+		rc = nwb_folio_fill(f);
+		return rc ? rc : -EINTR;
+	}
+	memcpy(buf, f->mem + s.from, s.to - s.from);
+	*ret_done = s.to - s.from;
+	return 0;
+}
+
+ssize_t nwb_file_read(struct nwb_file *file, void *buf, size_t len,
+		      uint64_t pos)
+{
+	struct nwb_inode *inode = file->inode;
+	uint8_t *to = buf;
+	size_t total = 0;
+	int rc = 0;
+
+	while (total < len) {
+		size_t done = 0;
+
+		nwb_mutex_lock(&inode->lock);
+		if (pos >= inode->size) {
+			nwb_mutex_unlock(&inode->lock);
+			break;
+		}
+		rc = read_folio(inode, to,
+				(size_t)nwb_min((uint64_t)(len - total),
+						inode->size - pos),
+				pos, &done);
+		nwb_mutex_unlock(&inode->lock);
+		if (rc == -EAGAIN)
+			nwb_cache_wait(inode->nf);
+		else if (rc && rc != -EINTR)
+			return rc;
+		to += done;
+		pos += done;
+		total += done;
+	}
+	return (ssize_t)total;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Folios and the table that finds them.
+ *
+ *	inode->leaves[]         leaf: 512 pages = 2 MiB of file
+ *	 [0] ──────────────────► slot  [A][A][A][A][B][ ][ ] ...
+ *	 [1] NULL                dirty  1  0  0  0  0            bit: first page
+ *
+ * A folio is 2^n pages, naturally aligned in the file, so it lies in one leaf;
+ * each of its pages' slots points to it, as in a multi-index xarray entry. It
+ * is never larger than the write that made it (as the kernel sizes folios by
+ * the length of the write in __filemap_get_folio()).
+ *
+ * What is known of a folio's bytes, from the outside in:
+ *
+ *	|..........VVVVVVVVVVVVVVVVVVVVVV........|  valid (all when uptodate)
+ *	              DDDDDDDDDDD                   dirty: to be sent
+ *	            ccccc                           claimed: being sent
+ *	                    uuuuuuuu                unstable: acked, not flushed
+ *
+ * Each is one hull. A folio that is not uptodate is what the kernel calls a
+ * streaming write (struct netfs_folio: dirty_offset, dirty_len): only its valid
+ * bytes may be read, and bytes that were never written are never sent.
+ *
+ * Life: created by a write or a read; pinned while dirty, claimed or unstable;
+ * then clean, on nf->lru, and reclaimed from there in order.
+ */
+#include "internal.h"
+
+static struct nwb_leaf *leaf_of(const struct nwb_inode *inode, uint64_t index)
+{
+	uint64_t nr = index >> NWB_LEAF_SHIFT;
+
+	return nr < inode->nr_leaves ? inode->leaves[nr] : NULL;
+}
+
+/** nwb_folio_find() - the folio that holds page @index, or NULL. */
+struct nwb_folio *nwb_folio_find(const struct nwb_inode *inode, uint64_t index)
+{
+	struct nwb_leaf *leaf = leaf_of(inode, index);
+
+	return leaf ? leaf->slot[index % NWB_LEAF_SLOTS] : NULL;
+}
+
+/** nwb_folio_next() - the first folio at or behind page @index, or NULL. */
+struct nwb_folio *nwb_folio_next(const struct nwb_inode *inode, uint64_t index)
+{
+	uint64_t nr = index >> NWB_LEAF_SHIFT;
+	unsigned int slot = index % NWB_LEAF_SLOTS;
+
+	for (; nr < inode->nr_leaves; nr++, slot = 0) {
+		struct nwb_leaf *leaf = inode->leaves[nr];
+
+		if (!leaf)
+			continue;
+		for (; slot < NWB_LEAF_SLOTS; slot++)
+			if (leaf->slot[slot])
+				return leaf->slot[slot];
+	}
+	return NULL;
+}
+
+static struct nwb_folio *next_dirty_in_leaf(const struct nwb_leaf *leaf,
+					    unsigned int slot)
+{
+	unsigned int word = slot / 64;
+	uint64_t bits;
+
+	if (!leaf->nr_dirty || slot >= NWB_LEAF_SLOTS)
+		return NULL;
+	bits = leaf->dirty[word] & (UINT64_MAX << (slot % 64));
+	while (!bits) {
+		if (++word == NWB_LEAF_SLOTS / 64)
+			return NULL;
+		bits = leaf->dirty[word];
+	}
+	return leaf->slot[word * 64 + (unsigned int)__builtin_ctzll(bits)];
+}
+
+/** nwb_folio_next_dirty() - the first folio with dirty bytes at or behind file
+ * position @pos, or NULL. */
+struct nwb_folio *nwb_folio_next_dirty(const struct nwb_inode *inode,
+				       uint64_t pos)
+{
+	uint64_t index = pos >> NWB_PAGE_SHIFT;
+	struct nwb_folio *f = nwb_folio_find(inode, index);
+	uint64_t nr;
+	unsigned int slot;
+
+	if (f) {
+		if ((f->flags & NWB_FOLIO_DIRTY) &&
+		    nwb_folio_pos(f) + f->dirty.to > pos)
+			return f;
+		index = f->index + f->bytes / NWB_PAGE_SIZE;
+	}
+	nr = index >> NWB_LEAF_SHIFT;
+	slot = index % NWB_LEAF_SLOTS;
+	for (; nr < inode->nr_leaves; nr++, slot = 0) {
+		if (!inode->leaves[nr])
+			continue;
+		f = next_dirty_in_leaf(inode->leaves[nr], slot);
+		if (f)
+			return f;
+	}
+	return NULL;
+}
+
+static int grow_table(struct nwb_inode *inode, uint64_t nr)
+{
+	size_t want = nwb_max(inode->nr_leaves * 2, (size_t)512);
+	struct nwb_leaf **leaves;
+
+	while (want <= nr)
+		want *= 2;
+	leaves = nwb_zalloc(want * sizeof(struct nwb_leaf *));
+	if (!leaves)
+		return -ENOMEM;
+	if (inode->nr_leaves)
+		memcpy(leaves, inode->leaves,
+		       inode->nr_leaves * sizeof(struct nwb_leaf *));
+	nwb_free(inode->leaves);
+	inode->leaves = leaves;
+	inode->nr_leaves = want;
+	return 0;
+}
+
+/* nf->lock held. */
+static int ensure_leaf(struct nwb_inode *inode, uint64_t nr)
+{
+	struct nwb_leaf *leaf;
+
+	if (inode->leaves[nr])
+		return 0;
+	leaf = nwb_pool_get(&inode->nf->leaf_pool);
+	if (!leaf)
+		return -ENOMEM;
+	memset(leaf, 0, sizeof(*leaf));
+	inode->leaves[nr] = leaf;
+	return 0;
+}
+
+/* How many pages a folio at @index may have, given what is there already. */
+static size_t fit_pages(const struct nwb_inode *inode, uint64_t index,
+			size_t want)
+{
+	size_t max = nwb_min(want, (size_t)inode->nf->opts.folio_bytes_max) /
+		     NWB_PAGE_SIZE;
+	size_t n = 1;
+
+	while (n * 2 <= max && index % (n * 2) == 0) {
+		for (size_t i = n; i < n * 2; i++)
+			if (nwb_folio_find(inode, index + i))
+				return n;
+		n *= 2;
+	}
+	return n;
+}
+
+static int get_memory(struct nwb_inode *inode, uint64_t index, size_t *pages,
+		      struct nwb_folio **ret_folio)
+{
+	struct nwb_netfs *nf = inode->nf;
+	struct nwb_folio *f;
+	uint8_t *mem;
+	int rc;
+
+	rc = ensure_leaf(inode, index >> NWB_LEAF_SHIFT);
+	if (rc)
+		return rc;
+	mem = nwb_arena_get(&nf->cache, *pages);
+	while (!mem && *pages > 1) {
+		*pages /= 2;
+		mem = nwb_arena_get(&nf->cache, *pages);
+	}
+	if (!mem)
+		return -EAGAIN;
+	f = nwb_pool_get(&nf->folio_pool);
+	if (!f) {
+		nwb_arena_put(&nf->cache, mem, *pages);
+		return -ENOMEM;
+	}
+	memset(f, 0, sizeof(*f));
+	f->mem = mem;
+	*ret_folio = f;
+	return 0;
+}
+
+/**
+ * nwb_folio_create() - make an empty folio that begins at page @index, where
+ * there is none.
+ * @want: bytes of the write (or read) from there on
+ *
+ * Return: 0; -EAGAIN: no memory now, nwb_cache_wait(); -EFBIG; -ENOMEM.
+ * Context: inode->lock held.
+ */
+int nwb_folio_create(struct nwb_inode *inode, uint64_t index, size_t want,
+		     struct nwb_folio **ret_folio)
+{
+	struct nwb_netfs *nf = inode->nf;
+	struct nwb_folio *f = NULL;
+	struct nwb_leaf *leaf;
+	size_t pages;
+	int rc;
+
+	if (index >= NWB_FILE_MAX >> NWB_PAGE_SHIFT)
+		return -EFBIG;
+	nwb_assert(!nwb_folio_find(inode, index));
+	if (index >> NWB_LEAF_SHIFT >= inode->nr_leaves) {
+		rc = grow_table(inode, index >> NWB_LEAF_SHIFT);
+		if (rc)
+			return rc;
+	}
+	pages = fit_pages(inode, index, want);
+	nwb_mutex_lock(&nf->lock);
+	rc = get_memory(inode, index, &pages, &f);
+	nwb_mutex_unlock(&nf->lock);
+	if (rc)
+		return rc;
+	nwb_list_init(&f->lru);
+	nwb_list_init(&f->unstable_link);
+	f->inode = inode;
+	f->index = index;
+	f->bytes = (uint32_t)(pages * NWB_PAGE_SIZE);
+	leaf = leaf_of(inode, index);
+	for (size_t i = 0; i < pages; i++)
+		leaf->slot[index % NWB_LEAF_SLOTS + i] = f;
+	leaf->nr_slots += (uint32_t)pages;
+	*ret_folio = f;
+	return 0;
+}
+
+/** nwb_folio_drop() - forget a clean folio. inode->lock and nf->lock held. */
+void nwb_folio_drop(struct nwb_folio *f)
+{
+	struct nwb_inode *inode = f->inode;
+	struct nwb_netfs *nf = inode->nf;
+	struct nwb_leaf *leaf = leaf_of(inode, f->index);
+	unsigned int slot = f->index % NWB_LEAF_SLOTS;
+	unsigned int pages = f->bytes / NWB_PAGE_SIZE;
+
+	nwb_assert(!(f->flags & (NWB_FOLIO_DIRTY | NWB_FOLIO_UNSTABLE |
+				 NWB_FOLIO_FILLING)));
+	nwb_assert(!f->nr_claims);
+	for (unsigned int i = 0; i < pages; i++)
+		leaf->slot[slot + i] = NULL;
+	leaf->nr_slots -= pages;
+	if (!leaf->nr_slots) {
+		nwb_assert(!leaf->nr_dirty);
+		inode->leaves[f->index >> NWB_LEAF_SHIFT] = NULL;
+		nwb_pool_put(&nf->leaf_pool, leaf);
+	}
+	nwb_list_del(&f->lru);
+	nwb_arena_put(&nf->cache, f->mem, pages);
+	nwb_pool_put(&nf->folio_pool, f);
+}
+
+static void account_dirty(struct nwb_inode *inode, uint32_t was, uint32_t is)
+{
+	struct nwb_netfs *nf = inode->nf;
+
+	if (is > was) {
+		if (!atomic_load(&inode->dirty_bytes))
+			atomic_store(&inode->dirty_since, nwb_now_ns(nf->ex));
+		atomic_fetch_add(&inode->dirty_bytes, is - was);
+		nwb_gauge_add(&nf->n.dirty_bytes, &nf->n.dirty_bytes_max,
+			      is - was);
+	} else {
+		nwb_gauge_sub(&inode->dirty_bytes, was - is);
+		nwb_gauge_sub(&nf->n.dirty_bytes, was - is);
+	}
+}
+
+/** nwb_folio_set_dirty() - let exactly @s be dirty; empty: nothing. */
+void nwb_folio_set_dirty(struct nwb_folio *f, struct nwb_span s)
+{
+	struct nwb_leaf *leaf = leaf_of(f->inode, f->index);
+	unsigned int slot = f->index % NWB_LEAF_SLOTS;
+	uint64_t bit = 1ull << (slot % 64);
+
+	account_dirty(f->inode, f->dirty.to - f->dirty.from, s.to - s.from);
+	f->dirty = s;
+	if (nwb_span_empty(s)) {
+		if (f->flags & NWB_FOLIO_DIRTY) {
+			f->flags &= ~NWB_FOLIO_DIRTY;
+			leaf->dirty[slot / 64] &= ~bit;
+			leaf->nr_dirty--;
+		}
+		return;
+	}
+	nwb_assert((f->flags & NWB_FOLIO_UPTODATE) ||
+		   nwb_span_contains(f->valid, s));
+	if (!(f->flags & NWB_FOLIO_DIRTY)) {
+		nwb_folio_unclean(f);
+		f->flags |= NWB_FOLIO_DIRTY;
+		leaf->dirty[slot / 64] |= bit;
+		leaf->nr_dirty++;
+	}
+}
+
+/** nwb_folio_mark_dirty() - @s was just written by a user. */
+void nwb_folio_mark_dirty(struct nwb_folio *f, struct nwb_span s)
+{
+	nwb_count(f->inode->nf, bytes_dirtied, s.to - s.from);
+	nwb_folio_set_dirty(f, nwb_span_hull(f->dirty, s));
+}
+
+/** nwb_folio_set_unstable() - let exactly @s be unstable; empty: nothing. */
+void nwb_folio_set_unstable(struct nwb_folio *f, struct nwb_span s)
+{
+	struct nwb_inode *inode = f->inode;
+
+	nwb_gauge_sub(&inode->unstable_bytes,
+		      f->unstable.to - f->unstable.from);
+	atomic_fetch_add(&inode->unstable_bytes, s.to - s.from);
+	f->unstable = s;
+	if (nwb_span_empty(s)) {
+		f->flags &= ~NWB_FOLIO_UNSTABLE;
+		nwb_list_del(&f->unstable_link);
+	} else if (!(f->flags & NWB_FOLIO_UNSTABLE)) {
+		nwb_folio_unclean(f);
+		f->flags |= NWB_FOLIO_UNSTABLE;
+		nwb_list_add_tail(&inode->unstable, &f->unstable_link);
+	}
+}
+
+/** nwb_folio_add_valid() - @s, which touches what is valid, is so too. */
+void nwb_folio_add_valid(struct nwb_folio *f, struct nwb_span s)
+{
+	if (f->flags & NWB_FOLIO_UPTODATE)
+		return;
+	nwb_assert(nwb_span_empty(f->valid) ||
+		   (s.from <= f->valid.to && f->valid.from <= s.to));
+	f->valid = nwb_span_hull(f->valid, s);
+	if (f->valid.from == 0 && f->valid.to == f->bytes)
+		f->flags |= NWB_FOLIO_UPTODATE;
+}
+
+/** nwb_folio_maybe_clean_locked() - onto the clean list if nothing pins @f any
+ * more. inode->lock and nf->lock held; wake nf->room afterwards. */
+void nwb_folio_maybe_clean_locked(struct nwb_folio *f)
+{
+	if (f->nr_claims || (f->flags & (NWB_FOLIO_DIRTY | NWB_FOLIO_UNSTABLE |
+					 NWB_FOLIO_FILLING | NWB_FOLIO_LRU)))
+		return;
+	f->flags |= NWB_FOLIO_LRU;
+	nwb_list_add_tail(&f->inode->nf->lru, &f->lru);
+}
+
+void nwb_folio_maybe_clean(struct nwb_folio *f)
+{
+	struct nwb_netfs *nf = f->inode->nf;
+
+	nwb_mutex_lock(&nf->lock);
+	nwb_folio_maybe_clean_locked(f);
+	nwb_mutex_unlock(&nf->lock);
+	nwb_waitq_wake_all(&nf->room);
+}
+
+/** nwb_folio_unclean() - off the clean list: something pins @f now. */
+void nwb_folio_unclean(struct nwb_folio *f)
+{
+	struct nwb_netfs *nf = f->inode->nf;
+
+	if (!(f->flags & NWB_FOLIO_LRU))
+		return;
+	nwb_mutex_lock(&nf->lock);
+	f->flags &= ~NWB_FOLIO_LRU;
+	nwb_list_del(&f->lru);
+	nwb_mutex_unlock(&nf->lock);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * fsync: write, wait, flush, and what was lost on the way.
+ *
+ *	dirty ──► in flight ──ack by instance I──► unstable(I) ──flush ok──►
+ *clean ▲                                            │ └────── flush answered by
+ *another than I ────┘
+ *
+ * As NFS does with uncommitted pages, acknowledged bytes stay until a flush was
+ * answered by the very server instance that acknowledged them; else they are
+ * dirty again and sent again. Which bytes a flush covers: those acknowledged
+ * before it was sent. inode->commit_seq counts flushes; a folio remembers its
+ * value at its latest ack, and a flush of number n settles only folios with a
+ * value <= n.
+ *
+ * Errors: a sequence number of the inode and one of each open file (errseq_t,
+ * lib/errseq.c, without the "seen" flag: a file opened after an error did not
+ * write what was lost and is not told). A file whose number is behind gets the
+ * newest error, once; that tells it of all earlier ones.
+ */
+#include "internal.h"
+
+/** nwb_errseq_set() - record @err (errseq_set). inode->lock held. */
+void nwb_errseq_set(struct nwb_inode *inode, int err)
+{
+	nwb_assert(err < 0);
+	inode->err_seq++;
+	inode->err = err;
+}
+
+/* errseq_check_and_advance() */
+static int errseq_check_and_advance(struct nwb_file *f)
+{
+	struct nwb_inode *inode = f->inode;
+	int err = 0;
+
+	nwb_mutex_lock(&inode->lock);
+	if (f->err_since != inode->err_seq) {
+		f->err_since = inode->err_seq;
+		err = inode->err;
+	}
+	nwb_mutex_unlock(&inode->lock);
+	if (nwb_mutant(inode->nf, NWB_MUT_FSYNC_SWALLOWS))
+		return 0;
+	return err;
+}
+
+/* A flush of number @seq was answered by @instance. inode->lock held. */
+static bool settle(struct nwb_inode *inode, uint64_t seq, uint32_t instance)
+{
+	struct nwb_netfs *nf = inode->nf;
+	struct nwb_folio *f, *next;
+	bool is_lost = false;
+
+	nwb_mutex_lock(&nf->lock);
+	nwb_list_for_each_entry_safe (f, next, &inode->unstable,
+				      unstable_link) {
+		struct nwb_span s = f->unstable;
+
+		if (f->instance == instance && f->ack_seq > seq)
+			continue;
+		nwb_folio_set_unstable(f, (struct nwb_span){0, 0});
+		if (f->instance != instance) {
+			nwb_count(nf, unstable_resent, s.to - s.from);
+			nwb_folio_set_dirty(f, nwb_span_hull(f->dirty, s));
+			inode->resend_gen++;
+			is_lost = true;
+		}
+		nwb_folio_maybe_clean_locked(f);
+	}
+	nwb_mutex_unlock(&nf->lock);
+	return is_lost;
+}
+
+/* The flush of number @seq failed for good: told, and nothing is owed any more
+ * of what it should have covered. inode->lock held. */
+static void release(struct nwb_inode *inode, uint64_t seq, int err)
+{
+	struct nwb_netfs *nf = inode->nf;
+	struct nwb_folio *f, *next;
+
+	nwb_errseq_set(inode, err);
+	nwb_mutex_lock(&nf->lock);
+	nwb_list_for_each_entry_safe (f, next, &inode->unstable,
+				      unstable_link) {
+		if (f->ack_seq > seq)
+			continue;
+		nwb_folio_set_unstable(f, (struct nwb_span){0, 0});
+		nwb_folio_maybe_clean_locked(f);
+	}
+	nwb_mutex_unlock(&nf->lock);
+}
+
+/* The flush had no answer: be ready for another one. */
+static int after_abort(struct nwb_inode *inode)
+{
+	struct nwb_netfs *nf = inode->nf;
+	uint32_t aborts, instance;
+
+	nwb_mutex_lock(&inode->lock);
+	aborts = ++inode->nr_aborts;
+	nwb_mutex_unlock(&inode->lock);
+	if (aborts >= nf->opts.max_attempts)
+		return -EIO;
+	nwb_sleep_until(nf->ex,
+			nwb_now_ns(nf->ex) + nwb_backoff_ns(nf, aborts));
+	return nf->ops->ready ? nf->ops->ready(inode, &instance) : 0;
+}
+
+/**
+ * nwb_flush_unstable() - one flush, and its consequences.
+ * @ret_again: bytes are dirty again, or there was no answer: write and flush
+ *	once more
+ *
+ * Return: 0, or the error, which is in the error sequence, too.
+ * Context: blocks; no lock held.
+ */
+int nwb_flush_unstable(struct nwb_inode *inode, bool *ret_again)
+{
+	struct nwb_netfs *nf = inode->nf;
+	uint32_t instance = 0;
+	uint64_t seq;
+	int rc;
+
+	*ret_again = false;
+	nwb_mutex_lock(&inode->lock);
+	seq = inode->commit_seq++;
+	nwb_mutex_unlock(&inode->lock);
+	rc = nf->ops->flush(inode, &instance);
+	if (rc == -ECONNABORTED) {
+		rc = after_abort(inode);
+		*ret_again = !rc;
+		if (!rc)
+			return 0;
+	}
+	nwb_mutex_lock(&inode->lock);
+	inode->nr_aborts = 0;
+	if (rc)
+		release(inode, seq, rc);
+	else
+		*ret_again = settle(inode, seq, instance);
+	nwb_mutex_unlock(&inode->lock);
+	nwb_waitq_wake_all(&nf->room);
+	if (*ret_again)
+		nwb_flusher_dirtied(inode);
+	return rc;
+}
+
+/**
+ * nwb_inode_commit() - make durable what was written before.
+ * Return: 0, or an error of flushing, which is in the error sequence, too.
+ * Errors of uploads are only there. Context: blocks; no lock held.
+ */
+int nwb_inode_commit(struct nwb_inode *inode)
+{
+	for (uint32_t round = 0;; round++) {
+		uint64_t gen, seq;
+		bool again;
+		int rc;
+
+		nwb_mutex_lock(&inode->lock);
+		gen = inode->resend_gen;
+		nwb_mutex_unlock(&inode->lock);
+		(void)nwb_writepages(inode, NWB_WB_SYNC);
+		nwb_request_wait_all(inode);
+#ifdef NWB_MUTANTS
+		nwb_mutant_resend(inode);
+#endif
+		rc = nwb_flush_unstable(inode, &again);
+		if (rc)
+			return rc;
+		nwb_mutex_lock(&inode->lock);
+		again |= gen != inode->resend_gen;
+		seq = inode->commit_seq;
+		if (again && round >= inode->nf->opts.max_attempts) {
+			rc = -EIO;
+			release(inode, seq, rc);
+		}
+		nwb_mutex_unlock(&inode->lock);
+		if (rc || !again)
+			return rc;
+	}
+}
+
+int nwb_file_fsync(struct nwb_file *f)
+{
+	/* What it returns is in the error sequence. */
+	int rc = nwb_inode_commit(f->inode);
+
+	(void)rc;
+	return errseq_check_and_advance(f);
+}
+
+int nwb_file_close(struct nwb_file *f, bool flush)
+{
+	struct nwb_inode *inode = f->inode;
+	int err = 0;
+
+	if (flush) {
+		(void)nwb_writepages(inode, NWB_WB_SYNC);
+		nwb_request_wait_all(inode);
+		nwb_mutex_lock(&inode->lock);
+		if (f->err_since != inode->err_seq)
+			err = inode->err;
+		nwb_mutex_unlock(&inode->lock);
+	}
+	nwb_free(f);
+	nwb_inode_put(inode);
+	return err;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Inodes and open files: birth, death, truncation.
+ *
+ * An inode lives while it has references: its owner's and one of each open
+ * file. The last one to go writes, flushes and drops what is cached (evict), so
+ * nothing dirty outlives it. The flusher and whoever reclaims memory hold pins
+ * instead, which eviction waits for.
+ */
+#include "internal.h"
+
+struct nwb_netfs *nwb_inode_netfs(const struct nwb_inode *inode)
+{
+	return inode->nf;
+}
+
+void *nwb_inode_fs_priv(const struct nwb_inode *inode)
+{
+	return inode->fs_priv;
+}
+
+uint32_t nwb_inode_id(const struct nwb_inode *inode)
+{
+	return inode->id;
+}
+
+int nwb_inode_new(struct nwb_netfs *nf, uint32_t id, void *fs_priv,
+		  uint64_t size, struct nwb_inode **ret_inode)
+{
+	struct nwb_inode *inode = nwb_zalloc(sizeof(*inode));
+
+	if (!inode)
+		return -ENOMEM;
+	inode->nf = nf;
+	inode->id = id;
+	inode->fs_priv = fs_priv;
+	inode->size = size;
+	inode->remote_size = size;
+	/* 4 GiB of file; a larger one makes the table grow. */
+	inode->nr_leaves = 2048;
+	inode->leaves =
+		nwb_zalloc(inode->nr_leaves * sizeof(struct nwb_leaf *));
+	if (!inode->leaves) {
+		nwb_free(inode);
+		return -ENOMEM;
+	}
+	atomic_store(&inode->refs, 1);
+	nwb_mutex_init(&inode->io_lock, nf->ex, "netfs inode io");
+	nwb_mutex_init(&inode->lock, nf->ex, "netfs inode");
+	nwb_waitq_init(&inode->waitq, nf->ex, "netfs inode");
+	nwb_list_init(&inode->requests);
+	nwb_list_init(&inode->unstable);
+	nwb_list_init(&inode->nf_link);
+	nwb_mutex_lock(&nf->lock);
+	nwb_list_add_tail(&nf->inodes, &inode->nf_link);
+	nwb_mutex_unlock(&nf->lock);
+	*ret_inode = inode;
+	return 0;
+}
+
+void nwb_inode_get(struct nwb_inode *inode)
+{
+	uint32_t was = atomic_fetch_add(&inode->refs, 1);
+
+	nwb_assert(was);
+}
+
+/* Forget every folio from page @index on. inode->lock held, dropped and taken
+ * again; nobody writes. */
+static void drop_folios(struct nwb_inode *inode, uint64_t index)
+{
+	struct nwb_netfs *nf = inode->nf;
+	struct nwb_folio *f;
+
+	while ((f = nwb_folio_next(inode, index))) {
+		if (f->nr_claims || (f->flags & NWB_FOLIO_FILLING)) {
+			(void)nwb_waitq_wait(&inode->waitq, &inode->lock,
+					     NWB_NEVER);
+			continue;
+		}
+		nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
+		nwb_folio_set_unstable(f, (struct nwb_span){0, 0});
+		index = f->index + f->bytes / NWB_PAGE_SIZE;
+		nwb_mutex_lock(&nf->lock);
+		nwb_folio_drop(f);
+		nwb_mutex_unlock(&nf->lock);
+	}
+	nwb_waitq_wake_all(&nf->room);
+}
+
+static bool is_clean(struct nwb_inode *inode)
+{
+	bool is;
+
+	nwb_mutex_lock(&inode->lock);
+	is = !atomic_load(&inode->dirty_bytes) &&
+	     !atomic_load(&inode->unstable_bytes) &&
+	     nwb_list_empty(&inode->requests);
+	nwb_mutex_unlock(&inode->lock);
+	return is;
+}
+
+static void evict(struct nwb_inode *inode)
+{
+	struct nwb_netfs *nf = inode->nf;
+
+	/* Nobody is left to be told of an error. */
+	if (!is_clean(inode) && nwb_inode_commit(inode))
+		nwb_count(nf, evict_errors, 1);
+	nwb_mutex_lock(&nf->lock);
+	nwb_list_del(&inode->nf_link);
+	nwb_wait_event(&nf->room, &nf->lock, !inode->pins);
+	nwb_mutex_unlock(&nf->lock);
+	nwb_request_wait_all(inode);
+
+	nwb_mutex_lock(&inode->lock);
+	drop_folios(inode, 0);
+	nwb_mutex_unlock(&inode->lock);
+	if (nf->ops->close && nf->ops->close(inode))
+		nwb_count(nf, evict_errors, 1);
+	nwb_assert(!atomic_load(&inode->dirty_bytes));
+	nwb_assert(!atomic_load(&inode->unstable_bytes));
+#ifdef NWB_MUTANTS
+	nwb_mutant_forget(inode);
+#endif
+	nwb_free(inode->leaves);
+	nwb_free(inode);
+}
+
+void nwb_inode_put(struct nwb_inode *inode)
+{
+	uint32_t was = atomic_fetch_sub(&inode->refs, 1);
+
+	nwb_assert(was);
+	if (was == 1)
+		evict(inode);
+}
+
+int nwb_file_open(struct nwb_inode *inode, struct nwb_file **ret_file)
+{
+	struct nwb_file *f = nwb_zalloc(sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	nwb_inode_get(inode);
+	f->inode = inode;
+	nwb_mutex_lock(&inode->lock);
+	f->err_since = inode->err_seq;
+	nwb_mutex_unlock(&inode->lock);
+	*ret_file = f;
+	return 0;
+}
+
+/* --- truncate ------------------------------------------------------------- */
+
+/* Set the server's size, durably: by one instance, which then flushed. */
+static int set_server_size(struct nwb_inode *inode, uint64_t size)
+{
+	struct nwb_netfs *nf = inode->nf;
+
+	for (uint32_t attempts = 0; attempts < nf->opts.max_attempts;
+	     attempts++) {
+		uint32_t before = 0, after = 0;
+		int rc = 0;
+
+		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) +
+						nwb_backoff_ns(nf, attempts));
+		if (nf->ops->ready)
+			rc = nf->ops->ready(inode, &before);
+		if (rc)
+			return rc;
+		rc = nf->ops->set_size(inode, size);
+		if (!rc)
+			rc = nf->ops->flush(inode, &after);
+		if (rc == -ECONNABORTED)
+			continue;
+		if (rc)
+			return rc;
+		if (!nf->ops->ready || before == after)
+			return 0;
+	}
+	return -EIO;
+}
+
+/* The folio that @size lies in keeps what is below, and zeros. */
+static void cut_folio(struct nwb_inode *inode, uint64_t size)
+{
+	struct nwb_folio *f = nwb_folio_find(inode, size >> NWB_PAGE_SHIFT);
+	uint32_t off;
+
+	if (!f)
+		return;
+	while (f->nr_claims || (f->flags & NWB_FOLIO_FILLING)) {
+		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
+		f = nwb_folio_find(inode, size >> NWB_PAGE_SHIFT);
+		if (!f)
+			return;
+	}
+	off = (uint32_t)(size - nwb_folio_pos(f));
+	if (f->flags & NWB_FOLIO_UPTODATE) {
+		memset(f->mem + off, 0, f->bytes - off);
+		return;
+	}
+	f->valid.to = nwb_min(f->valid.to, off);
+	if (f->valid.from >= f->valid.to)
+		f->valid = (struct nwb_span){0, 0};
+}
+
+/* First page behind the folio that @size lies in, or the page of @size. */
+static uint64_t first_beyond(struct nwb_inode *inode, uint64_t size)
+{
+	uint64_t index = size >> NWB_PAGE_SHIFT;
+	struct nwb_folio *f = nwb_folio_find(inode, index);
+
+	if (f && nwb_folio_pos(f) < size)
+		return f->index + f->bytes / NWB_PAGE_SIZE;
+	return index;
+}
+
+int nwb_file_truncate(struct nwb_file *file, uint64_t size)
+{
+	struct nwb_inode *inode = file->inode;
+	int rc;
+
+	if (size > NWB_FILE_MAX)
+		return -EFBIG;
+	nwb_mutex_lock(&inode->io_lock);
+	/* What it returns is in the error sequence, for fsync. */
+	rc = nwb_inode_commit(inode);
+	rc = set_server_size(inode, size);
+	if (!rc) {
+		nwb_mutex_lock(&inode->lock);
+		inode->size = size;
+		cut_folio(inode, size);
+		drop_folios(inode, first_beyond(inode, size));
+		inode->remote_size = size;
+		inode->last_write_end = 0;
+		nwb_mutex_unlock(&inode->lock);
+	}
+	nwb_mutex_unlock(&inode->io_lock);
+	return rc;
+}

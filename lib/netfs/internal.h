@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Inside of lib/netfs; nobody else includes this.
+ *
+ * Locks, outermost first. Nobody holds a lock over an operation of the
+ * filesystem but inode->io_lock, which nothing that ends writeback takes.
+ *
+ *	inode->io_lock	a whole write(2) or truncate(2), as i_rwsem
+ *	inode->lock	folios and their content, size, requests, errors
+ *	rreq->lock	lists of subrequests and claims, their states
+ *	nf->lock	arenas, pools, clean folios, list of inodes (innermost)
+ *
+ * inode->lock and rreq->lock are never held together.
+ *
+ * Who waits for whom (liveness): termination waits for nobody. The collector is
+ * a work item and waits for nobody. The retryer is a task of its own; it waits
+ * for the filesystem (credits, reconnect). The issuer hands all it has prepared
+ * to the filesystem before it waits for memory, a folio or a retry, so whatever
+ * it waits for can happen.
+ */
+#ifndef NWB_NETFS_INTERNAL_H
+#define NWB_NETFS_INTERNAL_H
+
+#include "nwb/mem.h"
+#include "nwb/netfs.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#define NWB_PAGE_SHIFT	12
+#define NWB_LEAF_SHIFT	9
+#define NWB_LEAF_SLOTS	(1u << NWB_LEAF_SHIFT)
+#define NWB_FILE_MAX	(1ull << 44)
+#define NWB_WSIZE_GUESS (1u << 20)
+#define NWB_SREQS_MAX	1024u
+#define NWB_SEGS_MAX	512u
+#define NWB_BACKOFF_MAX 100u
+#define NWB_STALE_BYTES 4096u
+
+/* Bytes [from, to) of a folio; from == to: none. */
+struct nwb_span {
+	uint32_t from;
+	uint32_t to;
+};
+
+/* Memory that is handed out in runs of pages; protected by nf->lock. */
+struct nwb_arena {
+	uint8_t *mem;
+	uint64_t *used;
+	size_t nr_words;
+	size_t nr_pages;
+	size_t nr_free;
+	size_t cursor; /* word where the next search begins */
+};
+
+#define NWB_FOLIO_UPTODATE 0x01u /* every byte is valid */
+#define NWB_FOLIO_DIRTY	   0x02u
+#define NWB_FOLIO_UNSTABLE 0x04u /* acked, not yet durable */
+#define NWB_FOLIO_FILLING  0x08u /* being read; the invalid part is taken */
+#define NWB_FOLIO_LRU	   0x10u /* clean, may be reclaimed */
+
+/*
+ * struct nwb_folio - cached bytes; protected by inode->lock, @lru by nf->lock.
+ * @valid: of a folio that is not uptodate, the bytes that are (dirty, unstable
+ *	and in-flight bytes are within)
+ * @dirty: hull of the dirty bytes
+ * @inflight: hull of what claims took, while @nr_claims is not 0
+ * @unstable, @instance: hull of bytes acked by @instance and not yet durable
+ * @ack_seq: inode->commit_seq when the latest of them was acked
+ */
+struct nwb_folio {
+	struct nwb_list lru;
+	struct nwb_list unstable_link;
+	struct nwb_inode *inode;
+	uint8_t *mem;
+	uint64_t index;
+	uint32_t bytes;
+	uint32_t flags;
+	struct nwb_span valid;
+	struct nwb_span dirty;
+	struct nwb_span inflight;
+	struct nwb_span unstable;
+	uint32_t nr_claims;
+	uint32_t instance;
+	uint64_t ack_seq;
+};
+
+struct nwb_leaf {
+	struct nwb_list unused; /* link of the pool */
+	uint32_t nr_slots;
+	uint32_t nr_dirty;
+	uint64_t dirty[NWB_LEAF_SLOTS / 64]; /* by the folio's first page */
+	struct nwb_folio *slot[NWB_LEAF_SLOTS];
+};
+
+/*
+ * struct nwb_claim - the dirty bytes of one folio that one request took (a slot
+ * of the kernel's rolling buffer).
+ * @mem: what is sent: the folio itself, or its temp page
+ */
+struct nwb_claim {
+	struct nwb_list link; /* rreq->claims, ascending */
+	struct nwb_folio *folio;
+	uint64_t start;
+	uint32_t len;
+	uint8_t *mem;
+};
+
+/* The subrequest and what only netfs knows of it. */
+struct nwb_sreq {
+	struct nwb_io_subrequest s;
+	bool in_progress;    /* rreq->lock */
+	bool has_progressed; /* by its latest issue */
+	bool has_boundary;   /* NWB_SREQ_BOUNDARY, kept over retries */
+	size_t noted;	     /* of s.transferred, seen by nwb_note_acked() */
+	uint32_t attempts;
+	int prepare_error;
+#ifdef NWB_MUTANTS
+	uint64_t mut_shift;
+	uint8_t *mut_copy;
+	size_t mut_copied;
+	bool mut_is_stale;
+#endif
+	struct iovec vec[];
+};
+
+enum nwb_retry_state {
+	NWB_RETRY_NONE,
+	NWB_RETRY_PENDING, /* issuer pauses; waits until nothing is in flight */
+	NWB_RETRY_QUEUED,  /* on nf->retry_list */
+};
+
+struct nwb_io_request {
+	struct nwb_list nf_link;    /* nf->free_requests or retry_list */
+	struct nwb_list inode_link; /* inode->requests */
+	struct nwb_netfs *nf;
+	struct nwb_inode *inode;
+	struct nwb_io_stream streams[NWB_NR_STREAMS];
+	struct nwb_mutex lock;
+	struct nwb_waitq waitq; /* the issuer, paused */
+	struct nwb_work work;
+	struct nwb_list claims;
+	_Atomic uint64_t issued_to;
+	_Atomic uint32_t refs;
+	uint64_t start;
+	uint64_t collected_to;
+	uint64_t seq;
+	uint64_t retry_at;
+	uint32_t wsize;
+	uint32_t nr_inflight; /* in progress, being prepared or constructed */
+	uint32_t subreq_counter;
+	int begin_error;
+	uint64_t unreachable_ns;
+	enum nwb_retry_state retry;
+	bool is_upload_begun;
+	bool all_queued;
+	bool in_progress;
+};
+
+struct nwb_inode {
+	struct nwb_netfs *nf;
+	struct nwb_list nf_link;
+	void *fs_priv;
+	uint32_t id;
+	_Atomic uint32_t refs;
+	uint32_t pins; /* nf->lock */
+	struct nwb_mutex io_lock;
+	struct nwb_mutex lock;
+	struct nwb_waitq waitq;
+	uint64_t size;
+	uint64_t remote_size;
+	uint64_t last_write_end;
+	struct nwb_leaf **leaves;
+	size_t nr_leaves;
+	_Atomic uint64_t dirty_bytes;
+	_Atomic uint64_t unstable_bytes;
+	_Atomic uint64_t dirty_since;
+	bool is_issuing;
+	_Atomic bool is_wanted; /* write all of it soon */
+	uint32_t nr_aborts;	/* flushes in a row without an answer */
+	struct nwb_list requests;
+	uint64_t req_seq;
+	struct nwb_list unstable;
+	uint64_t commit_seq;
+	uint64_t resend_gen;
+	uint64_t err_seq;
+	int err;
+};
+
+struct nwb_file {
+	struct nwb_inode *inode;
+	uint64_t err_since;
+};
+
+/* Exact counters, and gauges with their highest values. */
+struct nwb_counters {
+	_Atomic uint64_t wb_requests, upload_issued, upload_done, upload_failed,
+		cache_issued, cache_done, cache_failed, retry_requests, retries,
+		bytes_dirtied, bytes_issued, bytes_reissued, unstable_resent,
+		copies, temp_bytes, temp_bytes_max, dirty_bytes,
+		dirty_bytes_max, writeback_bytes, writeback_bytes_max,
+		stable_waits, cache_waits, gave_up, evict_errors, live_requests,
+		live_subrequests;
+};
+
+struct nwb_netfs {
+	struct nwb_exec *ex;
+	struct nwb_netfs_opts opts;
+	const struct nwb_netfs_ops *ops;
+	const struct nwb_wb_mode_ops *mode;
+	void *fs_priv;
+	struct nwb_netfs_tap *tap;
+	struct nwb_mutex lock;
+	struct nwb_arena cache;
+	struct nwb_arena temp;
+	struct nwb_pool folio_pool, leaf_pool, claim_pool, sreq_pool;
+	struct nwb_list free_requests;
+	struct nwb_list inodes;
+	struct nwb_list lru;
+	struct nwb_waitq room; /* cache memory, pins, live requests */
+	struct nwb_waitq temp_room;
+	struct nwb_waitq sreq_room;
+	_Atomic uint64_t temp_freed;
+	uint32_t sreq_segs;
+	uint32_t nr_sreqs; /* live */
+	uint32_t nr_requests;
+	bool is_committing;
+	_Atomic uint32_t wsize;
+	_Atomic uint64_t kick_at;
+	_Atomic bool is_flusher_idle;
+	_Atomic bool is_flusher_stalled;
+	bool kicked, pressure, stopping;
+	struct nwb_waitq flusher_q;
+	struct nwb_task *flusher;
+	struct nwb_list retry_list;
+	struct nwb_waitq retry_q;
+	struct nwb_task *retryer;
+	struct nwb_counters n;
+#ifdef NWB_MUTANTS
+	struct {
+		struct nwb_inode *inode;
+		uint64_t pos;
+		size_t len;
+		uint8_t bytes[NWB_STALE_BYTES];
+	} stale; /* under lock */
+#endif
+};
+
+/* What differs between the modes; see in_place.c and temp_page.c. */
+struct nwb_wb_mode_ops {
+	const char *name;
+	/* Memory to send @c from; inode->lock held. -EAGAIN: none free now,
+	 * wait_room(). */
+	int (*claim)(struct nwb_netfs *nf, struct nwb_claim *c,
+		     const uint8_t *folio_mem);
+	/* Blocks until memory was given back since @seen. */
+	void (*wait_room)(struct nwb_netfs *nf, uint64_t seen);
+	/* @len claimed bytes were handed to the filesystem for the first time
+	 */
+	void (*issued)(struct nwb_netfs *nf, size_t len);
+	/* Every stream is done with @c; nf->lock held. */
+	void (*done)(struct nwb_netfs *nf, struct nwb_claim *c);
+	/* Must a writer wait for @f's claims to end? inode->lock held. */
+	bool (*is_frozen)(const struct nwb_netfs *nf,
+			  const struct nwb_folio *f);
+};
+extern const struct nwb_wb_mode_ops nwb_wb_in_place;
+extern const struct nwb_wb_mode_ops nwb_wb_temp_page;
+
+enum nwb_wb_reason {
+	NWB_WB_KICK, /* much is dirty: only full subrequests of a stream */
+	NWB_WB_ALL,  /* old, or memory is short: all that is dirty */
+	NWB_WB_SYNC, /* fsync: waits for folios in flight */
+};
+
+static inline bool nwb_span_empty(struct nwb_span s)
+{
+	return s.from == s.to;
+}
+
+static inline bool nwb_span_overlaps(struct nwb_span a, struct nwb_span b)
+{
+	return a.from < b.to && b.from < a.to;
+}
+
+static inline bool nwb_span_contains(struct nwb_span a, struct nwb_span b)
+{
+	return a.from <= b.from && b.to <= a.to;
+}
+
+/* The smallest span around both. */
+static inline struct nwb_span nwb_span_hull(struct nwb_span a,
+					    struct nwb_span b)
+{
+	if (nwb_span_empty(a))
+		return b;
+	if (nwb_span_empty(b))
+		return a;
+	a.from = nwb_min(a.from, b.from);
+	a.to = nwb_max(a.to, b.to);
+	return a;
+}
+
+static inline uint64_t nwb_folio_pos(const struct nwb_folio *f)
+{
+	return f->index << NWB_PAGE_SHIFT;
+}
+
+static inline struct nwb_sreq *nwb_to_sreq(struct nwb_io_subrequest *s)
+{
+	return nwb_container_of(s, struct nwb_sreq, s);
+}
+
+#ifdef NWB_MUTANTS
+#define nwb_mutant(nf, bit) (((nf)->opts.mutants & (bit)) != 0)
+#else
+#define nwb_mutant(nf, bit) false
+#endif
+
+/* stats.c */
+#define nwb_count(nf, field, by)                                               \
+	((void)atomic_fetch_add_explicit(&(nf)->n.field, (uint64_t)(by),       \
+					 memory_order_relaxed))
+void nwb_gauge_add(_Atomic uint64_t *gauge, _Atomic uint64_t *max, uint64_t by);
+void nwb_gauge_sub(_Atomic uint64_t *gauge, uint64_t by);
+
+/* arena.c: all but init and fini under nf->lock */
+int nwb_arena_init(struct nwb_arena *a, uint64_t bytes) nwb_must_check;
+void nwb_arena_fini(struct nwb_arena *a);
+uint8_t *nwb_arena_get(struct nwb_arena *a, size_t nr_pages);
+void nwb_arena_put(struct nwb_arena *a, uint8_t *mem, size_t nr_pages);
+
+/* folio.c: inode->lock held unless said otherwise */
+struct nwb_folio *nwb_folio_find(const struct nwb_inode *inode, uint64_t index);
+struct nwb_folio *nwb_folio_next_dirty(const struct nwb_inode *inode,
+				       uint64_t pos);
+struct nwb_folio *nwb_folio_next(const struct nwb_inode *inode, uint64_t index);
+int nwb_folio_create(struct nwb_inode *inode, uint64_t index, size_t want,
+		     struct nwb_folio **ret_folio) nwb_must_check;
+void nwb_folio_drop(struct nwb_folio *f);
+void nwb_folio_mark_dirty(struct nwb_folio *f, struct nwb_span s);
+void nwb_folio_set_dirty(struct nwb_folio *f, struct nwb_span s);
+void nwb_folio_set_unstable(struct nwb_folio *f, struct nwb_span s);
+void nwb_folio_maybe_clean_locked(struct nwb_folio *f);
+void nwb_folio_maybe_clean(struct nwb_folio *f);
+void nwb_folio_unclean(struct nwb_folio *f);
+void nwb_folio_add_valid(struct nwb_folio *f, struct nwb_span s);
+
+/* reclaim.c: no lock held */
+void nwb_cache_wait(struct nwb_netfs *nf);
+void nwb_inode_pin(struct nwb_inode *inode);   /* nf->lock held */
+void nwb_inode_unpin(struct nwb_inode *inode); /* nf->lock held */
+
+/* objects.c */
+struct nwb_io_request *nwb_request_new(struct nwb_inode *inode, uint64_t start);
+void nwb_request_get(struct nwb_io_request *rreq);
+void nwb_request_put(struct nwb_io_request *rreq);
+void nwb_request_free_all(struct nwb_netfs *nf);
+int nwb_request_reserve(struct nwb_netfs *nf, unsigned int nr) nwb_must_check;
+struct nwb_sreq *nwb_sreq_new(struct nwb_io_request *rreq, uint8_t stream_nr,
+			      uint64_t start, bool may_wait);
+void nwb_sreq_free(struct nwb_sreq *q);
+struct nwb_claim *nwb_claim_new(struct nwb_netfs *nf);
+bool nwb_sreq_add_seg(struct nwb_sreq *q, uint8_t *mem, size_t len,
+		      unsigned int max_segs);
+
+/* write_issue.c */
+uint64_t nwb_writepages(struct nwb_inode *inode, enum nwb_wb_reason reason);
+void nwb_sreq_issue(struct nwb_sreq *q);
+void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len);
+
+/* write_collect.c */
+void nwb_collect_work(struct nwb_work *work);
+void nwb_note_acked(struct nwb_sreq *q);
+void nwb_request_wait_all(struct nwb_inode *inode);
+
+/* write_retry.c */
+void nwb_retryer_main(void *arg);
+void nwb_retry_queue(struct nwb_io_request *rreq);
+
+/* flusher.c */
+void nwb_flusher_main(void *arg);
+void nwb_flusher_kick(struct nwb_netfs *nf);
+void nwb_flusher_kick_locked(struct nwb_netfs *nf);
+void nwb_flusher_dirtied(struct nwb_inode *inode);
+void nwb_flusher_progress(struct nwb_netfs *nf);
+uint64_t nwb_kick_bytes(const struct nwb_netfs *nf);
+
+/* fsync.c */
+void nwb_errseq_set(struct nwb_inode *inode, int err); /* inode->lock held */
+int nwb_inode_commit(struct nwb_inode *inode) nwb_must_check;
+int nwb_flush_unstable(struct nwb_inode *inode, bool *ret_again) nwb_must_check;
+uint64_t nwb_backoff_ns(const struct nwb_netfs *nf, uint32_t attempts);
+
+/* inode.c */
+void nwb_inode_get(struct nwb_inode *inode);
+
+/* buffered_read.c: fill @f's invalid bytes; inode->lock held, dropped and
+ * taken again. */
+int nwb_folio_fill(struct nwb_folio *f) nwb_must_check;
+bool nwb_folio_fill_zero(struct nwb_folio *f);
+
+/* mutant.c */
+#ifdef NWB_MUTANTS
+void nwb_mutant_copy(struct nwb_sreq *q);
+void nwb_mutant_arm(struct nwb_sreq *q);
+void nwb_mutant_resend(struct nwb_inode *inode);
+void nwb_mutant_forget(struct nwb_inode *inode);
+#endif
+
+#endif

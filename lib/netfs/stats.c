@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Counters and gauges (fs/netfs/stats.c). Relaxed atomics: each is exact, a
+ * snapshot of several is exact only when nothing runs.
+ */
+#include "internal.h"
+
+#define LOAD(nf, f) atomic_load_explicit(&(nf)->n.f, memory_order_relaxed)
+
+void nwb_gauge_add(_Atomic uint64_t *gauge, _Atomic uint64_t *max, uint64_t by)
+{
+	/* Ordered: who raises it looks at nf->kick_at next, and the flusher
+	 * the other way round. */
+	uint64_t now = atomic_fetch_add(gauge, by) + by;
+	uint64_t seen = atomic_load_explicit(max, memory_order_relaxed);
+
+	while (now > seen && !atomic_compare_exchange_weak_explicit(
+				     max, &seen, now, memory_order_relaxed,
+				     memory_order_relaxed))
+		;
+}
+
+void nwb_gauge_sub(_Atomic uint64_t *gauge, uint64_t by)
+{
+	uint64_t was =
+		atomic_fetch_sub_explicit(gauge, by, memory_order_relaxed);
+
+	nwb_assert(was >= by);
+}
+
+void nwb_netfs_get_stats(struct nwb_netfs *nf, struct nwb_netfs_stats *ret)
+{
+	ret->wb_requests = LOAD(nf, wb_requests);
+	ret->upload_issued = LOAD(nf, upload_issued);
+	ret->upload_done = LOAD(nf, upload_done);
+	ret->upload_failed = LOAD(nf, upload_failed);
+	ret->cache_issued = LOAD(nf, cache_issued);
+	ret->cache_done = LOAD(nf, cache_done);
+	ret->cache_failed = LOAD(nf, cache_failed);
+	ret->retry_requests = LOAD(nf, retry_requests);
+	ret->retries = LOAD(nf, retries);
+	ret->bytes_dirtied = LOAD(nf, bytes_dirtied);
+	ret->bytes_issued = LOAD(nf, bytes_issued);
+	ret->bytes_reissued = LOAD(nf, bytes_reissued);
+	ret->unstable_resent = LOAD(nf, unstable_resent);
+	ret->copies = LOAD(nf, copies);
+	ret->temp_bytes = LOAD(nf, temp_bytes);
+	ret->temp_bytes_max = LOAD(nf, temp_bytes_max);
+	ret->dirty_bytes = LOAD(nf, dirty_bytes);
+	ret->dirty_bytes_max = LOAD(nf, dirty_bytes_max);
+	ret->writeback_bytes_max = LOAD(nf, writeback_bytes_max);
+	ret->stable_waits = LOAD(nf, stable_waits);
+	ret->cache_waits = LOAD(nf, cache_waits);
+	ret->gave_up = LOAD(nf, gave_up);
+	ret->live_requests = LOAD(nf, live_requests);
+	ret->live_subrequests = LOAD(nf, live_subrequests);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Temp-page writeback, as FUSE had it until Linux 6.15 (fuse_writepages_fill,
+ * fuse_writepages_send, fuse_writepage_end): what is sent is a copy.
+ *
+ *	claim + copy ─► sent ──────── on the wire ──────────►  reply
+ *	                 │                                      │
+ *	                 └ folio writeback ends here            └ copy freed
+ *
+ * Payload comes from one instant, no writer ever waits, memory in flight is
+ * twice as large. Generations of a byte, at most two:
+ *
+ *	1st   in the copy that is on the wire
+ *	2nd   in the folio, dirty again; its copy is made and sent only after
+ *the first's reply (the claim's range in folio->inflight holds it back)
+ *
+ * FUSE keeps the copies in an rb-tree because their folios may be reclaimed
+ * meanwhile. Here a folio stays while a copy of it is in flight, since strict
+ * writeback needs its bytes until they were flushed anyway, so the page table
+ * is the tree and folio->inflight its entries.
+ */
+#include "internal.h"
+
+static size_t temp_pages(uint32_t len)
+{
+	size_t want = NWB_DIV_ROUND_UP((size_t)len, (size_t)NWB_PAGE_SIZE);
+	size_t n = 1;
+
+	while (n < want)
+		n *= 2;
+	return n;
+}
+
+static int claim(struct nwb_netfs *nf, struct nwb_claim *c,
+		 const uint8_t *folio_mem)
+{
+	size_t pages = temp_pages(c->len);
+
+	nwb_mutex_lock(&nf->lock);
+	c->mem = nwb_arena_get(&nf->temp, pages);
+	nwb_mutex_unlock(&nf->lock);
+	if (!c->mem)
+		return -EAGAIN;
+	memcpy(c->mem, folio_mem, c->len);
+	nwb_count(nf, copies, c->len);
+	nwb_gauge_add(&nf->n.temp_bytes, &nf->n.temp_bytes_max,
+		      pages * NWB_PAGE_SIZE);
+	nwb_gauge_add(&nf->n.writeback_bytes, &nf->n.writeback_bytes_max,
+		      c->len);
+	return 0;
+}
+
+static void wait_room(struct nwb_netfs *nf, uint64_t seen)
+{
+	nwb_mutex_lock(&nf->lock);
+	nwb_wait_event(&nf->temp_room, &nf->lock,
+		       atomic_load(&nf->temp_freed) != seen);
+	nwb_mutex_unlock(&nf->lock);
+}
+
+static void issued(struct nwb_netfs *nf, size_t len)
+{
+	nwb_gauge_sub(&nf->n.writeback_bytes, len);
+}
+
+static void done(struct nwb_netfs *nf, struct nwb_claim *c)
+{
+	size_t pages = temp_pages(c->len);
+
+	nwb_arena_put(&nf->temp, c->mem, pages);
+	nwb_gauge_sub(&nf->n.temp_bytes, pages * NWB_PAGE_SIZE);
+	atomic_fetch_add(&nf->temp_freed, 1);
+	nwb_waitq_wake_all(&nf->temp_room);
+}
+
+static bool is_frozen(const struct nwb_netfs *nf, const struct nwb_folio *f)
+{
+	(void)nf;
+	(void)f;
+	return false;
+}
+
+const struct nwb_wb_mode_ops nwb_wb_temp_page = {
+	.name = "temp-page",
+	.claim = claim,
+	.wait_room = wait_room,
+	.issued = issued,
+	.done = done,
+	.is_frozen = is_frozen,
+};

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The collector (fs/netfs/write_collect.c): a work item of the request, one run
+ * at a time, that looks at the front of each stream only.
+ *
+ *	             front
+ *	upload   ....|done |done | busy |done |       collected_to stops at busy
+ *	cache    ....|done |    busy    |             or here, whichever is less
+ *	             '-----'
+ *	claims   [1] [2] [3] [4]                      1 and 2 end
+ *
+ * A stream's collected_to jumps a gap to the front's start, and to issued_to
+ * when its list is empty, so a stream that has nothing for a range holds
+ * nothing back. The request's collected_to is the least of the active streams',
+ * and claims below it end, in order, whatever the order of completion.
+ *
+ * A front that is complete but short calls the retryer (write_retry.c): the
+ * collector does nothing more until that is done.
+ *
+ * A failed upload is told through the inode's error sequence, its folios become
+ * clean, and all other data goes on: unlike Linux, subrequests behind a failed
+ * one are neither cancelled nor forgotten.
+ *
+ * Acknowledged bytes become unstable before their claim ends.
+ */
+#include "internal.h"
+
+/* --- termination ---------------------------------------------------------- */
+
+static void count_termination(struct nwb_netfs *nf, unsigned int stream,
+			      bool has_failed)
+{
+	if (stream) {
+		nwb_count(nf, cache_done, 1);
+		if (has_failed)
+			nwb_count(nf, cache_failed, 1);
+	} else {
+		nwb_count(nf, upload_done, 1);
+		if (has_failed)
+			nwb_count(nf, upload_failed, 1);
+	}
+}
+
+/* What the outcome means; @q still belongs to who terminates it. */
+static void take_outcome(struct nwb_sreq *q, int64_t result)
+{
+	struct nwb_io_subrequest *s = &q->s;
+
+	q->has_progressed = result > 0;
+	s->flags &= ~NWB_SREQ_IN_PROGRESS;
+	if (result < 0) {
+		s->error = (int)result;
+		if (!(s->flags & NWB_SREQ_NEED_RETRY))
+			s->flags |= NWB_SREQ_FAILED;
+		return;
+	}
+	s->error = 0;
+	s->transferred += (size_t)result;
+	if (result)
+		s->flags |= NWB_SREQ_MADE_PROGRESS;
+	if (s->transferred < s->len)
+		s->flags |= NWB_SREQ_NEED_RETRY;
+	else
+		s->flags &= ~NWB_SREQ_NEED_RETRY;
+}
+
+void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
+				     int64_t result)
+{
+	struct nwb_sreq *q = nwb_to_sreq(s);
+	struct nwb_io_request *rreq = s->rreq;
+	struct nwb_netfs *nf = rreq->nf;
+	struct nwb_io_stream *stream = &rreq->streams[s->stream_nr];
+
+	nwb_assert(q->in_progress);
+#ifdef NWB_MUTANTS
+	s->start -= q->mut_shift;
+	q->mut_shift = 0;
+#endif
+	if (result > 0)
+		result = (int64_t)nwb_min((uint64_t)result,
+					  (uint64_t)(s->len - s->transferred));
+	if (result > 0 && !s->stream_nr && nf->tap && nf->tap->acked)
+		nf->tap->acked(nf->tap, rreq->inode->id,
+			       s->start + s->transferred, (uint64_t)result,
+			       s->instance);
+	take_outcome(q, result);
+	count_termination(nf, s->stream_nr, s->flags & NWB_SREQ_FAILED);
+
+	nwb_mutex_lock(&rreq->lock);
+	q->in_progress = false;
+	nwb_assert(rreq->nr_inflight);
+	rreq->nr_inflight--;
+	/* From here on the collector or the retryer may take @q. */
+	if (stream->subrequests.next == &s->rreq_link ||
+	    (rreq->retry == NWB_RETRY_PENDING && !rreq->nr_inflight))
+		(void)nwb_work_queue(&rreq->work);
+	nwb_mutex_unlock(&rreq->lock);
+	nwb_request_put(rreq); /* IO */
+}
+
+/* --- acknowledged bytes --------------------------------------------------- */
+
+/* @s of @f was acknowledged by @instance: not durable yet. */
+static void folio_acked(struct nwb_folio *f, struct nwb_span s,
+			uint32_t instance)
+{
+	struct nwb_inode *inode = f->inode;
+
+	if ((f->flags & NWB_FOLIO_UNSTABLE) && f->instance != instance) {
+		/* Older bytes of another instance: nobody will flush them. */
+		if (!nwb_span_contains(s, f->unstable)) {
+			nwb_count(inode->nf, unstable_resent,
+				  f->unstable.to - f->unstable.from);
+			nwb_folio_set_dirty(
+				f, nwb_span_hull(f->dirty, f->unstable));
+			inode->resend_gen++;
+		}
+		nwb_folio_set_unstable(f, s);
+	} else {
+		nwb_folio_set_unstable(f, nwb_span_hull(f->unstable, s));
+	}
+	f->instance = instance;
+	f->ack_seq = inode->commit_seq;
+}
+
+/**
+ * nwb_note_acked() - what @q had acknowledged since the last call becomes
+ * unstable. @q is not in progress; no lock held.
+ */
+void nwb_note_acked(struct nwb_sreq *q)
+{
+	struct nwb_inode *inode = q->s.rreq->inode;
+	uint64_t pos = q->s.start + q->noted;
+	uint64_t end = q->s.start + q->s.transferred;
+
+	if (pos == end || q->s.stream_nr)
+		return;
+	q->noted = q->s.transferred;
+	nwb_mutex_lock(&inode->lock);
+	inode->remote_size = nwb_max(inode->remote_size, end);
+	if (nwb_mutant(inode->nf, NWB_MUT_UNSTABLE_FORGOTTEN))
+		pos = end;
+	while (pos < end) {
+		struct nwb_folio *f =
+			nwb_folio_find(inode, pos >> NWB_PAGE_SHIFT);
+		uint64_t fpos;
+		struct nwb_span s;
+
+		nwb_assert(f && f->nr_claims);
+		fpos = nwb_folio_pos(f);
+		s.from = (uint32_t)(pos - fpos);
+		s.to = (uint32_t)nwb_min(end - fpos, (uint64_t)f->bytes);
+		folio_acked(f, s, q->s.instance);
+		pos = fpos + s.to;
+	}
+	nwb_mutex_unlock(&inode->lock);
+}
+
+/* --- collecting ----------------------------------------------------------- */
+
+/* mapping_set_error(), and what a report wants to know. */
+static void upload_failed(struct nwb_sreq *q)
+{
+	struct nwb_inode *inode = q->s.rreq->inode;
+	struct nwb_netfs *nf = inode->nf;
+
+	nwb_assert(q->s.error);
+	if (q->s.stream_nr)
+		return;
+	nwb_count(nf, gave_up, 1);
+	if (nf->tap && nf->tap->gaveup)
+		nf->tap->gaveup(nf->tap, inode->id, &q->s, q->s.error);
+	nwb_mutex_lock(&inode->lock);
+	nwb_errseq_set(inode, q->s.error);
+	nwb_mutex_unlock(&inode->lock);
+}
+
+static uint64_t start_of(const struct nwb_sreq *q)
+{
+#ifdef NWB_MUTANTS
+	return q->s.start - q->mut_shift;
+#else
+	return q->s.start;
+#endif
+}
+
+/* The front that is not in progress, or NULL; *ret_empty: nothing is left. */
+static struct nwb_sreq *get_front(struct nwb_io_request *rreq,
+				  struct nwb_io_stream *stream, bool *ret_empty)
+{
+	struct nwb_sreq *q = NULL;
+
+	nwb_mutex_lock(&rreq->lock);
+	*ret_empty = nwb_list_empty(&stream->subrequests);
+	if (!*ret_empty) {
+		q = nwb_to_sreq(nwb_list_first(&stream->subrequests,
+					       struct nwb_io_subrequest,
+					       rreq_link));
+		stream->collected_to =
+			nwb_max(stream->collected_to, start_of(q));
+		if (q->in_progress)
+			q = NULL;
+	}
+	nwb_mutex_unlock(&rreq->lock);
+	return q;
+}
+
+static void drop_front(struct nwb_io_request *rreq, struct nwb_sreq *q)
+{
+	nwb_mutex_lock(&rreq->lock);
+	nwb_list_del(&q->s.rreq_link);
+	nwb_mutex_unlock(&rreq->lock);
+	nwb_sreq_free(q);
+}
+
+static void collect_stream(struct nwb_io_request *rreq,
+			   struct nwb_io_stream *stream, uint64_t issued_to)
+{
+	struct nwb_sreq *q;
+	bool is_empty;
+
+	while ((q = get_front(rreq, stream, &is_empty))) {
+		struct nwb_io_subrequest *s = &q->s;
+
+		nwb_note_acked(q);
+		stream->collected_to = nwb_max(stream->collected_to,
+					       s->start + s->transferred);
+		stream->transferred = stream->collected_to - rreq->start;
+		stream->transferred_valid = true;
+		if (s->flags & NWB_SREQ_FAILED) {
+			stream->failed = true;
+			stream->error = s->error;
+			stream->collected_to = s->start + s->len;
+			upload_failed(q);
+		} else if (s->transferred < s->len) {
+			stream->need_retry = true;
+			return;
+		}
+		drop_front(rreq, q);
+	}
+	if (is_empty)
+		stream->collected_to = nwb_max(stream->collected_to, issued_to);
+}
+
+/* netfs_writeback_unlock_folios(): claims below collected_to end. */
+static void end_claims(struct nwb_io_request *rreq)
+{
+	struct nwb_inode *inode = rreq->inode;
+	struct nwb_netfs *nf = rreq->nf;
+	struct nwb_list ended;
+
+	nwb_list_init(&ended);
+	nwb_mutex_lock(&rreq->lock);
+	while (!nwb_list_empty(&rreq->claims)) {
+		struct nwb_claim *c =
+			nwb_list_first(&rreq->claims, struct nwb_claim, link);
+
+		if (c->start + c->len > rreq->collected_to)
+			break;
+		nwb_list_del(&c->link);
+		nwb_list_add_tail(&ended, &c->link);
+	}
+	nwb_mutex_unlock(&rreq->lock);
+	if (nwb_list_empty(&ended))
+		return;
+
+	nwb_mutex_lock(&inode->lock);
+	nwb_mutex_lock(&nf->lock);
+	while (!nwb_list_empty(&ended)) {
+		struct nwb_claim *c =
+			nwb_list_first(&ended, struct nwb_claim, link);
+		struct nwb_folio *f = c->folio;
+
+		nwb_list_del(&c->link);
+		nf->mode->done(nf, c);
+		nwb_assert(f->nr_claims);
+		f->nr_claims--;
+		nwb_folio_maybe_clean_locked(f);
+		nwb_pool_put(&nf->claim_pool, c);
+	}
+	nwb_mutex_unlock(&nf->lock);
+	nwb_waitq_wake_all(&inode->waitq);
+	nwb_mutex_unlock(&inode->lock);
+	nwb_waitq_wake_all(&nf->room);
+	nwb_flusher_progress(nf);
+}
+
+/* True when the request was complete before and is taken down now. */
+static bool finish(struct nwb_io_request *rreq)
+{
+	struct nwb_inode *inode = rreq->inode;
+	bool is_done;
+
+	nwb_mutex_lock(&rreq->lock);
+	is_done = rreq->in_progress && rreq->all_queued &&
+		  rreq->retry == NWB_RETRY_NONE && !rreq->nr_inflight &&
+		  nwb_list_empty(&rreq->claims);
+	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++)
+		if (!nwb_list_empty(&rreq->streams[i].subrequests))
+			is_done = false;
+	if (is_done)
+		rreq->in_progress = false;
+	nwb_mutex_unlock(&rreq->lock);
+	if (!is_done)
+		return false;
+	nwb_mutex_lock(&inode->lock);
+	nwb_list_del(&rreq->inode_link);
+	nwb_waitq_wake_all(&inode->waitq);
+	nwb_mutex_unlock(&inode->lock);
+	nwb_request_put(rreq); /* IN_PROGRESS */
+	return true;
+}
+
+/* May this run collect? Hands the request over when a retry is due. */
+static bool may_collect(struct nwb_io_request *rreq)
+{
+	bool may;
+
+	nwb_mutex_lock(&rreq->lock);
+	may = rreq->in_progress && rreq->retry == NWB_RETRY_NONE;
+	if (rreq->retry == NWB_RETRY_PENDING && !rreq->nr_inflight) {
+		rreq->retry = NWB_RETRY_QUEUED;
+		nwb_retry_queue(rreq);
+	}
+	nwb_mutex_unlock(&rreq->lock);
+	return may;
+}
+
+static bool ask_retry(struct nwb_io_request *rreq)
+{
+	bool need = false;
+
+	nwb_mutex_lock(&rreq->lock);
+	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++)
+		need |= rreq->streams[i].need_retry;
+	if (need)
+		rreq->retry = NWB_RETRY_PENDING;
+	nwb_mutex_unlock(&rreq->lock);
+	return need;
+}
+
+/**
+ * nwb_collect_work() - netfs_collect_write_results() and
+ * netfs_write_collection(). Context: worker; waits for nobody.
+ */
+void nwb_collect_work(struct nwb_work *work)
+{
+	struct nwb_io_request *rreq =
+		nwb_container_of(work, struct nwb_io_request, work);
+	uint64_t issued_to, to = UINT64_MAX;
+	bool is_any = false;
+
+	if (!may_collect(rreq))
+		return;
+	/* Before the lists: what it covers is in them, or has been. */
+	issued_to = atomic_load(&rreq->issued_to);
+	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++) {
+		struct nwb_io_stream *stream = &rreq->streams[i];
+		bool is_active;
+
+		nwb_mutex_lock(&rreq->lock);
+		is_active = stream->active;
+		nwb_mutex_unlock(&rreq->lock);
+		if (!is_active)
+			continue;
+		collect_stream(rreq, stream, issued_to);
+		to = nwb_min(to, stream->collected_to);
+		is_any = true;
+	}
+	if (is_any)
+		rreq->collected_to = nwb_max(rreq->collected_to, to);
+	end_claims(rreq);
+	if (ask_retry(rreq))
+		(void)may_collect(rreq);
+	else
+		(void)finish(rreq);
+}
+
+/** nwb_request_wait_all() - wait until every request of @inode that exists now
+ * is complete. Context: blocks; no lock held. */
+void nwb_request_wait_all(struct nwb_inode *inode)
+{
+	uint64_t seq;
+
+	nwb_mutex_lock(&inode->lock);
+	seq = inode->req_seq;
+	for (;;) {
+		struct nwb_io_request *rreq;
+		bool is_waiting = false;
+
+		nwb_list_for_each_entry (rreq, &inode->requests, inode_link) {
+			if (rreq->seq <= seq) {
+				is_waiting = true;
+				break;
+			}
+		}
+		if (!is_waiting)
+			break;
+		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
+	}
+	nwb_mutex_unlock(&inode->lock);
+}
