@@ -37,7 +37,7 @@ void nwb_subject_smb2_opts(const struct nwb_subject_opts *o,
 {
 	*ret = (struct nwb_smb2_opts){
 		.dialer = o->dialer,
-		.auth = nwb_auth_gssapi(),
+		.auth = o->anonymous ? NULL : nwb_auth_gssapi(),
 		.server_name = "netwb",
 		.share = o->share,
 		.user = o->user,

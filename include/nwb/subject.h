@@ -28,6 +28,7 @@ enum nwb_subject_kind {
  * @kind: see above
  * @dialer: borrowed
  * @is_9p, @share, @user, @password: as nwb_server_info() says
+ * @anonymous: no authentication; enough for the in-process fake
  * @sign: SMB: sign every request
  * @wsize: largest WRITE; 0 = 1 MiB (SMB), what msize allows (9P)
  * @depth: raw: WRITEs in flight; 0 = 16
@@ -48,6 +49,7 @@ struct nwb_subject_opts {
 	const char *share;
 	const char *user;
 	const char *password;
+	bool anonymous;
 	bool sign;
 	uint32_t wsize;
 	uint32_t depth;
