@@ -4,8 +4,10 @@
  *
  * Every allocation of lib/ goes through nwb_alloc(), which counts, can be told
  * to fail the k-th time (tests), and poisons what it hands out. Objects of the
- * measured window come from pools and arenas that were faulted in before it:
- * nwb_mem_window_begin()/end() prove that by a count which must be 0.
+ * measured window come from pools that were faulted in before it: two readings
+ * of nwb_mem_count(), at its two ends, must be equal.
+ *
+ * Context: allocation from any thread; a pool is under its owner's lock.
  */
 #ifndef NWB_MEM_H
 #define NWB_MEM_H
@@ -50,8 +52,8 @@ struct nwb_pool {
 };
 
 /** nwb_pool_init() - @nr objects of @obj_size bytes (>= 16). 0 or -ENOMEM. */
-int nwb_pool_init(struct nwb_pool *p, size_t obj_size, size_t nr)
-	nwb_must_check;
+int nwb_pool_init(struct nwb_pool *p, size_t obj_size,
+		  size_t nr) nwb_must_check;
 /** nwb_pool_get() - an object with unspecified content, or NULL: empty and
  * the heap refused too. */
 void *nwb_pool_get(struct nwb_pool *p) nwb_must_check;

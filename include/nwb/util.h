@@ -16,7 +16,7 @@
 #define NWB_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define nwb_container_of(ptr, type, member)                                    \
-	((type *)((char *)(ptr) - offsetof(type, member)))
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Names made unique, so that a minimum of a maximum shadows nothing. */
 #define NWB_PASTE_(a, b) a##b
@@ -34,23 +34,23 @@
 	NWB_CHOOSE_(a, b, >, NWB_PASTE(nwb_a_, __COUNTER__),                   \
 		    NWB_PASTE(nwb_b_, __COUNTER__))
 
-#define NWB_DIV_ROUND_UP(n, d)	   (((n) + (d)-1) / (d))
-#define NWB_ROUND_DOWN(n, align)   ((n) / (align) * (align))
-#define NWB_ROUND_UP(n, align)	   (NWB_DIV_ROUND_UP(n, align) * (align))
+#define NWB_DIV_ROUND_UP(n, d)	 (((n) + (d)-1) / (d))
+#define NWB_ROUND_DOWN(n, align) ((n) / (align) * (align))
+#define NWB_ROUND_UP(n, align)	 (NWB_DIV_ROUND_UP(n, align) * (align))
 
-#define nwb_must_check	  __attribute__((warn_unused_result))
-#define nwb_printf(f, a)  __attribute__((format(printf, f, a)))
-#define nwb_cleanup(fn)	  __attribute__((cleanup(fn)))
-#define nwb_unused	  __attribute__((unused))
+#define nwb_must_check	 __attribute__((warn_unused_result))
+#define nwb_printf(f, a) __attribute__((format(printf, f, a)))
+#define nwb_cleanup(fn)	 __attribute__((cleanup(fn)))
+#define nwb_unused	 __attribute__((unused))
 
 /* Times are nanoseconds of the executor's clock; this one never comes. */
-#define NWB_NEVER	UINT64_MAX
-#define NWB_USEC	1000ull
-#define NWB_MSEC	1000000ull
-#define NWB_SEC		1000000000ull
+#define NWB_NEVER UINT64_MAX
+#define NWB_USEC  1000ull
+#define NWB_MSEC  1000000ull
+#define NWB_SEC	  1000000000ull
 
-#define NWB_KIB		1024ull
-#define NWB_MIB		(1024ull * 1024)
+#define NWB_KIB 1024ull
+#define NWB_MIB (1024ull * 1024)
 
 /**
  * nwb_assert_fail() - report a broken invariant and abort.

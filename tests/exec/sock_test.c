@@ -6,10 +6,15 @@
 #include "nwb_test_exec.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NR_SEGS	  3000
@@ -428,6 +433,81 @@ NWB_TEST(sock, without_a_ring_plain_calls_take_over)
 		nwb_test_skip("io_uring is refused here");
 	nwb_test_on_real(true, no_ring_body, NULL);
 	nwb_check_eq(nwb_mem_live(), live);
+}
+
+/* From now on system call @nr of this process gives EPERM. */
+static bool refuse_syscall(unsigned int nr)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {.len = NWB_ARRAY_SIZE(code), .filter = code};
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+}
+
+/* What a container's filter does. Before any socket, or (@late) after. */
+static bool works_without(unsigned int nr, bool late, const char *io_name)
+{
+	struct iovec iov = {buf_out, 100};
+	struct nwb_sock *p[2];
+	struct nwb_exec *ex;
+	bool ok;
+
+	if (!late && !refuse_syscall(nr))
+		return false;
+	if (nwb_exec_real_new(NULL, &ex, NULL) || nwb_sock_pair(ex, 0, 4000, p))
+		return false;
+	if (late && !refuse_syscall(nr))
+		return false;
+	fill_out();
+	ok = nwb_sock_sendv(p[0], &iov, 1) == 0 &&
+	     nwb_sock_recv(p[1], buf_in, 100, 200) == 100 &&
+	     !memcmp(buf_in, buf_out, 100) &&
+	     !strcmp(nwb_exec_io_name(ex), io_name);
+	nwb_sock_close(p[0]);
+	nwb_sock_close(p[1]);
+	nwb_exec_free(ex);
+	return ok;
+}
+
+/* In a process of its own, because a filter cannot be taken away. */
+static bool works_in_child(unsigned int nr, bool late, const char *io_name)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	nwb_check(pid >= 0);
+	if (!pid)
+		_exit(works_without(nr, late, io_name) ? 0 : 1);
+	nwb_check_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+NWB_TEST(sock, refused_io_uring_is_replaced)
+{
+	nwb_check(works_in_child(__NR_io_uring_setup, false, "syscalls"));
+	/* The other name must not pass, or this would prove nothing. */
+	nwb_check(!works_in_child(__NR_io_uring_setup, false, "io_uring"));
+}
+
+NWB_TEST(sock, a_ring_that_fails_later_is_replaced)
+{
+	struct nwb_exec *ex;
+	bool has_uring;
+
+	nwb_check_eq(nwb_exec_real_new(NULL, &ex, NULL), 0);
+	has_uring = !strcmp(nwb_exec_io_name(ex), "io_uring");
+	nwb_exec_free(ex);
+	if (!has_uring)
+		nwb_test_skip("io_uring is refused here");
+	nwb_check(works_in_child(__NR_io_uring_enter, true,
+				 "io_uring, some syscalls"));
 }
 
 static void io_name_body(void *arg)
