@@ -10,6 +10,8 @@
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -28,7 +30,6 @@ struct end {
 	size_t max;
 	uint64_t sum; /* of byte * position, so that order matters */
 	ssize_t rc;
-	_Atomic bool is_started;
 };
 
 static uint8_t buf_in[1 << 16], buf_out[NR_SEGS * SEG_BYTES];
@@ -433,6 +434,85 @@ NWB_TEST(sock, without_a_ring_plain_calls_take_over)
 		nwb_test_skip("io_uring is refused here");
 	nwb_test_on_real(true, no_ring_body, NULL);
 	nwb_check_eq(nwb_mem_live(), live);
+}
+
+/* --- signals ------------------------------------------------------------- */
+
+struct victim {
+	struct nwb_exec *ex;
+	struct nwb_sock *s;
+	pthread_t thread;
+	_Atomic bool is_started;
+	_Atomic bool has_slept;
+	uint64_t wake_at;
+	bool slept_enough;
+	ssize_t rc;
+};
+
+static void nothing(int sig nwb_unused)
+{
+}
+
+static void sleep_and_receive(void *arg)
+{
+	struct victim *v = arg;
+
+	v->thread = pthread_self();
+	atomic_store(&v->is_started, true);
+	nwb_sleep_until(v->ex, v->wake_at);
+	v->slept_enough = nwb_now_ns(v->ex) >= v->wake_at;
+	atomic_store(&v->has_slept, true);
+	v->rc = nwb_sock_recv(v->s, buf_in, 100, 100);
+}
+
+static void hit(struct nwb_exec *ex, struct victim *v, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		nwb_check(!pthread_kill(v->thread, SIGUSR1));
+		nwb_sleep_until(ex, nwb_now_ns(ex) + 200 * NWB_USEC);
+	}
+}
+
+static void signals_body(void *arg)
+{
+	/* No SA_RESTART: blocking calls return EINTR. */
+	struct sigaction act = {.sa_handler = nothing}, was;
+	struct nwb_test_exec *te = arg;
+	struct victim v = {.ex = te->ex};
+	struct iovec iov = {buf_out, 50};
+	struct nwb_task *task;
+	struct nwb_sock *p[2];
+
+	nwb_check(!sigaction(SIGUSR1, &act, &was));
+	make_pair(te->ex, p);
+	v.s = p[1];
+	v.wake_at = nwb_now_ns(te->ex) + 5 * NWB_MSEC;
+	nwb_check_eq(
+		nwb_task_spawn(te->ex, "victim", sleep_and_receive, &v, &task),
+		0);
+	while (!atomic_load(&v.is_started))
+		nwb_sleep_until(te->ex, nwb_now_ns(te->ex) + NWB_USEC);
+	while (!atomic_load(&v.has_slept))
+		hit(te->ex, &v, 1);
+	hit(te->ex, &v, 10);
+	nwb_check_eq(nwb_sock_sendv(p[0], &iov, 1), 0);
+	hit(te->ex, &v, 10);
+	nwb_check_eq(nwb_sock_sendv(p[0], &iov, 1), 0);
+	nwb_task_join(task);
+	nwb_check(v.slept_enough);
+	nwb_check_eq(v.rc, 100);
+	nwb_sock_close(p[0]);
+	nwb_sock_close(p[1]);
+	nwb_check(!sigaction(SIGUSR1, &was, NULL));
+}
+
+NWB_TEST(sock, signals_interrupt_nothing)
+{
+	for (int tcp = 0; tcp < 2; tcp++) {
+		use_tcp = tcp;
+		nwb_test_on_real(true, signals_body, NULL);
+		nwb_test_on_real(false, signals_body, NULL);
+	}
 }
 
 /* From now on system call @nr of this process gives EPERM. */
