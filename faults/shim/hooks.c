@@ -1,0 +1,646 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The functions that the servers call instead of libc's, and of Samba's one
+ * private function.
+ *
+ * Every hook finds the real function when it is first called: constructors of
+ * other libraries call read and close before this library's own constructor
+ * has run. A hook looks up the fd in a table without a lock; what is neither
+ * a connection nor one of the run's files goes straight through. An idle shim
+ * (no page, or neither rules nor ledger) knows no fds at all.
+ *
+ *	fd table   0 not known, 1 of no interest, else pointer | kind
+ *	           set by accept (connections) and by the first pwrite, fsync
+ *	           or ftruncate (files, by their name in /proc/self/fd)
+ *
+ * smb2_signing_sign_pdu(key, iov, n): iov[0] is the SMB2 header; credits are
+ * decided right before it signs. Its address is taken by the version that was
+ * looked at, nothing else will do.
+ */
+#undef _FILE_OFFSET_BITS
+#include "shim_i.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXPORT	      __attribute__((visibility("default")))
+#define SAMBA_VERSION "SAMBA_4.17.12_DEBIAN_SAMBA4"
+#define FDS	      65536
+#define IOV_FAST      64
+
+#define KIND_NONE 1u
+#define KIND_CONN 2u
+#define KIND_FILE 3u
+#define KIND_MASK 3u
+
+_Static_assert(sizeof(off_t) == 8, "64-bit offsets only");
+
+static _Atomic uintptr_t fds[FDS];
+static bool on;	  /* set once, at the end of the constructor */
+static bool pdus; /* connections are looked at */
+
+#define REAL(ret, name, ...)                                                   \
+	static _Atomic(ret(*)(__VA_ARGS__)) p_##name;                          \
+	static ret (*real_##name(void))(__VA_ARGS__)                           \
+	{                                                                      \
+		ret (*fn)(__VA_ARGS__) =                                       \
+			atomic_load_explicit(&p_##name, memory_order_relaxed); \
+                                                                               \
+		if (__builtin_expect(!fn, 0)) {                                \
+			*(void **)&fn = dlsym(RTLD_NEXT, #name);               \
+			atomic_store_explicit(&p_##name, fn,                   \
+					      memory_order_relaxed);           \
+		}                                                              \
+		return fn;                                                     \
+	}
+
+REAL(ssize_t, read, int, void *, size_t)
+REAL(ssize_t, readv, int, const struct iovec *, int)
+REAL(ssize_t, recvmsg, int, struct msghdr *, int)
+REAL(ssize_t, write, int, const void *, size_t)
+REAL(ssize_t, writev, int, const struct iovec *, int)
+REAL(ssize_t, sendmsg, int, const struct msghdr *, int)
+REAL(ssize_t, pwrite, int, const void *, size_t, off_t)
+REAL(ssize_t, pwrite64, int, const void *, size_t, off_t)
+REAL(int, fsync, int)
+REAL(int, fdatasync, int)
+REAL(int, ftruncate, int, off_t)
+REAL(int, ftruncate64, int, off_t)
+REAL(int, truncate, const char *, off_t)
+REAL(int, truncate64, const char *, off_t)
+REAL(int, accept, int, struct sockaddr *, socklen_t *)
+REAL(int, accept4, int, struct sockaddr *, socklen_t *, int)
+REAL(int, close, int)
+REAL(int, shutdown, int, int)
+REAL(int, dup2, int, int)
+REAL(int, dup3, int, int, int)
+
+static uintptr_t slot_of(int fd)
+{
+	if (fd < 0 || fd >= FDS)
+		return 0;
+	return atomic_load_explicit(&fds[fd], memory_order_acquire);
+}
+
+static struct sh_conn *conn_of(int fd)
+{
+	uintptr_t v = slot_of(fd);
+
+	return (v & KIND_MASK) == KIND_CONN
+		       ? (struct sh_conn *)(v & ~(uintptr_t)KIND_MASK)
+		       : NULL;
+}
+
+/* classify() - what is behind an fd that pwrite or fsync came with. */
+static uintptr_t classify(int fd)
+{
+	char link[32], path[PATH_MAX];
+	const struct sh_file *f = NULL;
+	uintptr_t v = KIND_NONE;
+	struct stat st;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n > 0 && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
+		path[n] = '\0';
+		f = sh_file_intern(path);
+	}
+	if (f)
+		v = (uintptr_t)f | KIND_FILE;
+	atomic_store_explicit(&fds[fd], v, memory_order_release);
+	return v;
+}
+
+static const struct sh_file *file_of(int fd)
+{
+	uintptr_t v;
+	int keep = errno;
+
+	if (!on || fd < 0 || fd >= FDS)
+		return NULL;
+	v = slot_of(fd);
+	if (__builtin_expect(!v, 0)) {
+		v = classify(fd);
+		errno = keep;
+	}
+	return (v & KIND_MASK) == KIND_FILE
+		       ? (const struct sh_file *)(v & ~(uintptr_t)KIND_MASK)
+		       : NULL;
+}
+
+/* forget() - the number @fd means something else from now on. */
+static void forget(int fd)
+{
+	struct sh_conn *c = conn_of(fd);
+
+	if (fd < 0 || fd >= FDS || !slot_of(fd))
+		return;
+	atomic_store_explicit(&fds[fd], 0, memory_order_release);
+	if (c)
+		sh_conn_close(c);
+}
+
+/* --- arriving --- */
+
+EXPORT ssize_t read(int fd, void *buf, size_t len)
+{
+	struct sh_conn *c = conn_of(fd);
+	ssize_t n = real_read()(fd, buf, len);
+
+	if (__builtin_expect(!c, 1))
+		return n;
+	return sh_rx(c, &(struct iovec){buf, len}, 1, n);
+}
+
+EXPORT ssize_t readv(int fd, const struct iovec *iov, int nr)
+{
+	struct sh_conn *c = conn_of(fd);
+	ssize_t n = real_readv()(fd, iov, nr);
+
+	return c ? sh_rx(c, iov, nr, n) : n;
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	struct sh_conn *c = conn_of(fd);
+	ssize_t n = real_recvmsg()(fd, msg, flags);
+
+	if (!c || (flags & MSG_PEEK))
+		return n;
+	return sh_rx(c, msg->msg_iov, (int)msg->msg_iovlen, n);
+}
+
+/* --- leaving --- */
+
+static ssize_t do_write(void *arg, const struct iovec *iov, int nr)
+{
+	const int *fd = arg;
+
+	if (nr == 1)
+		return real_write()(*fd, iov->iov_base, iov->iov_len);
+	return real_writev()(*fd, iov, nr);
+}
+
+struct sendmsg_arg {
+	int fd;
+	int flags;
+	const struct msghdr *msg;
+};
+
+static ssize_t do_sendmsg(void *arg, const struct iovec *iov, int nr)
+{
+	const struct sendmsg_arg *a = arg;
+	struct msghdr msg = *a->msg;
+
+	msg.msg_iov = (struct iovec *)iov;
+	msg.msg_iovlen = (size_t)nr;
+	return real_sendmsg()(a->fd, &msg, a->flags);
+}
+
+/* as_tx() - with a copy of @iov that may be cut; more segments than servers
+ * use go out in two calls. */
+static ssize_t as_tx(struct sh_conn *c, const struct iovec *iov, size_t nr,
+		     sh_send_fn send, void *arg)
+{
+	struct iovec copy[IOV_FAST];
+
+	nr = nwb_min(nr, (size_t)IOV_FAST);
+	memcpy(copy, iov, nr * sizeof(*iov));
+	return sh_tx(c, copy, (int)nr, send, arg);
+}
+
+EXPORT ssize_t write(int fd, const void *buf, size_t len)
+{
+	struct sh_conn *c = conn_of(fd);
+	struct iovec iov = {(void *)(uintptr_t)buf, len};
+
+	if (__builtin_expect(!c, 1))
+		return real_write()(fd, buf, len);
+	return as_tx(c, &iov, 1, do_write, &fd);
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *iov, int nr)
+{
+	struct sh_conn *c = conn_of(fd);
+
+	if (!c || nr <= 0)
+		return real_writev()(fd, iov, nr);
+	return as_tx(c, iov, (size_t)nr, do_write, &fd);
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	struct sh_conn *c = conn_of(fd);
+	struct sendmsg_arg arg = {fd, flags, msg};
+
+	if (!c)
+		return real_sendmsg()(fd, msg, flags);
+	return as_tx(c, msg->msg_iov, msg->msg_iovlen, do_sendmsg, &arg);
+}
+
+/* --- storage --- */
+
+static ssize_t call_pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	return real_pwrite()(fd, buf, len, off);
+}
+
+EXPORT ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
+{
+	const struct sh_file *f = file_of(fd);
+
+	return f ? sh_pwrite(f, fd, buf, len, off, call_pwrite)
+		 : real_pwrite()(fd, buf, len, off);
+}
+
+EXPORT ssize_t pwrite64(int fd, const void *buf, size_t len, off_t off)
+{
+	const struct sh_file *f = file_of(fd);
+
+	return f ? sh_pwrite(f, fd, buf, len, off, call_pwrite)
+		 : real_pwrite64()(fd, buf, len, off);
+}
+
+static int call_fsync(int fd)
+{
+	return real_fsync()(fd);
+}
+
+static int call_fdatasync(int fd)
+{
+	return real_fdatasync()(fd);
+}
+
+EXPORT int fsync(int fd)
+{
+	const struct sh_file *f = file_of(fd);
+
+	return f ? sh_fsync(f, fd, call_fsync) : real_fsync()(fd);
+}
+
+EXPORT int fdatasync(int fd)
+{
+	const struct sh_file *f = file_of(fd);
+
+	return f ? sh_fsync(f, fd, call_fdatasync) : real_fdatasync()(fd);
+}
+
+static int end_trunc(struct nwb_lrec *rec, int rc)
+{
+	int err = errno;
+
+	sh_trunc_end(rec, rc ? -err : 0);
+	errno = err;
+	return rc;
+}
+
+static int trunc_fd(int fd, off_t size, int (*real)(int, off_t))
+{
+	const struct sh_file *f = file_of(fd);
+	struct nwb_lrec *rec;
+
+	if (!f)
+		return real(fd, size);
+	sh_trunc_begin(f, size, &rec);
+	return end_trunc(rec, real(fd, size));
+}
+
+static int trunc_path(const char *path, off_t size,
+		      int (*real)(const char *, off_t))
+{
+	const struct sh_file *f = on ? sh_file_intern(path) : NULL;
+	struct nwb_lrec *rec;
+
+	if (!f)
+		return real(path, size);
+	sh_trunc_begin(f, size, &rec);
+	return end_trunc(rec, real(path, size));
+}
+
+EXPORT int ftruncate(int fd, off_t size)
+{
+	return trunc_fd(fd, size, real_ftruncate());
+}
+
+EXPORT int ftruncate64(int fd, off_t size)
+{
+	return trunc_fd(fd, size, real_ftruncate64());
+}
+
+EXPORT int truncate(const char *path, off_t size)
+{
+	return trunc_path(path, size, real_truncate());
+}
+
+EXPORT int truncate64(const char *path, off_t size)
+{
+	return trunc_path(path, size, real_truncate64());
+}
+
+/* --- connections --- */
+
+static uint32_t port_of(const struct sockaddr_storage *ss)
+{
+	if (ss->ss_family == AF_INET)
+		return ntohs(((const struct sockaddr_in *)ss)->sin_port);
+	if (ss->ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)ss)->sin6_port);
+	return 0;
+}
+
+static void accepted(int fd)
+{
+	struct sockaddr_storage own = {0}, peer = {0};
+	socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
+	struct sh_conn *c;
+	int keep = errno;
+
+	if (fd < 0 || fd >= FDS)
+		return;
+	if (getsockname(fd, (struct sockaddr *)&own, &own_len) ||
+	    getpeername(fd, (struct sockaddr *)&peer, &peer_len) ||
+	    !port_of(&own) || (sh.page->port && port_of(&own) != sh.page->port))
+		goto out;
+	c = sh_conn_new(fd, port_of(&peer), (enum nwb_fc_proto)sh.page->proto);
+	if (c)
+		atomic_store_explicit(&fds[fd], (uintptr_t)c | KIND_CONN,
+				      memory_order_release);
+out:
+	errno = keep;
+}
+
+EXPORT int accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	int got = real_accept()(fd, addr, len);
+
+	if (pdus)
+		accepted(got);
+	return got;
+}
+
+EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	int got = real_accept4()(fd, addr, len, flags);
+
+	if (pdus)
+		accepted(got);
+	return got;
+}
+
+EXPORT int close(int fd)
+{
+	if (__builtin_expect(slot_of(fd) != 0, 0))
+		forget(fd);
+	return real_close()(fd);
+}
+
+EXPORT int shutdown(int fd, int how)
+{
+	struct sh_conn *c = conn_of(fd);
+
+	if (c && how != SHUT_RD)
+		sh_queue_purge(c);
+	return real_shutdown()(fd, how);
+}
+
+EXPORT int dup2(int from, int to)
+{
+	if (from != to)
+		forget(to);
+	return real_dup2()(from, to);
+}
+
+EXPORT int dup3(int from, int to, int flags)
+{
+	if (from != to)
+		forget(to);
+	return real_dup3()(from, to, flags);
+}
+
+/* --- Samba --- */
+
+/* NTSTATUS is a struct of one uint32_t; it comes back in the same register. */
+uint32_t smb2_signing_sign_pdu(void *key, struct iovec *iov, int nr);
+
+EXPORT uint32_t smb2_signing_sign_pdu(void *key, struct iovec *iov, int nr)
+{
+	static uint32_t (*real)(void *, struct iovec *, int);
+	static bool is_pinned;
+
+	if (!real) {
+		uint32_t (*fn)(void *, struct iovec *, int);
+
+		*(void **)&fn = dlvsym(RTLD_NEXT, "smb2_signing_sign_pdu",
+				       SAMBA_VERSION);
+		is_pinned = fn;
+		if (!fn)
+			*(void **)&fn =
+				dlsym(RTLD_NEXT, "smb2_signing_sign_pdu");
+		real = fn;
+	}
+	if (pdus && is_pinned && nr > 0)
+		sh_sign(iov[0].iov_base, iov[0].iov_len);
+	else if (pdus && !is_pinned)
+		atomic_store(&sh.page->sign, NWB_FC_SIGN_MISSING);
+	return real(key, iov, nr);
+}
+
+/* --- the system, for the logic --- */
+
+static uint64_t op_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NWB_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static ssize_t op_send(int fd, const void *buf, size_t len)
+{
+	return send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* op_rst() - dissolving a TCP association resets it; the number stays. */
+static void op_rst(int fd)
+{
+	struct sockaddr sa = {.sa_family = AF_UNSPEC};
+
+	connect(fd, &sa, sizeof(sa));
+}
+
+static void op_fin(int fd)
+{
+	real_shutdown()(fd, SHUT_RDWR);
+}
+
+static void op_wake(_Atomic uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+static void op_wait(_Atomic uint32_t *word, uint32_t seen, uint64_t ns)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(ns / NWB_SEC),
+		.tv_nsec = (long)(ns % NWB_SEC),
+	};
+
+	syscall(SYS_futex, word, FUTEX_WAIT, seen, ns == NWB_NEVER ? NULL : &ts,
+		NULL, 0);
+}
+
+static void *sender(void *arg)
+{
+	for (;;) {
+		uint32_t seen = atomic_load(&sh.page->kick);
+		uint64_t now = op_now(), next = sh_queue_run(now);
+
+		if (next == NWB_NEVER)
+			op_wait(&sh.page->kick, seen, NWB_NEVER);
+		else if (next > now)
+			op_wait(&sh.page->kick, seen, next - now);
+	}
+	return arg;
+}
+
+static void op_start_sender(void)
+{
+	sigset_t all, old;
+	pthread_attr_t attr;
+	pthread_t t;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, 128 * 1024);
+	if (pthread_create(&t, &attr, sender, NULL))
+		sh_count(&sh.page->nomem);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+static void op_die(int main_pid)
+{
+	if (main_pid > 0)
+		kill(main_pid, SIGKILL);
+	kill(getpid(), SIGKILL);
+}
+
+static uint64_t op_file_size(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? 0 : (uint64_t)st.st_size;
+}
+
+static const struct sh_ops system_ops = {
+	.now = op_now,
+	.send = op_send,
+	.rst = op_rst,
+	.fin = op_fin,
+	.wake = op_wake,
+	.wait = op_wait,
+	.start_sender = op_start_sender,
+	.die = op_die,
+	.file_size = op_file_size,
+};
+
+void nwb_assert_fail(const char *expr, const char *file, int line)
+{
+	fprintf(stderr, "%s:%d: shim: assertion failed: %s\n", file, line,
+		expr);
+	abort();
+}
+
+/* --- begin --- */
+
+static void after_fork(void)
+{
+	sh_conns_reset_after_fork();
+	sh_queue_reset_after_fork();
+}
+
+/* env_fd() - the number in @name, which children need not see; -1: none. */
+static int env_fd(const char *name)
+{
+	const char *s = getenv(name);
+	char *end;
+	long v;
+
+	if (!s)
+		return -1;
+	v = strtol(s, &end, 10);
+	return *s && !*end && v >= 0 && v < FDS ? (int)v : -1;
+}
+
+static void open_durable(void)
+{
+	const char *dir = getenv(NWB_SHIM_ENV_DURABLE);
+	int fd;
+
+	if (!dir)
+		return;
+	sh.durable_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (sh.durable_fd < 0) {
+		sh_count(&sh.page->durable_errors);
+		return;
+	}
+	/* Whoever the server acts for must be able to take the lock. */
+	fd = openat(sh.durable_fd, ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (fd >= 0) {
+		fchmod(fd, 0666);
+		real_close()(fd);
+	}
+}
+
+static void open_ledger(void)
+{
+	static struct nwb_ledger ledger;
+	int fd = env_fd(NWB_SHIM_ENV_LEDGER);
+
+	if (fd < 0)
+		return;
+	if (!nwb_ledger_map(fd, true, &ledger)) {
+		sh.ledger = &ledger;
+		nwb_stamp_key_init(&sh.key, ledger.hdr->key);
+		real_close()(fd);
+	}
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	int fd = env_fd(NWB_SHIM_ENV_CTL);
+	struct nwb_fc_page *page;
+
+	if (fd < 0 || nwb_fc_map(fd, &page))
+		return;
+	real_close()(fd);
+	sh.page = page;
+	sh.ops = &system_ops;
+	open_ledger();
+	open_durable();
+	/* Programs that the server starts are none of ours. */
+	unsetenv(NWB_SHIM_ENV_CTL);
+	unsetenv(NWB_SHIM_ENV_LEDGER);
+	unsetenv(NWB_SHIM_ENV_DURABLE);
+	atomic_store(&page->main_pid, getpid());
+	atomic_fetch_add(&page->attached, 1);
+	pthread_atfork(NULL, NULL, after_fork);
+	pdus = sh.ledger || page->nr_rules || page->nr_phases;
+	on = pdus || sh.durable_fd >= 0;
+}
