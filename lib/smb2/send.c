@@ -28,23 +28,23 @@ static int stale_reason(const struct nwb_smb2 *c, uint32_t epoch)
  */
 static int credit_wait(struct nwb_smb2 *c, uint32_t epoch, uint64_t deadline_ns)
 {
-	uint64_t start = nwb_now_ns(c->ex), limit = deadline_ns;
-	bool starved = c->pool.in_flight == 0;
+	uint64_t start = nwb_now_ns(c->ex), dead_ns = NWB_NEVER;
 	int rc;
 
-	if (starved)
-		limit = nwb_min(limit, start + nwb_min(STARVED_GRACE_NS,
-						       c->opts.timeout_ns));
+	if (c->pool.in_flight == 0)
+		dead_ns = start + nwb_min(STARVED_GRACE_NS, c->opts.timeout_ns);
 	c->stats.credit_waits++;
 	c->nr_credit_waiters++;
-	rc = nwb_waitq_wait(&c->credit_q, &c->lock, limit);
+	rc = nwb_waitq_wait(&c->credit_q, &c->lock,
+			    nwb_min(deadline_ns, dead_ns));
 	c->nr_credit_waiters--;
 	c->stats.credit_wait_ns += nwb_now_ns(c->ex) - start;
 	if (stale_reason(c, epoch))
 		return stale_reason(c, epoch);
 	if (rc != -ETIMEDOUT)
 		return 0;
-	if (starved && c->pool.in_flight == 0 && c->pool.credits <= 0) {
+	if (nwb_now_ns(c->ex) >= dead_ns && c->pool.in_flight == 0 &&
+	    c->pool.credits <= 0) {
 		nwb_mutex_unlock(&c->lock);
 		conn_lost(c, epoch);
 		nwb_mutex_lock(&c->lock);

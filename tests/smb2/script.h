@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A small SMB2 server for one test: polite by default, and exactly as rude as
+ * the test's hooks want it. It watches the client: MessageIds must ascend
+ * without a gap, charges must be right and paid for, FileIds must be of this
+ * connection, signed sessions must sign.
+ */
+#ifndef TESTS_SMB2_SCRIPT_H
+#define TESTS_SMB2_SCRIPT_H
+
+#include "crypt.h"
+#include "nwb/auth.h"
+#include "nwb/exec.h"
+#include "nwb/smb2.h"
+#include "nwb/smb2_pdu.h"
+#include "nwb/wait.h"
+
+#define SCRIPT_FILE_BYTES (2u * 1024 * 1024)
+#define SCRIPT_CONNS_MAX  64
+
+struct script;
+
+/* One request as it came; @pdu of @len bytes, the header included. */
+struct smsg {
+	struct nwb_smb2_hdr h;
+	const uint8_t *pdu;
+	uint32_t len;
+};
+
+struct sconn {
+	struct script *s;
+	struct nwb_sock *sock;
+	struct nwb_task *task;
+	struct nwb_mutex send_lock;
+	unsigned int nr; /* 1 for the first connection */
+	uint8_t *rx;
+	uint64_t next_mid;
+	int64_t credits; /* the client's, as we count them */
+	uint8_t hash[PREAUTH_HASH_LEN];
+	unsigned int setups;
+	struct signer in, out;
+	bool is_signing; /* every request must be signed */
+};
+
+/**
+ * struct script - set what matters, then script_start().
+ * @max_credits: the client never holds more; default 64
+ * @user: a user's session with signatures (see script_auth())
+ * @sign_all: SIGNING_REQUIRED is announced
+ * @expect_sign: all requests must be signed, and are answered so
+ * @dialect, @max_write, @setup_status, @tree_status: handshake answers
+ * @no_preauth, @spoil_setup_signature: handshake faults
+ * @early: called when only the header of a request was read
+ * @hook: called with each request after the tree connect. Return: 0: do what
+ *	is usual; 1: done; -1: close the connection
+ * @arg: the test's
+ */
+struct script {
+	struct nwb_dialer dialer;
+	struct nwb_exec *ex;
+	struct nwb_mutex lock;
+	int64_t max_credits;
+	size_t buf_bytes;
+	bool user, sign_all, expect_sign;
+	uint16_t dialect;
+	uint32_t max_write;
+	uint32_t setup_status, tree_status;
+	bool no_preauth, spoil_setup_signature, mute;
+	uint16_t session_flags;
+	void (*early)(struct sconn *c, const struct nwb_smb2_hdr *h);
+	int (*hook)(struct sconn *c, const struct smsg *m);
+	void *arg;
+	/* what happened */
+	unsigned int nr_conns;
+	uint64_t previous_session; /* of the newest SESSION_SETUP */
+	unsigned int nr_writes, nr_flushes, nr_closes, nr_logoffs;
+	unsigned int nr_creates;
+	uint32_t last_disposition;
+	unsigned int violations;
+	const char *violation;
+	struct sconn *conns[SCRIPT_CONNS_MAX];
+	uint8_t *data;
+	uint64_t size;
+};
+
+struct script *script_new(struct nwb_exec *ex);
+/* Close all connections, join their tasks. */
+void script_halt(struct script *s);
+void script_free(struct script *s);
+
+/* smbd's grant for @h, within max_credits; counted as given. */
+uint16_t script_grant(struct sconn *c, const struct nwb_smb2_hdr *h);
+/* Answer @m: @status, @credits as they are (not counted), body of @body_len
+ * bytes behind the header in @pdu (NULL: the usual error body). @flags are
+ * added. */
+void script_reply(struct sconn *c, const struct smsg *m, uint32_t status,
+		  uint16_t credits, uint32_t flags, uint8_t *pdu, int len);
+/* The WRITE response for @count bytes. */
+void script_reply_write(struct sconn *c, const struct smsg *m, uint32_t count,
+			uint16_t credits);
+/* STATUS_PENDING, never signed. */
+void script_pending(struct sconn *c, const struct smsg *m, uint16_t credits);
+/* @len raw bytes. */
+void script_raw(struct sconn *c, const void *bytes, size_t len);
+/* Apply a WRITE to the file. Return: bytes. */
+uint32_t script_apply(struct sconn *c, const struct smsg *m);
+
+/* Token exchange with a fixed key, to be given to the client. */
+const struct nwb_auth_ops *script_auth(void);
+
+#endif
