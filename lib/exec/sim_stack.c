@@ -121,13 +121,14 @@ static void ucontext_entry(unsigned int fn_hi, unsigned int fn_lo,
 static int context_init(struct sim_coro *c, sim_entry_fn entry, void *arg)
 {
 	uint64_t fn = (uintptr_t)entry, a = (uintptr_t)arg;
-	ucontext_t *uc = c->context;
+	ucontext_t *uc;
 
-	if (!uc)
-		uc = nwb_zalloc(sizeof(*uc));
-	if (!uc)
+	if (!c->context)
+		c->context = nwb_zalloc(sizeof(*uc));
+	if (!c->context)
 		return -ENOMEM;
-	c->context = uc;
+	/* set once: getcontext() returns twice as far as the compiler knows */
+	uc = c->context;
 	nwb_assert(!getcontext(uc));
 	uc->uc_stack.ss_sp = (void *)c->lo;
 	uc->uc_stack.ss_size = c->size;
