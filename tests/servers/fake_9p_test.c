@@ -3,6 +3,7 @@
  * The 9P fake: protocol, Tflush as diod does it, and every fault.
  */
 #include "hand_9p.h"
+#include "nwb/fake.h"
 #include "nwb_test.h"
 #include "nwb_test_exec.h"
 #include <errno.h>
@@ -22,7 +23,7 @@ static void begin(struct both *b, struct nwb_exec *ex, unsigned int workers,
 
 	nwb_check_eq(nwb_fake_new(ex, &opts, &b->f), 0);
 	hand_init(&b->h, ex);
-	hand_open(&b->h, b->f, "f");
+	hand_open(&b->h, nwb_fake_dialer(b->f), "f");
 	if (ft)
 		nwb_fake_set_faults(b->f, ft);
 }
@@ -152,7 +153,7 @@ static void msize_cap(void *arg)
 	struct both b;
 
 	begin(&b, te->ex, 0, NULL);
-	nwb_check_eq(hand_dial(&b.h, b.f), 0);
+	nwb_check_eq(hand_dial(&b.h, nwb_fake_dialer(b.f)), 0);
 	v.version.msize = 8 << 20;
 	v.version.version = nwb_p9_str("9P1999");
 	nwb_check_eq(hand_call(&b.h, &v), 0);
@@ -253,7 +254,7 @@ static void survives(void *arg)
 	hand_tflush(&b.h, 12, 77);	 /* both have arrived */
 	expect(&b.h, NWB_P9_RFLUSH, 12);
 	nwb_fake_set_faults(b.f, &none);
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	hand_write(&b.h, 10, 0, 1, 'B');
 	expect(&b.h, NWB_P9_RWRITE, 10);
 	nwb_check_eq(byte_at(b.f, false, 0), 'B');
@@ -294,7 +295,7 @@ static void faults(void *arg)
 	hand_write(&b.h, 1, 0, 10, 'c');
 	nwb_check_eq(hand_recv(&b.h), -1);
 	nwb_check_eq(byte_at(b.f, false, 0), 'b');
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	hand_write(&b.h, 1, 1, 5, 'd');
 	expect(&b.h, NWB_P9_RWRITE, 1);
 	nwb_check_eq(byte_at(b.f, false, 1), 'd');
@@ -377,7 +378,7 @@ static void full(void *arg)
 
 	nwb_check_eq(nwb_fake_new(te->ex, &opts, &b.f), 0);
 	hand_init(&b.h, te->ex);
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	hand_write(&b.h, 1, 90, 10, 'a');
 	expect(&b.h, NWB_P9_RWRITE, 1);
 	hand_write(&b.h, 1, 91, 10, 'a');
@@ -407,7 +408,7 @@ static void hostile(void *arg)
 	begin(&b, te->ex, 0, NULL);
 	iov.iov_base = b.h.tx;
 	for (i = 0; i < 200; i++) {
-		hand_open(&b.h, b.f, "f");
+		hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 		iov.iov_len = 7 + nwb_random_u64(te->ex) % 60;
 		nwb_random_bytes(te->ex, b.h.tx, iov.iov_len);
 		b.h.tx[0] = (uint8_t)iov.iov_len;
@@ -417,7 +418,7 @@ static void hostile(void *arg)
 		(void)rc;
 		nwb_sock_shutdown(b.h.sock);
 	}
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	hand_write(&b.h, 1, 0, 1, 'z');
 	expect(&b.h, NWB_P9_RWRITE, 1);
 	end(&b);

@@ -3,6 +3,7 @@
  * The SMB2 fake: protocol, credits as smbd keeps them, and every fault.
  */
 #include "hand_smb2.h"
+#include "nwb/fake.h"
 #include "nwb_test.h"
 #include "nwb_test_exec.h"
 #include <stdlib.h>
@@ -63,7 +64,7 @@ static void round_trip(void *arg)
 	struct both b;
 
 	begin(&b, te->ex, NULL);
-	hand_open(&b.h, b.f, "file");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "file");
 	b.h.ask = 32;
 	hand_echo(&b.h);
 	nwb_check_eq(hand_recv(&b.h), 0);
@@ -108,7 +109,7 @@ static void grants(void *arg)
 	int before;
 
 	begin(&b, te->ex, NULL);
-	nwb_check_eq(hand_dial(&b.h, b.f), 0);
+	nwb_check_eq(hand_dial(&b.h, nwb_fake_dialer(b.f)), 0);
 	b.h.ask = 64;
 	hand_login(&b.h, 0);
 	/* NEGOTIATE and the first SESSION_SETUP gave 1 whatever was asked,
@@ -140,7 +141,7 @@ static void capped(void *arg)
 
 	begin(&b, te->ex, &opts);
 	b.h.ask = 100;
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	for (i = 0; i < 40; i++) {
 		nwb_check_eq(b.h.credits, 8);
 		nwb_check_eq(do_write(&b.h, 0, 65536 * (1 + i % 8), 'a'), 0);
@@ -170,7 +171,7 @@ static void breach(void *arg)
 
 	begin(&b, te->ex, NULL);
 	b.h.ask = 4;
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	b.h.mid += br->skip - br->back;
 	hand_write(&b.h, 0, br->len, 'a');
 	nwb_check_eq(hand_recv(&b.h), -1);
@@ -211,7 +212,7 @@ static void window(void *arg)
 
 	begin(&b, te->ex, NULL);
 	b.h.ask = 8;
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	first = b.h.mid;
 	b.h.mid = first + 3; /* leave three out, use them afterwards */
 	nwb_check_eq(do_write(&b.h, 0, 10, 'a'), 0);
@@ -242,7 +243,7 @@ static void small_charge(void *arg)
 
 	begin(&b, te->ex, NULL);
 	b.h.ask = 8;
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	q.fid = b.h.fid;
 	n = nwb_smb2_write_req_encode(b.h.tx + 4, HAND_BYTES - 4, &q);
 	hand_send(&b.h, NWB_SMB2_WRITE, n + 65537, 1);
@@ -266,7 +267,7 @@ static void bad_ids(void *arg)
 
 	begin(&b, te->ex, NULL);
 	b.h.ask = 8;
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	b.h.fid.volatil++;
 	nwb_check_eq(do_write(&b.h, 0, 1, 'a'), NWB_STATUS_FILE_CLOSED);
 	b.h.fid.volatil--;
@@ -297,9 +298,9 @@ static void previous(void *arg)
 
 	begin(&b, te->ex, NULL);
 	b.h.ask = 8;
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	hand_init(&other, te->ex);
-	nwb_check_eq(hand_dial(&other, b.f), 0);
+	nwb_check_eq(hand_dial(&other, nwb_fake_dialer(b.f)), 0);
 	hand_login(&other, b.h.sid);
 	nwb_check_eq(do_write(&b.h, 0, 1, 'a'),
 		     NWB_STATUS_USER_SESSION_DELETED);
@@ -320,7 +321,7 @@ static void begin_faults(struct both *b, struct nwb_exec *ex,
 {
 	begin(b, ex, NULL);
 	b->h.ask = 8;
-	hand_open(&b->h, b->f, "f");
+	hand_open(&b->h, nwb_fake_dialer(b->f), "f");
 	nwb_fake_set_faults(b->f, ft);
 }
 
@@ -424,7 +425,7 @@ static void reset(void *arg)
 	nwb_check_eq(hand_recv(&b.h), -1);
 	nwb_check_eq(byte_at(b.f, "f", false, 0), 'a');
 	nwb_check_eq(byte_at(b.f, "f", false, 1), *after ? 'b' : 0);
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	nwb_check_eq(do_write(&b.h, 1, 1, 'c'), 0); /* once only */
 	nwb_fake_get_stats(b.f, &st);
 	nwb_check_eq(st.nr_faults, 1);
@@ -487,6 +488,7 @@ static void crash(void *arg)
 	struct nwb_test_exec *te = arg;
 	struct nwb_fake_faults ft = {.crash_at = 3, .down_ns = 5 * NWB_MSEC};
 	struct nwb_fake_stats st;
+	uint64_t size = 0;
 	struct both b;
 
 	begin_faults(&b, te->ex, &ft);
@@ -497,14 +499,16 @@ static void crash(void *arg)
 	hand_write(&b.h, 15, 10, 'c');
 	nwb_check_eq(hand_recv(&b.h), -1);
 	nwb_check_eq(byte_at(b.f, "f", false, 5), 'a');
-	nwb_check_eq(byte_at(b.f, "f", false, 10), 0);
+	nwb_check_eq(nwb_fake_get(b.f, "f", false, 0, NULL, 0, &size), 0);
+	nwb_check_eq(size, 10);
 	nwb_fake_get_stats(b.f, &st);
 	nwb_check_eq(st.instance, 2);
 	nwb_check_eq(st.nr_applied, 3);
 	if (nwb_exec_is_sim(te->ex))
-		nwb_check_eq(hand_dial(&b.h, b.f), -ECONNREFUSED);
+		nwb_check_eq(hand_dial(&b.h, nwb_fake_dialer(b.f)),
+			     -ECONNREFUSED);
 	nwb_sleep_until(te->ex, nwb_now_ns(te->ex) + 5 * NWB_MSEC);
-	hand_open(&b.h, b.f, "f");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	nwb_check_eq(do_write(&b.h, 0, 1, 'd'), 0);
 	end(&b);
 }
@@ -608,13 +612,13 @@ static void hostile(void *arg)
 	begin(&b, te->ex, NULL);
 	b.h.ask = 8;
 	for (i = 0; i < 100; i++) {
-		hand_open(&b.h, b.f, "f");
+		hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 		len = (unsigned int)(nwb_random_u64(te->ex) % 200);
 		nwb_random_bytes(te->ex, b.h.tx + 68, len);
 		hand_send(&b.h, i % 20, 64 + (int)len, 1);
 		nwb_sock_shutdown(b.h.sock);
 	}
-	hand_open(&b.h, b.f, "g");
+	hand_open(&b.h, nwb_fake_dialer(b.f), "g");
 	nwb_check_eq(do_write(&b.h, 0, 1, 'a'), 0);
 	end(&b);
 }
@@ -635,7 +639,7 @@ static void garbage(void *arg)
 	int rc;
 
 	begin(&b, te->ex, NULL);
-	nwb_check_eq(hand_dial(&b.h, b.f), 0);
+	nwb_check_eq(hand_dial(&b.h, nwb_fake_dialer(b.f)), 0);
 	memset(b.h.tx, 0xff, 64);
 	iov.iov_base = b.h.tx;
 	iov.iov_len = 64;

@@ -20,10 +20,8 @@ void hand_fini(struct hand *h)
 	free(h->rx);
 }
 
-int hand_dial(struct hand *h, struct nwb_fake *f)
+int hand_dial(struct hand *h, struct nwb_dialer *d)
 {
-	struct nwb_dialer *d = nwb_fake_dialer(f);
-
 	nwb_sock_close(h->sock);
 	h->sock = NULL;
 	return d->dial(d, h->ex, &h->sock, NULL);
@@ -90,12 +88,12 @@ void hand_attach(struct hand *h, uint32_t msize)
 	nwb_check_eq(h->rsp.rattach.type, NWB_P9_QTDIR);
 }
 
-void hand_open(struct hand *h, struct nwb_fake *f, const char *name)
+void hand_open(struct hand *h, struct nwb_dialer *d, const char *name)
 {
 	struct nwb_p9_msg w = {.type = NWB_P9_TWALK};
 	struct nwb_p9_msg c = {.type = NWB_P9_TLCREATE};
 
-	nwb_check_eq(hand_dial(h, f), 0);
+	nwb_check_eq(hand_dial(h, d), 0);
 	hand_attach(h, 65536);
 	w.twalk.fid = HAND_ROOT;
 	w.twalk.newfid = HAND_FID;

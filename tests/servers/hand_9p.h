@@ -7,7 +7,6 @@
 #define HAND_9P_H
 
 #include "nwb/exec.h"
-#include "nwb/fake.h"
 #include "nwb/p9_pdu.h"
 
 #define HAND_BYTES 131072u
@@ -26,7 +25,7 @@ struct hand {
 
 void hand_init(struct hand *h, struct nwb_exec *ex);
 void hand_fini(struct hand *h);
-int hand_dial(struct hand *h, struct nwb_fake *f);
+int hand_dial(struct hand *h, struct nwb_dialer *d);
 /* Send @m; for Twrite m->twrite.count bytes of @fill follow. */
 void hand_send(struct hand *h, const struct nwb_p9_msg *m, char fill);
 /* Receive one answer; 0, or -1 when the connection ended. */
@@ -36,7 +35,7 @@ uint32_t hand_call(struct hand *h, struct nwb_p9_msg *m);
 /* Tversion and Tattach. */
 void hand_attach(struct hand *h, uint32_t msize);
 /* Connect, attach, create or open @name as HAND_FID. */
-void hand_open(struct hand *h, struct nwb_fake *f, const char *name);
+void hand_open(struct hand *h, struct nwb_dialer *d, const char *name);
 void hand_write(struct hand *h, uint16_t tag, uint64_t offset, uint32_t count,
 		char fill);
 void hand_tflush(struct hand *h, uint16_t tag, uint16_t oldtag);

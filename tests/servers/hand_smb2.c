@@ -24,10 +24,8 @@ void hand_fini(struct hand *h)
 	free(h->rx);
 }
 
-int hand_dial(struct hand *h, struct nwb_fake *f)
+int hand_dial(struct hand *h, struct nwb_dialer *d)
 {
-	struct nwb_dialer *d = nwb_fake_dialer(f);
-
 	nwb_sock_close(h->sock);
 	h->sock = NULL;
 	h->mid = h->sid = 0;
@@ -141,9 +139,9 @@ uint32_t hand_create(struct hand *h, const char *name)
 	return 0;
 }
 
-void hand_open(struct hand *h, struct nwb_fake *f, const char *name)
+void hand_open(struct hand *h, struct nwb_dialer *d, const char *name)
 {
-	nwb_check_eq(hand_dial(h, f), 0);
+	nwb_check_eq(hand_dial(h, d), 0);
 	hand_login(h, 0);
 	nwb_check_eq(hand_create(h, name), 0);
 }

@@ -7,7 +7,6 @@
 #define HAND_SMB2_H
 
 #include "nwb/exec.h"
-#include "nwb/fake.h"
 #include "nwb/smb2_pdu.h"
 
 #define HAND_BYTES (2 * 1024 * 1024)
@@ -34,7 +33,7 @@ struct hand {
 void hand_init(struct hand *h, struct nwb_exec *ex);
 void hand_fini(struct hand *h);
 /* Connect; 0 or negative errno. A second time: anew. */
-int hand_dial(struct hand *h, struct nwb_fake *f);
+int hand_dial(struct hand *h, struct nwb_dialer *d);
 /* Send the @len bytes of PDU that stand at @tx + 4. Counts @mid on. */
 void hand_send(struct hand *h, unsigned int command, int len, uint16_t charge);
 /* Receive one response; 0, or -1 when the connection ended. */
@@ -44,7 +43,7 @@ void hand_login(struct hand *h, uint64_t previous);
 /* CREATE (open or make) and keep the fid. Return: NTSTATUS. */
 uint32_t hand_create(struct hand *h, const char *name);
 /* Connect, log in, create. */
-void hand_open(struct hand *h, struct nwb_fake *f, const char *name);
+void hand_open(struct hand *h, struct nwb_dialer *d, const char *name);
 /* Send a WRITE of @len bytes of @fill, charge as it should be. */
 void hand_write(struct hand *h, uint64_t offset, uint32_t len, char fill);
 void hand_flush(struct hand *h);

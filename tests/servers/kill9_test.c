@@ -11,10 +11,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -49,6 +51,14 @@ static void look_outside(struct outside *o)
 		done += (size_t)n;
 	close(fd);
 	o->nr_tmp = count_entries("/mnt") + count_entries("/etc");
+}
+
+/* Where mounts propagate, as on most machines: the servers' must not. */
+static void share_mounts(void)
+{
+	nwb_check_eq(unshare(CLONE_NEWNS), 0);
+	nwb_check_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	nwb_check_eq(mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL), 0);
 }
 
 /* The program to be killed: writes a byte when both servers are up. */
@@ -111,6 +121,24 @@ NWB_TEST(kill9, leaves_nothing)
 	nwb_check_streq(before.mounts, after.mounts);
 	nwb_check_eq(before.nr_tmp, after.nr_tmp);
 	close(fd);
+}
+
+NWB_TEST(kill9, mounts_are_not_seen_outside)
+{
+	static struct outside before, after;
+	struct nwb_server_opts opts = {.name = "smbd"};
+	struct nwb_server *srv;
+
+	skip_unless_servers();
+	share_mounts();
+	look_outside(&before);
+	nwb_check_eq(nwb_server_start(&opts, &srv, NULL), 0);
+	look_outside(&after);
+	nwb_check_streq(before.mounts, after.mounts);
+	nwb_server_free(srv);
+	look_outside(&after);
+	nwb_check_streq(before.mounts, after.mounts);
+	nwb_check_eq(before.nr_tmp, after.nr_tmp);
 }
 
 NWB_TEST(kill9, at_any_moment_of_the_start)

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +82,38 @@ NWB_TEST(server, two_at_once_are_apart)
 	nwb_check_streq(buf, "of b");
 	nwb_server_free(sb);
 	nwb_server_free(sc);
+}
+
+static uint64_t netns_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len))
+		nwb_test_skip("needs SO_NETNS_COOKIE (Linux 5.14)");
+	return cookie;
+}
+
+NWB_TEST(server, network_is_its_own)
+{
+	struct nwb_server_opts opts = {.name = "diod"};
+	struct nwb_server *a, *b;
+	int here, in_a, in_b;
+
+	skip_unless_servers();
+	a = start(&opts);
+	b = start(&opts);
+	here = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	nwb_check_eq(nwb_server_dial(a, &in_a, NULL), 0);
+	nwb_check_eq(nwb_server_dial(b, &in_b, NULL), 0);
+	nwb_check(netns_of(in_a) != netns_of(here));
+	nwb_check(netns_of(in_b) != netns_of(here));
+	nwb_check(netns_of(in_a) != netns_of(in_b));
+	close(here);
+	close(in_a);
+	close(in_b);
+	nwb_server_free(a);
+	nwb_server_free(b);
 }
 
 NWB_TEST(server, open_stays_in_the_export)
