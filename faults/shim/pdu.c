@@ -123,6 +123,7 @@ bool sh_smb_decode(const uint8_t *pdu, size_t len, struct sh_pdu *ret)
 		return false;
 	flags = get32(pdu + 16);
 	ret->cmd = get16(pdu + 12);
+	ret->type = ret->cmd;
 	ret->charge = get16(pdu + 6);
 	ret->credits = get16(pdu + 14);
 	ret->mid = get64(pdu + 24);
@@ -212,6 +213,7 @@ bool sh_p9_decode(const uint8_t *frame, size_t len, struct sh_pdu *ret)
 		return false;
 	ret->is_reply = frame[4] & 1;
 	ret->cmd = frame[4] & 0xfe;
+	ret->type = frame[4];
 	ret->mid = get16(frame + 5);
 	if (!ret->is_reply)
 		p9_request(frame, len, ret);
@@ -219,5 +221,7 @@ bool sh_p9_decode(const uint8_t *frame, size_t len, struct sh_pdu *ret)
 		ret->status = get32(frame + 7);
 	else if (ret->cmd == P9_TWRITE && len >= 11)
 		ret->count = get32(frame + 7);
+	else if (ret->cmd == P9_TVERSION && len >= 11)
+		ret->msize = get32(frame + 7);
 	return true;
 }

@@ -244,6 +244,19 @@ static ssize_t cut_result(const struct sh_conn *c)
 	return -1;
 }
 
+/* guess_proto() - SMB begins with the NBT type 0; the size of a Tversion does
+ * not end in a zero byte. */
+static void guess_proto(struct sh_conn *c, const struct iovec *iov, int nr_iov)
+{
+	for (int i = 0; i < nr_iov; i++) {
+		if (!iov[i].iov_len)
+			continue;
+		c->proto = *(const uint8_t *)iov[i].iov_base ? NWB_FC_9P
+							     : NWB_FC_SMB;
+		return;
+	}
+}
+
 ssize_t sh_rx(struct sh_conn *c, const struct iovec *iov, int nr_iov, ssize_t n)
 {
 	size_t keep = 0;
@@ -261,6 +274,8 @@ ssize_t sh_rx(struct sh_conn *c, const struct iovec *iov, int nr_iov, ssize_t n)
 		return n;
 	}
 	pthread_mutex_lock(&c->lock);
+	if (c->proto == NWB_FC_AUTO)
+		guess_proto(c, iov, nr_iov);
 	if (!c->rx_broken)
 		cut = scan(c, iov, nr_iov, (size_t)n, &keep);
 	pthread_mutex_unlock(&c->lock);

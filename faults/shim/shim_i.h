@@ -50,6 +50,7 @@ enum {
 	P9_TLCREATE = 14,
 	P9_TSETATTR = 26,
 	P9_TFSYNC = 50,
+	P9_TVERSION = 100,
 	P9_TATTACH = 104,
 	P9_TFLUSH = 108,
 	P9_TWALK = 110,
@@ -66,7 +67,8 @@ enum {
 
 /* One message, as far as it matters here. */
 struct sh_pdu {
-	uint16_t cmd; /* SMB2 command, or 9P T-type of both directions */
+	uint16_t cmd;  /* SMB2 command, or 9P T-type of both directions */
+	uint16_t type; /* as it stands on the wire */
 	bool is_reply;
 	bool is_interim;
 	bool is_signed;
@@ -81,6 +83,7 @@ struct sh_pdu {
 	uint64_t fid; /* handle: persistent FileId, or fid */
 	uint64_t off, len;
 	uint64_t count;	    /* replies of WRITE: bytes */
+	uint64_t msize;	    /* Rversion */
 	char name[SH_NAME]; /* base name: CREATE, Twalk, Tlcreate */
 };
 

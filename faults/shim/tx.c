@@ -278,11 +278,12 @@ static void make_record(struct reply *rp, const struct sh_req *r,
 		.flags = (uint16_t)((is_9p ? NWB_LF_9P : 0) |
 				    (p->is_interim ? NWB_LF_INTERIM : 0) |
 				    (p->is_signed ? NWB_LF_SIGNED : 0)),
-		/* 9P: the type of the request, also for Rlerror */
-		.cmd = r ? r->cmd : p->cmd,
+		.cmd = p->type,
 		.mid = p->mid,
 		.off = r ? r->off : 0,
-		.len = r ? r->len : 0,
+		.len = p->msize ? p->msize
+		       : r	? r->len
+				: 0,
 		.file = r ? r->file : 0,
 		.fid = r ? (uint32_t)r->fid : 0,
 		.result = (int64_t)p->count,

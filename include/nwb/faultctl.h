@@ -35,6 +35,7 @@
 #define NWB_SHIM_ENV_DURABLE "NWB_SHIM_DURABLE"
 
 enum nwb_fc_proto {
+	NWB_FC_AUTO, /* no plan was compiled: told by the first byte */
 	NWB_FC_SMB,
 	NWB_FC_9P,
 };
