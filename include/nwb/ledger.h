@@ -44,16 +44,18 @@ enum nwb_lrec_kind {
 	/* the client under test */
 	NWB_L_SENT,    /* one issue of a subrequest; instance, aux = attempt */
 	NWB_L_ACKED,   /* its success, result = bytes; instance */
-	NWB_L_GIVEUP,  /* an upload was given up: result = -errno, status = last
-			* wire status, aux = attempts, len2 = ns unreachable */
+	NWB_L_GIVEUP,  /* an upload, or a FLUSH (len 0), was given up: result =
+			* -errno, status = last wire status, aux = attempts
+			* (the first one counts), len2 = ns unreachable */
 	NWB_L_CONNECT, /* client (re)connected; instance = new one */
 	/* inside the server */
-	NWB_L_PDU_REQ,	 /* a whole request was read */
+	NWB_L_PDU_REQ,	 /* a whole request was read; off and len of a READ or
+			  * WRITE; 9P: aux = oldtag of Tflush, newfid of Twalk */
 	NWB_L_PDU_REPLY, /* a reply left the shim's queue; status, grant; flags
 			  * NWB_LF_INTERIM; begin and end around the send */
 	NWB_L_EFFECT_WRITE, /* pwrite: off, len; result; aux = ns parked before
-			     * the system call; pid, conn of the request when
-			     * known */
+			     * the system call (begin is drawn after that);
+			     * pid, conn of the request when known */
 	NWB_L_EFFECT_RUN,   /* payload of the effect in slot @parent: off, len,
 			     * version, file2, len2 = origin offset; raw */
 	NWB_L_EFFECT_FSYNC, /* result */
@@ -79,6 +81,7 @@ enum nwb_lrec_kind {
 #define NWB_LF_PARTIAL	0x20u /* EFFECT_RUN: raw holds the bytes */
 #define NWB_LF_DUP	0x40u /* PDU_REPLY: an injected second copy */
 #define NWB_LF_9P	0x80u /* PDU of 9P: cmd is the message type, mid the tag */
+#define NWB_LF_SYNC	0x100u /* WRITE through O_SYNC or O_DSYNC: promises */
 
 enum nwb_lrec_state {
 	NWB_LS_FREE,  /* not reserved, or a gap */

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One judgement: index the ledger, let every oracle speak, weigh the findings.
+ *
+ *	FAIL > VACUOUS > INCONCLUSIVE > KNOWN > PASS
+ *
+ * A ledger with a gap, with records lost because it was full, or with records
+ * that cannot be read makes the judge blind: the missing record may be the one
+ * that explains all, so FAIL and VACUOUS become INCONCLUSIVE. They are kept,
+ * for a person to read.
+ */
+#include "judge_i.h"
+
+#include "nwb/mem.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct mem_link {
+	struct mem_link *next;
+	uint64_t pad; /* keep what follows aligned to 16 */
+};
+
+/* Zeroed; freed with the judgement. Room for nothing is room for one. */
+void *jalloc(struct judge *J, uint64_t nr, size_t size)
+{
+	struct mem_link *m;
+
+	if (nr > (SIZE_MAX / 2 - sizeof(*m)) / size)
+		return NULL;
+	m = nwb_zalloc(sizeof(*m) + (nr ? (size_t)nr : 1) * size);
+	if (!m)
+		return NULL;
+	m->next = J->mem;
+	J->mem = m;
+	return m + 1;
+}
+
+static void jfree_all(struct judge *J)
+{
+	while (J->mem) {
+		struct mem_link *next = J->mem->next;
+
+		nwb_free(J->mem);
+		J->mem = next;
+	}
+}
+
+static unsigned int weight(enum nwb_verdict v)
+{
+	switch (v) {
+	case NWB_FAIL:
+		return 4;
+	case NWB_VACUOUS:
+		return 3;
+	case NWB_INCONCLUSIVE:
+		return 2;
+	case NWB_KNOWN:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Where to keep one more finding; the lightest gives way when all are taken. */
+static struct nwb_finding *place_for(struct nwb_judgement *j,
+				     enum nwb_verdict v)
+{
+	struct nwb_finding *light;
+
+	if (j->nr_findings < NWB_FINDINGS_MAX)
+		return &j->finding[j->nr_findings++];
+	light = &j->finding[NWB_FINDINGS_MAX - 1];
+	for (unsigned int i = NWB_FINDINGS_MAX; i-- > 0;)
+		if (weight(j->finding[i].verdict) < weight(light->verdict))
+			light = &j->finding[i];
+	return weight(light->verdict) < weight(v) ? light : NULL;
+}
+
+void found(struct judge *J, const struct nwb_finding *f, const char *fmt, ...)
+{
+	enum nwb_verdict v = f->verdict;
+	struct nwb_finding *to;
+	va_list ap;
+
+	if (J->is_blind && (v == NWB_FAIL || v == NWB_VACUOUS))
+		v = NWB_INCONCLUSIVE;
+	if (weight(v) > weight(J->j->verdict))
+		J->j->verdict = v;
+	J->j->nr_found++;
+	to = place_for(J->j, v);
+	if (!to)
+		return;
+	*to = *f;
+	to->verdict = v;
+	va_start(ap, fmt);
+	vsnprintf(to->text, sizeof(to->text), fmt, ap);
+	va_end(ap);
+}
+
+void streak_end(struct judge *J, struct streak *s)
+{
+	const struct nwb_finding *f = &s->f;
+
+	if (!f->len)
+		return;
+	if (f->off + f->len == FOREVER)
+		found(J, f, "%s: file %u from byte %llu on", s->note, f->file,
+		      (unsigned long long)f->off);
+	else
+		found(J, f, "%s: file %u, %llu bytes at %llu", s->note, f->file,
+		      (unsigned long long)f->len, (unsigned long long)f->off);
+	s->f.len = 0;
+}
+
+void streak_add(struct judge *J, struct streak *s, const struct nwb_finding *f,
+		const char *note)
+{
+	struct nwb_finding *have = &s->f;
+
+	if (have->len && have->kind == f->kind && have->file == f->file &&
+	    have->rec_a == f->rec_a && have->off + have->len == f->off) {
+		have->len += f->len;
+		return;
+	}
+	streak_end(J, s);
+	s->f = *f;
+	s->note = note;
+}
+
+static int build_file(struct judge *J, struct jfile *f)
+{
+	int err;
+
+	if (!f->nr_write && !f->nr_effect && !f->content && !f->nr_sync &&
+	    !f->nr_sent)
+		return 0;
+	err = atoms_build(J, f);
+	if (!err)
+		err = owed_build(J, f);
+	f->is_built = !err;
+	if (err == -E2BIG) {
+		struct nwb_finding x = {.verdict = NWB_INCONCLUSIVE,
+					.kind = "TOO-LARGE",
+					.file = f->id,
+					.rec_a = NO_SLOT,
+					.rec_b = NO_SLOT};
+
+		found(J, &x, "file %u has too many overlapping records", f->id);
+		return 0;
+	}
+	return err;
+}
+
+static int run_oracles(struct judge *J)
+{
+	/* O3 before O1: it tells which old bytes a server put there itself. */
+	static int (*const oracle[])(struct judge *) = {
+		o3_resurrection, o1_promise,  o2_provenance, o6_errors,
+		o7_protocol,	 o8_liveness, o11_vacuity,   o15_gaveup,
+	};
+	int err = index_build(J);
+
+	if (!err)
+		err = index_conns(J);
+	if (!err)
+		count_all(J);
+	for (unsigned int id = 1; !err && id <= NWB_LEDGER_FILES; id++) {
+		err = build_file(J, &J->file[id]);
+		if (!err)
+			count_file(J, &J->file[id]);
+	}
+	for (unsigned int i = 0; !err && i < NWB_ARRAY_SIZE(oracle); i++)
+		err = oracle[i](J);
+	return err;
+}
+
+int nwb_judge(const struct nwb_judge_in *in, struct nwb_judgement *ret_j,
+	      struct nwb_err *err)
+{
+	struct judge J = {.in = in, .j = ret_j};
+	int rc;
+
+	memset(ret_j, 0, sizeof(*ret_j));
+	nwb_stamp_key_init(&J.key, in->key);
+	if (in->nr_lost) {
+		struct nwb_finding f = {.verdict = NWB_INCONCLUSIVE,
+					.kind = "FULL",
+					.rec_a = NO_SLOT,
+					.rec_b = NO_SLOT};
+
+		J.is_blind = true;
+		found(&J, &f, "the ledger was full: %llu records are missing",
+		      (unsigned long long)in->nr_lost);
+	}
+	rc = run_oracles(&J);
+	jfree_all(&J);
+	if (rc)
+		return nwb_err_set(err, rc, "judging %llu records: no memory",
+				   (unsigned long long)in->nr_rec);
+	return 0;
+}
+
+const char *nwb_verdict_name(enum nwb_verdict v)
+{
+	static const char *const name[] = {
+		[NWB_PASS] = "PASS",
+		[NWB_FAIL] = "FAIL",
+		[NWB_VACUOUS] = "VACUOUS",
+		[NWB_INCONCLUSIVE] = "INCONCLUSIVE",
+		[NWB_SKIP] = "SKIP",
+		[NWB_KNOWN] = "KNOWN",
+		[NWB_UNEXPECTED_PASS] = "UNEXPECTED-PASS",
+	};
+
+	return (unsigned int)v < NWB_ARRAY_SIZE(name) ? name[v] : "?";
+}
+
+int nwb_verdict_exit(const enum nwb_verdict *v, unsigned int nr)
+{
+	bool is_bad = false, is_unsure = false;
+	unsigned int skipped = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		is_bad |= v[i] == NWB_FAIL || v[i] == NWB_VACUOUS ||
+			  v[i] == NWB_UNEXPECTED_PASS;
+		is_unsure |= v[i] == NWB_INCONCLUSIVE;
+		skipped += v[i] == NWB_SKIP;
+	}
+	if (is_bad)
+		return 1;
+	if (is_unsure)
+		return 2;
+	return nr && skipped == nr ? 77 : 0;
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * O6, errors told.
+ *
+ * Each given-up writeback is told to each fd open then; one error return tells
+ * that fd of all earlier failures; exactly once; close peeks and does not
+ * consume; no SPURIOUS error if all was written in the end; SWALLOWED if none
+ * came. Error numbers are not compared.
+ *
+ * SWALLOWED: an ok fsync (or an ok close, where close promises) on an fd that
+ * was open at the failure, after the failure, with no error before it. An fsync
+ * during which the upload failed must tell too, if all that may have been in
+ * that upload was written before the fsync began, since it waits for that.
+ *
+ * SPURIOUS: an error, no failure that this fd was not told of, and the server
+ * had all that was written. TWICE: no failure, but this fd was told before. A
+ * FLUSH that failed or was not answered may be told, and need not be: a file
+ * with nothing in flight has lost nothing by it. Each error needs a failure of
+ * its own; where a failure and an error overlap in time, it may also be left
+ * for the next one, so the failure that ends first is taken first.
+ *
+ * A close that returns the error peeks: an fd opened later may still be told.
+ * An fd opened after an fsync told the error is not told again.
+ *
+ * Somebody else's client keeps its failures to itself: not judged.
+ */
+#include "judge_i.h"
+
+#include <stdlib.h>
+
+/* The syncs of one open, in order of begin; errors and oks apart. */
+struct teller {
+	const struct jsync **error, **ok;
+	uint64_t *error_end; /* by error: largest end so far */
+	uint32_t nr_error, nr_ok;
+};
+
+struct errors {
+	struct judge *J;
+	struct jfile *f;
+	struct teller *teller; /* by open */
+	struct jspan *failure; /* given up or bad FLUSH, by end */
+	bool *is_used;	       /* by failure: this fd knows it */
+	uint32_t nr_failure;
+	uint32_t nr_judged;
+};
+
+static bool is_error(const struct jsync *y)
+{
+	return y->has_ended && y->result < 0;
+}
+
+static bool must_tell(const struct judge *J, const struct jsync *y)
+{
+	return promises(J, y) && !y->is_write;
+}
+
+static uint32_t syncs_begun_before(const struct jsync *const *y, uint32_t nr,
+				   uint64_t t)
+{
+	uint32_t lo = 0, hi = nr;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (y[mid]->s.begin < t)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int make_tellers(struct errors *x)
+{
+	struct jfile *f = x->f;
+
+	x->teller = jalloc(x->J, f->nr_open, sizeof(*x->teller));
+	if (!x->teller)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < f->nr_sync; i++) {
+		struct teller *t = &x->teller[f->sync[i].session];
+
+		t->nr_error += is_error(&f->sync[i]);
+		t->nr_ok += must_tell(x->J, &f->sync[i]);
+	}
+	for (uint32_t o = 0; o < f->nr_open; o++) {
+		struct teller *t = &x->teller[o];
+
+		t->error = jalloc(x->J, t->nr_error, sizeof(*t->error));
+		t->ok = jalloc(x->J, t->nr_ok, sizeof(*t->ok));
+		t->error_end = jalloc(x->J, t->nr_error, sizeof(uint64_t));
+		if (!t->error || !t->ok || !t->error_end)
+			return -ENOMEM;
+		t->nr_error = t->nr_ok = 0;
+	}
+	for (uint32_t i = 0; i < f->nr_sync; i++) {
+		struct teller *t = &x->teller[f->sync[i].session];
+		uint32_t n = t->nr_error;
+
+		if (is_error(&f->sync[i])) {
+			t->error[n] = &f->sync[i];
+			t->error_end[n] = f->sync[i].s.end;
+			if (n)
+				t->error_end[n] = nwb_max(t->error_end[n],
+							  t->error_end[n - 1]);
+			t->nr_error++;
+		} else if (must_tell(x->J, &f->sync[i])) {
+			t->ok[t->nr_ok++] = &f->sync[i];
+		}
+	}
+	return 0;
+}
+
+/* Was @g, on this fd, told no later than at the end of @ok? */
+static bool was_told(const struct teller *t, const struct jspan *g,
+		     const struct jsync *ok)
+{
+	uint32_t n = syncs_begun_before(t->error, t->nr_error, ok->s.end);
+
+	return n && t->error_end[n - 1] > g->begin;
+}
+
+/*
+ * @g fell into @ok: must @ok know? Only if no write to those bytes was running
+ * or begun between, which might be the one that failed.
+ */
+static bool must_know(const struct errors *x, const struct jspan *g,
+		      const struct jsync *ok)
+{
+	const struct nwb_lrec *r = &x->J->in->rec[g->slot];
+	const struct jfile *f = x->f;
+	bool has_data = !r->len;
+
+	if (g->end >= ok->s.end)
+		return false;
+	if (g->end < ok->s.begin)
+		return true;
+	if (!r->len) /* a FLUSH: this fsync's own, if no other was running */
+		for (uint32_t i = 0; i < f->nr_sync; i++)
+			if (&f->sync[i] != ok && !before(&f->sync[i].s, g) &&
+			    f->sync[i].s.begin < g->end)
+				return false;
+	if (!r->len)
+		return g->begin > ok->s.begin;
+	for (uint32_t i = 0; i < f->nr_write; i++) {
+		const struct jwrite *w = &f->write[i];
+
+		if (w->s.begin >= g->end)
+			break;
+		if (w->lo >= r->off + r->len || w->hi <= r->off)
+			continue;
+		if (w->s.end >= ok->s.begin)
+			return false;
+		has_data = true;
+	}
+	return has_data;
+}
+
+static void swallowed(struct errors *x, const struct jspan *g,
+		      const struct jsync *ok)
+{
+	const struct nwb_lrec *r = &x->J->in->rec[g->slot];
+	struct nwb_finding f = {
+		.oracle = 6,
+		.verdict = NWB_FAIL,
+		.kind = "SWALLOWED",
+		.file = x->f->id,
+		.off = r->off,
+		.len = r->len,
+		.rec_a = g->slot,
+		.rec_b = ok->s.slot,
+	};
+
+	found(x->J, &f, "fd %u: %s said ok and never told of the failure",
+	      x->f->open[ok->session].fd, ok->is_close ? "close" : "fsync");
+}
+
+/* One failure and one fd that was open then. */
+static void judge_told(struct errors *x, const struct jspan *g, uint32_t o)
+{
+	const struct jopen *open = &x->f->open[o];
+	const struct teller *t = &x->teller[o];
+	uint32_t i;
+
+	if (open->s.end >= g->begin && open->s.slot != NO_SLOT)
+		return; /* not surely open by then */
+	if (open->close.slot != NO_SLOT && open->close.end < g->begin)
+		return;
+	i = syncs_begun_before(t->ok, t->nr_ok, g->begin);
+	/* Those that were running at the failure, then the first one after. */
+	for (i = i > 8 ? i - 8 : 0; i < t->nr_ok; i++) {
+		const struct jsync *ok = t->ok[i];
+
+		if (must_know(x, g, ok)) {
+			if (!was_told(t, g, ok))
+				swallowed(x, g, ok);
+			return;
+		}
+		if (ok->s.begin > g->end)
+			return;
+	}
+}
+
+static int by_end(const void *a, const void *b)
+{
+	const struct jspan *x = a, *y = b;
+
+	if (x->end != y->end)
+		return x->end < y->end ? -1 : 1;
+	return (x->slot > y->slot) - (x->slot < y->slot);
+}
+
+static int list_failures(struct errors *x)
+{
+	const struct jfile *f = x->f;
+	uint32_t nr = f->nr_giveup + f->nr_flush_bad;
+
+	x->failure = jalloc(x->J, nr, sizeof(*x->failure));
+	x->is_used = jalloc(x->J, nr, sizeof(*x->is_used));
+	if (!x->failure || !x->is_used)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < f->nr_giveup; i++)
+		x->failure[x->nr_failure++] = f->giveup[i];
+	for (uint32_t i = 0; i < f->nr_flush_bad; i++)
+		x->failure[x->nr_failure++] = f->flush_bad[i];
+	qsort(x->failure, nr, sizeof(*x->failure), by_end);
+	return 0;
+}
+
+/* All failures that were over before ticket @t are known now. How many new? */
+static uint32_t use_all_before(struct errors *x, uint32_t *pos, uint64_t t)
+{
+	uint32_t nr = 0;
+
+	for (; *pos < x->nr_failure && x->failure[*pos].end < t; ++*pos) {
+		nr += !x->is_used[*pos];
+		x->is_used[*pos] = true;
+	}
+	return nr;
+}
+
+/* One that may have happened before @e was over. */
+static bool use_one(struct errors *x, uint32_t pos, const struct jsync *e)
+{
+	for (uint32_t i = pos; i < x->nr_failure; i++) {
+		if (x->is_used[i] || x->failure[i].begin >= e->s.end)
+			continue;
+		x->is_used[i] = true;
+		return true;
+	}
+	return false;
+}
+
+/* Begin of the newest error that some fsync told before @o was opened. */
+static uint64_t known_at_open(const struct errors *x, const struct jopen *o)
+{
+	uint64_t since = 0;
+
+	if (o->s.slot == NO_SLOT)
+		return 0;
+	for (uint32_t i = 0; i < x->f->nr_sync; i++) {
+		const struct jsync *y = &x->f->sync[i];
+
+		if (y->s.begin >= o->s.begin)
+			break;
+		if (is_error(y) && !y->is_close && before(&y->s, &o->s))
+			since = nwb_max(since, y->s.begin);
+	}
+	return since;
+}
+
+static int unexplained(struct errors *x, const struct jsync *e, bool was_told)
+{
+	struct nwb_finding n = {
+		.oracle = 6,
+		.verdict = NWB_FAIL,
+		.kind = was_told ? "TWICE" : "SPURIOUS",
+		.file = x->f->id,
+		.rec_a = e->s.slot,
+		.rec_b = NO_SLOT,
+	};
+	unsigned int fd = x->f->open[e->session].fd;
+	bool is_written = true;
+	int err;
+
+	if (was_told) {
+		found(x->J, &n, "fd %u: the same failure was told again", fd);
+		return 0;
+	}
+	/* Looking costs a walk over the whole file: a few say enough. */
+	if (!x->J->has_server || x->nr_judged++ > 64)
+		return 0;
+	err = promise_all_written(x->J, x->f, &e->s, &is_written);
+	if (!err && is_written)
+		found(x->J, &n, "fd %u: an error, but all was written", fd);
+	return err;
+}
+
+static int judge_errors(struct errors *x, uint32_t o)
+{
+	const struct teller *t = &x->teller[o];
+	bool was_told = false;
+	uint32_t pos = 0;
+	int err = 0;
+
+	if (!t->nr_error)
+		return 0;
+	for (uint32_t i = 0; i < x->nr_failure; i++)
+		x->is_used[i] = false;
+	was_told = use_all_before(x, &pos, known_at_open(x, &x->f->open[o]));
+	for (uint32_t i = 0; !err && i < t->nr_error; i++) {
+		const struct jsync *e = t->error[i];
+
+		if (use_all_before(x, &pos, e->s.begin) || use_one(x, pos, e))
+			was_told = true;
+		else if (!e->is_write)
+			err = unexplained(x, e, was_told);
+	}
+	return err;
+}
+
+static int judge_file(struct judge *J, struct jfile *f)
+{
+	struct errors x = {.J = J, .f = f};
+	int err = make_tellers(&x);
+
+	if (!err)
+		err = list_failures(&x);
+	if (err)
+		return err;
+	for (uint32_t g = 0; g < f->nr_giveup; g++) {
+		J->j->ran |= 1u << 6;
+		if (f->giveup[g].end == OPEN)
+			continue; /* perhaps it was not given up */
+		for (uint32_t o = 0; o < f->nr_open; o++)
+			judge_told(&x, &f->giveup[g], o);
+	}
+	for (uint32_t o = 0; !err && o < f->nr_open; o++) {
+		if (x.teller[o].nr_error)
+			J->j->ran |= 1u << 6;
+		err = judge_errors(&x, o);
+	}
+	return err;
+}
+
+int o6_errors(struct judge *J)
+{
+	int err = 0;
+
+	if (J->in->policy.foreign)
+		return 0;
+	for (unsigned int id = 1; !err && id <= NWB_LEDGER_FILES; id++)
+		if (J->file[id].is_built)
+			err = judge_file(J, &J->file[id]);
+	return err;
+}
