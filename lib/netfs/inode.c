@@ -109,7 +109,7 @@ static void evict(struct nwb_inode *inode)
 		nwb_count(nf, evict_errors, 1);
 	nwb_mutex_lock(&nf->lock);
 	nwb_list_del(&inode->nf_link);
-	nwb_wait_event(&nf->room, &nf->lock, !inode->pins);
+	nwb_wait_event(&nf->unpinned, &nf->lock, !inode->pins);
 	nwb_mutex_unlock(&nf->lock);
 	nwb_request_wait_all(inode);
 

@@ -218,7 +218,8 @@ struct nwb_netfs {
 	struct nwb_list free_requests;
 	struct nwb_list inodes;
 	struct nwb_list lru;
-	struct nwb_waitq room; /* cache memory, pins, live requests */
+	struct nwb_waitq room; /* cache memory, live requests */
+	struct nwb_waitq unpinned;
 	struct nwb_waitq temp_room;
 	struct nwb_waitq sreq_room;
 	_Atomic uint64_t temp_freed;

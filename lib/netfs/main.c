@@ -111,6 +111,7 @@ static void init_queues(struct nwb_netfs *nf)
 {
 	nwb_mutex_init(&nf->lock, nf->ex, "netfs");
 	nwb_waitq_init(&nf->room, nf->ex, "netfs room");
+	nwb_waitq_init(&nf->unpinned, nf->ex, "netfs pins");
 	nwb_waitq_init(&nf->temp_room, nf->ex, "netfs temp pages");
 	nwb_waitq_init(&nf->sreq_room, nf->ex, "netfs subrequests");
 	nwb_waitq_init(&nf->flusher_q, nf->ex, "netfs flusher");

@@ -25,7 +25,7 @@ void nwb_inode_unpin(struct nwb_inode *inode)
 {
 	nwb_assert(inode->pins);
 	if (!--inode->pins)
-		nwb_waitq_wake_all(&inode->nf->room);
+		nwb_waitq_wake_all(&inode->nf->unpinned);
 }
 
 /* nf->lock held, dropped and taken again. */

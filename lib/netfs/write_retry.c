@@ -39,13 +39,13 @@ static uint64_t retry_delay(const struct nwb_io_request *rreq)
 	uint32_t attempts = 0;
 
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++) {
-		struct nwb_io_subrequest *s;
+		const struct nwb_list *head = &rreq->streams[i].subrequests;
 
-		nwb_list_for_each_entry (s, &rreq->streams[i].subrequests,
-					 rreq_link) {
-			const struct nwb_sreq *q = nwb_to_sreq(s);
+		for (struct nwb_list *l = head->next; l != head; l = l->next) {
+			const struct nwb_sreq *q = nwb_to_sreq(nwb_list_entry(
+				l, struct nwb_io_subrequest, rreq_link));
 
-			if ((s->flags & NWB_SREQ_NEED_RETRY) &&
+			if ((q->s.flags & NWB_SREQ_NEED_RETRY) &&
 			    !q->has_progressed)
 				attempts = nwb_max(attempts, q->attempts);
 		}
