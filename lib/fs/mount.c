@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A mount: one protocol client, one netfs, and the inodes that are open.
+ *
+ *	nwb_mount ── nwb_fs_ctx (the adapters' view)
+ *	    ├── nwb_netfs
+ *	    └── dentry (name) ── nwb_inode ── files
+ *
+ * Files of one name share a dentry; the last close drops its inode, which
+ * evicts what it caches and only then releases the handle.
+ */
+#include "nwb/fs.h"
+
+#include "nwb/mem.h"
+#include <errno.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 256
+
+struct dentry {
+	struct nwb_list link;
+	struct nwb_inode *inode;
+	void *priv; /* of the adapter */
+	unsigned int nr_files;
+	char name[NAME_MAX_BYTES];
+};
+
+/* Which dentry an open file belongs to; netfs knows inodes only. */
+struct open_file {
+	struct nwb_list link;
+	struct nwb_file *file;
+	struct dentry *dentry;
+};
+
+struct nwb_mount {
+	struct nwb_fs_ctx ctx;
+	struct nwb_netfs *nf;
+	struct nwb_mutex lock; /* of both lists; held across open and close */
+	struct nwb_list dentries;
+	struct nwb_list files;
+};
+
+static struct nwb_mount *mount_alloc(struct nwb_exec *ex,
+				     const struct nwb_fs_type *type,
+				     const struct nwb_netfs_opts *opts)
+{
+	struct nwb_mount *mnt = nwb_zalloc(sizeof(*mnt));
+
+	if (!mnt)
+		return NULL;
+	mnt->ctx.ex = ex;
+	mnt->ctx.type = type;
+	mnt->ctx.patience_ns = opts->patience_ns ? opts->patience_ns
+						 : 30 * NWB_SEC;
+	nwb_mutex_init(&mnt->lock, ex, "mount");
+	nwb_list_init(&mnt->dentries);
+	nwb_list_init(&mnt->files);
+	return mnt;
+}
+
+static int mount_finish(struct nwb_mount *mnt,
+			const struct nwb_netfs_opts *opts,
+			struct nwb_netfs_tap *tap, struct nwb_mount **ret_mnt,
+			struct nwb_err *err)
+{
+	int rc = nwb_netfs_new(mnt->ctx.ex, opts, mnt->ctx.type->ops, &mnt->ctx,
+			       tap, &mnt->nf, err);
+
+	if (rc) {
+		nwb_mount_free(mnt);
+		return nwb_err_wrap(err, rc, "mount");
+	}
+	*ret_mnt = mnt;
+	return 0;
+}
+
+int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
+		  const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
+		  struct nwb_mount **ret_mnt, struct nwb_err *err)
+{
+	struct nwb_mount *mnt = mount_alloc(ex, &nwb_fs_smb, opts);
+	struct nwb_netfs_opts o = *opts;
+	struct nwb_smb2_stats st;
+	int rc;
+
+	if (!mnt)
+		return nwb_err_set(err, -ENOMEM, "mount: out of memory");
+	rc = nwb_smb2_new(ex, smb, &mnt->ctx.smb2, err);
+	if (!rc)
+		rc = nwb_smb2_connect(mnt->ctx.smb2, err);
+	if (rc) {
+		nwb_mount_free(mnt);
+		return rc;
+	}
+	/* A signature covers the bytes of one instant: as Linux 7.2 does
+	 * (fs/smb/client/inode.c, cifs_set_ops). */
+	nwb_smb2_get_stats(mnt->ctx.smb2, &st);
+	o.stable_writes |= st.is_signed;
+	return mount_finish(mnt, &o, tap, ret_mnt, err);
+}
+
+int nwb_mount_9p(struct nwb_exec *ex, const struct nwb_p9_opts *p9,
+		 const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
+		 struct nwb_mount **ret_mnt, struct nwb_err *err)
+{
+	struct nwb_mount *mnt = mount_alloc(ex, &nwb_fs_9p, opts);
+	int rc;
+
+	if (!mnt)
+		return nwb_err_set(err, -ENOMEM, "mount: out of memory");
+	rc = nwb_p9_new(ex, p9, &mnt->ctx.p9, err);
+	if (!rc)
+		rc = nwb_p9_connect(mnt->ctx.p9, err);
+	if (rc) {
+		nwb_mount_free(mnt);
+		return rc;
+	}
+	return mount_finish(mnt, opts, tap, ret_mnt, err);
+}
+
+void nwb_mount_free(struct nwb_mount *mnt)
+{
+	if (!mnt)
+		return;
+	nwb_assert(nwb_list_empty(&mnt->files));
+	nwb_assert(nwb_list_empty(&mnt->dentries));
+	if (mnt->nf)
+		nwb_netfs_free(mnt->nf);
+	if (mnt->ctx.smb2)
+		nwb_smb2_free(mnt->ctx.smb2);
+	if (mnt->ctx.p9)
+		nwb_p9_free(mnt->ctx.p9);
+	nwb_free(mnt);
+}
+
+static struct dentry *dentry_find(struct nwb_mount *mnt, const char *name)
+{
+	struct dentry *d;
+
+	nwb_list_for_each_entry(d, &mnt->dentries, link)
+		if (!strcmp(d->name, name))
+			return d;
+	return NULL;
+}
+
+static int dentry_open(struct nwb_mount *mnt, const char *name,
+		       unsigned int flags, uint32_t id, struct dentry **ret_d,
+		       struct nwb_err *err)
+{
+	struct dentry *d = nwb_zalloc(sizeof(*d));
+	uint64_t size;
+	int rc;
+
+	if (!d)
+		return nwb_err_set(err, -ENOMEM, "out of memory");
+	memcpy(d->name, name, strlen(name) + 1);
+	rc = mnt->ctx.type->open(&mnt->ctx, name, flags, &d->priv, &size, err);
+	if (rc) {
+		nwb_free(d);
+		return rc;
+	}
+	rc = nwb_inode_new(mnt->nf, id, d->priv, size, &d->inode);
+	if (rc) {
+		mnt->ctx.type->release(d->priv);
+		nwb_free(d);
+		return nwb_err_set(err, rc, "out of memory");
+	}
+	nwb_list_add_tail(&mnt->dentries, &d->link);
+	*ret_d = d;
+	return 0;
+}
+
+static void dentry_put(struct nwb_mount *mnt, struct dentry *d)
+{
+	void *priv = d->priv;
+
+	if (d->nr_files)
+		return;
+	nwb_list_del(&d->link);
+	nwb_inode_put(d->inode);
+	mnt->ctx.type->release(priv);
+	nwb_free(d);
+}
+
+int nwb_mount_open(struct nwb_mount *mnt, const char *name, unsigned int flags,
+		   uint32_t id, struct nwb_file **ret_file,
+		   struct nwb_err *err)
+{
+	struct open_file *of;
+	struct dentry *d;
+	int rc = 0;
+
+	if (strlen(name) >= NAME_MAX_BYTES)
+		return nwb_err_set(err, -ENAMETOOLONG, "%.32s...: too long",
+				   name);
+	of = nwb_zalloc(sizeof(*of));
+	if (!of)
+		return nwb_err_set(err, -ENOMEM, "out of memory");
+	nwb_mutex_lock(&mnt->lock);
+	d = dentry_find(mnt, name);
+	if (d && flags & (NWB_O_TRUNC | NWB_O_EXCL))
+		rc = nwb_err_set(err, flags & NWB_O_EXCL ? -EEXIST : -EBUSY,
+				 "it is open already");
+	else if (!d)
+		rc = dentry_open(mnt, name, flags, id, &d, err);
+	if (!rc) {
+		rc = nwb_file_open(d->inode, &of->file);
+		if (rc)
+			dentry_put(mnt, d);
+	}
+	if (!rc) {
+		d->nr_files++;
+		of->dentry = d;
+		nwb_list_add_tail(&mnt->files, &of->link);
+		*ret_file = of->file;
+	}
+	nwb_mutex_unlock(&mnt->lock);
+	if (rc)
+		nwb_free(of);
+	return rc;
+}
+
+int nwb_mount_close(struct nwb_mount *mnt, struct nwb_file *f)
+{
+	struct open_file *of;
+	int rc;
+
+	nwb_mutex_lock(&mnt->lock);
+	nwb_list_for_each_entry(of, &mnt->files, link)
+		if (of->file == f)
+			break;
+	nwb_assert(&of->link != &mnt->files);
+	nwb_list_del(&of->link);
+	rc = nwb_file_close(f, mnt->ctx.type->flush_on_close);
+	of->dentry->nr_files--;
+	dentry_put(mnt, of->dentry);
+	nwb_mutex_unlock(&mnt->lock);
+	nwb_free(of);
+	return rc;
+}
+
+struct nwb_netfs *nwb_mount_netfs(struct nwb_mount *mnt)
+{
+	return mnt->nf;
+}
+
+struct nwb_smb2 *nwb_mount_smb2(struct nwb_mount *mnt)
+{
+	return mnt->ctx.smb2;
+}
+
+struct nwb_p9 *nwb_mount_p9(struct nwb_mount *mnt)
+{
+	return mnt->ctx.p9;
+}
