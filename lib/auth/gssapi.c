@@ -16,6 +16,20 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * gss-ntlmssp 1.2.0 fetches a digest from OpenSSL for every password and never
+ * gives it back: about 6 KiB a login, seen by LeakSanitizer. Nothing of ours
+ * is allocated between these two.
+ */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#define leak_of_gssntlmssp_begin() __lsan_disable()
+#define leak_of_gssntlmssp_end()   __lsan_enable()
+#else
+#define leak_of_gssntlmssp_begin() ((void)0)
+#define leak_of_gssntlmssp_end()   ((void)0)
+#endif
+
 #define GUEST_USER     "nwb-guest"
 #define GUEST_PASSWORD "guest"
 
@@ -85,9 +99,11 @@ static int acquire(struct nwb_auth *a, const char *user, const char *password,
 	rc = import_name("user name", text, GSS_C_NT_USER_NAME, &name, err);
 	if (rc)
 		return rc;
+	leak_of_gssntlmssp_begin();
 	major = gss_acquire_cred_with_password(
 		&minor, name, &pw, GSS_C_INDEFINITE, &mechs, GSS_C_INITIATE,
 		&a->cred, NULL, NULL);
+	leak_of_gssntlmssp_end();
 	(void)gss_release_name(&ignored, &name);
 	if (GSS_ERROR(major)) {
 		(void)gss_err(err, -ENOPKG, "NTLMSSP credentials", major,
