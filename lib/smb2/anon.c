@@ -25,7 +25,7 @@ static const uint8_t authenticate_message[65] = {
 	0x05, 0x0a, 0,	 0,   0,
 };
 
-const void *anon_token(unsigned int step, size_t *ret_len)
+const void *nwb_smb2_anon_token(unsigned int step, size_t *ret_len)
 {
 	if (step == 0) {
 		*ret_len = sizeof(negotiate_message);

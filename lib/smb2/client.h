@@ -4,9 +4,10 @@
  *
  *	DOWN ──connect()──► CONNECTING ──handshake ok──► UP (epoch n)
  *	  ▲                     │ failed                   │
- *	  ├─────────────────────┘                          │ conn_lost(n):
- *receive └────────────────────────────────────────────────┘ or send failed,
- *time is up, bad signature
+ *	  ├─────────────────────┘                          │
+ *nwb_smb2_conn_lost(n): receive
+ *└────────────────────────────────────────────────┘ or send failed, time is up,
+ *bad signature
  *
  * Locks, outermost first:
  *	file->lock	one reopen of a file at a time; held across CREATE
@@ -163,15 +164,15 @@ struct nwb_smb2 {
 };
 
 /* table.c */
-void table_init(struct nwb_smb2 *c);
-void table_insert(struct nwb_smb2 *c, struct req *r);
-struct req *table_find(struct nwb_smb2 *c, uint64_t mid);
-void table_remove(struct req *r);
-void table_touch(struct nwb_smb2 *c, struct req *r);
-void req_finish(struct nwb_smb2 *c, struct req *r);
+void nwb_smb2_table_init(struct nwb_smb2 *c);
+void nwb_smb2_table_insert(struct nwb_smb2 *c, struct req *r);
+struct req *nwb_smb2_table_find(struct nwb_smb2 *c, uint64_t mid);
+void nwb_smb2_table_remove(struct req *r);
+void nwb_smb2_table_touch(struct nwb_smb2 *c, struct req *r);
+void nwb_smb2_req_finish(struct nwb_smb2 *c, struct req *r);
 
 /* conn.c */
-void conn_lost(struct nwb_smb2 *c, uint32_t epoch);
+void nwb_smb2_conn_lost(struct nwb_smb2 *c, uint32_t epoch);
 
 /* handshake.c: on success fills session, limits, credits, signers. */
 struct handshake {
@@ -188,24 +189,25 @@ struct handshake {
 	uint8_t *rsp;
 	uint32_t rsp_len;
 };
-int handshake_run(struct handshake *h, struct nwb_err *err) nwb_must_check;
+int nwb_smb2_handshake(struct handshake *h, struct nwb_err *err) nwb_must_check;
 
 /* rx.c */
-void rx_reset(struct rx *rx);
-int rx_frame(struct rx *rx, struct nwb_sock *sock, uint8_t **ret_pdu,
-	     uint32_t *ret_len) nwb_must_check;
-void receiver_task(void *arg);
+void nwb_smb2_rx_reset(struct rx *rx);
+int nwb_smb2_rx_frame(struct rx *rx, struct nwb_sock *sock, uint8_t **ret_pdu,
+		      uint32_t *ret_len) nwb_must_check;
+void nwb_smb2_receiver(void *arg);
 
 /* send.c */
-int credits_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
-		     struct nwb_smb2_credits *ret_cr) nwb_must_check;
-int req_submit(struct nwb_smb2 *c, struct req *r, struct nwb_smb2_credits *cr,
-	       uint8_t *frame, size_t pdu_len) nwb_must_check;
-int sync_run(struct nwb_smb2 *c, struct sync_call *s, unsigned int command,
-	     uint32_t epoch, uint8_t *frame, int pdu_len,
-	     uint64_t deadline_ns) nwb_must_check;
+int nwb_smb2_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
+		      struct nwb_smb2_credits *ret_cr) nwb_must_check;
+int nwb_smb2_req_submit(struct nwb_smb2 *c, struct req *r,
+			struct nwb_smb2_credits *cr, uint8_t *frame,
+			size_t pdu_len) nwb_must_check;
+int nwb_smb2_sync_run(struct nwb_smb2 *c, struct sync_call *s,
+		      unsigned int command, uint32_t epoch, uint8_t *frame,
+		      int pdu_len, uint64_t deadline_ns) nwb_must_check;
 
 /* anon.c: NTLMSSP messages of an anonymous login. */
-const void *anon_token(unsigned int step, size_t *ret_len);
+const void *nwb_smb2_anon_token(unsigned int step, size_t *ret_len);
 
 #endif

@@ -33,7 +33,7 @@ static void timer_fired(struct nwb_work *work)
 	}
 	nwb_mutex_unlock(&c->lock);
 	if (lost)
-		conn_lost(c, lost);
+		nwb_smb2_conn_lost(c, lost);
 }
 
 static int copy_strings(struct nwb_smb2 *c, struct nwb_err *err)
@@ -101,7 +101,7 @@ int nwb_smb2_new(struct nwb_exec *ex, const struct nwb_smb2_opts *opts,
 	nwb_waitq_init(&c->state_q, ex, "smb2 connect");
 	nwb_waitq_init(&c->credit_q, ex, "smb2 credits");
 	nwb_timer_init(&c->timer, ex, timer_fired, "smb2 timeout");
-	table_init(c);
+	nwb_smb2_table_init(c);
 	nwb_random_bytes(ex, c->guid, sizeof(c->guid));
 	c->pool.max = c->opts.max_credits;
 	c->credits_min = INT32_MAX;
@@ -111,13 +111,13 @@ int nwb_smb2_new(struct nwb_exec *ex, const struct nwb_smb2_opts *opts,
 }
 
 /**
- * conn_lost() - connection @epoch is of no use any more: nothing if it is not
- * the present one. Every outstanding request completes with -ECONNABORTED;
- * those that are being sent right now are left to their senders.
+ * nwb_smb2_conn_lost() - connection @epoch is of no use any more: nothing if it
+ * is not the present one. Every outstanding request completes with
+ * -ECONNABORTED; those that are being sent right now are left to their senders.
  *
  * Context: no locks held; runs completion callbacks.
  */
-void conn_lost(struct nwb_smb2 *c, uint32_t epoch)
+void nwb_smb2_conn_lost(struct nwb_smb2 *c, uint32_t epoch)
 {
 	struct nwb_list gone;
 	struct req *r, *next;
@@ -131,9 +131,9 @@ void conn_lost(struct nwb_smb2 *c, uint32_t epoch)
 	c->state = CONN_DOWN;
 	c->stale_credits = c->pool.credits + c->pool.outstanding;
 	c->credits_min = nwb_min(c->credits_min, c->pool.min_seen);
-	pool_reset(&c->pool, 0, 0);
+	nwb_credits_reset(&c->pool, 0, 0);
 	nwb_list_for_each_entry_safe (r, next, &c->order, order) {
-		table_remove(r);
+		nwb_smb2_table_remove(r);
 		r->result = -ECONNABORTED;
 		r->status = 0;
 		r->is_known = true;
@@ -147,7 +147,7 @@ void conn_lost(struct nwb_smb2 *c, uint32_t epoch)
 	while (!nwb_list_empty(&gone)) {
 		r = nwb_list_first(&gone, struct req, order);
 		nwb_list_del(&r->order);
-		req_finish(c, r);
+		nwb_smb2_req_finish(c, r);
 	}
 }
 
@@ -166,11 +166,11 @@ static void bury(struct nwb_smb2 *c)
 	sock = c->sock;
 	c->sock = NULL;
 	nwb_mutex_unlock(&c->lock);
-	signer_fini(&c->tx_signer);
-	signer_fini(&c->rx_signer);
+	nwb_signer_fini(&c->tx_signer);
+	nwb_signer_fini(&c->rx_signer);
 	nwb_mutex_unlock(&c->send_lock);
 	nwb_sock_close(sock);
-	rx_reset(&c->rx);
+	nwb_smb2_rx_reset(&c->rx);
 }
 
 /* The handshake is done: everything for connection epoch + 1. The state stays
@@ -192,7 +192,7 @@ static void conn_prepare(struct nwb_smb2 *c, const struct handshake *h)
 	c->epoch++;
 	c->stats.nr_connects++;
 	c->rx_ended = false;
-	pool_reset(&c->pool, c->epoch, credits);
+	nwb_credits_reset(&c->pool, c->epoch, credits);
 	nwb_mutex_unlock(&c->lock);
 }
 
@@ -230,11 +230,11 @@ static int connect_once(struct nwb_smb2 *c, struct nwb_err *err)
 	nwb_mutex_unlock(&c->lock);
 	nwb_mutex_unlock(&c->send_lock);
 	h.sock = sock;
-	rc = handshake_run(&h, err);
+	rc = nwb_smb2_handshake(&h, err);
 	if (!rc) {
 		conn_prepare(c, &h);
-		rc = nwb_task_spawn(c->ex, "smb2 receiver", receiver_task, c,
-				    &c->receiver);
+		rc = nwb_task_spawn(c->ex, "smb2 receiver", nwb_smb2_receiver,
+				    c, &c->receiver);
 		if (rc)
 			c->receiver = NULL;
 		else
@@ -294,7 +294,7 @@ void nwb_smb2_disconnect(struct nwb_smb2 *c)
 	nwb_mutex_lock(&c->lock);
 	epoch = c->epoch;
 	nwb_mutex_unlock(&c->lock);
-	conn_lost(c, epoch);
+	nwb_smb2_conn_lost(c, epoch);
 }
 
 uint32_t nwb_smb2_epoch(struct nwb_smb2 *c)
@@ -315,9 +315,9 @@ static void log_off(struct nwb_smb2 *c, uint32_t epoch)
 	int n = nwb_smb2_empty_encode(frame + NWB_SMB2_NBT_LEN,
 				      sizeof(frame) - NWB_SMB2_NBT_LEN);
 
-	(void)!sync_run(c, &s, NWB_SMB2_LOGOFF, epoch, frame, n,
-			nwb_now_ns(c->ex) +
-				nwb_min(c->opts.timeout_ns, NWB_SEC));
+	(void)!nwb_smb2_sync_run(c, &s, NWB_SMB2_LOGOFF, epoch, frame, n,
+				 nwb_now_ns(c->ex) +
+					 nwb_min(c->opts.timeout_ns, NWB_SEC));
 }
 
 void nwb_smb2_free(struct nwb_smb2 *c)
@@ -329,7 +329,7 @@ void nwb_smb2_free(struct nwb_smb2 *c)
 	epoch = nwb_smb2_epoch(c);
 	if (epoch) {
 		log_off(c, epoch);
-		conn_lost(c, epoch);
+		nwb_smb2_conn_lost(c, epoch);
 	}
 	bury(c);
 	nwb_timer_cancel_sync(&c->timer);
@@ -352,8 +352,8 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats)
 	if (c->state == CONN_UP)
 		ret_stats->credits_min =
 			nwb_min(c->credits_min, c->pool.min_seen);
-	(void)snprintf(ret_stats->signing_alg, sizeof(ret_stats->signing_alg),
-		       "%s",
-		       c->sign_all ? signing_alg_name(c->sign_alg) : "none");
+	(void)snprintf(
+		ret_stats->signing_alg, sizeof(ret_stats->signing_alg), "%s",
+		c->sign_all ? nwb_signing_alg_name(c->sign_alg) : "none");
 	nwb_mutex_unlock(&c->lock);
 }

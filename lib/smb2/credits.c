@@ -27,7 +27,8 @@ static int32_t kept_back(const struct credit_pool *p)
 	return p->credits + p->outstanding >= 3 ? 1 : 0;
 }
 
-void pool_reset(struct credit_pool *p, uint32_t instance, int32_t credits)
+void nwb_credits_reset(struct credit_pool *p, uint32_t instance,
+		       int32_t credits)
 {
 	p->instance = instance;
 	p->credits = credits;
@@ -36,8 +37,8 @@ void pool_reset(struct credit_pool *p, uint32_t instance, int32_t credits)
 	p->min_seen = credits;
 }
 
-int pool_reserve(struct credit_pool *p, size_t size, size_t *ret_size,
-		 struct nwb_smb2_credits *ret_cr)
+int nwb_credits_reserve(struct credit_pool *p, size_t size, size_t *ret_size,
+			struct nwb_smb2_credits *ret_cr)
 {
 	size_t n;
 
@@ -56,8 +57,8 @@ int pool_reserve(struct credit_pool *p, size_t size, size_t *ret_size,
 	return 0;
 }
 
-int pool_take_one(struct credit_pool *p, bool is_write,
-		  struct nwb_smb2_credits *ret_cr)
+int nwb_credits_take_one(struct credit_pool *p, bool is_write,
+			 struct nwb_smb2_credits *ret_cr)
 {
 	int32_t keep = is_write ? kept_back(p) : 0;
 
@@ -67,8 +68,8 @@ int pool_take_one(struct credit_pool *p, bool is_write,
 	return 0;
 }
 
-int pool_adjust(struct credit_pool *p, struct nwb_smb2_credits *cr,
-		uint32_t need)
+int nwb_credits_adjust(struct credit_pool *p, struct nwb_smb2_credits *cr,
+		       uint32_t need)
 {
 	uint32_t surplus;
 
@@ -85,7 +86,7 @@ int pool_adjust(struct credit_pool *p, struct nwb_smb2_credits *cr,
 	return 0;
 }
 
-void pool_put(struct credit_pool *p, struct nwb_smb2_credits *cr)
+void nwb_credits_put(struct credit_pool *p, struct nwb_smb2_credits *cr)
 {
 	if (cr->value != 0 && cr->instance == p->instance) {
 		p->credits += (int32_t)cr->value;
@@ -97,8 +98,8 @@ void pool_put(struct credit_pool *p, struct nwb_smb2_credits *cr)
 	*cr = (struct nwb_smb2_credits){0};
 }
 
-void pool_grant(struct credit_pool *p, uint32_t instance, uint32_t charge,
-		uint32_t granted, bool is_final)
+void nwb_credits_grant(struct credit_pool *p, uint32_t instance,
+		       uint32_t charge, uint32_t granted, bool is_final)
 {
 	if (instance != p->instance)
 		return;
@@ -109,7 +110,7 @@ void pool_grant(struct credit_pool *p, uint32_t instance, uint32_t charge,
 	nwb_assert(p->outstanding >= 0 && p->in_flight >= 0);
 }
 
-uint16_t pool_ask(const struct credit_pool *p, uint32_t charge)
+uint16_t nwb_credits_ask(const struct credit_pool *p, uint32_t charge)
 {
 	uint32_t have = (uint32_t)p->credits;
 

@@ -43,43 +43,46 @@ struct credit_pool {
 	uint32_t max;
 };
 
-/** pool_reset() - a new connection holds @credits; nothing of the old one
- * counts (set_credits() in Linux). @instance 0: the connection is lost. */
-void pool_reset(struct credit_pool *p, uint32_t instance, int32_t credits);
+/** nwb_credits_reset() - a new connection holds @credits; nothing of the old
+ * one counts (set_credits() in Linux). @instance 0: the connection is lost. */
+void nwb_credits_reset(struct credit_pool *p, uint32_t instance,
+		       int32_t credits);
 
 /**
- * pool_reserve() - set credits aside for a write of up to @size bytes.
+ * nwb_credits_reserve() - set credits aside for a write of up to @size bytes.
  * @ret_size: 1..@size; 64 KiB at most while 8 credits or fewer are there, and
  *	then nothing is reserved
  * Return: 0, or -EAGAIN: wait for an answer.
  */
-int pool_reserve(struct credit_pool *p, size_t size, size_t *ret_size,
-		 struct nwb_smb2_credits *ret_cr);
+int nwb_credits_reserve(struct credit_pool *p, size_t size, size_t *ret_size,
+			struct nwb_smb2_credits *ret_cr);
 
-/** pool_take_one() - one credit for a request of charge 1. A write leaves the
- * last one of three or more alone, so that FLUSH, CLOSE and ECHO can pass.
- * Return: 0 or -EAGAIN. */
-int pool_take_one(struct credit_pool *p, bool is_write,
-		  struct nwb_smb2_credits *ret_cr);
+/** nwb_credits_take_one() - one credit for a request of charge 1. A write
+ * leaves the last one of three or more alone, so that FLUSH, CLOSE and ECHO can
+ * pass. Return: 0 or -EAGAIN. */
+int nwb_credits_take_one(struct credit_pool *p, bool is_write,
+			 struct nwb_smb2_credits *ret_cr);
 
 /**
- * pool_adjust() - the size is known now: keep @need, put the rest back.
+ * nwb_credits_adjust() - the size is known now: keep @need, put the rest back.
  * Return: 0; -EAGAIN: reserved on another connection, forgotten;
  * -EOPNOTSUPP: fewer were reserved than are needed.
  */
-int pool_adjust(struct credit_pool *p, struct nwb_smb2_credits *cr,
-		uint32_t need);
+int nwb_credits_adjust(struct credit_pool *p, struct nwb_smb2_credits *cr,
+		       uint32_t need);
 
-/** pool_put() - what was reserved was not sent; clears @cr. */
-void pool_put(struct credit_pool *p, struct nwb_smb2_credits *cr);
+/** nwb_credits_put() - what was reserved was not sent; clears @cr. */
+void nwb_credits_put(struct credit_pool *p, struct nwb_smb2_credits *cr);
 
-/** pool_grant() - a response: @charge of the request if this is the first one
- * of it, else 0; @granted: its CreditResponse; @is_final: not interim. */
-void pool_grant(struct credit_pool *p, uint32_t instance, uint32_t charge,
-		uint32_t granted, bool is_final);
+/** nwb_credits_grant() - a response: @charge of the request if this is the
+ * first one of it, else 0; @granted: its CreditResponse; @is_final: not
+ * interim. */
+void nwb_credits_grant(struct credit_pool *p, uint32_t instance,
+		       uint32_t charge, uint32_t granted, bool is_final);
 
-/** pool_ask() - CreditRequest of a request whose @charge is already taken:
- * min(max - credits, charge + 8), 0 at the maximum (smb2_async_writev). */
-uint16_t pool_ask(const struct credit_pool *p, uint32_t charge);
+/** nwb_credits_ask() - CreditRequest of a request whose @charge is already
+ * taken: min(max - credits, charge + 8), 0 at the maximum (smb2_async_writev).
+ */
+uint16_t nwb_credits_ask(const struct credit_pool *p, uint32_t charge);
 
 #endif

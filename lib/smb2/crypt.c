@@ -22,7 +22,8 @@
 #include <nettle/sha2.h>
 #include <string.h>
 
-void preauth_update(uint8_t hash[PREAUTH_HASH_LEN], const void *pdu, size_t len)
+void nwb_preauth_update(uint8_t hash[PREAUTH_HASH_LEN], const void *pdu,
+			size_t len)
 {
 	struct sha512_ctx ctx;
 
@@ -32,8 +33,9 @@ void preauth_update(uint8_t hash[PREAUTH_HASH_LEN], const void *pdu, size_t len)
 	sha512_digest(&ctx, PREAUTH_HASH_LEN, hash);
 }
 
-void kdf_derive(const uint8_t key[16], const void *label, size_t label_len,
-		const void *context, size_t context_len, uint8_t ret_key[16])
+void nwb_kdf_derive(const uint8_t key[16], const void *label, size_t label_len,
+		    const void *context, size_t context_len,
+		    uint8_t ret_key[16])
 {
 	static const uint8_t counter[4] = {0, 0, 0, 1};
 	static const uint8_t separator[1] = {0};
@@ -49,16 +51,16 @@ void kdf_derive(const uint8_t key[16], const void *label, size_t label_len,
 	hmac_sha256_digest(&ctx, 16, ret_key);
 }
 
-void signing_key(const uint8_t session_key[16],
-		 const uint8_t hash[PREAUTH_HASH_LEN], uint8_t ret_key[16])
+void nwb_signing_key(const uint8_t session_key[16],
+		     const uint8_t hash[PREAUTH_HASH_LEN], uint8_t ret_key[16])
 {
 	static const char label[] = "SMBSigningKey";
 
-	kdf_derive(session_key, label, sizeof(label), hash, PREAUTH_HASH_LEN,
-		   ret_key);
+	nwb_kdf_derive(session_key, label, sizeof(label), hash,
+		       PREAUTH_HASH_LEN, ret_key);
 }
 
-int signer_init(struct signer *s, unsigned int alg, const uint8_t key[16])
+int nwb_signer_init(struct signer *s, unsigned int alg, const uint8_t key[16])
 {
 	gnutls_datum_t datum = {s->key, 16};
 
@@ -75,7 +77,7 @@ int signer_init(struct signer *s, unsigned int alg, const uint8_t key[16])
 	return 0;
 }
 
-void signer_fini(struct signer *s)
+void nwb_signer_fini(struct signer *s)
 {
 	if (s->gcm)
 		gnutls_aead_cipher_deinit(s->gcm);
@@ -106,8 +108,8 @@ static int mac_gmac(struct signer *s, const struct iovec *iov, unsigned int nr,
 	return 0;
 }
 
-int signer_mac(struct signer *s, const struct iovec *iov, unsigned int nr,
-	       uint8_t ret_mac[16])
+int nwb_signer_mac(struct signer *s, const struct iovec *iov, unsigned int nr,
+		   uint8_t ret_mac[16])
 {
 	nwb_assert(s->is_ready && iov[0].iov_len >= NWB_SMB2_HDR_LEN);
 	if (s->alg == NWB_SMB2_SIGN_AES_GMAC)
@@ -132,19 +134,19 @@ int signer_mac(struct signer *s, const struct iovec *iov, unsigned int nr,
 	return 0;
 }
 
-int signer_verify(struct signer *s, uint8_t *pdu, size_t len)
+int nwb_signer_verify(struct signer *s, uint8_t *pdu, size_t len)
 {
 	struct iovec iov = {pdu, len};
 	uint8_t theirs[16], ours[16];
 
 	memcpy(theirs, pdu + NWB_SMB2_OFF_SIGNATURE, 16);
 	memset(pdu + NWB_SMB2_OFF_SIGNATURE, 0, 16);
-	if (signer_mac(s, &iov, 1, ours) || !memeql_sec(theirs, ours, 16))
+	if (nwb_signer_mac(s, &iov, 1, ours) || !memeql_sec(theirs, ours, 16))
 		return -EBADMSG;
 	return 0;
 }
 
-const char *signing_alg_name(int alg)
+const char *nwb_signing_alg_name(int alg)
 {
 	switch (alg) {
 	case NWB_SMB2_SIGN_HMAC_SHA256:

@@ -25,38 +25,40 @@ struct signer {
 	gnutls_aead_cipher_hd_t gcm;
 };
 
-/** preauth_update() - @hash = SHA-512(@hash || @pdu); all zero at first. */
-void preauth_update(uint8_t hash[PREAUTH_HASH_LEN], const void *pdu,
-		    size_t len);
+/** nwb_preauth_update() - @hash = SHA-512(@hash || @pdu); all zero at first. */
+void nwb_preauth_update(uint8_t hash[PREAUTH_HASH_LEN], const void *pdu,
+			size_t len);
 
 /**
- * kdf_derive() - SP800-108 in counter mode with HMAC-SHA256, 128 bits out.
+ * nwb_kdf_derive() - SP800-108 in counter mode with HMAC-SHA256, 128 bits out.
  * @label: with its terminating zero counted in @label_len, as SMB wants it
  */
-void kdf_derive(const uint8_t key[16], const void *label, size_t label_len,
-		const void *context, size_t context_len, uint8_t ret_key[16]);
+void nwb_kdf_derive(const uint8_t key[16], const void *label, size_t label_len,
+		    const void *context, size_t context_len,
+		    uint8_t ret_key[16]);
 
-/** signing_key() - SMBSigningKey of a 3.1.1 session. */
-void signing_key(const uint8_t session_key[16],
-		 const uint8_t hash[PREAUTH_HASH_LEN], uint8_t ret_key[16]);
+/** nwb_signing_key() - SMBSigningKey of a 3.1.1 session. */
+void nwb_signing_key(const uint8_t session_key[16],
+		     const uint8_t hash[PREAUTH_HASH_LEN], uint8_t ret_key[16]);
 
-/** signer_init() - Return: 0, -EOPNOTSUPP (unknown @alg), -ENOMEM. */
-int signer_init(struct signer *s, unsigned int alg,
-		const uint8_t key[16]) nwb_must_check;
-void signer_fini(struct signer *s);
+/** nwb_signer_init() - Return: 0, -EOPNOTSUPP (unknown @alg), -ENOMEM. */
+int nwb_signer_init(struct signer *s, unsigned int alg,
+		    const uint8_t key[16]) nwb_must_check;
+void nwb_signer_fini(struct signer *s);
 
 /**
- * signer_mac() - the signature of the PDU in @iov.
+ * nwb_signer_mac() - the signature of the PDU in @iov.
  * @iov: starts with the header, whose 16 signature bytes are zero
  * Return: 0 or -EIO.
  */
-int signer_mac(struct signer *s, const struct iovec *iov, unsigned int nr,
-	       uint8_t ret_mac[16]) nwb_must_check;
+int nwb_signer_mac(struct signer *s, const struct iovec *iov, unsigned int nr,
+		   uint8_t ret_mac[16]) nwb_must_check;
 
-/** signer_verify() - does @pdu of @len >= 64 bytes carry its signature?
+/** nwb_signer_verify() - does @pdu of @len >= 64 bytes carry its signature?
  * Clears the signature's bytes in it. Return: 0 or -EBADMSG. */
-int signer_verify(struct signer *s, uint8_t *pdu, size_t len) nwb_must_check;
+int nwb_signer_verify(struct signer *s, uint8_t *pdu,
+		      size_t len) nwb_must_check;
 
-const char *signing_alg_name(int alg);
+const char *nwb_signing_alg_name(int alg);
 
 #endif

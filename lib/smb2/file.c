@@ -41,7 +41,8 @@ static int file_create(struct nwb_smb2_file *f, uint32_t disposition,
 
 	rc = nwb_smb2_create_req_encode(frame + NWB_SMB2_NBT_LEN,
 					sizeof(frame) - NWB_SMB2_NBT_LEN, &m);
-	rc = sync_run(c, &s, NWB_SMB2_CREATE, epoch, frame, rc, NWB_NEVER);
+	rc = nwb_smb2_sync_run(c, &s, NWB_SMB2_CREATE, epoch, frame, rc,
+			       NWB_NEVER);
 	if (rc)
 		return nwb_err_set(err, -ECONNABORTED,
 				   "create: the connection was lost");
@@ -110,8 +111,8 @@ int nwb_smb2_close(struct nwb_smb2_file *f)
 		rc = nwb_smb2_close_req_encode(frame + NWB_SMB2_NBT_LEN,
 					       sizeof(frame) - NWB_SMB2_NBT_LEN,
 					       &m);
-		rc = sync_run(c, &s, NWB_SMB2_CLOSE, epoch, frame, rc,
-			      NWB_NEVER);
+		rc = nwb_smb2_sync_run(c, &s, NWB_SMB2_CLOSE, epoch, frame, rc,
+				       NWB_NEVER);
 		if (!rc)
 			rc = (int)s.r.result;
 		/* with its connection the handle is gone: closed as well */

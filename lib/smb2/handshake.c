@@ -54,12 +54,12 @@ static int send_request(struct handshake *h, unsigned int command, int len,
 		struct iovec pdu = {pdu_of(h), (size_t)len};
 		uint8_t mac[16];
 
-		if (signer_mac(&c->tx_signer, &pdu, 1, mac))
+		if (nwb_signer_mac(&c->tx_signer, &pdu, 1, mac))
 			return -EIO;
 		memcpy(pdu_of(h) + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
 	}
 	if (command != NWB_SMB2_TREE_CONNECT)
-		preauth_update(h->hash, pdu_of(h), (size_t)len);
+		nwb_preauth_update(h->hash, pdu_of(h), (size_t)len);
 	return nwb_sock_sendv(h->sock, &iov, 1);
 }
 
@@ -70,7 +70,8 @@ static int exchange(struct handshake *h, unsigned int command, int len,
 	int rc = send_request(h, command, len, sign);
 
 	while (!rc) {
-		rc = rx_frame(&h->c->rx, h->sock, &h->rsp, &h->rsp_len);
+		rc = nwb_smb2_rx_frame(&h->c->rx, h->sock, &h->rsp,
+				       &h->rsp_len);
 		if (!rc)
 			rc = nwb_smb2_hdr_decode(h->rsp, h->rsp_len,
 						 &h->rsp_hdr);
@@ -127,7 +128,7 @@ static int negotiate(struct handshake *h, struct nwb_err *err)
 		return nwb_err_set(err, -EPROTO,
 				   "negotiate: limits of %u and %u bytes",
 				   rsp.max_write, rsp.max_read);
-	preauth_update(h->hash, h->rsp, h->rsp_len);
+	nwb_preauth_update(h->hash, h->rsp, h->rsp_len);
 	h->security_mode = rsp.security_mode;
 	nwb_mutex_lock(&c->lock);
 	c->dialect = rsp.dialect;
@@ -157,7 +158,7 @@ static int next_token(struct handshake *h, struct nwb_auth *auth,
 		rc = ops->step(auth, round ? in->data : NULL, in->len, &token,
 			       &len, err);
 	} else {
-		token = anon_token(round, &len);
+		token = nwb_smb2_anon_token(round, &len);
 		rc = round == 0;
 	}
 	if (len > UINT16_MAX)
@@ -198,7 +199,7 @@ static int session_round(struct handshake *h, const struct nwb_smb2_blob *token,
 	h->session_id = h->rsp_hdr.session_id;
 	if (!h->rsp_hdr.status)
 		return 0;
-	preauth_update(h->hash, h->rsp, h->rsp_len);
+	nwb_preauth_update(h->hash, h->rsp, h->rsp_len);
 	return 1;
 }
 
@@ -213,17 +214,18 @@ static int secure_session(struct handshake *h, struct nwb_auth *auth,
 
 	if (rc)
 		return nwb_err_wrap(err, rc, "session setup");
-	signing_key(session_key, h->hash, key);
+	nwb_signing_key(session_key, h->hash, key);
 	gnutls_memset(session_key, 0, sizeof(session_key));
-	rc = signer_init(&c->tx_signer, (unsigned int)c->sign_alg, key);
+	rc = nwb_signer_init(&c->tx_signer, (unsigned int)c->sign_alg, key);
 	if (!rc)
-		rc = signer_init(&c->rx_signer, (unsigned int)c->sign_alg, key);
+		rc = nwb_signer_init(&c->rx_signer, (unsigned int)c->sign_alg,
+				     key);
 	gnutls_memset(key, 0, sizeof(key));
 	if (rc)
 		return nwb_err_set(err, rc, "session setup: signing with %s",
-				   signing_alg_name(c->sign_alg));
+				   nwb_signing_alg_name(c->sign_alg));
 	if (!(h->rsp_hdr.flags & NWB_SMB2_F_SIGNED) ||
-	    signer_verify(&c->rx_signer, h->rsp, h->rsp_len))
+	    nwb_signer_verify(&c->rx_signer, h->rsp, h->rsp_len))
 		return nwb_err_set(err, -EPROTO,
 				   "session setup: bad signature");
 	return 0;
@@ -310,7 +312,7 @@ static int tree_connect(struct handshake *h, struct nwb_err *err)
 	if (rc)
 		return rc;
 	if (sign && (!(h->rsp_hdr.flags & NWB_SMB2_F_SIGNED) ||
-		     signer_verify(&c->rx_signer, h->rsp, h->rsp_len)))
+		     nwb_signer_verify(&c->rx_signer, h->rsp, h->rsp_len)))
 		return nwb_err_set(err, -EPROTO, "tree connect: bad signature");
 	if (h->rsp_hdr.status)
 		return refused(err, "tree connect", h->rsp_hdr.status);
@@ -320,7 +322,7 @@ static int tree_connect(struct handshake *h, struct nwb_err *err)
 	return 0;
 }
 
-int handshake_run(struct handshake *h, struct nwb_err *err)
+int nwb_smb2_handshake(struct handshake *h, struct nwb_err *err)
 {
 	int rc;
 

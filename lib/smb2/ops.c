@@ -44,8 +44,8 @@ static uint8_t *call_pdu(struct call *k)
 static int64_t call_run(struct nwb_smb2 *c, struct call *k,
 			unsigned int command, int len, uint32_t *ret_status)
 {
-	int rc =
-		sync_run(c, &k->s, command, k->epoch, k->frame, len, NWB_NEVER);
+	int rc = nwb_smb2_sync_run(c, &k->s, command, k->epoch, k->frame, len,
+				   NWB_NEVER);
 
 	if (ret_status)
 		*ret_status = rc ? 0 : k->s.r.status;

@@ -5,7 +5,7 @@
  */
 #include "client.h"
 
-void rx_reset(struct rx *rx)
+void nwb_smb2_rx_reset(struct rx *rx)
 {
 	rx->start = 0;
 	rx->end = 0;
@@ -36,12 +36,12 @@ static int rx_want(struct rx *rx, struct nwb_sock *sock, size_t want)
 }
 
 /**
- * rx_frame() - the next PDU, in place; good until the next call.
+ * nwb_smb2_rx_frame() - the next PDU, in place; good until the next call.
  * Return: 0; -ECONNRESET at the end of the stream; -EMSGSIZE: larger than
  * anything that was asked for; -EBADMSG; what nwb_sock_recv() said.
  */
-int rx_frame(struct rx *rx, struct nwb_sock *sock, uint8_t **ret_pdu,
-	     uint32_t *ret_len)
+int nwb_smb2_rx_frame(struct rx *rx, struct nwb_sock *sock, uint8_t **ret_pdu,
+		      uint32_t *ret_len)
 {
 	uint32_t len;
 	int rc;
@@ -49,7 +49,7 @@ int rx_frame(struct rx *rx, struct nwb_sock *sock, uint8_t **ret_pdu,
 	rx->start += rx->frame;
 	rx->frame = 0;
 	if (rx->start == rx->end)
-		rx_reset(rx);
+		nwb_smb2_rx_reset(rx);
 	rc = rx_want(rx, sock, NWB_SMB2_NBT_LEN);
 	if (!rc)
 		rc = nwb_smb2_nbt_decode(rx->buf + rx->start, &len);
@@ -90,7 +90,7 @@ static int check_signature(struct nwb_smb2 *c, const struct nwb_smb2_hdr *h,
 	if (!c->rx_signer.is_ready)
 		return 0;
 	if (h->flags & NWB_SMB2_F_SIGNED)
-		return signer_verify(&c->rx_signer, pdu, len);
+		return nwb_signer_verify(&c->rx_signer, pdu, len);
 	return c->sign_all && !is_interim(h) ? -EBADMSG : 0;
 }
 
@@ -137,8 +137,8 @@ static int parse_response(struct req *r, const struct nwb_smb2_hdr *h,
 static void take_grant(struct nwb_smb2 *c, struct req *r,
 		       const struct nwb_smb2_hdr *h, bool is_final)
 {
-	pool_grant(&c->pool, r->epoch, r->is_interim ? 0 : r->charge,
-		   h->credits, is_final);
+	nwb_credits_grant(&c->pool, r->epoch, r->is_interim ? 0 : r->charge,
+			  h->credits, is_final);
 	/* with nothing in flight the waiters must see whether they starve */
 	if (c->nr_credit_waiters && (h->credits || c->pool.in_flight == 0))
 		nwb_waitq_wake_all(&c->credit_q);
@@ -163,7 +163,7 @@ static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
 		return rc;
 	nwb_mutex_lock(&c->lock);
 	r = c->state == CONN_UP && c->epoch == epoch
-		    ? table_find(c, h.message_id)
+		    ? nwb_smb2_table_find(c, h.message_id)
 		    : NULL;
 	if (!r || r->command != h.command) {
 		/* a duplicate or nonsense: its credits are not counted */
@@ -173,7 +173,7 @@ static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
 	if (is_interim(&h)) {
 		take_grant(c, r, &h, false);
 		r->is_interim = true;
-		table_touch(c, r);
+		nwb_smb2_table_touch(c, r);
 		c->stats.nr_pending++;
 		nwb_mutex_unlock(&c->lock);
 		return 0;
@@ -184,7 +184,7 @@ static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
 		return rc; /* the loss completes it: outcome unknown */
 	}
 	take_grant(c, r, &h, true);
-	table_remove(r);
+	nwb_smb2_table_remove(r);
 	if (is_session_gone(h.status)) {
 		r->result = -ECONNABORTED;
 		rc = -ESTALE;
@@ -194,14 +194,14 @@ static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
 	nwb_mutex_unlock(&c->lock);
 	/* the loss first: a retry must not meet the dead session */
 	if (rc)
-		conn_lost(c, epoch);
+		nwb_smb2_conn_lost(c, epoch);
 	if (!deferred)
-		req_finish(c, r);
+		nwb_smb2_req_finish(c, r);
 	return rc;
 }
 
 /* One a connection; ends with it. Epoch and socket stay until it is joined. */
-void receiver_task(void *arg)
+void nwb_smb2_receiver(void *arg)
 {
 	struct nwb_smb2 *c = arg;
 	uint32_t epoch, len;
@@ -212,13 +212,14 @@ void receiver_task(void *arg)
 	epoch = c->epoch;
 	sock = c->sock;
 	nwb_mutex_unlock(&c->lock);
-	while (rx_frame(&c->rx, sock, &pdu, &len) == 0 &&
+	while (nwb_smb2_rx_frame(&c->rx, sock, &pdu, &len) == 0 &&
 	       handle_response(c, epoch, pdu, len) == 0)
 		;
-	/* first this, then conn_lost(): one of it and conn_up() sees the other
+	/* first this, then nwb_smb2_conn_lost(): one of it and conn_up() sees
+	 * the other
 	 */
 	nwb_mutex_lock(&c->lock);
 	c->rx_ended = true;
 	nwb_mutex_unlock(&c->lock);
-	conn_lost(c, epoch);
+	nwb_smb2_conn_lost(c, epoch);
 }

@@ -46,7 +46,7 @@ static int credit_wait(struct nwb_smb2 *c, uint32_t epoch, uint64_t deadline_ns)
 	if (nwb_now_ns(c->ex) >= dead_ns && c->pool.in_flight == 0 &&
 	    c->pool.credits <= 0) {
 		nwb_mutex_unlock(&c->lock);
-		conn_lost(c, epoch);
+		nwb_smb2_conn_lost(c, epoch);
 		nwb_mutex_lock(&c->lock);
 		return -ECONNABORTED;
 	}
@@ -65,8 +65,9 @@ int nwb_smb2_wait_mtu_credits(struct nwb_smb2 *c, size_t size,
 	epoch = c->epoch;
 	rc = stale_reason(c, epoch);
 	while (!rc) {
-		rc = pool_reserve(&c->pool, nwb_min(size, (size_t)c->max_write),
-				  ret_size, ret_credits);
+		rc = nwb_credits_reserve(&c->pool,
+					 nwb_min(size, (size_t)c->max_write),
+					 ret_size, ret_credits);
 		if (!rc)
 			break;
 		rc = credit_wait(c, epoch, deadline_ns);
@@ -81,21 +82,21 @@ void nwb_smb2_put_credits(struct nwb_smb2 *c, struct nwb_smb2_credits *cr)
 	if (cr->value == 0)
 		return;
 	nwb_mutex_lock(&c->lock);
-	pool_put(&c->pool, cr);
+	nwb_credits_put(&c->pool, cr);
 	if (c->nr_credit_waiters)
 		nwb_waitq_wake_all(&c->credit_q);
 	nwb_mutex_unlock(&c->lock);
 }
 
 /* One credit on connection @epoch. Return: 0, -ECONNABORTED or -EAGAIN. */
-int credits_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
-		     struct nwb_smb2_credits *ret_cr)
+int nwb_smb2_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
+		      struct nwb_smb2_credits *ret_cr)
 {
 	int rc;
 
 	nwb_mutex_lock(&c->lock);
 	rc = stale_reason(c, epoch);
-	while (!rc && pool_take_one(&c->pool, is_write, ret_cr))
+	while (!rc && nwb_credits_take_one(&c->pool, is_write, ret_cr))
 		rc = credit_wait(c, epoch, NWB_NEVER);
 	nwb_mutex_unlock(&c->lock);
 	return rc;
@@ -111,7 +112,7 @@ static int req_enter(struct nwb_smb2 *c, struct req *r,
 	nwb_mutex_lock(&c->lock);
 	rc = stale_reason(c, r->epoch);
 	if (rc) {
-		pool_put(&c->pool, cr);
+		nwb_credits_put(&c->pool, cr);
 		nwb_mutex_unlock(&c->lock);
 		return rc;
 	}
@@ -122,9 +123,9 @@ static int req_enter(struct nwb_smb2 *c, struct req *r,
 	r->sending = true;
 	r->is_known = false;
 	r->is_interim = false;
-	table_insert(c, r);
+	nwb_smb2_table_insert(c, r);
 	h.credit_charge = r->charge;
-	h.credits = pool_ask(&c->pool, r->charge);
+	h.credits = nwb_credits_ask(&c->pool, r->charge);
 	h.message_id = r->mid;
 	h.session_id = c->session_id;
 	h.tree_id = c->tree_id;
@@ -173,7 +174,7 @@ static int req_transmit(struct nwb_smb2 *c, const struct req *r, uint8_t *frame,
 	if (pdu[NWB_SMB2_OFF_FLAGS] & NWB_SMB2_F_SIGNED) {
 		uint8_t mac[16];
 
-		if (signer_mac(&c->tx_signer, iov + 1, nr + 1, mac))
+		if (nwb_signer_mac(&c->tx_signer, iov + 1, nr + 1, mac))
 			return -EIO;
 		memcpy(pdu + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
 	}
@@ -181,7 +182,7 @@ static int req_transmit(struct nwb_smb2 *c, const struct req *r, uint8_t *frame,
 }
 
 /**
- * req_submit() - send a request whose body stands in @frame.
+ * nwb_smb2_req_submit() - send a request whose body stands in @frame.
  * @r: command, epoch, w or sync are set; in the caller's memory until it is
  *	finished; a write's payload follows the PDU
  * @cr: at least the charge; always used up
@@ -190,8 +191,9 @@ static int req_transmit(struct nwb_smb2 *c, const struct req *r, uint8_t *frame,
  * Return: 0: it is or will be finished, exactly once, also when sending
  * failed; -EAGAIN, -ECONNABORTED: nothing was sent, it will not be finished.
  */
-int req_submit(struct nwb_smb2 *c, struct req *r, struct nwb_smb2_credits *cr,
-	       uint8_t *frame, size_t pdu_len)
+int nwb_smb2_req_submit(struct nwb_smb2 *c, struct req *r,
+			struct nwb_smb2_credits *cr, uint8_t *frame,
+			size_t pdu_len)
 {
 	uint32_t epoch = r->epoch;
 	bool is_known;
@@ -212,9 +214,9 @@ int req_submit(struct nwb_smb2 *c, struct req *r, struct nwb_smb2_credits *cr,
 	nwb_mutex_unlock(&c->lock);
 	/* unless it is known here, @r may be somebody else's by now */
 	if (rc)
-		conn_lost(c, epoch);
+		nwb_smb2_conn_lost(c, epoch);
 	if (is_known)
-		req_finish(c, r);
+		nwb_smb2_req_finish(c, r);
 	return 0;
 }
 
@@ -232,7 +234,7 @@ static int write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
 	w->epoch = c->epoch;
 	if (w->credits.value == 0)
 		return 0;
-	rc = pool_adjust(&c->pool, &w->credits, nwb_smb2_charge(w->len));
+	rc = nwb_credits_adjust(&c->pool, &w->credits, nwb_smb2_charge(w->len));
 	if (!rc && c->nr_credit_waiters)
 		nwb_waitq_wake_all(&c->credit_q);
 	return rc;
@@ -253,10 +255,10 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w)
 	nwb_mutex_lock(&c->lock);
 	rc = write_check(c, w, &m.fid);
 	if (rc)
-		pool_put(&c->pool, &w->credits);
+		nwb_credits_put(&c->pool, &w->credits);
 	nwb_mutex_unlock(&c->lock);
 	if (!rc && w->credits.value == 0)
-		rc = credits_take_one(c, w->epoch, true, &w->credits);
+		rc = nwb_smb2_take_one(c, w->epoch, true, &w->credits);
 	if (rc)
 		return rc;
 	memset(r, 0, sizeof(*r));
@@ -268,11 +270,12 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w)
 	rc = nwb_smb2_write_req_encode(frame + NWB_SMB2_NBT_LEN,
 				       NWB_SMB2_WRITE_HDR_LEN, &m);
 	nwb_assert(rc == (int)NWB_SMB2_WRITE_HDR_LEN);
-	return req_submit(c, r, &w->credits, frame, NWB_SMB2_WRITE_HDR_LEN);
+	return nwb_smb2_req_submit(c, r, &w->credits, frame,
+				   NWB_SMB2_WRITE_HDR_LEN);
 }
 
 /**
- * sync_run() - send a request of charge 1 and wait for its answer.
+ * nwb_smb2_sync_run() - send a request of charge 1 and wait for its answer.
  * @s: @data, @data_size are set; all else is done here
  * @epoch: connection it must go to
  * @deadline_ns: after that the connection is dropped; NWB_NEVER: the request
@@ -281,8 +284,9 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w)
  * Return: 0 (then s->r.result and s->r.status tell); -ECONNABORTED: the
  * connection was or is lost; -EAGAIN: it is not @epoch any more.
  */
-int sync_run(struct nwb_smb2 *c, struct sync_call *s, unsigned int command,
-	     uint32_t epoch, uint8_t *frame, int pdu_len, uint64_t deadline_ns)
+int nwb_smb2_sync_run(struct nwb_smb2 *c, struct sync_call *s,
+		      unsigned int command, uint32_t epoch, uint8_t *frame,
+		      int pdu_len, uint64_t deadline_ns)
 {
 	struct nwb_smb2_credits cr = {0};
 	int rc;
@@ -295,9 +299,9 @@ int sync_run(struct nwb_smb2 *c, struct sync_call *s, unsigned int command,
 	s->r.epoch = epoch;
 	s->r.sync = s;
 	nwb_waitq_init(&s->q, c->ex, "smb2 response");
-	rc = credits_take_one(c, epoch, false, &cr);
+	rc = nwb_smb2_take_one(c, epoch, false, &cr);
 	if (!rc)
-		rc = req_submit(c, &s->r, &cr, frame, (size_t)pdu_len);
+		rc = nwb_smb2_req_submit(c, &s->r, &cr, frame, (size_t)pdu_len);
 	if (rc)
 		return rc;
 	nwb_mutex_lock(&c->lock);
@@ -306,7 +310,7 @@ int sync_run(struct nwb_smb2 *c, struct sync_call *s, unsigned int command,
 		    s->is_done)
 			continue;
 		nwb_mutex_unlock(&c->lock);
-		conn_lost(c, epoch);
+		nwb_smb2_conn_lost(c, epoch);
 		deadline_ns = NWB_NEVER;
 		nwb_mutex_lock(&c->lock);
 	}

@@ -2,11 +2,11 @@
 /*
  * The outstanding requests of a connection: a hash by MessageId and a list in
  * order of deadlines. Everything here happens under c->lock, except
- * req_finish(), which is called without it.
+ * nwb_smb2_req_finish(), which is called without it.
  */
 #include "client.h"
 
-void table_init(struct nwb_smb2 *c)
+void nwb_smb2_table_init(struct nwb_smb2 *c)
 {
 	for (unsigned int i = 0; i < TABLE_BUCKETS; i++)
 		nwb_list_init(&c->table[i]);
@@ -27,7 +27,7 @@ static void arm(struct nwb_smb2 *c, uint64_t when_ns)
 	nwb_timer_arm(&c->timer, when_ns);
 }
 
-void table_insert(struct nwb_smb2 *c, struct req *r)
+void nwb_smb2_table_insert(struct nwb_smb2 *c, struct req *r)
 {
 	r->deadline_ns = nwb_now_ns(c->ex) + c->opts.timeout_ns;
 	nwb_list_add_tail(bucket(c, r->mid), &r->hash);
@@ -36,7 +36,7 @@ void table_insert(struct nwb_smb2 *c, struct req *r)
 	arm(c, r->deadline_ns);
 }
 
-struct req *table_find(struct nwb_smb2 *c, uint64_t mid)
+struct req *nwb_smb2_table_find(struct nwb_smb2 *c, uint64_t mid)
 {
 	struct nwb_list *head = bucket(c, mid);
 	struct req *r;
@@ -47,14 +47,14 @@ struct req *table_find(struct nwb_smb2 *c, uint64_t mid)
 	return NULL;
 }
 
-void table_remove(struct req *r)
+void nwb_smb2_table_remove(struct req *r)
 {
 	nwb_list_del(&r->hash);
 	nwb_list_del(&r->order);
 }
 
 /* The server works on it (STATUS_PENDING): its time starts anew. */
-void table_touch(struct nwb_smb2 *c, struct req *r)
+void nwb_smb2_table_touch(struct nwb_smb2 *c, struct req *r)
 {
 	r->deadline_ns = nwb_now_ns(c->ex) + c->opts.timeout_ns;
 	nwb_list_del(&r->order);
@@ -62,7 +62,7 @@ void table_touch(struct nwb_smb2 *c, struct req *r)
 }
 
 /* Tell the owner. @r is the owner's again, and may be gone at once. */
-void req_finish(struct nwb_smb2 *c, struct req *r)
+void nwb_smb2_req_finish(struct nwb_smb2 *c, struct req *r)
 {
 	struct sync_call *s = r->sync;
 	struct nwb_smb2_write *w = r->w;

@@ -16,7 +16,8 @@
 static void update(uint8_t hash[PREAUTH_HASH_LEN], const uint8_t *rec,
 		   size_t size)
 {
-	preauth_update(hash, rec + NWB_SMB2_NBT_LEN, size - NWB_SMB2_NBT_LEN);
+	nwb_preauth_update(hash, rec + NWB_SMB2_NBT_LEN,
+			   size - NWB_SMB2_NBT_LEN);
 }
 
 NWB_TEST(smb2_crypt, recorded_session_gives_its_keys)
@@ -29,7 +30,7 @@ NWB_TEST(smb2_crypt, recorded_session_gives_its_keys)
 	update(hash, rec_setup1_rsp, sizeof(rec_setup1_rsp));
 	update(hash, rec_setup2_req, sizeof(rec_setup2_req));
 	nwb_check(memcmp(hash, rec_preauth_hash, sizeof(hash)) == 0);
-	signing_key(rec_session_key, hash, key);
+	nwb_signing_key(rec_session_key, hash, key);
 	nwb_check(memcmp(key, rec_signing_key, sizeof(key)) == 0);
 }
 
@@ -41,16 +42,17 @@ static void check_signed(const uint8_t *rec, size_t size)
 	uint8_t pdu[512];
 
 	nwb_check(len <= sizeof(pdu));
-	nwb_check_eq(signer_init(&s, NWB_SMB2_SIGN_AES_GMAC, rec_signing_key),
-		     0);
+	nwb_check_eq(
+		nwb_signer_init(&s, NWB_SMB2_SIGN_AES_GMAC, rec_signing_key),
+		0);
 	memcpy(pdu, rec + NWB_SMB2_NBT_LEN, len);
-	nwb_check_eq(signer_verify(&s, pdu, len), 0);
+	nwb_check_eq(nwb_signer_verify(&s, pdu, len), 0);
 	for (size_t i = 0; i < len; i++) {
 		memcpy(pdu, rec + NWB_SMB2_NBT_LEN, len);
 		pdu[i] ^= 0x10;
-		nwb_check_eq(signer_verify(&s, pdu, len), -EBADMSG);
+		nwb_check_eq(nwb_signer_verify(&s, pdu, len), -EBADMSG);
 	}
-	signer_fini(&s);
+	nwb_signer_fini(&s);
 }
 
 NWB_TEST(smb2_crypt, signatures_of_smbd_verify)
@@ -99,7 +101,7 @@ NWB_TEST(smb2_crypt, gmac_agrees_with_nettle_however_it_is_cut)
 	for (size_t i = 0; i < sizeof(pdu); i++)
 		pdu[i] = (uint8_t)(i * 131 + (i >> 8));
 	memset(pdu + NWB_SMB2_OFF_SIGNATURE, 0, 16);
-	nwb_check_eq(signer_init(&s, NWB_SMB2_SIGN_AES_GMAC, key), 0);
+	nwb_check_eq(nwb_signer_init(&s, NWB_SMB2_SIGN_AES_GMAC, key), 0);
 	for (size_t i = 0; i < 2 * 2 * NWB_ARRAY_SIZE(cuts); i++) {
 		const size_t *c = cuts[i / 4];
 		struct iovec iov[4] = {
@@ -113,10 +115,10 @@ NWB_TEST(smb2_crypt, gmac_agrees_with_nettle_however_it_is_cut)
 		pdu[NWB_SMB2_OFF_COMMAND] = (uint8_t)commands[i / 2 % 2];
 		pdu[NWB_SMB2_OFF_COMMAND + 1] = 0;
 		nettle_gmac(key, pdu, sizeof(pdu), want);
-		nwb_check_eq(signer_mac(&s, iov, 4, got), 0);
+		nwb_check_eq(nwb_signer_mac(&s, iov, 4, got), 0);
 		nwb_check(memcmp(want, got, 16) == 0);
 	}
-	signer_fini(&s);
+	nwb_signer_fini(&s);
 }
 
 /* RFC 4493, example 4: 64 bytes. */
@@ -143,10 +145,10 @@ NWB_TEST(smb2_crypt, cmac_of_rfc_4493)
 	struct signer s = {0};
 	uint8_t got[16];
 
-	nwb_check_eq(signer_init(&s, NWB_SMB2_SIGN_AES_CMAC, key), 0);
-	nwb_check_eq(signer_mac(&s, &iov, 1, got), 0);
+	nwb_check_eq(nwb_signer_init(&s, NWB_SMB2_SIGN_AES_CMAC, key), 0);
+	nwb_check_eq(nwb_signer_mac(&s, &iov, 1, got), 0);
 	nwb_check(memcmp(want, got, 16) == 0);
-	signer_fini(&s);
+	nwb_signer_fini(&s);
 }
 
 /* The value comes from another implementation of HMAC. */
@@ -163,16 +165,16 @@ NWB_TEST(smb2_crypt, hmac_is_cut_to_16_bytes)
 		key[i] = (uint8_t)i;
 	for (size_t i = 0; i < sizeof(msg); i++)
 		msg[i] = (uint8_t)(i * 7);
-	nwb_check_eq(signer_init(&s, NWB_SMB2_SIGN_HMAC_SHA256, key), 0);
-	nwb_check_eq(signer_mac(&s, iov, 2, got), 0);
+	nwb_check_eq(nwb_signer_init(&s, NWB_SMB2_SIGN_HMAC_SHA256, key), 0);
+	nwb_check_eq(nwb_signer_mac(&s, iov, 2, got), 0);
 	nwb_check(memcmp(want, got, 16) == 0);
-	signer_fini(&s);
+	nwb_signer_fini(&s);
 }
 
 NWB_TEST(smb2_crypt, unknown_algorithm_is_refused)
 {
 	struct signer s = {0};
 
-	nwb_check_eq(signer_init(&s, 3, rec_signing_key), -EOPNOTSUPP);
-	signer_fini(&s);
+	nwb_check_eq(nwb_signer_init(&s, 3, rec_signing_key), -EOPNOTSUPP);
+	nwb_signer_fini(&s);
 }

@@ -37,7 +37,7 @@ static void send_pdu(struct sconn *c, uint8_t *pdu, int len, bool sign)
 
 	if (sign) {
 		nwb_mutex_lock(&c->s->lock);
-		nwb_assert(!signer_mac(&c->out, &iov, 1, mac));
+		nwb_assert(!nwb_signer_mac(&c->out, &iov, 1, mac));
 		nwb_mutex_unlock(&c->s->lock);
 		memcpy(pdu + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
 	}
@@ -118,9 +118,9 @@ static void do_negotiate(struct sconn *c, const struct smsg *m)
 	uint8_t pdu[512] = {0};
 	int n = nwb_smb2_negotiate_rsp_encode(pdu, sizeof(pdu), &rsp);
 
-	preauth_update(c->hash, m->pdu, m->len);
+	nwb_preauth_update(c->hash, m->pdu, m->len);
 	script_reply(c, m, 0, script_grant(c, &m->h), 0, pdu, n);
-	preauth_update(c->hash, pdu, (size_t)n);
+	nwb_preauth_update(c->hash, pdu, (size_t)n);
 }
 
 static void do_setup(struct sconn *c, struct smsg *m)
@@ -135,7 +135,7 @@ static void do_setup(struct sconn *c, struct smsg *m)
 	if (nwb_smb2_session_setup_req_decode(m->pdu, m->len, &req))
 		violation(s, "bad SESSION_SETUP");
 	s->previous_session = req.previous_session_id;
-	preauth_update(c->hash, m->pdu, m->len);
+	nwb_preauth_update(c->hash, m->pdu, m->len);
 	m->h.session_id = SESSION_ID + c->nr;
 	if (s->setup_status) {
 		script_reply(c, m, s->setup_status, script_grant(c, &m->h), 0,
@@ -146,17 +146,19 @@ static void do_setup(struct sconn *c, struct smsg *m)
 		n = nwb_smb2_session_setup_rsp_encode(pdu, sizeof(pdu), &rsp);
 		script_reply(c, m, NWB_STATUS_MORE_PROCESSING_REQUIRED,
 			     script_grant(c, &m->h), 0, pdu, n);
-		preauth_update(c->hash, pdu, (size_t)n);
+		nwb_preauth_update(c->hash, pdu, (size_t)n);
 		return;
 	}
 	rsp.token.len = 0;
 	rsp.flags = s->session_flags;
 	if (s->user) {
-		signing_key(session_key, c->hash, key);
+		nwb_signing_key(session_key, c->hash, key);
 		if (s->spoil_setup_signature)
 			key[3] ^= 1;
-		nwb_assert(!signer_init(&c->in, NWB_SMB2_SIGN_AES_GMAC, key));
-		nwb_assert(!signer_init(&c->out, NWB_SMB2_SIGN_AES_GMAC, key));
+		nwb_assert(
+			!nwb_signer_init(&c->in, NWB_SMB2_SIGN_AES_GMAC, key));
+		nwb_assert(
+			!nwb_signer_init(&c->out, NWB_SMB2_SIGN_AES_GMAC, key));
 		c->is_signing = true;
 	}
 	n = nwb_smb2_session_setup_rsp_encode(pdu, sizeof(pdu), &rsp);
@@ -398,7 +400,7 @@ static void conn_task(void *arg)
 			     m.len - NWB_SMB2_HDR_LEN))
 			break;
 		if ((m.h.flags & NWB_SMB2_F_SIGNED) &&
-		    signer_verify(&c->in, c->rx, m.len))
+		    nwb_signer_verify(&c->in, c->rx, m.len))
 			violation(c->s, "bad signature");
 		c->s->nr_writes += m.h.command == NWB_SMB2_WRITE;
 		if (dispatch(c, &m) < 0)
@@ -464,8 +466,8 @@ void script_free(struct script *s)
 	script_halt(s);
 	for (unsigned int i = 0; i < s->nr_conns; i++) {
 		nwb_sock_close(s->conns[i]->sock);
-		signer_fini(&s->conns[i]->in);
-		signer_fini(&s->conns[i]->out);
+		nwb_signer_fini(&s->conns[i]->in);
+		nwb_signer_fini(&s->conns[i]->out);
 		free(s->conns[i]->rx);
 		free(s->conns[i]);
 	}
