@@ -139,58 +139,105 @@ NWB_TEST(p9_fault, loss_while_sending)
 	t_on_all(prepare_stuck, body_stuck);
 }
 
-/* The same, lost by a third task at any moment. */
-struct cutter {
+/*
+ * Several writers and a task that disconnects at any moment. In the end there
+ * must still be every tag: as many writes as there are tags are outstanding at
+ * once, or nobody is answered.
+ */
+#define CUT_TAGS    3u
+#define CUT_WRITERS 3u
+
+struct cut_task {
 	struct t *t;
+	struct nwb_p9_file *f;
 	struct nwb_task *task;
+	unsigned int nr;
 };
 
 static void cutter_task(void *arg)
 {
-	struct cutter *c = arg;
+	struct cut_task *c = arg;
+	struct nwb_exec *ex = c->t->ex;
 	unsigned int i;
 
 	for (i = 0; i < 20; i++) {
-		nwb_sleep_until(c->t->ex, nwb_now_ns(c->t->ex) +
-						  nwb_random_u64(c->t->ex) %
-							  (300 * NWB_USEC));
+		nwb_sleep_until(ex, nwb_now_ns(ex) + nwb_random_u64(ex) %
+							     (300 * NWB_USEC));
 		nwb_p9_disconnect(c->t->c);
 	}
 }
 
+static void cut_writer_task(void *arg)
+{
+	struct cut_task *c = arg;
+	struct tw *tw = calloc(MANY, sizeof(*tw));
+	unsigned int i, round;
+	uint32_t epoch = 0;
+	int rc;
+
+	for (round = 0; round < 15; round++) {
+		rc = nwb_p9_file_ready(c->f, &epoch, NULL);
+		for (i = 0; i < MANY; i++) {
+			rc = tw_start(c->t, &tw[i], c->f,
+				      (c->nr * MANY + i) * 4096, 4096);
+			T_EXPECT(c->t,
+				 !rc || rc == -ECONNABORTED || rc == -EAGAIN);
+		}
+		t_wait_writes(c->t);
+		for (i = 0; i < MANY; i++)
+			T_EXPECT(c->t, !tw[i].dones || tw[i].w.result == 4096 ||
+					       tw[i].w.result == -ECONNABORTED);
+	}
+	free(tw);
+}
+
+static enum script_act hook_gather(struct script *s, const struct nwb_p9_msg *m,
+				   unsigned int nth)
+{
+	struct t *t = s->arg;
+
+	(void)nth;
+	if (!t->note || m->type != NWB_P9_TWRITE)
+		return ACT_REPLY;
+	if (++t->note <= CUT_TAGS)
+		return ACT_HOLD;
+	script_release(s, false);
+	return ACT_REPLY;
+}
+
 static void prepare_cutter(struct t *t)
 {
+	t->s->hook = hook_gather;
 	t->s->buf_bytes = 3000;
 	t->s->latency_ns = 10 * NWB_USEC;
-	t->opts.max_tags = 3;
+	t->opts.max_tags = CUT_TAGS;
 }
 
 static void body_cutter(struct t *t)
 {
 	struct nwb_p9_file *f = t_open(t, "a");
-	struct tw *tw = calloc(MANY, sizeof(*tw));
-	struct cutter cut = {.t = t};
-	unsigned int i, round;
+	struct cut_task task[CUT_WRITERS + 1];
+	struct tw *tw = calloc(CUT_TAGS, sizeof(*tw));
 	uint32_t epoch = 0;
-	int rc;
+	unsigned int i;
 
-	T_EXPECT(t, !nwb_task_spawn(t->ex, "cutter", cutter_task, &cut,
-				    &cut.task));
-	for (round = 0; round < 30; round++) {
-		rc = nwb_p9_file_ready(f, &epoch, NULL);
-		for (i = 0; i < MANY; i++) {
-			rc = tw_start(t, &tw[i], f, i * 4096, 4096);
-			T_EXPECT(t,
-				 !rc || rc == -ECONNABORTED || rc == -EAGAIN);
-		}
-		t_wait_writes(t);
-		for (i = 0; i < MANY; i++)
-			T_EXPECT(t, !tw[i].dones || tw[i].w.result == 4096 ||
-					    tw[i].w.result == -ECONNABORTED);
+	for (i = 0; i <= CUT_WRITERS; i++) {
+		task[i] = (struct cut_task){.t = t, .f = f, .nr = i};
+		T_EXPECT(t, !nwb_task_spawn(t->ex, "cut",
+					    i < CUT_WRITERS ? cut_writer_task
+							    : cutter_task,
+					    &task[i], &task[i].task));
 	}
-	nwb_task_join(cut.task);
+	for (i = 0; i <= CUT_WRITERS; i++)
+		nwb_task_join(task[i].task);
 	T_EXPECT(t, !nwb_p9_file_ready(f, &epoch, NULL));
-	T_EXPECT(t, t_write(t, f, 0, 4096, NULL) == 4096);
+	t->note = 1;
+	for (i = 0; i < CUT_TAGS; i++)
+		T_EXPECT(t, !tw_start(t, &tw[i], f, i * 4096, 4096));
+	t_wait_writes(t);
+	for (i = 0; i < CUT_TAGS; i++)
+		T_EXPECT(t, tw[i].w.result == 4096);
+	T_EXPECT(t, nwb_p9_epoch(t->c) == epoch);
 	t_close(t, f);
 	free(tw);
 }
@@ -744,11 +791,13 @@ static void body_all_late(struct t *t)
 {
 	struct nwb_p9_file *f = t_open(t, "a");
 	struct tw *tw = calloc(5, sizeof(*tw));
+	uint64_t start = nwb_now_ns(t->ex);
 	unsigned int i;
 
 	for (i = 0; i < 5; i++)
 		T_EXPECT(t, !tw_start(t, &tw[i], f, i * 100, 100));
 	t_wait_writes(t);
+	T_EXPECT(t, nwb_now_ns(t->ex) < start + LIMIT + NWB_SEC);
 	for (i = 0; i < 5; i++)
 		T_EXPECT(t, tw[i].w.result == -ETIMEDOUT);
 	T_EXPECT(t, script_count(t->s, NWB_P9_TFLUSH, 0) == 5);
@@ -805,6 +854,46 @@ static void body_deaf(struct t *t)
 NWB_TEST(p9_fault, a_full_socket_is_no_hiding_place)
 {
 	t_on_sim(prepare_deaf, body_deaf);
+}
+
+/* Deaf before the first byte of the write: it is half sent when its time is
+ * over, there is nothing to flush, and nobody waits a second time. */
+static enum script_act
+hook_deaf_early(struct script *s, const struct nwb_p9_msg *m, unsigned int nth)
+{
+	struct nwb_p9_msg r = {.type = NWB_P9_RFSYNC, .tag = m->tag};
+
+	(void)nth;
+	if (m->type != NWB_P9_TFSYNC)
+		return ACT_REPLY;
+	script_send(s, &r);
+	nwb_sleep_until(s->ex, nwb_now_ns(s->ex) + 100 * NWB_SEC);
+	return ACT_DONE;
+}
+
+static void prepare_deaf_early(struct t *t)
+{
+	prepare_deaf(t);
+	t->s->hook = hook_deaf_early;
+}
+
+static void body_deaf_early(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	uint64_t start, took;
+	uint32_t epoch;
+
+	T_EXPECT(t, !nwb_p9_fsync(f, &epoch));
+	start = nwb_now_ns(t->ex);
+	T_EXPECT(t, t_write(t, f, 0, 8000, NULL) == -ECONNABORTED);
+	took = nwb_now_ns(t->ex) - start;
+	T_EXPECT(t, took >= LIMIT && took < LIMIT + NWB_SEC);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, half_a_write_is_not_flushed)
+{
+	t_on_sim(prepare_deaf_early, body_deaf_early);
 }
 
 /* Fids are not used twice on a connection, though a walk was cancelled. */
