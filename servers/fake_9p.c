@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The 9P2000.L fake, with diod's manners: msize 65536 at most, a Twrite one
- * byte too big is EIO, a frame larger than msize ends the connection, a write
- * that runs outlives its connection.
+ * The 9P2000.L fake, with diod's manners: EIO for an unknown fid or version,
+ * for a Twrite one byte too big; msize 65536 at most; a frame larger than msize
+ * ends the connection; a write that runs outlives its connection.
  *
  * Tflush (diod, as measured):
  *
@@ -143,30 +143,35 @@ static void do_version(struct fake_conn *c, const struct nwb_p9_msg *q)
 	struct fake_9p *s = state_of(c);
 	struct nwb_p9_msg m = {0};
 
-	if (q->version.msize < NWB_P9_MSIZE_MIN) {
+	if (q->version.msize < NWB_P9_MSIZE_MIN ||
+	    !nwb_p9_str_eq(&q->version.version, NWB_P9_VERSION_L)) {
 		error(c, q->tag, EIO);
 		return;
 	}
 	nwb_fake_drop_ops(c);
 	drop_fids(s);
 	m.version.msize = nwb_min(q->version.msize, c->fake->opts.msize);
-	m.version.version = nwb_p9_str(NWB_P9_VERSION_NONE);
-	if (nwb_p9_str_eq(&q->version.version, NWB_P9_VERSION_L)) {
-		m.version.version = nwb_p9_str(NWB_P9_VERSION_L);
-		s->msize = m.version.msize;
-	}
+	m.version.version = nwb_p9_str(NWB_P9_VERSION_L);
+	s->msize = m.version.msize;
 	answer(c, q, &m);
+}
+
+/* diod lets a fid that is in use become another file's. */
+static void set_fid(struct fake_conn *c, uint32_t fid, struct fake_file *file)
+{
+	struct fake_fid *ff = find_fid(c, fid);
+
+	if (!ff)
+		ff = add_fid(c, fid, file);
+	ff->file = file;
+	ff->is_open = false;
 }
 
 static void do_attach(struct fake_conn *c, const struct nwb_p9_msg *q)
 {
 	struct nwb_p9_msg m = {0};
 
-	if (find_fid(c, q->tattach.fid)) {
-		error(c, q->tag, EBADF);
-		return;
-	}
-	add_fid(c, q->tattach.fid, NULL);
+	set_fid(c, q->tattach.fid, NULL);
 	m.rattach = qid_of(NULL);
 	answer(c, q, &m);
 }
@@ -178,9 +183,8 @@ static void do_walk(struct fake_conn *c, const struct nwb_p9_msg *q)
 	char name[FAKE_NAME_MAX + 1];
 	struct fake_file *file;
 
-	if (!from || from->is_open ||
-	    (q->twalk.newfid != q->twalk.fid && find_fid(c, q->twalk.newfid))) {
-		error(c, q->tag, EBADF);
+	if (!from) {
+		error(c, q->tag, EIO);
 		return;
 	}
 	file = from->file;
@@ -199,10 +203,7 @@ static void do_walk(struct fake_conn *c, const struct nwb_p9_msg *q)
 		m.rwalk.nwqid = 1;
 		m.rwalk.wqid[0] = qid_of(file);
 	}
-	if (q->twalk.newfid == q->twalk.fid)
-		from->file = file;
-	else
-		add_fid(c, q->twalk.newfid, file);
+	set_fid(c, q->twalk.newfid, file);
 	answer(c, q, &m);
 }
 
@@ -212,7 +213,7 @@ static void do_lopen(struct fake_conn *c, const struct nwb_p9_msg *q)
 	struct nwb_p9_msg m = {0};
 
 	if (!ff || ff->is_open) {
-		error(c, q->tag, EBADF);
+		error(c, q->tag, ff ? EINVAL : EIO);
 		return;
 	}
 	if (ff->file && (q->tlopen.flags & NWB_P9_DOTL_TRUNC) &&
@@ -234,7 +235,7 @@ static void do_lcreate(struct fake_conn *c, const struct nwb_p9_msg *q)
 	uint32_t code = 0;
 
 	if (!ff || ff->is_open || ff->file) {
-		error(c, q->tag, ff && ff->file ? ENOTDIR : EBADF);
+		error(c, q->tag, !ff ? EIO : ff->is_open ? EINVAL : ENOTDIR);
 		return;
 	}
 	if (!take_name(&q->tlcreate.name, name)) {
@@ -265,7 +266,7 @@ static void do_clunk(struct fake_conn *c, const struct nwb_p9_msg *q)
 	struct nwb_p9_msg m = {0};
 
 	if (!ff) {
-		error(c, q->tag, EBADF);
+		error(c, q->tag, EIO);
 		return;
 	}
 	nwb_list_del(&ff->link);
@@ -281,7 +282,7 @@ static void do_getattr(struct fake_conn *c, const struct nwb_p9_msg *q)
 	struct nwb_p9_msg m = {0};
 
 	if (!ff) {
-		error(c, q->tag, EBADF);
+		error(c, q->tag, EIO);
 		return;
 	}
 	m.rgetattr.valid = NWB_P9_GETATTR_BASIC;
@@ -303,7 +304,7 @@ static void do_setattr(struct fake_conn *c, const struct nwb_p9_msg *q)
 	int rc = 0;
 
 	if (!ff) {
-		error(c, q->tag, EBADF);
+		error(c, q->tag, EIO);
 		return;
 	}
 	if (q->tsetattr.attr.valid & NWB_P9_SETATTR_SIZE)
@@ -323,7 +324,7 @@ static void do_fsync(struct fake_conn *c, const struct nwb_p9_msg *q)
 	int64_t rc;
 
 	if (!ff || !ff->is_open || !ff->file) {
-		error(c, q->tag, EBADF);
+		error(c, q->tag, ff ? EBADF : EIO);
 		return;
 	}
 	rc = nwb_fake_flush(c, ff->file);
@@ -342,7 +343,7 @@ static struct fake_fid *data_fid(struct fake_conn *c,
 	struct fake_fid *ff = find_fid(c, fid);
 
 	if (!ff || !ff->is_open || !ff->file) {
-		error(c, q->tag, EBADF);
+		error(c, q->tag, ff ? EBADF : EIO);
 		return NULL;
 	}
 	if (count > state_of(c)->msize - NWB_P9_IOHDR) {

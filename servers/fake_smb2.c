@@ -166,8 +166,8 @@ static void negotiate(struct fake_conn *c, const struct nwb_smb2_hdr *h,
 	nwb_fake_smb2_answer(c, r, h, NWB_STATUS_SUCCESS, n, 0, 0);
 }
 
-/* A victim's requests are refused from now on; its TCP connection stays, as
- * with smbd. */
+/* A victim's requests are refused from now on; its TCP connection stays. smbd
+ * does that for users only, so the anonymous and guests cannot ask for it. */
 static void delete_session(struct nwb_fake *f, uint64_t id)
 {
 	struct fake_conn *c;
@@ -192,8 +192,9 @@ static const uint8_t challenge[] =
 	"\x01\0\x06\0N\0W\0B\0"
 	"\0\0\0\0";
 
-/* Message type of a raw NTLMSSP token, 0 for any other token: that is taken
- * as a login by itself (the "test" authentication). */
+/* Message type of a raw NTLMSSP token, 0 for any other token: that is the
+ * login of a user by itself (the "test" authentication), although GUEST is
+ * answered, so that nobody expects a signature. */
 static unsigned int ntlm_type(const struct nwb_smb2_blob *t)
 {
 	if (t->len < 12 || memcmp(t->data, NTLMSSP, 8))
@@ -235,7 +236,7 @@ static void session_setup(struct fake_conn *c, const struct nwb_smb2_hdr *h,
 		if (type != NTLM_AUTHENTICATE || has_user(&q.token))
 			m.flags = NWB_SMB2_SESSION_F_GUEST;
 		s->is_authenticated = true;
-		if (q.previous_session_id &&
+		if (!type && q.previous_session_id &&
 		    q.previous_session_id != s->session_id)
 			delete_session(c->fake, q.previous_session_id);
 	}

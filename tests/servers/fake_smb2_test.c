@@ -298,8 +298,10 @@ static void previous(void *arg)
 
 	begin(&b, te->ex, NULL);
 	b.h.ask = 8;
+	b.h.login = HAND_TEST;
 	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
 	hand_init(&other, te->ex);
+	other.login = HAND_TEST;
 	nwb_check_eq(hand_dial(&other, nwb_fake_dialer(b.f)), 0);
 	hand_login(&other, b.h.sid);
 	nwb_check_eq(do_write(&b.h, 0, 1, 'a'),

@@ -83,7 +83,7 @@ void hand_attach(struct hand *h, uint32_t msize)
 	a.tattach.fid = HAND_ROOT;
 	a.tattach.afid = NWB_P9_NOFID;
 	a.tattach.uname = nwb_p9_str("root");
-	a.tattach.aname = nwb_p9_str("/export");
+	a.tattach.aname = nwb_p9_str(h->aname ? h->aname : "/export");
 	nwb_check_eq(hand_call(h, &a), 0);
 	nwb_check_eq(h->rsp.rattach.type, NWB_P9_QTDIR);
 }

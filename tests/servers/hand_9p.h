@@ -11,10 +11,12 @@
 
 #define HAND_BYTES 131072u
 
-/* @rsp: last answer; points into @rx. @msize: as negotiated */
+/* @aname: for Tattach, NULL = any. @rsp: last answer; points into @rx. @msize:
+ * as negotiated */
 struct hand {
 	struct nwb_exec *ex;
 	struct nwb_sock *sock;
+	const char *aname;
 	uint32_t msize;
 	uint8_t *tx, *rx;
 	struct nwb_p9_msg rsp;

@@ -82,31 +82,64 @@ static void call(struct hand *h, unsigned int command, int len)
 	nwb_check_eq(h->rsp.message_id, h->mid - 1);
 }
 
+/* AUTHENTICATE_MESSAGE, [MS-NLMP] 2.2.1.3: anonymous, or of a user "x" whom
+ * nobody knows, with a response that nobody will check. */
+static size_t make_type3(uint8_t *m, bool has_user)
+{
+	static const uint8_t start[12] = "NTLMSSP\0\3\0\0";
+	unsigned int i;
+
+	memset(m, 0, 128);
+	memcpy(m, start, sizeof(start));
+	for (i = 16; i < 60; i += 8) /* six empty fields at offset 64 */
+		m[i] = 64;
+	m[60] = 5; /* flags: UNICODE, REQUEST_TARGET, NTLM */
+	m[61] = 2;
+	if (!has_user) {
+		m[12] = m[14] = 1; /* LM response: one zero byte */
+		m[61] |= 8;	   /* ANONYMOUS */
+		return 65;
+	}
+	m[20] = m[22] = 24; /* NT response */
+	m[36] = m[38] = 2;  /* user name */
+	m[40] = 88;
+	m[88] = 'x';
+	return 90;
+}
+
 void hand_login(struct hand *h, uint64_t previous)
 {
-	static const uint8_t type1[12] = "NTLMSSP\0\x01\0\0";
-	static const uint8_t type3[65] = "NTLMSSP\0\x03\0\0";
+	/* NEGOTIATE_MESSAGE, [MS-NLMP] 2.2.1.1 */
+	static const uint8_t type1[32] = "NTLMSSP\0\1\0\0\0\5\2";
+	uint8_t type3[128];
 	struct nwb_smb2_negotiate_req n = {
 		.dialects = {NWB_SMB2_DIALECT_0311},
 		.nr_dialects = 1,
 		.has_preauth = true,
 	};
-	struct nwb_smb2_session_setup_req s = {.token = {type1, 12}};
+	struct nwb_smb2_session_setup_req s = {.token = {type1, sizeof(type1)}};
 	struct nwb_smb2_tree_connect_req t = {0};
 	uint8_t path[64];
 
 	call(h, NWB_SMB2_NEGOTIATE,
 	     nwb_smb2_negotiate_req_encode(PDU(h), PDU_BYTES, &n));
 	nwb_check_eq(h->rsp.status, 0);
-	call(h, NWB_SMB2_SESSION_SETUP,
-	     nwb_smb2_session_setup_req_encode(PDU(h), PDU_BYTES, &s));
-	nwb_check_eq(h->rsp.status, NWB_STATUS_MORE_PROCESSING_REQUIRED);
-	h->sid = h->rsp.session_id;
-	s.token = (struct nwb_smb2_blob){type3, sizeof(type3)};
+	if (h->login != HAND_TEST) {
+		call(h, NWB_SMB2_SESSION_SETUP,
+		     nwb_smb2_session_setup_req_encode(PDU(h), PDU_BYTES, &s));
+		nwb_check_eq(h->rsp.status,
+			     NWB_STATUS_MORE_PROCESSING_REQUIRED);
+		h->sid = h->rsp.session_id;
+	}
+	s.token.data = type3;
+	s.token.len = (uint32_t)make_type3(type3, h->login == HAND_GUEST);
+	if (h->login == HAND_TEST)
+		s.token = (struct nwb_smb2_blob){(const uint8_t *)"test", 4};
 	s.previous_session_id = previous;
 	call(h, NWB_SMB2_SESSION_SETUP,
 	     nwb_smb2_session_setup_req_encode(PDU(h), PDU_BYTES, &s));
 	nwb_check_eq(h->rsp.status, 0);
+	h->sid = h->rsp.session_id;
 	t.path.data = path;
 	t.path.len = (uint32_t)nwb_smb2_utf16_encode(path, sizeof(path),
 						     "\\\\srv\\s");

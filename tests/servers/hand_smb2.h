@@ -11,6 +11,12 @@
 
 #define HAND_BYTES (2 * 1024 * 1024)
 
+enum hand_login {
+	HAND_ANONYMOUS,
+	HAND_GUEST, /* NTLM with a user whom nobody knows */
+	HAND_TEST,  /* one token that only the fake takes */
+};
+
 /**
  * struct hand - @mid: of the next request; @ask: CreditRequest of the next
  * requests; @credits: held as a client counts them; @rsp, @rsp_len: response
@@ -22,6 +28,7 @@ struct hand {
 	uint64_t mid;
 	uint16_t ask;
 	int credits;
+	enum hand_login login;
 	uint64_t sid;
 	uint32_t tid;
 	struct nwb_smb2_fid fid;
