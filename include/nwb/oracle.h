@@ -57,9 +57,9 @@ struct nwb_content {
 /* What the plan expects of one rule (index = rule number in the ledger). */
 struct nwb_expect_hits {
 	const char *name;
-	char op;	 /* '=' '<' '>' 'l' (<=) 'g' (>=) */
-	uint64_t nr;	 /* default: >= 1 */
-	uint64_t counted; /* by the shim's shared page */
+	char op;	    /* '=' '<' '>' 'l' (<=) 'g' (>=) */
+	uint64_t nr;	    /* default: >= 1 */
+	uint64_t counted;   /* by the shim's shared page */
 	bool needs_exposed; /* bytes must have been at stake at each hit */
 };
 
@@ -82,21 +82,22 @@ struct nwb_judge_in {
 #define NWB_FINDINGS_MAX 32
 
 struct nwb_finding {
-	uint8_t oracle;		   /* 1 for O1, ... */
-	enum nwb_verdict verdict;  /* FAIL, VACUOUS, INCONCLUSIVE or KNOWN */
-	const char *kind;	   /* "LOST", "STALE-RETRY", ... static */
+	uint8_t oracle;		  /* 1 for O1, ... */
+	enum nwb_verdict verdict; /* FAIL, VACUOUS, INCONCLUSIVE or KNOWN */
+	const char *kind;	  /* "LOST", "STALE-RETRY", ... static */
 	uint16_t file;
 	uint64_t off, len;
-	uint64_t rec_a, rec_b;	   /* slots that prove it, UINT64_MAX: none */
+	uint64_t rec_a, rec_b; /* slots that prove it, UINT64_MAX: none */
 	char text[200];
 };
 
 struct nwb_judgement {
 	enum nwb_verdict verdict;
-	unsigned int nr_findings;  /* kept; more may have been found */
+	unsigned int nr_findings; /* kept; more may have been found */
 	uint64_t nr_found;
 	struct nwb_finding finding[NWB_FINDINGS_MAX];
-	uint32_t ran;		   /* bit n: oracle On had something to judge */
+	uint32_t ran;	 /* bit n: oracle On had something to judge */
+	uint32_t failed; /* bit n: oracle On said FAIL */
 	/* exact counts for the report */
 	uint64_t nr_effects, bytes_applied, bytes_dirtied;
 	uint64_t nr_pdu, nr_reconnects, bytes_sent, bytes_resent;

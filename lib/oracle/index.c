@@ -242,8 +242,7 @@ static void add_effect(struct judge *J, struct jfile *f,
 		e.hi = e.lo + (uint64_t)r->result;
 		J->j->bytes_applied += (uint64_t)r->result;
 	} else {
-		/* Cut short or failed: some of it may have landed. */
-		e.s.end = OPEN;
+		e.is_maybe = true;
 	}
 	J->j->nr_effects += !e.is_trunc;
 	if (e.hi > e.lo)
@@ -473,6 +472,8 @@ static int index_deaths(struct judge *J, struct jfile *f)
 		}
 		if (ends[lo] >= J->crash[c].end)
 			e->dies = J->crash[c].end;
+		/* What was never over was over when the server died. */
+		e->s.end = nwb_min(e->s.end, J->crash[c].end);
 	}
 	return 0;
 }

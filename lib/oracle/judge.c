@@ -62,19 +62,32 @@ static unsigned int weight(enum nwb_verdict v)
 	}
 }
 
-/* Where to keep one more finding; the lightest gives way when all are taken. */
-static struct nwb_finding *place_for(struct nwb_judgement *j,
-				     enum nwb_verdict v)
+/* The kept finding that may give way to one of @f's oracle, or NULL. */
+static struct nwb_finding *
+to_replace(struct nwb_judgement *j, const struct nwb_finding *f, unsigned int w)
 {
-	struct nwb_finding *light;
+	unsigned int nr[32] = {0}, most = 0;
+	struct nwb_finding *light = NULL;
 
-	if (j->nr_findings < NWB_FINDINGS_MAX)
-		return &j->finding[j->nr_findings++];
-	light = &j->finding[NWB_FINDINGS_MAX - 1];
-	for (unsigned int i = NWB_FINDINGS_MAX; i-- > 0;)
-		if (weight(j->finding[i].verdict) < weight(light->verdict))
+	for (unsigned int i = 0; i < j->nr_findings; i++) {
+		if (!light ||
+		    weight(j->finding[i].verdict) < weight(light->verdict))
 			light = &j->finding[i];
-	return weight(light->verdict) < weight(v) ? light : NULL;
+		nr[j->finding[i].oracle]++;
+	}
+	if (light && weight(light->verdict) < w)
+		return light;
+	/* No oracle shall crowd out what another one has to say. */
+	for (unsigned int o = 1; o < NWB_ARRAY_SIZE(nr); o++)
+		if (nr[o] > nr[most])
+			most = o;
+	if (nr[most] <= nr[f->oracle] + 1)
+		return NULL;
+	for (unsigned int i = j->nr_findings; i-- > 0;)
+		if (j->finding[i].oracle == most &&
+		    weight(j->finding[i].verdict) <= w)
+			return &j->finding[i];
+	return NULL;
 }
 
 void found(struct judge *J, const struct nwb_finding *f, const char *fmt, ...)
@@ -88,7 +101,12 @@ void found(struct judge *J, const struct nwb_finding *f, const char *fmt, ...)
 	if (weight(v) > weight(J->j->verdict))
 		J->j->verdict = v;
 	J->j->nr_found++;
-	to = place_for(J->j, v);
+	if (v == NWB_FAIL)
+		J->j->failed |= 1u << f->oracle;
+	if (J->j->nr_findings < NWB_FINDINGS_MAX)
+		to = &J->j->finding[J->j->nr_findings++];
+	else
+		to = to_replace(J->j, f, weight(v));
 	if (!to)
 		return;
 	*to = *f;

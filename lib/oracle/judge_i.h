@@ -90,11 +90,12 @@ struct jsync {
 };
 
 struct jeffect {
-	struct jspan s; /* end OPEN: it may have happened, no more */
+	struct jspan s;
 	uint64_t lo, hi;
 	uint64_t dies; /* ticket of the crash that took it, OPEN: none */
 	uint32_t run0, nr_runs;
 	bool is_trunc;
+	bool is_maybe;	  /* failed or cut short: some of it may have landed */
 	bool is_unfenced; /* O3: came too late, and nobody could fence it */
 	uint32_t conn;
 	uint64_t parked_ns;

@@ -84,7 +84,7 @@ static void view_advance(struct view *v, uint64_t t)
 			v->alive[v->nr_alive++] = (uint32_t)v->next;
 	}
 	for (uint32_t i = 0; i < v->nr_alive; i++)
-		if (effect_of(v, i)->s.end < t)
+		if (effect_of(v, i)->s.end < t && !effect_of(v, i)->is_maybe)
 			v->sure = nwb_max(v->sure, effect_of(v, i)->s.begin);
 	for (uint32_t i = 0; i < v->nr_alive; i++)
 		if (effect_of(v, i)->s.end >= v->sure)

@@ -73,7 +73,7 @@ static bool may_be_cut(const struct jfile *f, uint32_t atom)
 	const struct jpiece *p = f->pieces.item;
 
 	for (uint64_t i = f->pieces.at[atom]; i < f->pieces.at[atom + 1]; i++)
-		if (f->effect[p[i].effect].s.end == OPEN)
+		if (f->effect[p[i].effect].is_maybe)
 			return true;
 	return false;
 }
@@ -131,7 +131,7 @@ static bool is_explained(const struct jfile *f, const struct jcontent *c)
 	for (uint64_t i = from; i < to; i++) {
 		const struct jeffect *e = &f->effect[p[i].effect];
 
-		if (e->s.end != OPEN && e->dies == OPEN)
+		if (!e->is_maybe && e->dies == OPEN)
 			sure = nwb_max(sure, e->s.begin);
 	}
 	for (uint64_t i = from; i < to; i++)

@@ -78,7 +78,7 @@ static uint64_t acked_version(const struct resurrection *x,
 
 		if (e->s.begin >= ack->s.end)
 			break;
-		if (e->s.end >= ack->s.end)
+		if (e->s.end >= ack->s.end || e->is_maybe)
 			continue;
 		if (!is_known || p->o.begin < version)
 			version = p->o.begin;
@@ -206,7 +206,7 @@ static void judge_atom(struct resurrection *x)
 		const struct jeffect *e = &x->f->effect[p->effect];
 
 		acks_until(x, &k, e->s.begin);
-		if (e->s.end == OPEN || !k.bound)
+		if (e->is_maybe || !k.bound)
 			continue; /* it may never have happened */
 		if (p->o.what == JW_UNKNOWN) {
 			/* Old or new? O1 knows, if the file ends up old. */

@@ -22,7 +22,8 @@
  * A close that returns the error peeks: an fd opened later may still be told.
  * An fd opened after an fsync told the error is not told again.
  *
- * Somebody else's client keeps its failures to itself: not judged.
+ * Somebody else's client keeps its failures to itself: not judged. Nor is an
+ * error of a client that records nothing it sends called SPURIOUS.
  */
 #include "judge_i.h"
 
@@ -289,7 +290,8 @@ static int unexplained(struct errors *x, const struct jsync *e, bool was_told)
 		return 0;
 	}
 	/* Looking costs a walk over the whole file: a few say enough. */
-	if (!x->J->has_server || x->nr_judged++ > 64)
+	if (!x->J->has_server || (!x->J->has_sent && !x->f->nr_giveup) ||
+	    x->nr_judged++ > 64)
 		return 0;
 	err = promise_all_written(x->J, x->f, &e->s, &is_written);
 	if (!err && is_written)

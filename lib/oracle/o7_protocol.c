@@ -124,6 +124,9 @@ static int judge_smb(struct proto *p)
 	uint64_t window = 1;
 	int64_t credits = 1;
 
+	/* The answer to an SMB1 negotiate, which had the first credit. */
+	if (p->J->pdu[p->c->pdu0].is_reply)
+		credits = 0;
 	for (uint32_t i = 0; i < p->c->nr_pdu; i++) {
 		const struct jpdu *pdu = &p->J->pdu[p->c->pdu0 + i];
 		uint64_t charge = charge_of(pdu->r), mid = pdu->r->mid;
@@ -283,9 +286,9 @@ static bool has_start(const struct judge *J, const struct jconn *c)
 {
 	const struct jpdu *first = &J->pdu[c->pdu0];
 
-	return !first->is_reply &&
-	       (first->r->flags & NWB_LF_9P ? first->r->cmd == P9_TVERSION
-					    : first->r->cmd == SMB_NEGOTIATE);
+	if (first->r->flags & NWB_LF_9P)
+		return !first->is_reply && first->r->cmd == P9_TVERSION;
+	return first->r->cmd == SMB_NEGOTIATE;
 }
 
 int o7_protocol(struct judge *J)

@@ -127,7 +127,7 @@ static bool is_on_server(const struct judge *J, const struct jfile *f,
 
 			if (e->s.begin < j->s.begin)
 				break;
-			is_there = e->s.end != OPEN &&
+			is_there = !e->is_maybe &&
 				   J->in->rec[e->s.slot].t_end <= limit;
 		}
 		if (!is_there)
