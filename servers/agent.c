@@ -23,6 +23,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -385,6 +386,7 @@ static void agent_init(struct agent *a)
 	int fd;
 
 	setsid();
+	umask(022); /* not netwb's: what a server sees must not vary */
 	prctl(PR_SET_NAME, NWB_AGENT_NAME);
 	for (fd = NWB_AGENT_FD_REQ; fd < NWB_AGENT_FD_END; fd++)
 		if (fcntl(fd, F_SETFD, FD_CLOEXEC))

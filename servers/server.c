@@ -300,6 +300,14 @@ int nwb_server_open(struct nwb_server *srv, const char *name, int flags,
 	if (fd < 0)
 		return nwb_err_set(err, -errno, "open \"%s\" in the export: %s",
 				   name, nwb_errno_name(errno));
+	/* The umask must not keep the server's users out. */
+	if ((flags & O_CREAT) && fchmod((int)fd, 0666)) {
+		int rc = -errno;
+
+		close((int)fd);
+		return nwb_err_set(err, rc, "chmod \"%s\": %s", name,
+				   nwb_errno_name(rc));
+	}
 	*ret_fd = (int)fd;
 	return 0;
 }

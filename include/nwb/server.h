@@ -111,7 +111,7 @@ void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info);
 int nwb_server_dial(struct nwb_server *srv, int *ret_fd,
 		    struct nwb_err *err) nwb_must_check;
 /** nwb_server_open() - open @name (relative) in the export, below server and
- * shim. @flags as open(2). */
+ * shim. @flags as open(2); with O_CREAT the file becomes writable for all. */
 int nwb_server_open(struct nwb_server *srv, const char *name, int flags,
 		    int *ret_fd, struct nwb_err *err) nwb_must_check;
 /** nwb_server_kill() - signal the main process, or all of the server's

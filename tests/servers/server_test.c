@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,6 +121,7 @@ NWB_TEST(server, open_stays_in_the_export)
 {
 	struct nwb_server_opts opts = {.name = "diod"};
 	struct nwb_server *srv;
+	struct stat st;
 	int fd;
 
 	skip_unless_servers();
@@ -127,6 +129,12 @@ NWB_TEST(server, open_stays_in_the_export)
 	nwb_check_eq(
 		nwb_server_open(srv, "../log/server.log", O_RDONLY, &fd, NULL),
 		-EXDEV);
+	umask(077);
+	export_put(srv, "f", "x");
+	nwb_check_eq(nwb_server_open(srv, "f", O_RDONLY, &fd, NULL), 0);
+	nwb_check_eq(fstat(fd, &st), 0);
+	nwb_check_eq(st.st_mode & 0777, 0666);
+	close(fd);
 	nwb_check_eq(nwb_server_open(srv, "/etc/passwd", O_RDONLY, &fd, NULL),
 		     -EXDEV);
 	nwb_server_free(srv);
