@@ -27,6 +27,7 @@
 
 #define CUTS                                                                   \
 	(NWB_FC_DO_RST | NWB_FC_DO_FIN | NWB_FC_DO_KILL | NWB_FC_DO_RESTART)
+#define MARKS	     (NWB_FC_DO_ERROR | NWB_FC_DO_DELAY | NWB_FC_DO_SHORT)
 #define SEQ_DELAY_NS (100 * NWB_MSEC) /* what "d" in a seq means */
 
 struct compile {
@@ -303,6 +304,8 @@ static int one_action(struct compile *c, const struct nwb_plan_action *a)
 		}
 		break;
 	case NWB_ACT_SHORT:
+		if (!a->nr)
+			return refuse(c, &a->pos, "short is at least 1");
 		out->short_len = a->nr;
 		break;
 	case NWB_ACT_GRANT:
@@ -325,6 +328,14 @@ static int timing(struct compile *c)
 	uint32_t answers = NWB_FC_DO_DROP | NWB_FC_DO_HOLD | NWB_FC_DO_DUP;
 
 	if (out->event == NWB_FC_EV_REQUEST) {
+		if ((out->actions & MARKS) && (out->actions & ~MARKS))
+			return refuse(c, &r->pos,
+				      "error, delay and short of a request go "
+				      "with no other action");
+		if (after && (out->actions & NWB_FC_DO_DELAY))
+			return refuse(c, &r->pos,
+				      "delay comes before the execution; hold "
+				      "keeps the answer");
 		if (!after && r->timing != NWB_TIMING_NONE &&
 		    (out->actions & answers))
 			return refuse(c, &r->pos,

@@ -91,22 +91,27 @@ struct sh_conn *sh_conn_new(int fd, uint32_t port, enum nwb_fc_proto proto)
 	return c;
 }
 
-/* sh_conn_down() - record the end, once, by the process that served it. */
-void sh_conn_down(struct sh_conn *c, bool by_fault)
+/* begin_down() - the record of the end, once, by the process that served it. */
+static struct nwb_lrec *begin_down(struct sh_conn *c, bool by_fault)
 {
 	if (!atomic_load(&c->is_active) || atomic_exchange(&c->is_down, true))
-		return;
-	sh_rec_point(&(struct nwb_lrec){.kind = NWB_L_CONN_DOWN,
-					.conn = c->port,
-					.aux = by_fault,
-					.instance = sh_instance()});
+		return NULL;
+	return sh_rec_begin(&(struct nwb_lrec){.kind = NWB_L_CONN_DOWN,
+					       .conn = c->port,
+					       .aux = by_fault,
+					       .instance = sh_instance()});
+}
+
+void sh_conn_down(struct sh_conn *c)
+{
+	sh_rec_end(begin_down(c, false));
 }
 
 void sh_conn_close(struct sh_conn *c)
 {
 	struct sh_conn **at;
 
-	sh_conn_down(c, false);
+	sh_conn_down(c);
 	atomic_store(&c->is_dead, true);
 	/* The number of the fd may be another file's a moment from now. */
 	while (atomic_load(&c->sending))
@@ -126,17 +131,19 @@ void sh_conn_close(struct sh_conn *c)
 
 void sh_conn_cut(struct sh_conn *c, int how)
 {
+	struct nwb_lrec *rec;
 	int none = 0;
 
 	if (!atomic_compare_exchange_strong(&c->cut, &none, how))
 		return;
 	sh_count(&sh.page->nr_cuts);
 	sh_queue_purge(c);
+	rec = begin_down(c, true);
 	if (how == SH_CUT_FIN)
 		sh.ops->fin(c->fd);
 	else
 		sh.ops->rst(c->fd);
-	sh_conn_down(c, true);
+	sh_rec_end(rec);
 }
 
 void sh_conns_reset_after_fork(void)

@@ -112,8 +112,10 @@ enum sh_frame_state sh_frame_feed(struct sh_frame *f, enum nwb_fc_proto proto,
 		if (f->have < 4)
 			continue;
 		f->len = sh_frame_len(f->head, proto);
-		if (!f->len)
+		if (!f->len) {
+			*ret_used = used;
 			return SH_FRAME_BROKEN;
+		}
 		f->want = first_want(f, proto);
 		if (f->want < 4)
 			f->want = 4;

@@ -534,10 +534,15 @@ static void op_start_sender(void)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* smbd works with the real and effective uid of its user and root as the saved
+ * one, so the main process cannot be killed before root is taken back; for
+ * this thread only, and it has no future. */
 static void op_die(int main_pid)
 {
-	if (main_pid > 0)
+	if (main_pid > 0 && kill(main_pid, SIGKILL) && errno == EPERM) {
+		(void)!syscall(SYS_setresuid, -1, 0, -1);
 		kill(main_pid, SIGKILL);
+	}
 	kill(getpid(), SIGKILL);
 }
 

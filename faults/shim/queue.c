@@ -135,8 +135,10 @@ static bool try_send(struct sh_held *h)
 	 * that the queue has begun. */
 	else if (!c->tx_need && (!c->partial || c->partial == h))
 		done = send_some(h);
-	if (h->sent)
+	if (h->sent) {
 		c->partial = done ? NULL : h;
+		h->due = 0; /* what has begun is in front of all others */
+	}
 	atomic_store(&c->sending, false);
 	pthread_mutex_unlock(&c->tx_lock);
 	return done;

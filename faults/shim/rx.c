@@ -269,7 +269,7 @@ ssize_t sh_rx(struct sh_conn *c, const struct iovec *iov, int nr_iov, ssize_t n)
 		int keep_errno = errno;
 
 		if (n == 0 || (errno != EAGAIN && errno != EINTR))
-			sh_conn_down(c, false);
+			sh_conn_down(c);
 		errno = keep_errno;
 		return n;
 	}

@@ -244,7 +244,7 @@ struct sh_conn {
 struct sh_conn *sh_conn_new(int fd, uint32_t port, enum nwb_fc_proto proto);
 /** sh_conn_close() - the server closes it; the memory stays a while. */
 void sh_conn_close(struct sh_conn *c);
-void sh_conn_down(struct sh_conn *c, bool by_fault);
+void sh_conn_down(struct sh_conn *c);
 /** sh_conn_cut() - RST or FIN, at once; what is queued is dropped. */
 void sh_conn_cut(struct sh_conn *c, int how);
 void sh_conns_reset_after_fork(void);

@@ -387,7 +387,9 @@ static void enqueue(struct sh_conn *c, const struct iovec *iov, int nr_iov,
 {
 	struct sh_out out = c->tx_out;
 
-	for (unsigned int i = 0; i < out.nr; i++) {
+	/* The copy is recorded for itself; the first one may have been begun
+	 * when the socket was full. */
+	for (unsigned int i = 0; i < out.nr && flags; i++) {
 		out.rec[i] = NULL;
 		out.proto[i].flags |= flags;
 	}
@@ -420,7 +422,6 @@ static ssize_t act(struct sh_conn *c, struct iovec *iov, int nr_iov, size_t len,
 {
 	struct sh_take *t = &c->tx_take;
 	uint64_t now = sh.ops->now();
-	ssize_t n;
 
 	if (t->after & (CUTS | NWB_FC_DO_DROP)) {
 		sh_die(t->after);
@@ -437,8 +438,7 @@ static ssize_t act(struct sh_conn *c, struct iovec *iov, int nr_iov, size_t len,
 	if (t->hold_ns || c->partial) {
 		if (t->hold_ns)
 			sh_count(&sh.page->nr_held);
-		enqueue(c, iov, nr_iov, len, t->hold_ns ? now + t->hold_ns : 0,
-			0);
+		enqueue(c, iov, nr_iov, len, now + t->hold_ns, 0);
 		if (t->after & NWB_FC_DO_DUP)
 			enqueue(c, iov, nr_iov, len, now + t->hold_ns,
 				NWB_LF_DUP);
@@ -450,8 +450,7 @@ static ssize_t act(struct sh_conn *c, struct iovec *iov, int nr_iov, size_t len,
 	enqueue(c, iov, nr_iov, len, now, 0);
 	enqueue(c, iov, nr_iov, len, now, NWB_LF_DUP);
 	c->tx_decided = false;
-	n = (ssize_t)len;
-	return n;
+	return (ssize_t)len;
 }
 
 /* rest() - the server goes on with a PDU of which a part has left. */

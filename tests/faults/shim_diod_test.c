@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The shim in the real diod, driven by bytes: what it records, what its rules
+ * do, what is on storage afterwards.
+ */
+#include "nwb/faultctl.h"
+#include "nwb/ledger.h"
+#include "nwb/server.h"
+#include "nwb_test.h"
+#include "p9_raw.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* The server's agent is this program, started again. */
+__attribute__((constructor)) static void agent_hook(int argc, char **argv)
+{
+	nwb_server_maybe_agent(argc, argv);
+}
+
+struct rig {
+	struct nwb_server *srv;
+	struct nwb_server_info info;
+	struct nwb_plan *plan;
+	struct nwb_fc_page *page;
+	struct nwb_ledger ledger;
+	struct nwb_stamp_key key;
+	int ctl_fd, ledger_fd;
+	struct p9_raw p9;
+	uint32_t port;
+};
+
+static const uint8_t key[16] = "key of the tests";
+
+static void rig_connect(struct rig *r, bool create)
+{
+	struct sockaddr_in sa;
+	socklen_t len = sizeof(sa);
+	struct nwb_err err = {0};
+	int fd = -1;
+
+	if (nwb_server_dial(r->srv, &fd, &err))
+		nwb_check_streq(err.text, "");
+	nwb_check_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
+	r->port = ntohs(sa.sin_port);
+	nwb_check_eq(p9_raw_attach(&r->p9, fd, r->info.share), 0);
+	nwb_check_eq(create ? p9_raw_create(&r->p9, "a.dat")
+			    : p9_raw_open(&r->p9, "a.dat"),
+		     0);
+}
+
+static void rig_begin(struct rig *r, const char *text, bool is_volatile)
+{
+	struct nwb_err err = {0};
+	struct nwb_server_opts opts = {
+		.name = "diod",
+		.shim_path = getenv("NWB_SHIM"),
+		.volatile_storage = is_volatile,
+	};
+	char version[64];
+
+	if (nwb_server_probe("diod", version, sizeof(version), &err))
+		nwb_test_skip(err.text);
+	nwb_check(opts.shim_path);
+	nwb_check_eq(nwb_plan_new(&r->plan), 0);
+	nwb_check_eq(nwb_plan_add_text(r->plan, "t", text, strlen(text), &err),
+		     0);
+	nwb_check_eq(nwb_plan_finish(r->plan, &err), 0);
+	nwb_check_eq(nwb_fc_create(&r->ctl_fd, &r->page), 0);
+	nwb_check_eq(nwb_plan_compile(r->plan, r->page, "diod", &err), 0);
+	r->ledger_fd = memfd_create("ledger", MFD_CLOEXEC);
+	nwb_check_eq(nwb_ledger_create(r->ledger_fd, 8192, key, 1, &r->ledger),
+		     0);
+	nwb_check_eq(nwb_ledger_add_file(&r->ledger, "a.dat"), 1);
+	nwb_stamp_key_init(&r->key, key);
+	opts.ctl_fd = r->ctl_fd;
+	opts.ledger_fd = r->ledger_fd;
+	if (nwb_server_start(&opts, &r->srv, &err))
+		nwb_check_streq(err.text, "");
+	nwb_server_info(r->srv, &r->info);
+	nwb_check(!nwb_fc_refusal(r->page));
+	rig_connect(r, true);
+}
+
+static void rig_end(struct rig *r)
+{
+	close(r->p9.fd);
+	nwb_server_free(r->srv);
+	nwb_plan_free(r->plan);
+	nwb_fc_unmap(r->page);
+	nwb_ledger_unmap(&r->ledger);
+	close(r->ctl_fd);
+	close(r->ledger_fd);
+}
+
+/* has() - the @nth record of a kind (and message), or NULL. */
+static const struct nwb_lrec *has(struct rig *r, unsigned int kind,
+				  unsigned int cmd, unsigned int nth)
+{
+	uint64_t n = atomic_load(&r->ledger.hdr->next);
+
+	for (uint64_t i = 0; i < n; i++) {
+		const struct nwb_lrec *l = &r->ledger.hdr->slot[i];
+
+		if (l->kind == kind && (!cmd || l->cmd == cmd) && !nth--)
+			return l;
+	}
+	return NULL;
+}
+
+/* rec() - the same, and it must be there. */
+static const struct nwb_lrec *rec(struct rig *r, unsigned int kind,
+				  unsigned int cmd, unsigned int nth)
+{
+	static const struct nwb_lrec none;
+	const struct nwb_lrec *l = has(r, kind, cmd, nth);
+
+	nwb_check(l != NULL);
+	return l ? l : &none;
+}
+
+/* is_cut() - did a fault end the present connection? (The ready-probe's ended
+ * too, by itself.) */
+static bool is_cut(struct rig *r)
+{
+	const struct nwb_lrec *l;
+
+	for (unsigned int i = 0; (l = has(r, NWB_L_CONN_DOWN, 0, i)); i++)
+		if (l->conn == r->port && l->aux == 1)
+			return true;
+	return false;
+}
+
+/* content() - bytes of a.dat below the server; -1: there is no file. */
+static ssize_t content(struct rig *r, char *buf, size_t size)
+{
+	ssize_t n;
+	int fd;
+
+	if (nwb_server_open(r->srv, "a.dat", O_RDONLY, &fd, NULL))
+		return -1;
+	n = read(fd, buf, size);
+	close(fd);
+	return n;
+}
+
+NWB_TEST(diod, ledger_sees_what_happened)
+{
+	static struct rig r;
+	const struct nwb_lrec *req, *eff, *run, *reply;
+	uint8_t data[64];
+
+	rig_begin(&r, "", false);
+	nwb_stamp_fill(&r.key, 1, 7, 4096, data, sizeof(data));
+	nwb_check_eq(p9_raw_write(&r.p9, 4096, data, sizeof(data)), 64);
+	nwb_check_eq(p9_raw_fsync(&r.p9), 0);
+	req = rec(&r, NWB_L_PDU_REQ, 118, 0);
+	eff = rec(&r, NWB_L_EFFECT_WRITE, 0, 0);
+	run = rec(&r, NWB_L_EFFECT_RUN, 0, 0);
+	reply = rec(&r, NWB_L_PDU_REPLY, 119, 0);
+	nwb_check_eq(req->off, 4096);
+	nwb_check_eq(req->len, 64);
+	nwb_check_eq(req->file, 1);
+	nwb_check_eq(req->conn, r.port);
+	nwb_check_eq(eff->off, 4096);
+	nwb_check_eq(eff->result, 64);
+	nwb_check_eq(eff->conn, r.port);
+	nwb_check_eq(eff->mid, 1);
+	nwb_check_eq(eff->file, 1);
+	nwb_check_eq(run->version, 7);
+	nwb_check_eq(run->len2, 4096);
+	nwb_check_eq(reply->result, 64);
+	/* request, effect, reply: in that order, none before the other ended */
+	nwb_check(req->end < eff->begin && eff->end < reply->begin);
+	nwb_check(has(&r, NWB_L_EFFECT_FSYNC, 0, 0));
+	nwb_check_eq(rec(&r, NWB_L_PDU_REPLY, 101, 0)->len > 4096, 1);
+	rig_end(&r);
+}
+
+NWB_TEST(diod, reset_before_is_not_executed)
+{
+	static struct rig r;
+	char got[64] = "";
+
+	rig_begin(&r, "cut: on server.write nth=2 before do rst", false);
+	nwb_check_eq(p9_raw_write(&r.p9, 0, "one", 3), 3);
+	nwb_check_eq(p9_raw_write(&r.p9, 3, "two", 3), -ECONNRESET);
+	nwb_check_eq(nwb_fc_hits(r.page, 0), 1);
+	nwb_check_eq(content(&r, got, sizeof(got)), 3);
+	nwb_check(is_cut(&r));
+	/* the ready-probe shifted nothing; a new connection works */
+	close(r.p9.fd);
+	rig_connect(&r, false);
+	nwb_check_eq(p9_raw_write(&r.p9, 3, "two", 3), 3);
+	nwb_check_eq(content(&r, got, sizeof(got)), 6);
+	rig_end(&r);
+}
+
+NWB_TEST(diod, reset_after_is_executed)
+{
+	static struct rig r;
+	char got[64] = "";
+
+	rig_begin(&r, "cut: on server.write nth=2 after do drop, rst", false);
+	nwb_check_eq(p9_raw_write(&r.p9, 0, "one", 3), 3);
+	nwb_check_eq(p9_raw_write(&r.p9, 3, "two", 3), -ECONNRESET);
+	nwb_check_eq(nwb_fc_hits(r.page, 0), 1);
+	nwb_check_eq(content(&r, got, sizeof(got)), 6);
+	nwb_check(has(&r, NWB_L_EFFECT_WRITE, 0, 1));
+	nwb_check(!has(&r, NWB_L_PDU_REPLY, 119, 1));
+	rig_end(&r);
+}
+
+NWB_TEST(diod, fin_is_an_end_of_file)
+{
+	static struct rig r;
+
+	rig_begin(&r, "cut: on server.write after do fin", false);
+	nwb_check_eq(p9_raw_write(&r.p9, 0, "one", 3), -EPIPE);
+	nwb_check_eq(nwb_fc_hits(r.page, 0), 1);
+	rig_end(&r);
+}
+
+NWB_TEST(diod, held_acks_are_overtaken_and_block_nobody)
+{
+	static struct rig r;
+
+	rig_begin(&r, "slow: on server.write nth=1..2 do hold 60s", false);
+	for (uint16_t tag = 1; tag <= 4; tag++)
+		nwb_check_eq(
+			p9_raw_send_write(&r.p9, tag, tag * 8u, "12345678", 8),
+			0);
+	nwb_check_eq(p9_raw_recv(&r.p9), 0);
+	nwb_check(p9_raw_tag(&r.p9) >= 3);
+	nwb_check_eq(p9_raw_recv(&r.p9), 0);
+	nwb_check(p9_raw_tag(&r.p9) >= 3);
+	nwb_check_eq(nwb_fc_hits(r.page, 0), 2);
+	nwb_check_eq(atomic_load(&r.page->nr_held), 2);
+	nwb_check(!has(&r, NWB_L_PDU_REPLY, 119, 2));
+	nwb_fc_heal(r.page);
+	nwb_check_eq(p9_raw_recv(&r.p9), 0);
+	nwb_check(p9_raw_tag(&r.p9) <= 2);
+	nwb_check_eq(p9_raw_recv(&r.p9), 0);
+	nwb_check(p9_raw_tag(&r.p9) <= 2);
+	rig_end(&r);
+}
+
+NWB_TEST(diod, storage_faults)
+{
+	static struct rig r;
+
+	rig_begin(&r,
+		  "full: on server.write nth=1 do error ENOSPC\n"
+		  "short: on backend.pwrite nth=2 do short 5\n"
+		  "quota: on backend.fsync nth=1 do error EDQUOT\n"
+		  "dup: on server.write nth=3 do dup\n",
+		  false);
+	nwb_check_eq(p9_raw_write(&r.p9, 0, "12345678", 8), -ENOSPC);
+	nwb_check_eq(p9_raw_write(&r.p9, 0, "12345678", 8), 5);
+	nwb_check_eq(p9_raw_fsync(&r.p9), -EDQUOT);
+	nwb_check_eq(p9_raw_fsync(&r.p9), 0);
+	nwb_check_eq(p9_raw_write(&r.p9, 0, "12345678", 8), 8);
+	nwb_check_eq(p9_raw_recv(&r.p9), 0);
+	nwb_check_eq(p9_raw_type(&r.p9), 119);
+	for (unsigned int i = 0; i < 4; i++)
+		nwb_check_eq(nwb_fc_hits(r.page, i), 1);
+	nwb_check_eq(atomic_load(&r.page->marks_lost), 0);
+	rig_end(&r);
+}
+
+NWB_TEST(diod, a_crash_loses_what_was_not_synced)
+{
+	static struct rig r;
+	char got[64] = "";
+
+	rig_begin(&r, "k: on server.write nth=3 after do kill", true);
+	nwb_check_eq(p9_raw_write(&r.p9, 0, "one", 3), 3);
+	nwb_check_eq(p9_raw_fsync(&r.p9), 0);
+	nwb_check_eq(p9_raw_write(&r.p9, 3, "two", 3), 3);
+	nwb_check(p9_raw_write(&r.p9, 6, "six", 3) < 0);
+	nwb_check_eq(nwb_fc_hits(r.page, 0), 1);
+	nwb_check_eq(atomic_load(&r.page->kills), 1);
+	nwb_check_eq(content(&r, got, sizeof(got)), 9);
+	nwb_check_eq(nwb_server_restart(r.srv, NULL), 0);
+	nwb_check_eq(content(&r, got, sizeof(got)), 3);
+	nwb_check_eq(atomic_load(&r.page->durable_errors), 0);
+	nwb_check_eq(atomic_load(&r.page->attached), 2);
+	/* rules go on counting in the next instance */
+	close(r.p9.fd);
+	rig_connect(&r, false);
+	nwb_check_eq(p9_raw_write(&r.p9, 3, "two", 3), 3);
+	nwb_check_eq(nwb_fc_matches(r.page, 0), 4);
+	rig_end(&r);
+}
