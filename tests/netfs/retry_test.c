@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The retryer: regrouping, limits, short writes; giving up. */
+#include "nwb_test.h"
+#include "scripted.h"
+
+#include <errno.h>
+#include <string.h>
+
+static uint8_t buf[1 << 20];
+
+static void put(struct sfs_rig *rig, uint64_t pos, size_t len)
+{
+	sfs_fill(buf + pos, len, pos + 1);
+	nwb_check_eq(nwb_file_write(rig->f, buf + pos, len, pos), len);
+}
+
+static void rest(struct sfs_rig *rig)
+{
+	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + 300 * NWB_MSEC);
+}
+
+/* Write @len bytes and have them pending in @nr subrequests. */
+static void start(struct sfs_rig *rig, size_t len, unsigned int nr)
+{
+	put(rig, 0, len);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, nr);
+	rest(rig);
+	nwb_check_eq(sfs_pending(rig->sfs), nr);
+}
+
+static void check_log(struct sfs_rig *rig, unsigned int i, uint64_t pos,
+		      size_t len)
+{
+	nwb_check(i < rig->sfs->nr_log);
+	nwb_check_eq(rig->sfs->log[i].start, pos);
+	nwb_check_eq(rig->sfs->log[i].len, len);
+}
+
+static void finish(struct sfs_rig *rig, size_t len)
+{
+	if (!rig->sfs->task)
+		sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur, buf, len));
+}
+
+static void short_body(struct sfs_rig *rig)
+{
+	start(rig, 8192, 1);
+	sfs_complete(rig->sfs, 0, 5000);
+	sfs_wait_pending(rig->sfs, 1);
+	check_log(rig, 1, 5000, 3192);
+	nwb_check(rig->sfs->log[1].is_retry);
+	sfs_complete(rig->sfs, 0, 1);
+	sfs_wait_pending(rig->sfs, 1);
+	check_log(rig, 2, 5001, 3191);
+	finish(rig, 8192);
+	nwb_check_eq(rig->sfs->nr_log, 3);
+	nwb_check_eq(rig->sfs->bytes_acked, 8192);
+}
+
+NWB_TEST(retry, only_the_rest_of_a_short_write)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, &opts, 65536, 0, short_body);
+}
+
+static void split_body(struct sfs_rig *rig)
+{
+	start(rig, 40000, 1);
+	rig->sfs->max_len = 15000; /* fewer credits now */
+	sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
+	sfs_wait_pending(rig->sfs, 3);
+	check_log(rig, 1, 0, 15000);
+	check_log(rig, 2, 15000, 15000);
+	check_log(rig, 3, 30000, 10000);
+	finish(rig, 40000);
+}
+
+NWB_TEST(retry, split_when_less_is_allowed)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, 0, split_body);
+	opts.mode = NWB_TEMP_PAGE;
+	sfs_run(1, &opts, 65536, 0, split_body);
+}
+
+static void merge_body(struct sfs_rig *rig)
+{
+	struct nwb_netfs_stats st;
+
+	rig->sfs->max_len = 10000;
+	start(rig, 50000, 5);
+	rig->sfs->max_len = 0;
+	sfs_reset(rig->sfs, false, false);
+	sfs_wait_pending(rig->sfs, 1);
+	rest(rig);
+	/* Five became one; four were dropped. */
+	nwb_check_eq(sfs_pending(rig->sfs), 1);
+	check_log(rig, 5, 0, 50000);
+	nwb_netfs_get_stats(rig->sfs->nf, &st);
+	nwb_check_eq(st.live_subrequests, 1);
+	nwb_check_eq(st.retry_requests, 1);
+	nwb_check_eq(st.bytes_reissued, 50000);
+	finish(rig, 50000);
+}
+
+NWB_TEST(retry, merge_when_more_is_allowed)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, 0, merge_body);
+}
+
+static void runs_body(struct sfs_rig *rig)
+{
+	rig->sfs->max_len = 10000;
+	start(rig, 60000, 6);
+	rig->sfs->max_len = 0;
+	/* ok, retry, retry, ok, short, retry: two runs and a rest. */
+	sfs_complete(rig->sfs, 3, SFS_ALL);
+	sfs_complete(rig->sfs, 3, 4000); /* 40000: short */
+	sfs_complete_retry(rig->sfs, 3, -ECONNABORTED);
+	sfs_complete_retry(rig->sfs, 2, -ECONNABORTED);
+	sfs_complete_retry(rig->sfs, 1, -ECONNABORTED);
+	rest(rig);
+	/* The first is still in flight: nothing is retried yet. */
+	nwb_check_eq(rig->sfs->nr_log, 6);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	sfs_wait_pending(rig->sfs, 2);
+	rest(rig);
+	nwb_check_eq(rig->sfs->nr_log, 8);
+	check_log(rig, 6, 10000, 20000);
+	check_log(rig, 7, 44000, 16000);
+	finish(rig, 60000);
+	nwb_check_eq(rig->sfs->bytes_acked, 60000);
+}
+
+NWB_TEST(retry, contiguous_runs)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, &opts, 65536, 0, runs_body);
+}
+
+static void attempts_body(struct sfs_rig *rig)
+{
+	start(rig, 4096, 1);
+	for (unsigned int i = 0; i < 5; i++) {
+		sfs_wait_pending(rig->sfs, 1);
+		if (i % 2)
+			sfs_complete(rig->sfs, 0, 0);
+		else
+			sfs_complete_retry(rig->sfs, 0, -EAGAIN);
+	}
+	rest(rig);
+	nwb_check_eq(sfs_pending(rig->sfs), 0);
+	nwb_check_eq(rig->sfs->nr_gaveup, 1);
+	nwb_check_eq(rig->sfs->gaveup_retries, 4);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EAGAIN);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(rig->sfs->nr_log, 5);
+}
+
+NWB_TEST(retry, no_more_than_max_attempts)
+{
+	struct nwb_netfs_opts opts = {.max_attempts = 5};
+
+	sfs_run(1, &opts, 65536, 0, attempts_body);
+}
+
+static void backoff_body(struct sfs_rig *rig)
+{
+	uint64_t began;
+
+	start(rig, 4096, 1);
+	for (unsigned int i = 0; i < 10; i++) {
+		uint64_t factor = nwb_min(1ull << i, 100ull);
+
+		began = nwb_now_ns(rig->ex);
+		sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
+		sfs_wait_pending(rig->sfs, 1);
+		nwb_check(nwb_now_ns(rig->ex) - began >= factor * NWB_MSEC);
+		nwb_check(nwb_now_ns(rig->ex) - began <
+			  factor * NWB_MSEC + NWB_MSEC / 2);
+	}
+	finish(rig, 4096);
+}
+
+NWB_TEST(retry, waits_longer_each_time)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, 0, backoff_body);
+}
+
+static void permanent_body(struct sfs_rig *rig)
+{
+	rig->sfs->max_len = 10000;
+	start(rig, 50000, 5);
+	/* The second fails for good, the fourth may be sent again: unlike
+	 * Linux, it is. */
+	sfs_complete_retry(rig->sfs, 3, -ECONNABORTED);
+	sfs_complete(rig->sfs, 1, -EDQUOT);
+	sfs_complete(rig->sfs, 2, SFS_ALL);
+	sfs_complete(rig->sfs, 1, SFS_ALL);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	sfs_wait_pending(rig->sfs, 1);
+	check_log(rig, 5, 30000, 10000);
+	nwb_check_eq(rig->sfs->nr_gaveup, 1);
+	nwb_check_eq(rig->sfs->gaveup_error, -EDQUOT);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EDQUOT);
+	/* It is not dirty any more: nothing more is sent. */
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(rig->sfs->nr_log, 6);
+	nwb_check(!memcmp(rig->file->dur, buf, 10000));
+	nwb_check(!memcmp(rig->file->dur + 20000, buf + 20000, 30000));
+	nwb_check(memcmp(rig->file->dur + 10000, buf + 10000, 10000));
+}
+
+NWB_TEST(retry, a_failed_one_takes_no_other_with_it)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, &opts, 65536, 0, permanent_body);
+}
+
+static void prepare_fails_body(struct sfs_rig *rig)
+{
+	rig->sfs->prepare_error = -EHOSTDOWN;
+	put(rig, 0, 30000);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EHOSTDOWN);
+	nwb_check_eq(rig->sfs->nr_log, 0);
+	nwb_check_eq(rig->sfs->nr_sent, 0);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+}
+
+static void begin_fails_body(struct sfs_rig *rig)
+{
+	rig->sfs->begin_error = -EBADF;
+	put(rig, 0, 30000);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EBADF);
+	nwb_check_eq(rig->sfs->nr_prepares, 0);
+	nwb_check(rig->sfs->nr_gaveup > 0);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+}
+
+static void retry_prepare_fails_body(struct sfs_rig *rig)
+{
+	start(rig, 30000, 1);
+	rig->sfs->prepare_error = -EHOSTDOWN;
+	sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
+	rest(rig);
+	/* Not the zero that Linux would record (H1). */
+	nwb_check_eq(rig->sfs->gaveup_error, -EHOSTDOWN);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EHOSTDOWN);
+}
+
+NWB_TEST(retry, failures_to_prepare_are_told)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, 0, prepare_fails_body);
+	sfs_run(1, &opts, 65536, 0, begin_fails_body);
+	sfs_run(1, &opts, 65536, 0, retry_prepare_fails_body);
+}
+
+static void many_body(struct sfs_rig *rig)
+{
+	/* 256 small ones in flight, all aborted, with three credits. */
+	rig->sfs->max_len = 1000;
+	start(rig, 256000, 256);
+	rig->sfs->max_pending = 3;
+	sfs_reset(rig->sfs, true, false);
+	finish(rig, 256000);
+}
+
+NWB_TEST(retry, few_credits_afterwards)
+{
+	struct nwb_netfs_opts opts = {.dirty_kick_bytes = NWB_MIB};
+
+	sfs_run(1, &opts, 65536, 0, many_body);
+}
