@@ -196,21 +196,22 @@ static struct jorigin mixed_origin(const struct judge *J, const struct jfile *f,
 			  .lo = lo,
 			  .len = (size_t)(hi - lo),
 			  .limit = limit};
-	uint8_t b[NWB_LANE];
+	uint8_t b[NWB_LANE] = {0};
 	struct jorigin o;
 
+	m.bytes = b;
 	if (run->kind == NWB_STAMP_PARTIAL) {
 		m.bytes = run->raw + lo % NWB_LANE;
-	} else {
+	} else if (run->kind == NWB_STAMP_LANES) {
 		nwb_stamp_fill(&J->key, run->lane.file, run->lane.version,
 			       lo + (run->lane.offset - run->offset), b, m.len);
-		m.bytes = b;
 	}
 	return match_whole(&m, &o) ? o : match_bytes(&m);
 }
 
 /**
  * origin_of() - explain the bytes [@lo, @hi) of @run, which lie in @atom.
+ * @run: as it was scanned; of kind ZERO and no length: bytes that are not there
  * @limit: only writes begun before this ticket can be in them
  */
 struct jorigin origin_of(const struct judge *J, const struct jfile *f,
@@ -219,9 +220,9 @@ struct jorigin origin_of(const struct judge *J, const struct jfile *f,
 {
 	struct jorigin o = {.what = JW_UNISSUED};
 
-	if (run->kind == NWB_STAMP_ZERO)
+	if (run->kind == NWB_STAMP_ZERO && (!run->len || hi - lo >= NWB_LANE))
 		return zero_origin(f, lo, limit);
-	if (run->kind == NWB_STAMP_PARTIAL)
+	if (run->kind != NWB_STAMP_LANES)
 		return mixed_origin(J, f, atom, run, lo, hi, limit);
 	if (hi - lo < NWB_LANE) {
 		o = mixed_origin(J, f, atom, run, lo, hi, limit);
