@@ -38,6 +38,7 @@
  * @fault: name for records ("none", "reset-before", the plan's name)
  * @no_shim: do not preload (then nothing below the client is recorded)
  * @judge: read the content and judge; else only measure
+ * @ledger_path: keep the ledger there, NULL: do not
  */
 struct bench_run_opts {
 	const char *server;
@@ -56,6 +57,7 @@ struct bench_run_opts {
 	uint32_t depth;
 	uint32_t mutants;
 	bool mutant_credits;
+	const char *ledger_path;
 };
 
 #define BENCH_RULES_MAX 32
@@ -117,26 +119,25 @@ void bench_cell_name(const struct bench_run_opts *o, char *buf, size_t size);
 void bench_repro(const struct bench_run_opts *o, char *buf, size_t size);
 /* The verdict that a run's record carries; @ret_reason borrowed, may be "". */
 enum nwb_verdict bench_verdict(const struct bench_run_result *r,
-			       const struct nwb_plan *plan,
-			       char *reason, size_t size);
+			       const struct nwb_plan *plan, char *reason,
+			       size_t size);
 
 /* env.c */
-json_t *bench_env_session(const char *id, uint64_t seed, int argc,
-			  char **argv);
+json_t *bench_env_session(const char *id, uint64_t seed, int argc, char **argv);
 /** bench_results_dir() - make a fresh directory below @base (NULL: "results"),
  * named by date and time. */
 int bench_results_dir(const char *base, char *ret_path, size_t size,
 		      struct nwb_err *err) nwb_must_check;
 /** bench_shim_path() - where the preload library is; -ENOENT with remedy. */
-int bench_shim_path(char *ret_path, size_t size, struct nwb_err *err)
-	nwb_must_check;
+int bench_shim_path(char *ret_path, size_t size,
+		    struct nwb_err *err) nwb_must_check;
 uint64_t bench_cpu_ns(void);
 
 /* faults.c: the standard plans of the matrix */
 struct bench_fault {
 	const char *name;
 	const char *title;
-	const char *text;      /* plan */
+	const char *text; /* plan */
 	bool smbd_only;
 };
 extern const struct bench_fault bench_faults[];
@@ -144,8 +145,8 @@ extern const unsigned int bench_nr_faults;
 const struct bench_fault *bench_fault_find(const char *name);
 /** bench_plan_text() - parse and finish a plan from one text. */
 int bench_plan_text(const char *name, const char *text,
-		    struct nwb_plan **ret_plan, struct nwb_err *err)
-	nwb_must_check;
+		    struct nwb_plan **ret_plan,
+		    struct nwb_err *err) nwb_must_check;
 
 /* progress.c */
 struct bench_progress {
@@ -166,8 +167,8 @@ int bench_interrupt_setup(void) nwb_must_check;
 /** bench_interrupt_store() - the store that an interrupt closes; NULL: none. */
 void bench_interrupt_store(struct nwb_store *store);
 /** bench_store_add() - nwb_store_add(), serialised against an interrupt. */
-int bench_store_add(struct nwb_store *store, json_t *rec, struct nwb_err *err)
-	nwb_must_check;
+int bench_store_add(struct nwb_store *store, json_t *rec,
+		    struct nwb_err *err) nwb_must_check;
 
 /* opts.c: options that several commands share */
 struct bench_cli {
@@ -213,12 +214,15 @@ struct bench_mutant {
 	enum nwb_subject_kind subject;
 	const char *workload;
 	uint64_t bytes;
+	unsigned int fsyncs;
 	uint32_t oracles; /* bit n: On may kill it */
 	const char *plan;
 };
 extern const struct bench_mutant bench_mutants[];
 extern const unsigned int bench_nr_mutants;
 const struct bench_mutant *bench_mutant_find(const char *name);
+/** bench_mutants_missing() - says so when this build has none in it. */
+bool bench_mutants_missing(void);
 
 /* the commands: argv[0] is the command's name; Return: exit code */
 int bench_cmd_run(int argc, char **argv);

@@ -35,8 +35,7 @@ int bench_cmd_bench(int argc, char **argv)
 		fprintf(stderr, "netwb: %s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
-	rc = bench_session_begin(&s, c.out, c.run.seed, m.nr, argc, argv,
-				 &err);
+	rc = bench_session_begin(&s, c.out, c.run.seed, m.nr, argc, argv, &err);
 	for (unsigned int i = 0; i < m.nr && !rc; i++)
 		rc = bench_session_run(&s, &m.job[i].run, m.job[i].pair,
 				       m.job[i].order, NULL, &err);

@@ -50,7 +50,7 @@ static int check_mutant(struct bench_session *s, const struct bench_mutant *m,
 		.workload = nwb_workload_find(m->workload),
 		.fault = m->name,
 		.bytes = m->bytes,
-		.fsyncs = 1,
+		.fsyncs = m->fsyncs ? m->fsyncs : 1,
 		.seed = seed,
 		.level = 1,
 		.judge = true,
@@ -74,7 +74,8 @@ static int check_mutant(struct bench_session *s, const struct bench_mutant *m,
 		v = bench_verdict(&plain, plan, reason, sizeof(reason));
 		if (v != NWB_PASS)
 			printf("%-20s INVALID: without the mutant the plan "
-			       "gives %s\n", m->name, nwb_verdict_name(v));
+			       "gives %s\n",
+			       m->name, nwb_verdict_name(v));
 		else if (killed_by(&mutated, m->oracles, &f))
 			printf("%-20s killed by O%u %s\n", m->name, f->oracle,
 			       f->kind);
@@ -99,18 +100,17 @@ static int check_mutants(struct bench_cli *c, int argc, char **argv)
 	int rc, code;
 
 	if (!all && !bench_mutant_find(c->mutant)) {
-		fprintf(stderr, "netwb: --mutant %s: no such mutant; see "
-			"`netwb list`\n", c->mutant);
+		fprintf(stderr,
+			"netwb: --mutant %s: no such mutant; see "
+			"`netwb list`\n",
+			c->mutant);
 		return NWB_EXIT_USAGE;
 	}
-#ifndef NWB_MUTANTS
-	fprintf(stderr, "netwb: this build has no mutants in it; "
-		"`meson setup BUILD -Dmutants=true` makes one that has\n");
-	return NWB_EXIT_USAGE;
-#endif
+	if (bench_mutants_missing())
+		return NWB_EXIT_USAGE;
 	rc = bench_session_begin(&s, c->out, c->run.seed,
-				 (all ? bench_nr_mutants : 1) * c->repeat,
-				 argc, argv, &err);
+				 (all ? bench_nr_mutants : 1) * c->repeat, argc,
+				 argv, &err);
 	for (unsigned int n = 0; n < c->repeat && !rc; n++)
 		for (unsigned int i = 0; i < bench_nr_mutants && !rc; i++)
 			if (all || !strcmp(bench_mutants[i].name, c->mutant))
@@ -166,8 +166,8 @@ static int check_plan(struct bench_cli *c, int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
-	rc = bench_session_begin(&s, c->out, c->run.seed, c->repeat, argc,
-				 argv, &err);
+	rc = bench_session_begin(&s, c->out, c->run.seed, c->repeat, argc, argv,
+				 &err);
 	for (unsigned int n = 0; n < c->repeat && !rc; n++) {
 		rc = bench_session_run(&s, &c->run, n + 1, n, NULL, &err);
 		c->run.seed++;

@@ -56,7 +56,8 @@ int bench_cmd_lint(int argc, char **argv)
 	bool print = false;
 	int first = 1, bad = 0;
 
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+	if (argc > 1 &&
+	    (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 		printf("usage: netwb lint [--print] PLAN...\n\n"
 		       "Read plans and say what is wrong with them: "
 		       "file:line:column, what was\nmeant, and what cannot be "

@@ -50,8 +50,8 @@ int bench_cmd_list(int argc, char **argv)
 	bool plans = argc > 1 && !strcmp(argv[1], "--plans");
 
 	if (argc > 1 && !plans) {
-		bool help = !strcmp(argv[1], "--help") ||
-			    !strcmp(argv[1], "-h");
+		bool help =
+			!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h");
 
 		fprintf(help ? stdout : stderr,
 			"usage: netwb list [--plans]\n\n"

@@ -65,7 +65,7 @@ int bench_cmd_report(int argc, char **argv)
 		rc = newest("results", dir, sizeof(dir));
 		if (rc) {
 			fprintf(stderr, "netwb: no results in results/; run "
-				"`netwb bench` or name a directory\n");
+					"`netwb bench` or name a directory\n");
 			return NWB_EXIT_BROKEN;
 		}
 	}

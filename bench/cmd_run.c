@@ -33,10 +33,9 @@ static void tell(const struct bench_run_opts *o,
 	       "dirtied\n",
 	       (unsigned long long)r->stats.rpcs,
 	       (unsigned long long)r->stats.write_rpcs,
-	       r->stats.bytes_dirtied
-		       ? (double)r->stats.bytes_sent /
-				 (double)r->stats.bytes_dirtied
-		       : 0.0);
+	       r->stats.bytes_dirtied ? (double)r->stats.bytes_sent /
+						(double)r->stats.bytes_dirtied
+				      : 0.0);
 	printf("  retries %llu, reconnects %llu, allocations in the window "
 	       "%llu\n",
 	       (unsigned long long)r->stats.retries,
@@ -54,8 +53,7 @@ static int judge_and_tell(const struct bench_run_opts *o,
 			  const struct bench_run_result *r)
 {
 	char reason[256], repro[512];
-	enum nwb_verdict v =
-		bench_verdict(r, o->plan, reason, sizeof(reason));
+	enum nwb_verdict v = bench_verdict(r, o->plan, reason, sizeof(reason));
 
 	for (unsigned int i = 0; i < r->judgement.nr_findings; i++) {
 		const struct nwb_finding *f = &r->judgement.finding[i];

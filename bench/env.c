@@ -81,11 +81,11 @@ static json_t *server_versions(void)
 	char v[64];
 
 	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(names); i++)
-		json_object_set_new(o, names[i],
-				    nwb_server_probe(names[i], v, sizeof(v),
-						     NULL)
-					    ? json_null()
-					    : json_string(v));
+		json_object_set_new(
+			o, names[i],
+			nwb_server_probe(names[i], v, sizeof(v), NULL)
+				? json_null()
+				: json_string(v));
 	return o;
 }
 
@@ -111,12 +111,12 @@ json_t *bench_env_session(const char *id, uint64_t seed, int argc, char **argv)
 			 "s:s,s:o,s:n,s:o}",
 			 "v", 1, "type", "session", "id", id, "date", date,
 			 "netwb", NWB_PROGRAM_VERSION, "build", NWB_BUILD_ID,
-			 "seed", (json_int_t)seed, "command", command,
-			 "kernel", un.release, "cpu", cpu, "ncpu",
+			 "seed", (json_int_t)seed, "command", command, "kernel",
+			 un.release, "cpu", cpu, "ncpu",
 			 (int)sysconf(_SC_NPROCESSORS_ONLN), "mem_bytes",
 			 (json_int_t)si.totalram * si.mem_unit, "isolation",
-			 "ns", "servers", server_versions(), "shim_idle",
-			 "env", env_details());
+			 "ns", "servers", server_versions(), "shim_idle", "env",
+			 env_details());
 }
 
 int bench_results_dir(const char *base, char *ret_path, size_t size,
@@ -129,13 +129,14 @@ int bench_results_dir(const char *base, char *ret_path, size_t size,
 	if (!base)
 		base = "results";
 	if (mkdir(base, 0700) && errno != EEXIST)
-		return nwb_err_set(err, -errno, "cannot make the directory "
-				   "%s: %s", base, strerror(errno));
+		return nwb_err_set(err, -errno,
+				   "cannot make the directory "
+				   "%s: %s",
+				   base, strerror(errno));
 	localtime_r(&now, &tm);
 	strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &tm);
 	for (int i = 0; i < 100; i++) {
-		int n = i ? snprintf(ret_path, size, "%s/%s-%d", base, stamp,
-				     i)
+		int n = i ? snprintf(ret_path, size, "%s/%s-%d", base, stamp, i)
 			  : snprintf(ret_path, size, "%s/%s", base, stamp);
 
 		if (n < 0 || (size_t)n >= size)
@@ -169,12 +170,13 @@ int bench_shim_path(char *ret_path, size_t size, struct nwb_err *err)
 	/* build tree: BUILD/<room>/program beside BUILD/faults/ */
 	slash = strrchr(exe, '/');
 	*slash = 0;
-	if ((size_t)snprintf(ret_path, size,
-			     "%s/../faults/libnwb-shim.so", exe) >= size)
+	if ((size_t)snprintf(ret_path, size, "%s/../faults/libnwb-shim.so",
+			     exe) >= size)
 		return nwb_err_set(err, -ENAMETOOLONG, "path too long");
 check:
 	if (access(ret_path, R_OK))
-		return nwb_err_set(err, -ENOENT, "%s: %s; build it with `make "
+		return nwb_err_set(err, -ENOENT,
+				   "%s: %s; build it with `make "
 				   "build` or name it in NWB_SHIM_PATH",
 				   ret_path, strerror(errno));
 	return 0;

@@ -20,13 +20,11 @@ static const struct {
 
 static void usage(FILE *out)
 {
-	fprintf(out,
-		"usage: netwb COMMAND [OPTIONS]\n\n"
-		"Benchmark and fault injection for network-filesystem "
-		"writeback.\n\n");
+	fprintf(out, "usage: netwb COMMAND [OPTIONS]\n\n"
+		     "Benchmark and fault injection for network-filesystem "
+		     "writeback.\n\n");
 	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name,
-			commands[i].help);
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fprintf(out,
 		"\n`netwb COMMAND --help` explains a command.\n"
 		"Exit: 0 passed, 1 failed or vacuous, 2 inconclusive or could "

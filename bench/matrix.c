@@ -39,8 +39,8 @@ static int add_job(struct bench_matrix *m, const struct bench_run_opts *o,
 		m->job = job;
 		m->room = room;
 	}
-	m->job[m->nr] = (struct bench_job){.run = *o, .pair = pair,
-					   .order = m->nr};
+	m->job[m->nr] =
+		(struct bench_job){.run = *o, .pair = pair, .order = m->nr};
 	m->nr++;
 	return 0;
 }
@@ -145,7 +145,8 @@ int bench_matrix_build(struct bench_matrix *m, unsigned int pairs,
 	if (rc == -ENOMEM)
 		nwb_err_set(err, rc, "no memory for the matrix");
 	if (!rc && !m->nr)
-		rc = nwb_err_set(err, -ENOENT, "--filter %s fits no cell; a "
+		rc = nwb_err_set(err, -ENOENT,
+				 "--filter %s fits no cell; a "
 				 "cell is server.client.workload.fault",
 				 filter ? filter : "");
 	if (rc)

@@ -6,6 +6,7 @@
 #include "bench_i.h"
 
 #include "nwb/netfs.h"
+#include <stdio.h>
 #include <string.h>
 
 #define O(n) (1u << (n))
@@ -14,49 +15,69 @@ const struct bench_mutant bench_mutants[] = {
 	{.name = "retry-dropped",
 	 .title = "the retry after a reset is not sent",
 	 .netfs = NWB_MUT_RETRY_DROPPED,
-	 .server = "smbd", .subject = NWB_SUBJ_IN_PLACE,
-	 .workload = "seq1m", .bytes = 16 * NWB_MIB, .oracles = O(1),
+	 .server = "smbd",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m",
+	 .bytes = 16 * NWB_MIB,
+	 .oracles = O(1),
 	 .plan = "plan retry-dropped\n"
 		 "cut: on server.write nth=5 before do rst max=1\n"
 		 "heal\n"},
 	{.name = "retry-offset",
 	 .title = "the retry is sent to the wrong offset",
 	 .netfs = NWB_MUT_RETRY_OFFSET,
-	 .server = "smbd", .subject = NWB_SUBJ_IN_PLACE,
-	 .workload = "seq1m", .bytes = 16 * NWB_MIB, .oracles = O(1) | O(2),
+	 .server = "smbd",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m",
+	 .bytes = 16 * NWB_MIB,
+	 .oracles = O(1) | O(2),
 	 .plan = "plan retry-offset\n"
 		 "cut: on server.write nth=5 before do rst max=1\n"
 		 "heal\n"},
 	{.name = "older-after-newer",
 	 .title = "older data is sent after newer was acked",
 	 .netfs = NWB_MUT_OLDER_AFTER_NEWER,
-	 .server = "smbd", .subject = NWB_SUBJ_TEMP_PAGE,
-	 .workload = "rewrite", .bytes = 16 * NWB_MIB, .oracles = O(1) | O(3),
+	 .server = "smbd",
+	 .subject = NWB_SUBJ_TEMP_PAGE,
+	 .workload = "rewrite",
+	 .bytes = 64 * NWB_MIB,
+	 .fsyncs = 2,
+	 .oracles = O(1) | O(3),
 	 .plan = "plan older-after-newer\n"
-		 "cut: on server.write nth=5 after do drop, rst max=1\n"
+		 "cut: on server.write nth=3 after do drop, rst max=1\n"
 		 "heal\n"},
 	{.name = "fsync-swallows",
 	 .title = "fsync swallows an upload error",
 	 .netfs = NWB_MUT_FSYNC_SWALLOWS,
-	 .server = "diod", .subject = NWB_SUBJ_IN_PLACE,
-	 .workload = "seq1m", .bytes = 8 * NWB_MIB, .oracles = O(1) | O(6),
+	 .server = "diod",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m",
+	 .bytes = 8 * NWB_MIB,
+	 .oracles = O(1) | O(6),
 	 .plan = "plan fsync-swallows\n"
 		 "full: on backend.pwrite nth=9 do error ENOSPC max=1\n"
 		 "heal\n"},
 	{.name = "credits-twice",
 	 .title = "credits of the old connection are counted again",
 	 .credits = true,
-	 .server = "smbd", .subject = NWB_SUBJ_IN_PLACE,
-	 .workload = "seq1m", .bytes = 32 * NWB_MIB, .oracles = O(7),
+	 .server = "smbd",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m",
+	 .bytes = 32 * NWB_MIB,
+	 .oracles = O(7),
 	 .plan = "plan credits-twice\n"
 		 "server smbd credits=64\n"
 		 "cut: on server.write nth=5 after do drop, rst max=1\n"
+		 "slow: on server.write nth=8..200 after do hold 20ms\n"
 		 "heal\n"},
 	{.name = "unstable-forgotten",
 	 .title = "acked-but-unflushed bytes are forgotten after a crash",
 	 .netfs = NWB_MUT_UNSTABLE_FORGOTTEN,
-	 .server = "smbd", .subject = NWB_SUBJ_IN_PLACE,
-	 .workload = "seq1m", .bytes = 16 * NWB_MIB, .oracles = O(1),
+	 .server = "smbd",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m",
+	 .bytes = 16 * NWB_MIB,
+	 .oracles = O(1),
 	 .plan = "plan unstable-forgotten\n"
 		 "server smbd volatile\n"
 		 "crash: on server.write nth=9 after do restart max=1\n"
@@ -70,4 +91,16 @@ const struct bench_mutant *bench_mutant_find(const char *name)
 		if (!strcmp(bench_mutants[i].name, name))
 			return &bench_mutants[i];
 	return NULL;
+}
+
+bool bench_mutants_missing(void)
+{
+#ifdef NWB_MUTANTS
+	return false;
+#else
+	fprintf(stderr, "netwb: this build has no mutants in it; "
+			"`meson setup BUILD -Dmutants=true` makes one that "
+			"has\n");
+	return true;
+#endif
 }

@@ -26,6 +26,8 @@ enum {
 	OPT_FILTER,
 	OPT_REPEAT,
 	OPT_MUTANT,
+	OPT_WITH_MUTANT,
+	OPT_LEDGER,
 };
 
 static const struct {
@@ -34,51 +36,94 @@ static const struct {
 	const char *arg;
 	const char *help;
 } options[] = {
-	{{"server", 1, NULL, OPT_SERVER}, BENCH_CLI_RUN, "NAME",
+	{{"server", 1, NULL, OPT_SERVER},
+	 BENCH_CLI_RUN,
+	 "NAME",
 	 "smbd or diod (default smbd)"},
-	{{"client", 1, NULL, OPT_CLIENT}, BENCH_CLI_RUN, "NAME",
+	{{"client", 1, NULL, OPT_CLIENT},
+	 BENCH_CLI_RUN,
+	 "NAME",
 	 "in-place, temp-page, raw-cold, raw-hot"},
-	{{"workload", 1, NULL, OPT_WORKLOAD}, BENCH_CLI_RUN, "NAME",
+	{{"workload", 1, NULL, OPT_WORKLOAD},
+	 BENCH_CLI_RUN,
+	 "NAME",
 	 "see `netwb list` (default seq1m)"},
-	{{"write", 1, NULL, OPT_WRITE}, BENCH_CLI_RUN, "SIZE",
+	{{"write", 1, NULL, OPT_WRITE},
+	 BENCH_CLI_RUN,
+	 "SIZE",
 	 "bytes to write (K, M, G)"},
-	{{"fsyncs", 1, NULL, OPT_FSYNCS}, BENCH_CLI_RUN, "N",
+	{{"fsyncs", 1, NULL, OPT_FSYNCS},
+	 BENCH_CLI_RUN,
+	 "N",
 	 "fsync so often, the last at the end (default 1)"},
-	{{"sign", 0, NULL, OPT_SIGN}, BENCH_CLI_RUN, NULL,
+	{{"sign", 0, NULL, OPT_SIGN},
+	 BENCH_CLI_RUN,
+	 NULL,
 	 "SMB: sign every request"},
-	{{"level", 1, NULL, OPT_LEVEL}, BENCH_CLI_RUN, "NAME",
+	{{"level", 1, NULL, OPT_LEVEL},
+	 BENCH_CLI_RUN,
+	 "NAME",
 	 "ledger: bench or check (default check)"},
-	{{"wsize", 1, NULL, OPT_WSIZE}, BENCH_CLI_RUN, "SIZE",
+	{{"wsize", 1, NULL, OPT_WSIZE},
+	 BENCH_CLI_RUN,
+	 "SIZE",
 	 "largest write request (default 1M, 9P: msize - 24)"},
-	{{"depth", 1, NULL, OPT_DEPTH}, BENCH_CLI_RUN, "N",
+	{{"depth", 1, NULL, OPT_DEPTH},
+	 BENCH_CLI_RUN,
+	 "N",
 	 "raw: requests in flight (default 16)"},
-	{{"no-shim", 0, NULL, OPT_NO_SHIM}, BENCH_CLI_RUN, NULL,
+	{{"no-shim", 0, NULL, OPT_NO_SHIM},
+	 BENCH_CLI_RUN,
+	 NULL,
 	 "do not preload anything into the server"},
-	{{"plan", 1, NULL, OPT_PLAN}, BENCH_CLI_PLAN, "FILE",
+	{{"plan", 1, NULL, OPT_PLAN},
+	 BENCH_CLI_PLAN,
+	 "FILE",
 	 "fault plan; may be given several times"},
-	{{"expr", 1, NULL, 'e'}, BENCH_CLI_PLAN, "LINE",
+	{{"expr", 1, NULL, 'e'},
+	 BENCH_CLI_PLAN,
+	 "LINE",
 	 "one more line of the plan (-e)"},
-	{{"fault", 1, NULL, OPT_FAULT}, BENCH_CLI_PLAN, "NAME",
+	{{"fault", 1, NULL, OPT_FAULT},
+	 BENCH_CLI_PLAN,
+	 "NAME",
 	 "a standard fault, see `netwb list`"},
 	{{"seed", 1, NULL, OPT_SEED},
-	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK, "N",
+	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 "N",
 	 "of everything random (default 1)"},
 	{{"out", 1, NULL, OPT_OUT},
-	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK, "DIR",
+	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 "DIR",
 	 "results go to a new directory in DIR (default results)"},
-	{{"pairs", 1, NULL, OPT_PAIRS}, BENCH_CLI_BENCH, "N",
+	{{"pairs", 1, NULL, OPT_PAIRS},
+	 BENCH_CLI_BENCH,
+	 "N",
 	 "interleaved pairs of the clean cells (default 8)"},
-	{{"filter", 1, NULL, OPT_FILTER}, BENCH_CLI_BENCH | BENCH_CLI_CHECK,
-	 "GLOB", "only cells whose name fits, e.g. 'smbd.*.seq1m.*'"},
-	{{"repeat", 1, NULL, OPT_REPEAT}, BENCH_CLI_CHECK, "N",
+	{{"filter", 1, NULL, OPT_FILTER},
+	 BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 "GLOB",
+	 "only cells whose name fits, e.g. 'smbd.*.seq1m.*'"},
+	{{"repeat", 1, NULL, OPT_REPEAT},
+	 BENCH_CLI_CHECK,
+	 "N",
 	 "run the whole list N times (default 1)"},
-	{{"mutant", 1, NULL, OPT_MUTANT}, BENCH_CLI_CHECK, "NAME",
+	{{"mutant", 1, NULL, OPT_MUTANT},
+	 BENCH_CLI_CHECK,
+	 "NAME",
 	 "a deliberate defect that must be killed, or \"all\""},
+	{{"with-mutant", 1, NULL, OPT_WITH_MUTANT},
+	 BENCH_CLI_RUN,
+	 "NAME",
+	 "drive a client that has this deliberate defect"},
+	{{"ledger", 1, NULL, OPT_LEDGER},
+	 BENCH_CLI_RUN,
+	 "FILE",
+	 "keep the ledger of the run"},
 	{{"help", 0, NULL, 'h'}, ~0u, NULL, "this text"},
 };
 
-static void print_help(unsigned int groups, const char *name,
-		       const char *about)
+static void print_help(unsigned int groups, const char *name, const char *about)
 {
 	printf("usage: netwb %s [OPTIONS]\n\n%s\n\n", name, about);
 	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(options); i++) {
@@ -125,6 +170,20 @@ static int bad_value(const char *opt, const char *value, const char *want)
 	return -1;
 }
 
+static int set_mutant(struct bench_cli *c, const char *name)
+{
+	const struct bench_mutant *m = bench_mutant_find(name);
+
+	if (!m)
+		return bad_value("with-mutant", name,
+				 "no such mutant; see `netwb list`");
+	if (bench_mutants_missing())
+		return -1;
+	c->run.mutants = m->netfs;
+	c->run.mutant_credits = m->credits;
+	return 0;
+}
+
 static int set_names(struct bench_cli *c, int opt, const char *value)
 {
 	int kind;
@@ -163,6 +222,8 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 			return bad_value("level", value, "bench or check");
 		c->run.level = !strcmp(value, "check");
 		return 0;
+	case OPT_WITH_MUTANT:
+		return set_mutant(c, value);
 	default:
 		return 1;
 	}
@@ -223,6 +284,9 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 	case OPT_FILTER:
 		c->filter = value;
 		return 0;
+	case OPT_LEDGER:
+		c->run.ledger_path = value;
+		return 0;
 	case OPT_MUTANT:
 		c->mutant = value;
 		return 0;
@@ -275,8 +339,10 @@ int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
 			return -2;
 		}
 		if (opt == '?') {
-			fprintf(stderr, "netwb: `netwb %s --help` lists the "
-				"options\n", argv[0]);
+			fprintf(stderr,
+				"netwb: `netwb %s --help` lists the "
+				"options\n",
+				argv[0]);
 			return -1;
 		}
 		rc = set_names(c, opt, optarg);

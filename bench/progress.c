@@ -39,8 +39,7 @@ void bench_progress_step(struct bench_progress *p, const char *what)
 		fprintf(stderr, "\r\033[K[%u/%u%s] %s", p->done, p->total, eta,
 			what);
 	else if (t >= p->t_said + 10 * NWB_SEC || !p->done)
-		fprintf(stderr, "[%u/%u%s] %s\n", p->done, p->total, eta,
-			what);
+		fprintf(stderr, "[%u/%u%s] %s\n", p->done, p->total, eta, what);
 	if (t >= p->t_said + 10 * NWB_SEC)
 		p->t_said = t;
 	p->done++;

@@ -75,14 +75,13 @@ static json_t *record_head(const struct bench_run_opts *o, unsigned int pair,
 
 	bench_cell_name(o, cell, sizeof(cell));
 	bench_repro(o, repro, sizeof(repro));
-	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:I,s:s}",
-			 "v", 1, "type", "run", "cell", cell, "server",
-			 o->server, "subject",
-			 nwb_subject_kind_name(o->subject), "workload",
-			 o->workload->name, "fault", o->fault, "pair",
-			 (int)pair, "order", (int)order, "level",
-			 o->level ? "check" : "bench", "seed",
-			 (json_int_t)o->seed, "repro", repro);
+	return json_pack(
+		"{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:I,s:s}", "v", 1,
+		"type", "run", "cell", cell, "server", o->server, "subject",
+		nwb_subject_kind_name(o->subject), "workload",
+		o->workload->name, "fault", o->fault, "pair", (int)pair,
+		"order", (int)order, "level", o->level ? "check" : "bench",
+		"seed", (json_int_t)o->seed, "repro", repro);
 }
 
 json_t *bench_record_run(const struct bench_run_opts *o,
@@ -111,9 +110,8 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 		latency(&w->write_lat), "fsync_lat", latency(&w->fsync_lat),
 		"hits", hits(o, r), "findings", findings(r), "reason", reason,
 		"verdict",
-		r->is_judged || v != NWB_PASS
-			? json_string(nwb_verdict_name(v))
-			: json_null());
+		r->is_judged || v != NWB_PASS ? json_string(nwb_verdict_name(v))
+					      : json_null());
 	json_object_update_missing_new(rec, more);
 	return rec;
 }

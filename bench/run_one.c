@@ -125,8 +125,7 @@ static int run_server(struct run *r)
 			nwb_plan_server_opt_nr(plan, "volatile", 0);
 		so.signing_mandatory =
 			nwb_plan_server_opt(plan, "sign") &&
-			!strcmp(nwb_plan_server_opt(plan, "sign"),
-				"mandatory");
+			!strcmp(nwb_plan_server_opt(plan, "sign"), "mandatory");
 	}
 	rc = bench_supervisor_start(&r->ledger, so.volatile_storage,
 				    100 * NWB_MSEC, &r->sup);
@@ -190,8 +189,8 @@ static int run_subject(struct run *r)
 	if (plan) {
 		so.wsize = (uint32_t)nwb_plan_client_opt_nr(plan, "wsize",
 							    so.wsize);
-		so.credits = (uint32_t)nwb_plan_client_opt_nr(plan, "credits",
-							      0);
+		so.credits =
+			(uint32_t)nwb_plan_client_opt_nr(plan, "credits", 0);
 		so.settle_ns = nwb_plan_client_opt_nr(plan, "settle", 0);
 		so.patience_ns = nwb_plan_client_opt_nr(plan, "patience", 0);
 		if (nwb_plan_server_opt(plan, "sign") &&
@@ -205,23 +204,31 @@ static int run_subject(struct run *r)
 	return nwb_subject_new(r->ex, &so, &r->subject, r->err);
 }
 
-/* Writes that the server still parks belong to the run: wait for their end. */
+/* Is an effect of a server process that may still live under way? */
+static bool is_busy(const struct nwb_ledger_hdr *h)
+{
+	uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
+
+	for (uint64_t s = nr; s-- > 0;) {
+		const struct nwb_lrec *rec = &h->slot[s];
+
+		/* what began before the server died ended with it */
+		if (rec->kind == NWB_L_SERVER_DOWN)
+			return false;
+		if ((rec->kind == NWB_L_EFFECT_WRITE ||
+		     rec->kind == NWB_L_EFFECT_FSYNC) &&
+		    atomic_load(&rec->state) == NWB_LS_BEGUN)
+			return true;
+	}
+	return false;
+}
+
+/* Writes that the server still parks belong to the run: wait for their end.
+ * A killed process of smbd leaves some without one, hence the limit. */
 static void wait_quiet(struct run *r)
 {
-	const struct nwb_ledger_hdr *h = r->ledger.hdr;
-
-	for (int i = 0; i < 400; i++) {
-		uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
-		bool busy = false;
-
-		for (uint64_t s = 0; s < nr && !busy; s++) {
-			const struct nwb_lrec *rec = &h->slot[s];
-
-			busy = (rec->kind == NWB_L_EFFECT_WRITE ||
-				rec->kind == NWB_L_EFFECT_FSYNC) &&
-			       atomic_load(&rec->state) == NWB_LS_BEGUN;
-		}
-		if (!busy)
+	for (int i = 0; i < 200; i++) {
+		if (!is_busy(r->ledger.hdr))
 			return;
 		nwb_sleep_until(r->ex, nwb_now_ns(r->ex) + 5 * NWB_MSEC);
 	}
@@ -267,6 +274,24 @@ static void run_client(void *arg)
 	wait_quiet(r);
 }
 
+static int keep_ledger(struct run *r)
+{
+	const struct nwb_ledger_hdr *h = r->ledger.hdr;
+	uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
+	const char *path = r->o->ledger_path;
+	FILE *f = fopen(path, "wxe");
+	size_t len = sizeof(*h) + nr * sizeof(h->slot[0]);
+	bool is_bad;
+
+	if (!f)
+		return nwb_err_set(r->err, -errno, "%s: %s", path,
+				   strerror(errno));
+	is_bad = fwrite(h, 1, len, f) != len;
+	is_bad |= fclose(f) != 0;
+	return is_bad ? nwb_err_set(r->err, -EIO, "%s: cannot be written", path)
+		      : 0;
+}
+
 static int run_judge(struct run *r)
 {
 	struct bench_run_result *res = r->res;
@@ -289,8 +314,12 @@ static int run_judge(struct run *r)
 	if (r->o->plan && nwb_fc_refusal(r->page))
 		return nwb_err_set(r->err, -EOPNOTSUPP, "%s",
 				   nwb_fc_refusal(r->page));
-	nwb_ledger_point(&r->ledger,
-			 &(struct nwb_lrec){.kind = NWB_L_RUN_END});
+	nwb_ledger_point(&r->ledger, &(struct nwb_lrec){.kind = NWB_L_RUN_END});
+	if (r->o->ledger_path) {
+		rc = keep_ledger(r);
+		if (rc)
+			return rc;
+	}
 	if (!r->o->judge)
 		return 0;
 	rc = bench_judge(&in, &res->judgement, r->err);
@@ -324,8 +353,7 @@ static int run_all(struct run *r)
 	rc = nwb_exec_real_new(NULL, &r->ex, r->err);
 	if (rc)
 		return rc;
-	snprintf(r->res->io, sizeof(r->res->io), "%s",
-		 nwb_exec_io_name(r->ex));
+	snprintf(r->res->io, sizeof(r->res->io), "%s", nwb_exec_io_name(r->ex));
 	rc = nwb_exec_run(r->ex, run_client, r, 0, r->err);
 	if (!rc)
 		rc = r->rc;

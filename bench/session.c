@@ -15,9 +15,9 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * NWB_SEC + (uint64_t)ts.tv_nsec;
 }
 
-int bench_session_begin(struct bench_session *s, const char *out,
-			uint64_t seed, unsigned int total, int argc,
-			char **argv, struct nwb_err *err)
+int bench_session_begin(struct bench_session *s, const char *out, uint64_t seed,
+			unsigned int total, int argc, char **argv,
+			struct nwb_err *err)
 {
 	const char *id;
 	int rc;
@@ -33,10 +33,9 @@ int bench_session_begin(struct bench_session *s, const char *out,
 		return rc;
 	bench_interrupt_store(s->store);
 	id = strrchr(s->dir, '/');
-	rc = bench_store_add(s->store,
-			     bench_env_session(id ? id + 1 : s->dir, seed,
-					       argc, argv),
-			     err);
+	rc = bench_store_add(
+		s->store,
+		bench_env_session(id ? id + 1 : s->dir, seed, argc, argv), err);
 	bench_progress_start(&s->progress, total);
 	return rc;
 }

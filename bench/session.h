@@ -16,9 +16,9 @@ struct bench_session {
 };
 
 /** bench_session_begin() - directory, store, session record. */
-int bench_session_begin(struct bench_session *s, const char *out,
-			uint64_t seed, unsigned int total, int argc,
-			char **argv, struct nwb_err *err) nwb_must_check;
+int bench_session_begin(struct bench_session *s, const char *out, uint64_t seed,
+			unsigned int total, int argc, char **argv,
+			struct nwb_err *err) nwb_must_check;
 /**
  * bench_session_run() - run, record, remember the verdict.
  * @ret: the result; may be NULL
@@ -27,8 +27,8 @@ int bench_session_begin(struct bench_session *s, const char *out,
  */
 int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 		      unsigned int pair, unsigned int order,
-		      struct bench_run_result *ret, struct nwb_err *err)
-	nwb_must_check;
+		      struct bench_run_result *ret,
+		      struct nwb_err *err) nwb_must_check;
 /** bench_session_add() - count a verdict that has no record of its own. */
 void bench_session_add(struct bench_session *s, enum nwb_verdict v);
 /** bench_session_end() - end record, reports, table and paths on the terminal.

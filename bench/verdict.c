@@ -23,10 +23,9 @@ static bool amplification_holds(const struct nwb_plan_expect *x,
 {
 	if (!r->stats.bytes_dirtied)
 		return true;
-	return nwb_plan_cmp_holds(x->op,
-				  r->stats.bytes_sent * 1000000 /
-					  r->stats.bytes_dirtied,
-				  x->nr);
+	return nwb_plan_cmp_holds(
+		x->op, r->stats.bytes_sent * 1000000 / r->stats.bytes_dirtied,
+		x->nr);
 }
 
 static enum nwb_verdict expected_verdict(const struct nwb_plan_expect *x,
@@ -66,8 +65,10 @@ static enum nwb_verdict expectations(const struct bench_run_result *r,
 		else if (x->kind == NWB_EXPECT_VERDICT)
 			v = expected_verdict(x, v, reason, size);
 		if (!holds && v == NWB_PASS) {
-			snprintf(reason, size, "expectation of line %u does "
-				 "not hold", x->pos.line);
+			snprintf(reason, size,
+				 "expectation of line %u does "
+				 "not hold",
+				 x->pos.line);
 			v = NWB_FAIL;
 		}
 	}

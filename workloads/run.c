@@ -83,8 +83,8 @@ static void run_ops(struct nwb_workload *w, struct nwb_subject *s,
 }
 
 int nwb_workload_run(struct nwb_workload *w, struct nwb_subject *s,
-		     uint64_t (*cpu_ns)(void),
-		     struct nwb_workload_result *ret, struct nwb_err *err)
+		     uint64_t (*cpu_ns)(void), struct nwb_workload_result *ret,
+		     struct nwb_err *err)
 {
 	struct nwb_lrec *rec = intent(w, NWB_L_OPEN, NULL);
 	uint64_t allocs, cpu, start;

@@ -15,18 +15,34 @@
 #include <string.h>
 
 const struct nwb_workload_desc nwb_workloads[] = {
-	{.name = "seq1m", .title = "sequential 1 MiB",
-	 .bytes_default = 64 * NWB_MIB, .block = NWB_MIB, .rounds = 1},
-	{.name = "seq4k", .title = "sequential 4 KiB",
-	 .bytes_default = 32 * NWB_MIB, .block = 4096, .rounds = 1},
-	{.name = "rand4k", .title = "random 4 KiB",
-	 .bytes_default = 16 * NWB_MIB, .block = 4096, .rounds = 1,
+	{.name = "seq1m",
+	 .title = "sequential 1 MiB",
+	 .bytes_default = 64 * NWB_MIB,
+	 .block = NWB_MIB,
+	 .rounds = 1},
+	{.name = "seq4k",
+	 .title = "sequential 4 KiB",
+	 .bytes_default = 32 * NWB_MIB,
+	 .block = 4096,
+	 .rounds = 1},
+	{.name = "rand4k",
+	 .title = "random 4 KiB",
+	 .bytes_default = 16 * NWB_MIB,
+	 .block = 4096,
+	 .rounds = 1,
 	 .is_random = true},
-	{.name = "rewrite", .title = "rewrite of data in flight",
-	 .bytes_default = 64 * NWB_MIB, .block = 64 * 1024, .rounds = 8},
-	{.name = "odd", .title = "odd lengths, overlapping",
-	 .bytes_default = 4 * NWB_MIB, .block = 3000, .rounds = 1,
-	 .is_random = true, .is_unaligned = true},
+	{.name = "rewrite",
+	 .title = "rewrite of data in flight",
+	 .bytes_default = 64 * NWB_MIB,
+	 .block = 64 * 1024,
+	 .rounds = 8},
+	{.name = "odd",
+	 .title = "odd lengths, overlapping",
+	 .bytes_default = 4 * NWB_MIB,
+	 .block = 3000,
+	 .rounds = 1,
+	 .is_random = true,
+	 .is_unaligned = true},
 };
 const unsigned int nwb_nr_workloads = NWB_ARRAY_SIZE(nwb_workloads);
 
@@ -48,8 +64,8 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-static void place_op(const struct nwb_workload *w, uint64_t nth,
-		     uint64_t *rnd, struct nwb_write_op *op)
+static void place_op(const struct nwb_workload *w, uint64_t nth, uint64_t *rnd,
+		     struct nwb_write_op *op)
 {
 	const struct nwb_workload_desc *d = w->opts.desc;
 	uint64_t range = w->opts.bytes / d->rounds;
@@ -87,8 +103,8 @@ int nwb_workload_prepare(const struct nwb_workload_opts *opts,
 		nwb_workload_free(w);
 		return nwb_err_set(err, -EINVAL,
 				   "workload %s: %llu bytes are too few, it "
-				   "needs at least %llu", d->name,
-				   (unsigned long long)w->opts.bytes,
+				   "needs at least %llu",
+				   d->name, (unsigned long long)w->opts.bytes,
 				   4ull * d->block * d->rounds);
 	}
 	w->nr_ops = nr;
@@ -113,8 +129,10 @@ int nwb_workload_prepare(const struct nwb_workload_opts *opts,
 
 no_memory:
 	nwb_workload_free(w);
-	return nwb_err_set(err, -ENOMEM, "workload %s: no memory for its "
-			   "payload", d->name);
+	return nwb_err_set(err, -ENOMEM,
+			   "workload %s: no memory for its "
+			   "payload",
+			   d->name);
 }
 
 void nwb_workload_free(struct nwb_workload *w)
