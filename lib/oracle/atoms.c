@@ -16,7 +16,7 @@ static int by_value(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-uint32_t atom_of(const struct jfile *f, uint64_t off)
+uint32_t nwb_j_atom_of(const struct jfile *f, uint64_t off)
 {
 	uint32_t lo = 0, hi = f->nr_atom;
 
@@ -45,7 +45,7 @@ static int cut(struct judge *J, struct jfile *f)
 
 	if (max > ITEMS_MAX)
 		return -E2BIG;
-	f->atom = jalloc(J, max, sizeof(*f->atom));
+	f->atom = nwb_j_alloc(J, max, sizeof(*f->atom));
 	if (!f->atom)
 		return -ENOMEM;
 	put_end(f, &n, 0);
@@ -79,23 +79,24 @@ static int cut(struct judge *J, struct jfile *f)
 	return 0;
 }
 
-int lists_begin(struct judge *J, struct jfile *f, struct jlists *l)
+int nwb_j_lists_begin(struct judge *J, struct jfile *f, struct jlists *l)
 {
-	l->at = jalloc(J, (uint64_t)f->nr_atom + 2, sizeof(*l->at));
+	l->at = nwb_j_alloc(J, (uint64_t)f->nr_atom + 2, sizeof(*l->at));
 	return l->at ? 0 : -ENOMEM;
 }
 
-void lists_want(struct jfile *f, struct jlists *l, uint64_t lo, uint64_t hi)
+void nwb_j_lists_want(struct jfile *f, struct jlists *l, uint64_t lo,
+		      uint64_t hi)
 {
 	if (lo >= hi)
 		return;
-	/* Differences first; lists_alloc() sums them up. */
-	l->at[atom_of(f, lo) + 1]++;
-	l->at[atom_of(f, hi) + 1]--;
+	/* Differences first; nwb_j_lists_alloc() sums them up. */
+	l->at[nwb_j_atom_of(f, lo) + 1]++;
+	l->at[nwb_j_atom_of(f, hi) + 1]--;
 }
 
-int lists_alloc(struct judge *J, struct jfile *f, struct jlists *l,
-		size_t item_size)
+int nwb_j_lists_alloc(struct judge *J, struct jfile *f, struct jlists *l,
+		      size_t item_size)
 {
 	uint64_t covering = 0, total = 0;
 
@@ -111,24 +112,24 @@ int lists_alloc(struct judge *J, struct jfile *f, struct jlists *l,
 		total += covering;
 	}
 	l->at[0] = 0;
-	l->item = jalloc(J, total, item_size);
+	l->item = nwb_j_alloc(J, total, item_size);
 	return l->item ? 0 : -ENOMEM;
 }
 
 static int list_writes(struct judge *J, struct jfile *f)
 {
-	int err = lists_begin(J, f, &f->writes);
+	int err = nwb_j_lists_begin(J, f, &f->writes);
 
 	for (uint32_t i = 0; !err && i < f->nr_write; i++)
 		if (!f->write[i].is_trunc)
-			lists_want(f, &f->writes, f->write[i].lo,
-				   f->write[i].hi);
+			nwb_j_lists_want(f, &f->writes, f->write[i].lo,
+					 f->write[i].hi);
 	if (!err)
-		err = lists_alloc(J, f, &f->writes, sizeof(uint32_t));
+		err = nwb_j_lists_alloc(J, f, &f->writes, sizeof(uint32_t));
 	for (uint32_t i = 0; !err && i < f->nr_write; i++) {
 		if (f->write[i].is_trunc || f->write[i].lo >= f->write[i].hi)
 			continue;
-		for (uint32_t a = atom_of(f, f->write[i].lo);
+		for (uint32_t a = nwb_j_atom_of(f, f->write[i].lo);
 		     f->atom[a] < f->write[i].hi; a++)
 			((uint32_t *)f->writes.item)[f->writes.at[a + 1]++] = i;
 	}
@@ -138,17 +139,17 @@ static int list_writes(struct judge *J, struct jfile *f)
 static int list_xfers(struct judge *J, struct jfile *f, struct jlists *l,
 		      const struct jxfer *x, uint32_t nr)
 {
-	int err = lists_begin(J, f, l);
+	int err = nwb_j_lists_begin(J, f, l);
 
 	for (uint32_t i = 0; !err && i < nr; i++)
-		lists_want(f, l, x[i].lo, x[i].hi);
+		nwb_j_lists_want(f, l, x[i].lo, x[i].hi);
 	if (!err)
-		err = lists_alloc(J, f, l, sizeof(uint32_t));
+		err = nwb_j_lists_alloc(J, f, l, sizeof(uint32_t));
 	for (uint32_t i = 0; !err && i < nr; i++) {
 		if (x[i].lo >= x[i].hi)
 			continue;
-		for (uint32_t a = atom_of(f, x[i].lo); f->atom[a] < x[i].hi;
-		     a++)
+		for (uint32_t a = nwb_j_atom_of(f, x[i].lo);
+		     f->atom[a] < x[i].hi; a++)
 			((uint32_t *)l->item)[l->at[a + 1]++] = i;
 	}
 	return err;
@@ -174,13 +175,13 @@ static int by_version(const void *a, const void *b)
 
 static int list_versions(struct judge *J, struct jfile *f)
 {
-	struct versioned *v = jalloc(J, f->nr_write, sizeof(*v));
+	struct versioned *v = nwb_j_alloc(J, f->nr_write, sizeof(*v));
 	uint64_t reach = 0;
 	uint32_t n = 0;
 
-	f->by_version = jalloc(J, f->nr_write, sizeof(*f->by_version));
-	f->reach = jalloc(J, f->nr_write, sizeof(*f->reach));
-	f->trunc = jalloc(J, f->nr_write, sizeof(*f->trunc));
+	f->by_version = nwb_j_alloc(J, f->nr_write, sizeof(*f->by_version));
+	f->reach = nwb_j_alloc(J, f->nr_write, sizeof(*f->reach));
+	f->trunc = nwb_j_alloc(J, f->nr_write, sizeof(*f->trunc));
 	if (!v || !f->by_version || !f->reach || !f->trunc)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < f->nr_write; i++) {
@@ -210,11 +211,11 @@ static struct jorigin piece_origin(const struct judge *J, const struct jfile *f,
 	uint64_t lo = f->atom[atom], hi = f->atom[atom + 1];
 
 	if (e->is_trunc)
-		return origin_of(J, f, atom, &zeros, lo, hi, e->s.end);
+		return nwb_j_origin_of(J, f, atom, &zeros, lo, hi, e->s.end);
 	if (!run)
 		/* Of a write begun later it cannot be. */
 		return (struct jorigin){.what = JW_UNKNOWN, .end = e->s.end};
-	return origin_of(J, f, atom, &run->run, lo, hi, e->s.end);
+	return nwb_j_origin_of(J, f, atom, &run->run, lo, hi, e->s.end);
 }
 
 static void list_pieces_of(const struct judge *J, struct jfile *f, uint32_t i)
@@ -223,7 +224,7 @@ static void list_pieces_of(const struct judge *J, struct jfile *f, uint32_t i)
 	struct jpiece *piece = f->pieces.item;
 	uint32_t r = 0;
 
-	for (uint32_t a = atom_of(f, e->lo); f->atom[a] < e->hi; a++) {
+	for (uint32_t a = nwb_j_atom_of(f, e->lo); f->atom[a] < e->hi; a++) {
 		const struct jrun *run = f->run + e->run0;
 
 		while (r < e->nr_runs && run[r].hi <= f->atom[a])
@@ -240,18 +241,20 @@ static void list_pieces_of(const struct judge *J, struct jfile *f, uint32_t i)
 
 static int list_pieces(struct judge *J, struct jfile *f)
 {
-	int err = lists_begin(J, f, &f->pieces);
+	int err = nwb_j_lists_begin(J, f, &f->pieces);
 
 	for (uint32_t i = 0; !err && i < f->nr_effect; i++)
-		lists_want(f, &f->pieces, f->effect[i].lo, f->effect[i].hi);
+		nwb_j_lists_want(f, &f->pieces, f->effect[i].lo,
+				 f->effect[i].hi);
 	if (!err)
-		err = lists_alloc(J, f, &f->pieces, sizeof(struct jpiece));
+		err = nwb_j_lists_alloc(J, f, &f->pieces,
+					sizeof(struct jpiece));
 	for (uint32_t i = 0; !err && i < f->nr_effect; i++)
 		list_pieces_of(J, f, i);
 	return err;
 }
 
-int atoms_build(struct judge *J, struct jfile *f)
+int nwb_j_atoms_build(struct judge *J, struct jfile *f)
 {
 	int err = cut(J, f);
 

@@ -27,7 +27,7 @@ static int visit_run(void *arg, const struct nwb_stamp_run *run)
 			v->atom++;
 		c.atom = v->atom;
 		c.hi = nwb_min(end, f->atom[v->atom + 1]);
-		c.o = origin_of(v->J, f, c.atom, run, c.lo, c.hi, OPEN);
+		c.o = nwb_j_origin_of(v->J, f, c.atom, run, c.lo, c.hi, OPEN);
 		err = v->fn(v->arg, &c);
 		if (err)
 			return err;
@@ -51,7 +51,8 @@ static int visit_beyond(struct visit *v, uint64_t size)
 			v->atom++;
 		c.atom = v->atom;
 		c.hi = f->atom[v->atom + 1];
-		c.o = origin_of(v->J, f, c.atom, &zeros, c.lo, c.hi, OPEN);
+		c.o = nwb_j_origin_of(v->J, f, c.atom, &zeros, c.lo, c.hi,
+				      OPEN);
 		err = v->fn(v->arg, &c);
 		at = c.hi;
 	}
@@ -59,10 +60,11 @@ static int visit_beyond(struct visit *v, uint64_t size)
 }
 
 /**
- * content_visit() - call @fn for each piece, in order, then for each atom
+ * nwb_j_content_visit() - call @fn for each piece, in order, then for each atom
  * beyond the end of the file. Return: 0, or the first non-zero value of @fn.
  */
-int content_visit(struct judge *J, struct jfile *f, content_fn fn, void *arg)
+int nwb_j_content_visit(struct judge *J, struct jfile *f, content_fn fn,
+			void *arg)
 {
 	struct visit v = {.J = J, .f = f, .fn = fn, .arg = arg};
 	uint64_t size = f->content->is_missing ? 0 : f->content->size;

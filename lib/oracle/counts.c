@@ -56,7 +56,7 @@ static bool is_working(const struct judge *J, const struct jconn *c)
 
 		if (J->pdu[i].is_reply)
 			continue;
-		if (is_write(r) || is_flush(r))
+		if (nwb_j_is_write(r) || nwb_j_is_flush(r))
 			return true;
 		if (r->flags & NWB_LF_9P
 			    ? r->cmd == P9_TLOPEN || r->cmd == P9_TLCREATE
@@ -66,14 +66,14 @@ static bool is_working(const struct judge *J, const struct jconn *c)
 	return false;
 }
 
-void count_all(struct judge *J)
+void nwb_j_count_all(struct judge *J)
 {
 	uint64_t connects = 0, conns = 0;
 
 	normalise_attempts(J);
 	for (uint64_t i = 0; i < J->in->nr_rec; i++)
 		connects += J->in->rec[i].kind == NWB_L_CONNECT &&
-			    is_readable(J, &J->in->rec[i]);
+			    nwb_j_is_readable(J, &J->in->rec[i]);
 	for (uint32_t i = 0; i < J->nr_conn; i++)
 		conns += is_working(J, &J->conn[i]);
 	for (uint32_t i = 0; i < J->nr_pdu; i++)
@@ -82,7 +82,7 @@ void count_all(struct judge *J)
 	J->j->nr_reconnects = connects ? connects - 1 : 0;
 }
 
-void count_file(struct judge *J, const struct jfile *f)
+void nwb_j_count_file(struct judge *J, const struct jfile *f)
 {
 	count_sent(J, f);
 	if (f->is_built)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int by_begin(const void *a, const void *b)
+int nwb_j_by_begin(const void *a, const void *b)
 {
 	const struct jspan *x = a, *y = b;
 
@@ -25,16 +25,16 @@ static uint32_t state_of(const struct nwb_lrec *r)
 	return atomic_load_explicit(&r->state, memory_order_acquire);
 }
 
-bool has_ended(const struct nwb_lrec *r)
+bool nwb_j_has_ended(const struct nwb_lrec *r)
 {
 	return state_of(r) == NWB_LS_ENDED;
 }
 
-struct jspan span_of(const struct judge *J, const struct nwb_lrec *r)
+struct jspan nwb_j_span_of(const struct judge *J, const struct nwb_lrec *r)
 {
 	return (struct jspan){
 		.begin = r->begin,
-		.end = has_ended(r) ? r->end : OPEN,
+		.end = nwb_j_has_ended(r) ? r->end : OPEN,
 		.slot = (uint64_t)(r - J->in->rec),
 	};
 }
@@ -54,7 +54,7 @@ static bool has_range(const struct nwb_lrec *r)
 /* A result that the operation cannot have had. */
 static bool is_result_odd(const struct nwb_lrec *r)
 {
-	if (!has_ended(r))
+	if (!nwb_j_has_ended(r))
 		return false;
 	switch (r->kind) {
 	case NWB_L_WRITE:
@@ -78,14 +78,15 @@ static bool is_run_odd(const struct judge *J, const struct nwb_lrec *r)
 	if (!r->parent || r->parent > J->in->nr_rec)
 		return true;
 	e = &J->in->rec[r->parent - 1];
-	if (e->kind != NWB_L_EFFECT_WRITE || !is_readable(J, e) || !r->len)
+	if (e->kind != NWB_L_EFFECT_WRITE || !nwb_j_is_readable(J, e) ||
+	    !r->len)
 		return true;
 	if (r->flags & NWB_LF_PARTIAL)
 		return r->off % NWB_LANE + r->len > NWB_LANE;
 	return false;
 }
 
-bool is_readable(const struct judge *J, const struct nwb_lrec *r)
+bool nwb_j_is_readable(const struct judge *J, const struct nwb_lrec *r)
 {
 	uint32_t state = state_of(r);
 
@@ -157,17 +158,17 @@ static const struct nwb_lrec *effect_of(const struct judge *J,
 
 static int alloc_file(struct judge *J, struct jfile *f, const struct need *n)
 {
-	f->write = jalloc(J, n->write, sizeof(*f->write));
+	f->write = nwb_j_alloc(J, n->write, sizeof(*f->write));
 	/* Each operation may be on an fd that the ledger never saw opened. */
-	f->open = jalloc(J, (uint64_t)n->open + n->write + n->sync,
-			 sizeof(*f->open));
-	f->sync = jalloc(J, n->sync, sizeof(*f->sync));
-	f->effect = jalloc(J, n->effect, sizeof(*f->effect));
-	f->run = jalloc(J, n->run, sizeof(*f->run));
-	f->fsync = jalloc(J, n->fsync, sizeof(*f->fsync));
-	f->giveup = jalloc(J, n->giveup, sizeof(*f->giveup));
-	f->sent = jalloc(J, n->sent, sizeof(*f->sent));
-	f->acked = jalloc(J, n->acked, sizeof(*f->acked));
+	f->open = nwb_j_alloc(J, (uint64_t)n->open + n->write + n->sync,
+			      sizeof(*f->open));
+	f->sync = nwb_j_alloc(J, n->sync, sizeof(*f->sync));
+	f->effect = nwb_j_alloc(J, n->effect, sizeof(*f->effect));
+	f->run = nwb_j_alloc(J, n->run, sizeof(*f->run));
+	f->fsync = nwb_j_alloc(J, n->fsync, sizeof(*f->fsync));
+	f->giveup = nwb_j_alloc(J, n->giveup, sizeof(*f->giveup));
+	f->sent = nwb_j_alloc(J, n->sent, sizeof(*f->sent));
+	f->acked = nwb_j_alloc(J, n->acked, sizeof(*f->acked));
 	return f->write && f->open && f->sync && f->effect && f->run &&
 			       f->fsync && f->giveup && f->sent && f->acked
 		       ? 0
@@ -177,10 +178,10 @@ static int alloc_file(struct judge *J, struct jfile *f, const struct need *n)
 static void add_sync(struct judge *J, struct jfile *f, const struct nwb_lrec *r)
 {
 	f->sync[f->nr_sync++] = (struct jsync){
-		.s = span_of(J, r),
+		.s = nwb_j_span_of(J, r),
 		.result = r->result,
 		.is_close = r->kind == NWB_L_CLOSE,
-		.has_ended = has_ended(r),
+		.has_ended = nwb_j_has_ended(r),
 		.is_write = r->kind == NWB_L_WRITE,
 		.write = NO_INDEX,
 	};
@@ -190,7 +191,7 @@ static void add_write(struct judge *J, struct jfile *f,
 		      const struct nwb_lrec *r)
 {
 	struct jwrite w = {
-		.s = span_of(J, r),
+		.s = nwb_j_span_of(J, r),
 		.lo = r->off,
 		.version = r->version,
 		.is_trunc = r->kind == NWB_L_TRUNCATE,
@@ -199,9 +200,9 @@ static void add_write(struct judge *J, struct jfile *f,
 
 	w.hi = w.is_trunc ? FOREVER : r->off + r->len;
 	w.owed_hi = w.lo;
-	if (has_ended(r) && w.is_trunc && !r->result)
+	if (nwb_j_has_ended(r) && w.is_trunc && !r->result)
 		w.owed_hi = FOREVER;
-	else if (has_ended(r) && !w.is_trunc && r->result > 0)
+	else if (nwb_j_has_ended(r) && !w.is_trunc && r->result > 0)
 		w.owed_hi = w.lo + (uint64_t)r->result;
 	f->write[f->nr_write++] = w;
 	J->j->bytes_dirtied += w.is_trunc ? 0 : w.owed_hi - w.lo;
@@ -211,11 +212,11 @@ static void add_write(struct judge *J, struct jfile *f,
 
 static void add_open(struct judge *J, struct jfile *f, const struct nwb_lrec *r)
 {
-	if (has_ended(r) && r->result < 0)
+	if (nwb_j_has_ended(r) && r->result < 0)
 		return;
 	f->open[f->nr_open++] = (struct jopen){
 		.fd = r->fd,
-		.s = span_of(J, r),
+		.s = nwb_j_span_of(J, r),
 		.close.slot = NO_SLOT,
 	};
 }
@@ -224,7 +225,7 @@ static void add_effect(struct judge *J, struct jfile *f,
 		       const struct nwb_lrec *r)
 {
 	struct jeffect e = {
-		.s = span_of(J, r),
+		.s = nwb_j_span_of(J, r),
 		.lo = r->off,
 		.hi = r->off + r->len,
 		.dies = OPEN,
@@ -235,10 +236,10 @@ static void add_effect(struct judge *J, struct jfile *f,
 	};
 
 	if (e.is_trunc) {
-		if (has_ended(r) && r->result < 0)
+		if (nwb_j_has_ended(r) && r->result < 0)
 			return;
 		e.hi = FOREVER;
-	} else if (has_ended(r) && r->result >= 0) {
+	} else if (nwb_j_has_ended(r) && r->result >= 0) {
 		e.hi = e.lo + (uint64_t)r->result;
 		J->j->bytes_applied += (uint64_t)r->result;
 	} else {
@@ -252,7 +253,7 @@ static void add_effect(struct judge *J, struct jfile *f,
 static struct jxfer xfer_of(const struct judge *J, const struct nwb_lrec *r)
 {
 	return (struct jxfer){
-		.s = span_of(J, r),
+		.s = nwb_j_span_of(J, r),
 		.lo = r->off,
 		.hi = r->off + r->len,
 		.attempt = r->aux,
@@ -278,17 +279,17 @@ static void add_one(struct judge *J, struct jfile *f, const struct nwb_lrec *r)
 		add_effect(J, f, r);
 		break;
 	case NWB_L_EFFECT_FSYNC:
-		if (has_ended(r) && !r->result)
-			f->fsync[f->nr_fsync++] = span_of(J, r);
+		if (nwb_j_has_ended(r) && !r->result)
+			f->fsync[f->nr_fsync++] = nwb_j_span_of(J, r);
 		break;
 	case NWB_L_GIVEUP:
-		f->giveup[f->nr_giveup++] = span_of(J, r);
+		f->giveup[f->nr_giveup++] = nwb_j_span_of(J, r);
 		break;
 	case NWB_L_SENT:
 		f->sent[f->nr_sent++] = xfer_of(J, r);
 		break;
 	case NWB_L_ACKED:
-		if (has_ended(r))
+		if (nwb_j_has_ended(r))
 			f->acked[f->nr_acked++] = xfer_of(J, r);
 		break;
 	default:
@@ -336,7 +337,7 @@ static void add_run(struct judge *J, struct jfile *f, uint32_t effect,
 /* Runs go to their effects, whose places are known once those are sorted. */
 static int index_runs(struct judge *J)
 {
-	uint32_t *effect_at = jalloc(J, J->in->nr_rec, sizeof(*effect_at));
+	uint32_t *effect_at = nwb_j_alloc(J, J->in->nr_rec, sizeof(*effect_at));
 
 	if (!effect_at)
 		return -ENOMEM;
@@ -347,7 +348,7 @@ static int index_runs(struct judge *J)
 		const struct nwb_lrec *r = &J->in->rec[i];
 		struct jfile *f;
 
-		if (!is_readable(J, r) || r->kind != NWB_L_EFFECT_RUN ||
+		if (!nwb_j_is_readable(J, r) || r->kind != NWB_L_EFFECT_RUN ||
 		    !effect_at[r->parent - 1])
 			continue;
 		f = &J->file[effect_of(J, r)->file];
@@ -382,7 +383,7 @@ static int by_fd(const void *a, const void *b)
 
 	if (x->fd != y->fd)
 		return x->fd < y->fd ? -1 : 1;
-	return by_begin(&x->s, &y->s);
+	return nwb_j_by_begin(&x->s, &y->s);
 }
 
 static void give_sessions(struct jfile *f, const struct use *u, uint32_t nr)
@@ -411,7 +412,7 @@ static void give_sessions(struct jfile *f, const struct use *u, uint32_t nr)
 static int index_sessions(struct judge *J, struct jfile *f)
 {
 	uint32_t nr = f->nr_open + f->nr_write + f->nr_sync, n = 0;
-	struct use *u = jalloc(J, nr, sizeof(*u));
+	struct use *u = nwb_j_alloc(J, nr, sizeof(*u));
 
 	if (!u)
 		return -ENOMEM;
@@ -447,7 +448,8 @@ static int by_effect_of_crash(const void *a, const void *b)
  */
 static int index_deaths(struct judge *J, struct jfile *f)
 {
-	uint64_t *ends = jalloc(J, (uint64_t)f->nr_fsync + 1, sizeof(*ends));
+	uint64_t *ends =
+		nwb_j_alloc(J, (uint64_t)f->nr_fsync + 1, sizeof(*ends));
 
 	if (!ends)
 		return -ENOMEM;
@@ -482,13 +484,13 @@ static int sort_file(struct judge *J, struct jfile *f)
 {
 	int err;
 
-	qsort(f->write, f->nr_write, sizeof(*f->write), by_begin);
-	qsort(f->sync, f->nr_sync, sizeof(*f->sync), by_begin);
-	qsort(f->effect, f->nr_effect, sizeof(*f->effect), by_begin);
-	qsort(f->fsync, f->nr_fsync, sizeof(*f->fsync), by_begin);
-	qsort(f->giveup, f->nr_giveup, sizeof(*f->giveup), by_begin);
-	qsort(f->sent, f->nr_sent, sizeof(*f->sent), by_begin);
-	qsort(f->acked, f->nr_acked, sizeof(*f->acked), by_begin);
+	qsort(f->write, f->nr_write, sizeof(*f->write), nwb_j_by_begin);
+	qsort(f->sync, f->nr_sync, sizeof(*f->sync), nwb_j_by_begin);
+	qsort(f->effect, f->nr_effect, sizeof(*f->effect), nwb_j_by_begin);
+	qsort(f->fsync, f->nr_fsync, sizeof(*f->fsync), nwb_j_by_begin);
+	qsort(f->giveup, f->nr_giveup, sizeof(*f->giveup), nwb_j_by_begin);
+	qsort(f->sent, f->nr_sent, sizeof(*f->sent), nwb_j_by_begin);
+	qsort(f->acked, f->nr_acked, sizeof(*f->acked), nwb_j_by_begin);
 	err = index_sessions(J, f);
 	return err ? err : index_deaths(J, f);
 }
@@ -500,15 +502,15 @@ static int index_crashes(struct judge *J)
 
 	for (uint64_t i = 0; i < J->in->nr_rec; i++)
 		nr += J->in->rec[i].kind == NWB_L_SERVER_DOWN;
-	J->crash = jalloc(J, nr, sizeof(*J->crash));
+	J->crash = nwb_j_alloc(J, nr, sizeof(*J->crash));
 	if (!J->crash)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < J->in->nr_rec; i++) {
 		const struct nwb_lrec *r = &J->in->rec[i];
 
-		if (is_readable(J, r) && has_ended(r) &&
+		if (nwb_j_is_readable(J, r) && nwb_j_has_ended(r) &&
 		    r->kind == NWB_L_SERVER_DOWN && (r->flags & lossy))
-			J->crash[J->nr_crash++] = span_of(J, r);
+			J->crash[J->nr_crash++] = nwb_j_span_of(J, r);
 	}
 	qsort(J->crash, J->nr_crash, sizeof(*J->crash), by_effect_of_crash);
 	return 0;
@@ -519,7 +521,7 @@ static void count_records(struct judge *J, struct need *need)
 	for (uint64_t i = 0; i < J->in->nr_rec; i++) {
 		const struct nwb_lrec *r = &J->in->rec[i];
 
-		if (!is_readable(J, r)) {
+		if (!nwb_j_is_readable(J, r)) {
 			struct nwb_finding f = {
 				.verdict = NWB_INCONCLUSIVE,
 				.kind = state_of(r) == NWB_LS_FREE ? "GAP"
@@ -529,10 +531,11 @@ static void count_records(struct judge *J, struct need *need)
 			};
 
 			J->is_blind = true;
-			found(J, &f, "%s",
-			      state_of(r) == NWB_LS_FREE
-				      ? "a slot was reserved but never written"
-				      : "a record that cannot be read");
+			nwb_j_found(J, &f, "%s",
+				    state_of(r) == NWB_LS_FREE
+					    ? "a slot was reserved but never "
+					      "written"
+					    : "a record that cannot be read");
 			continue;
 		}
 		if (r->kind >= NWB_L_PDU_REQ && r->kind <= NWB_L_CONN_DOWN)
@@ -546,12 +549,12 @@ static void count_records(struct judge *J, struct need *need)
 	}
 }
 
-int index_build(struct judge *J)
+int nwb_j_index_build(struct judge *J)
 {
-	struct need *need = jalloc(J, NWB_LEDGER_FILES + 1, sizeof(*need));
+	struct need *need = nwb_j_alloc(J, NWB_LEDGER_FILES + 1, sizeof(*need));
 	int err = 0;
 
-	J->file = jalloc(J, NWB_LEDGER_FILES + 1, sizeof(*J->file));
+	J->file = nwb_j_alloc(J, NWB_LEDGER_FILES + 1, sizeof(*J->file));
 	if (!J->file || !need)
 		return -ENOMEM;
 	count_records(J, need);
@@ -564,7 +567,7 @@ int index_build(struct judge *J)
 	for (uint64_t i = 0; !err && i < J->in->nr_rec; i++) {
 		const struct nwb_lrec *r = &J->in->rec[i];
 
-		if (is_readable(J, r) && r->file)
+		if (nwb_j_is_readable(J, r) && r->file)
 			add_one(J, &J->file[r->file], r);
 	}
 	for (unsigned int id = 1; !err && id <= NWB_LEDGER_FILES; id++)

@@ -18,17 +18,17 @@ static bool is_cmd(const struct nwb_lrec *r, unsigned int smb, unsigned int p9)
 	return r->cmd == (r->flags & NWB_LF_9P ? p9 : smb);
 }
 
-bool is_flush(const struct nwb_lrec *r)
+bool nwb_j_is_flush(const struct nwb_lrec *r)
 {
 	return is_cmd(r, SMB_FLUSH, P9_TFSYNC);
 }
 
-bool is_write(const struct nwb_lrec *r)
+bool nwb_j_is_write(const struct nwb_lrec *r)
 {
 	return is_cmd(r, SMB_WRITE, P9_TWRITE);
 }
 
-bool was_told_ok(const struct judge *J, const struct jpdu *req)
+bool nwb_j_was_told_ok(const struct judge *J, const struct jpdu *req)
 {
 	const struct jpdu *reply;
 
@@ -39,7 +39,7 @@ bool was_told_ok(const struct judge *J, const struct jpdu *req)
 	       reply->r->result >= 0;
 }
 
-uint32_t conn_at(const struct judge *J, uint32_t port, uint64_t ticket)
+uint32_t nwb_j_conn_at(const struct judge *J, uint32_t port, uint64_t ticket)
 {
 	uint32_t best = NO_INDEX;
 
@@ -62,7 +62,7 @@ static int by_port(const void *a, const void *b)
 
 	if (x->r->conn != y->r->conn)
 		return x->r->conn < y->r->conn ? -1 : 1;
-	return by_begin(&x->s, &y->s);
+	return nwb_j_by_begin(&x->s, &y->s);
 }
 
 static struct jconn *new_conn(struct judge *J, uint32_t port)
@@ -105,7 +105,7 @@ static void cut_conns(struct judge *J, const struct event *ev, uint64_t nr)
 
 static bool is_event(const struct judge *J, const struct nwb_lrec *r)
 {
-	return is_readable(J, r) && r->kind >= NWB_L_PDU_REQ &&
+	return nwb_j_is_readable(J, r) && r->kind >= NWB_L_PDU_REQ &&
 	       r->kind <= NWB_L_CONN_DOWN &&
 	       (r->kind <= NWB_L_PDU_REPLY || r->kind >= NWB_L_CONN_UP);
 }
@@ -126,7 +126,7 @@ static int by_mid(const void *a, const void *b)
 		return x->conn < y->conn ? -1 : 1;
 	if (x->mid != y->mid)
 		return x->mid < y->mid ? -1 : 1;
-	return by_begin(&x->s, &y->s);
+	return nwb_j_by_begin(&x->s, &y->s);
 }
 
 /* The last request of this id that was read before @p began to leave. */
@@ -152,7 +152,7 @@ static uint32_t find_request(const struct asked *asked, uint32_t nr,
 
 static int pair_replies(struct judge *J)
 {
-	struct asked *asked = jalloc(J, J->nr_pdu, sizeof(*asked));
+	struct asked *asked = nwb_j_alloc(J, J->nr_pdu, sizeof(*asked));
 	uint32_t nr = 0;
 
 	if (!asked)
@@ -208,11 +208,11 @@ static int index_bad_flushes(struct judge *J)
 	uint64_t nr = 0;
 
 	for (uint32_t i = 0; i < J->nr_pdu; i++)
-		nr += !J->pdu[i].is_reply && is_flush(J->pdu[i].r);
+		nr += !J->pdu[i].is_reply && nwb_j_is_flush(J->pdu[i].r);
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++) {
 		struct jfile *f = &J->file[id];
 
-		f->flush_bad = jalloc(J, nr, sizeof(*f->flush_bad));
+		f->flush_bad = nwb_j_alloc(J, nr, sizeof(*f->flush_bad));
 		if (!f->flush_bad)
 			return -ENOMEM;
 	}
@@ -220,7 +220,8 @@ static int index_bad_flushes(struct judge *J)
 		const struct jpdu *p = &J->pdu[i];
 		struct jspan s = p->s;
 
-		if (p->is_reply || !is_flush(p->r) || was_told_ok(J, p))
+		if (p->is_reply || !nwb_j_is_flush(p->r) ||
+		    nwb_j_was_told_ok(J, p))
 			continue;
 		s.end = OPEN;
 		if (p->peer != NO_INDEX && J->pdu[p->peer].r->status)
@@ -229,7 +230,7 @@ static int index_bad_flushes(struct judge *J)
 	}
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++)
 		qsort(J->file[id].flush_bad, J->file[id].nr_flush_bad,
-		      sizeof(struct jspan), by_begin);
+		      sizeof(struct jspan), nwb_j_by_begin);
 	return 0;
 }
 
@@ -245,18 +246,18 @@ static struct jxfer wire_xfer(const struct jpdu *p, const struct jpdu *req)
  */
 static int index_wire_xfers(struct judge *J)
 {
-	uint32_t *nr = jalloc(J, NWB_LEDGER_FILES + 1, sizeof(*nr));
+	uint32_t *nr = nwb_j_alloc(J, NWB_LEDGER_FILES + 1, sizeof(*nr));
 
 	if (!nr)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < J->nr_pdu; i++)
-		if (!J->pdu[i].is_reply && is_write(J->pdu[i].r))
+		if (!J->pdu[i].is_reply && nwb_j_is_write(J->pdu[i].r))
 			nr[file_of(J, &J->pdu[i])]++;
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++) {
 		struct jfile *f = &J->file[id];
 
-		f->sent = jalloc(J, nr[id], sizeof(*f->sent));
-		f->acked = jalloc(J, nr[id], sizeof(*f->acked));
+		f->sent = nwb_j_alloc(J, nr[id], sizeof(*f->sent));
+		f->acked = nwb_j_alloc(J, nr[id], sizeof(*f->acked));
 		if (!f->sent || !f->acked)
 			return -ENOMEM;
 		f->nr_sent = f->nr_acked = 0;
@@ -265,26 +266,26 @@ static int index_wire_xfers(struct judge *J)
 		const struct jpdu *p = &J->pdu[i];
 		struct jfile *f;
 
-		if (p->is_reply || !is_write(p->r) || !file_of(J, p) ||
+		if (p->is_reply || !nwb_j_is_write(p->r) || !file_of(J, p) ||
 		    p->r->off + p->r->len < p->r->off)
 			continue;
 		f = &J->file[file_of(J, p)];
 		f->sent[f->nr_sent] = wire_xfer(p, p);
-		f->sent[f->nr_sent++].is_lost = !was_told_ok(J, p);
-		if (was_told_ok(J, p))
+		f->sent[f->nr_sent++].is_lost = !nwb_j_was_told_ok(J, p);
+		if (nwb_j_was_told_ok(J, p))
 			f->acked[f->nr_acked++] =
 				wire_xfer(&J->pdu[p->peer], p);
 	}
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++) {
 		struct jfile *f = &J->file[id];
 
-		qsort(f->sent, f->nr_sent, sizeof(*f->sent), by_begin);
-		qsort(f->acked, f->nr_acked, sizeof(*f->acked), by_begin);
+		qsort(f->sent, f->nr_sent, sizeof(*f->sent), nwb_j_by_begin);
+		qsort(f->acked, f->nr_acked, sizeof(*f->acked), nwb_j_by_begin);
 	}
 	return 0;
 }
 
-int index_conns(struct judge *J)
+int nwb_j_index_conns(struct judge *J)
 {
 	struct event *ev;
 	uint64_t nr = 0, n = 0;
@@ -292,15 +293,16 @@ int index_conns(struct judge *J)
 
 	for (uint64_t i = 0; i < J->in->nr_rec; i++)
 		nr += is_event(J, &J->in->rec[i]);
-	ev = jalloc(J, nr, sizeof(*ev));
-	J->pdu = jalloc(J, nr, sizeof(*J->pdu));
-	J->conn = jalloc(J, nr, sizeof(*J->conn));
+	ev = nwb_j_alloc(J, nr, sizeof(*ev));
+	J->pdu = nwb_j_alloc(J, nr, sizeof(*J->pdu));
+	J->conn = nwb_j_alloc(J, nr, sizeof(*J->conn));
 	if (!ev || !J->pdu || !J->conn)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < J->in->nr_rec; i++)
 		if (is_event(J, &J->in->rec[i]))
-			ev[n++] = (struct event){span_of(J, &J->in->rec[i]),
-						 &J->in->rec[i]};
+			ev[n++] =
+				(struct event){nwb_j_span_of(J, &J->in->rec[i]),
+					       &J->in->rec[i]};
 	qsort(ev, n, sizeof(*ev), by_port);
 	cut_conns(J, ev, n);
 	err = pair_replies(J);

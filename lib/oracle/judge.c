@@ -22,7 +22,7 @@ struct mem_link {
 };
 
 /* Zeroed; freed with the judgement. Room for nothing is room for one. */
-void *jalloc(struct judge *J, uint64_t nr, size_t size)
+void *nwb_j_alloc(struct judge *J, uint64_t nr, size_t size)
 {
 	struct mem_link *m;
 
@@ -90,7 +90,8 @@ to_replace(struct nwb_judgement *j, const struct nwb_finding *f, unsigned int w)
 	return NULL;
 }
 
-void found(struct judge *J, const struct nwb_finding *f, const char *fmt, ...)
+void nwb_j_found(struct judge *J, const struct nwb_finding *f, const char *fmt,
+		 ...)
 {
 	enum nwb_verdict v = f->verdict;
 	struct nwb_finding *to;
@@ -116,23 +117,24 @@ void found(struct judge *J, const struct nwb_finding *f, const char *fmt, ...)
 	va_end(ap);
 }
 
-void streak_end(struct judge *J, struct streak *s)
+void nwb_j_streak_end(struct judge *J, struct streak *s)
 {
 	const struct nwb_finding *f = &s->f;
 
 	if (!f->len)
 		return;
 	if (f->off + f->len == FOREVER)
-		found(J, f, "%s: file %u from byte %llu on", s->note, f->file,
-		      (unsigned long long)f->off);
+		nwb_j_found(J, f, "%s: file %u from byte %llu on", s->note,
+			    f->file, (unsigned long long)f->off);
 	else
-		found(J, f, "%s: file %u, %llu bytes at %llu", s->note, f->file,
-		      (unsigned long long)f->len, (unsigned long long)f->off);
+		nwb_j_found(J, f, "%s: file %u, %llu bytes at %llu", s->note,
+			    f->file, (unsigned long long)f->len,
+			    (unsigned long long)f->off);
 	s->f.len = 0;
 }
 
-void streak_add(struct judge *J, struct streak *s, const struct nwb_finding *f,
-		const char *note)
+void nwb_j_streak_add(struct judge *J, struct streak *s,
+		      const struct nwb_finding *f, const char *note)
 {
 	struct nwb_finding *have = &s->f;
 
@@ -141,7 +143,7 @@ void streak_add(struct judge *J, struct streak *s, const struct nwb_finding *f,
 		have->len += f->len;
 		return;
 	}
-	streak_end(J, s);
+	nwb_j_streak_end(J, s);
 	s->f = *f;
 	s->note = note;
 }
@@ -153,9 +155,9 @@ static int build_file(struct judge *J, struct jfile *f)
 	if (!f->nr_write && !f->nr_effect && !f->content && !f->nr_sync &&
 	    !f->nr_sent)
 		return 0;
-	err = atoms_build(J, f);
+	err = nwb_j_atoms_build(J, f);
 	if (!err)
-		err = owed_build(J, f);
+		err = nwb_j_owed_build(J, f);
 	f->is_built = !err;
 	if (err == -E2BIG) {
 		struct nwb_finding x = {.verdict = NWB_INCONCLUSIVE,
@@ -164,7 +166,8 @@ static int build_file(struct judge *J, struct jfile *f)
 					.rec_a = NO_SLOT,
 					.rec_b = NO_SLOT};
 
-		found(J, &x, "file %u has too many overlapping records", f->id);
+		nwb_j_found(J, &x, "file %u has too many overlapping records",
+			    f->id);
 		return 0;
 	}
 	return err;
@@ -174,19 +177,20 @@ static int run_oracles(struct judge *J)
 {
 	/* O3 before O1: it tells which old bytes a server put there itself. */
 	static int (*const oracle[])(struct judge *) = {
-		o3_resurrection, o1_promise,  o2_provenance, o6_errors,
-		o7_protocol,	 o8_liveness, o11_vacuity,   o15_gaveup,
+		nwb_j_o3_resurrection, nwb_j_o1_promise,  nwb_j_o2_provenance,
+		nwb_j_o6_errors,       nwb_j_o7_protocol, nwb_j_o8_liveness,
+		nwb_j_o11_vacuity,     nwb_j_o15_gaveup,
 	};
-	int err = index_build(J);
+	int err = nwb_j_index_build(J);
 
 	if (!err)
-		err = index_conns(J);
+		err = nwb_j_index_conns(J);
 	if (!err)
-		count_all(J);
+		nwb_j_count_all(J);
 	for (unsigned int id = 1; !err && id <= NWB_LEDGER_FILES; id++) {
 		err = build_file(J, &J->file[id]);
 		if (!err)
-			count_file(J, &J->file[id]);
+			nwb_j_count_file(J, &J->file[id]);
 	}
 	for (unsigned int i = 0; !err && i < NWB_ARRAY_SIZE(oracle); i++)
 		err = oracle[i](J);
@@ -208,8 +212,9 @@ int nwb_judge(const struct nwb_judge_in *in, struct nwb_judgement *ret_j,
 					.rec_b = NO_SLOT};
 
 		J.is_blind = true;
-		found(&J, &f, "the ledger was full: %llu records are missing",
-		      (unsigned long long)in->nr_lost);
+		nwb_j_found(&J, &f,
+			    "the ledger was full: %llu records are missing",
+			    (unsigned long long)in->nr_lost);
 	}
 	rc = run_oracles(&J);
 	jfree_all(&J);

@@ -234,43 +234,46 @@ static inline bool before(const struct jspan *a, const struct jspan *b)
 }
 
 /* index.c */
-int index_build(struct judge *J);
-struct jspan span_of(const struct judge *J, const struct nwb_lrec *r);
-bool has_ended(const struct nwb_lrec *r);
-bool is_readable(const struct judge *J, const struct nwb_lrec *r);
-int by_begin(const void *a, const void *b); /* structs that start with jspan */
+int nwb_j_index_build(struct judge *J);
+struct jspan nwb_j_span_of(const struct judge *J, const struct nwb_lrec *r);
+bool nwb_j_has_ended(const struct nwb_lrec *r);
+bool nwb_j_is_readable(const struct judge *J, const struct nwb_lrec *r);
+int nwb_j_by_begin(const void *a,
+		   const void *b); /* structs that start with jspan */
 
 /* index_conn.c */
-int index_conns(struct judge *J);
-bool is_flush(const struct nwb_lrec *r);
-bool is_write(const struct nwb_lrec *r);
-bool was_told_ok(const struct judge *J, const struct jpdu *req);
-uint32_t conn_at(const struct judge *J, uint32_t port, uint64_t ticket);
+int nwb_j_index_conns(struct judge *J);
+bool nwb_j_is_flush(const struct nwb_lrec *r);
+bool nwb_j_is_write(const struct nwb_lrec *r);
+bool nwb_j_was_told_ok(const struct judge *J, const struct jpdu *req);
+uint32_t nwb_j_conn_at(const struct judge *J, uint32_t port, uint64_t ticket);
 
 /* atoms.c */
-int atoms_build(struct judge *J, struct jfile *f);
-uint32_t atom_of(const struct jfile *f, uint64_t off);
-int lists_begin(struct judge *J, struct jfile *f, struct jlists *l);
-void lists_want(struct jfile *f, struct jlists *l, uint64_t lo, uint64_t hi);
-int lists_alloc(struct judge *J, struct jfile *f, struct jlists *l,
-		size_t item_size);
+int nwb_j_atoms_build(struct judge *J, struct jfile *f);
+uint32_t nwb_j_atom_of(const struct jfile *f, uint64_t off);
+int nwb_j_lists_begin(struct judge *J, struct jfile *f, struct jlists *l);
+void nwb_j_lists_want(struct jfile *f, struct jlists *l, uint64_t lo,
+		      uint64_t hi);
+int nwb_j_lists_alloc(struct judge *J, struct jfile *f, struct jlists *l,
+		      size_t item_size);
 
 /* origin.c */
-struct jorigin origin_of(const struct judge *J, const struct jfile *f,
-			 uint32_t atom, const struct nwb_stamp_run *run,
-			 uint64_t lo, uint64_t hi, uint64_t limit);
-bool has_shifted_stamp(const struct judge *J, const uint8_t *p, size_t len);
-const char *what_name(enum jwhat what);
+struct jorigin nwb_j_origin_of(const struct judge *J, const struct jfile *f,
+			       uint32_t atom, const struct nwb_stamp_run *run,
+			       uint64_t lo, uint64_t hi, uint64_t limit);
+bool nwb_j_has_shifted_stamp(const struct judge *J, const uint8_t *p,
+			     size_t len);
+const char *nwb_j_what_name(enum jwhat what);
 
 /* counts.c */
-void count_all(struct judge *J);
-void count_file(struct judge *J, const struct jfile *f);
+void nwb_j_count_all(struct judge *J);
+void nwb_j_count_file(struct judge *J, const struct jfile *f);
 
 /* owed.c: who promised what; o1_promise.c: what the server had by then. */
-int owed_build(struct judge *J, struct jfile *f);
-bool promises(const struct judge *J, const struct jsync *y);
-int promise_all_written(struct judge *J, struct jfile *f,
-			const struct jspan *by, bool *ret_yes);
+int nwb_j_owed_build(struct judge *J, struct jfile *f);
+bool nwb_j_promises(const struct judge *J, const struct jsync *y);
+int nwb_j_promise_all_written(struct judge *J, struct jfile *f,
+			      const struct jspan *by, bool *ret_yes);
 
 /* content.c */
 struct jcontent {
@@ -280,30 +283,31 @@ struct jcontent {
 	const struct nwb_stamp_run *run; /* NULL: beyond the end of file */
 };
 typedef int (*content_fn)(void *arg, const struct jcontent *c);
-int content_visit(struct judge *J, struct jfile *f, content_fn fn, void *arg);
+int nwb_j_content_visit(struct judge *J, struct jfile *f, content_fn fn,
+			void *arg);
 
 /* judge.c */
-void *jalloc(struct judge *J, uint64_t nr, size_t size) nwb_must_check;
-void found(struct judge *J, const struct nwb_finding *f, const char *fmt, ...)
-	nwb_printf(3, 4);
+void *nwb_j_alloc(struct judge *J, uint64_t nr, size_t size) nwb_must_check;
+void nwb_j_found(struct judge *J, const struct nwb_finding *f, const char *fmt,
+		 ...) nwb_printf(3, 4);
 
 /* Findings of neighbouring bytes become one. */
 struct streak {
 	struct nwb_finding f; /* len 0: none */
 	const char *note;
 };
-void streak_add(struct judge *J, struct streak *s, const struct nwb_finding *f,
-		const char *note);
-void streak_end(struct judge *J, struct streak *s);
+void nwb_j_streak_add(struct judge *J, struct streak *s,
+		      const struct nwb_finding *f, const char *note);
+void nwb_j_streak_end(struct judge *J, struct streak *s);
 
 /* One function an oracle. */
-int o1_promise(struct judge *J);
-int o2_provenance(struct judge *J);
-int o3_resurrection(struct judge *J);
-int o6_errors(struct judge *J);
-int o7_protocol(struct judge *J);
-int o8_liveness(struct judge *J);
-int o11_vacuity(struct judge *J);
-int o15_gaveup(struct judge *J);
+int nwb_j_o1_promise(struct judge *J);
+int nwb_j_o2_provenance(struct judge *J);
+int nwb_j_o3_resurrection(struct judge *J);
+int nwb_j_o6_errors(struct judge *J);
+int nwb_j_o7_protocol(struct judge *J);
+int nwb_j_o8_liveness(struct judge *J);
+int nwb_j_o11_vacuity(struct judge *J);
+int nwb_j_o15_gaveup(struct judge *J);
 
 #endif

@@ -50,8 +50,8 @@ static int exposure_of_intents(struct judge *J, const struct jfile *f,
 	uint64_t end = 0;
 
 	*x = (struct exposure){
-		.newest = jalloc(J, f->nr_write, sizeof(*x->newest)),
-		.cover = jalloc(J, f->nr_sync, sizeof(*x->cover)),
+		.newest = nwb_j_alloc(J, f->nr_write, sizeof(*x->newest)),
+		.cover = nwb_j_alloc(J, f->nr_sync, sizeof(*x->cover)),
 	};
 	if (!x->newest || !x->cover)
 		return -ENOMEM;
@@ -63,7 +63,7 @@ static int exposure_of_intents(struct judge *J, const struct jfile *f,
 		x->newest[i] = end;
 	}
 	for (uint32_t i = 0; i < f->nr_sync; i++)
-		if (promises(J, &f->sync[i]) && !f->sync[i].is_write)
+		if (nwb_j_promises(J, &f->sync[i]) && !f->sync[i].is_write)
 			x->cover[x->nr_cover++] = f->sync[i].s;
 	seal(x);
 	return 0;
@@ -113,8 +113,8 @@ static int exposure_on_wire(struct judge *J, const struct jfile *f,
 	uint64_t end = 0;
 
 	*x = (struct exposure){
-		.newest = jalloc(J, f->nr_sent, sizeof(*x->newest)),
-		.cover = jalloc(J, J->nr_pdu, sizeof(*x->cover)),
+		.newest = nwb_j_alloc(J, f->nr_sent, sizeof(*x->newest)),
+		.cover = nwb_j_alloc(J, J->nr_pdu, sizeof(*x->cover)),
 	};
 	if (!x->newest || !x->cover)
 		return -ENOMEM;
@@ -126,8 +126,8 @@ static int exposure_on_wire(struct judge *J, const struct jfile *f,
 	for (uint32_t i = 0; i < J->nr_pdu; i++) {
 		const struct jpdu *p = &J->pdu[i];
 
-		if (p->is_reply || !is_flush(p->r) || !was_told_ok(J, p) ||
-		    p->r->file != f->id)
+		if (p->is_reply || !nwb_j_is_flush(p->r) ||
+		    !nwb_j_was_told_ok(J, p) || p->r->file != f->id)
 			continue;
 		x->cover[x->nr_cover++] = (struct jspan){
 			.begin = p->s.begin,
@@ -146,7 +146,7 @@ struct stakes {
 static bool is_at_stake(const struct judge *J, const struct stakes *st,
 			const struct nwb_lrec *fault)
 {
-	struct jspan hit = span_of(J, fault);
+	struct jspan hit = nwb_j_span_of(J, fault);
 
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++) {
 		const struct jfile *f = &J->file[id];
@@ -175,9 +175,9 @@ static void vacuous(struct judge *J, enum nwb_verdict v, const char *kind,
 				.rec_a = slot,
 				.rec_b = NO_SLOT};
 
-	found(J, &f, "%s%s%s (%llu, expected %llu)", rule ? rule : "",
-	      rule ? ": " : "", text, (unsigned long long)have,
-	      (unsigned long long)want);
+	nwb_j_found(J, &f, "%s%s%s (%llu, expected %llu)", rule ? rule : "",
+		    rule ? ": " : "", text, (unsigned long long)have,
+		    (unsigned long long)want);
 }
 
 static bool is_met(const struct nwb_expect_hits *e, uint64_t hits)
@@ -207,7 +207,7 @@ static void judge_rule(struct judge *J, const struct stakes *st, uint32_t rule)
 		const struct nwb_lrec *r = &J->in->rec[i];
 
 		if (r->kind != NWB_L_FAULT || r->rule != rule ||
-		    !is_readable(J, r))
+		    !nwb_j_is_readable(J, r))
 			continue;
 		hits++;
 		if (e->needs_exposed && !is_at_stake(J, st, r)) {
@@ -241,7 +241,7 @@ static int weigh_stakes(struct judge *J, struct stakes *st)
 	return err;
 }
 
-int o11_vacuity(struct judge *J)
+int nwb_j_o11_vacuity(struct judge *J)
 {
 	struct stakes *st;
 	int err;
@@ -249,7 +249,7 @@ int o11_vacuity(struct judge *J)
 	if (!J->in->nr_expect && !J->in->expect_reconnect &&
 	    !J->in->expect_retry)
 		return 0;
-	st = jalloc(J, 1, sizeof(*st));
+	st = nwb_j_alloc(J, 1, sizeof(*st));
 	if (!st)
 		return -ENOMEM;
 	J->j->ran |= 1u << 11;

@@ -30,7 +30,7 @@ static bool is_licensed(const struct nwb_policy *p, const struct nwb_lrec *g)
 	return !p->hard && g->len2 > p->patience_ns;
 }
 
-int o15_gaveup(struct judge *J)
+int nwb_j_o15_gaveup(struct judge *J)
 {
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++) {
 		const struct jfile *f = &J->file[id];
@@ -52,11 +52,11 @@ int o15_gaveup(struct judge *J)
 			J->j->ran |= 1u << 15;
 			if (is_licensed(&J->in->policy, g))
 				continue;
-			found(J, &x,
-			      "given up after %llu attempts, status %#x, "
-			      "unreachable for %llu ms",
-			      (unsigned long long)g->aux, g->status,
-			      (unsigned long long)(g->len2 / NWB_MSEC));
+			nwb_j_found(J, &x,
+				    "given up after %llu attempts, status %#x, "
+				    "unreachable for %llu ms",
+				    (unsigned long long)g->aux, g->status,
+				    (unsigned long long)(g->len2 / NWB_MSEC));
 		}
 	}
 	return 0;

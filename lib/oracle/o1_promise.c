@@ -115,7 +115,7 @@ static int view_init(struct view *v, struct judge *J, struct jfile *f)
 	*v = (struct view){.J = J, .f = f};
 	for (uint32_t a = 0; a < f->nr_atom; a++)
 		most = nwb_max(most, f->pieces.at[a + 1] - f->pieces.at[a]);
-	v->alive = jalloc(J, most, sizeof(*v->alive));
+	v->alive = nwb_j_alloc(J, most, sizeof(*v->alive));
 	return v->alive ? 0 : -ENOMEM;
 }
 
@@ -141,10 +141,11 @@ static void check(struct judge *J, struct view *v, struct streak *s,
 	if (best && best->o.what == JW_ZERO)
 		f.kind = "ZEROED";
 	f.len = v->f->atom[v->atom + 1] - f.off;
-	streak_add(J, s, &f,
-		   is_crash ? "promised, but not durable when the server died"
-		   : best   ? "promised, but the server held older bytes"
-			    : "promised, but the server never got it");
+	nwb_j_streak_add(
+		J, s, &f,
+		is_crash ? "promised, but not durable when the server died"
+		: best	 ? "promised, but the server held older bytes"
+			 : "promised, but the server never got it");
 }
 
 /* All promises of one atom in time, with the crashes between them. */
@@ -188,16 +189,16 @@ static int check_effects(struct judge *J, struct jfile *f)
 	for (uint32_t a = 0; !err && a < f->nr_atom; a++)
 		if (f->owed.at[a] < f->owed.at[a + 1])
 			check_atom(J, &v, &s, a);
-	streak_end(J, &s);
+	nwb_j_streak_end(J, &s);
 	return err;
 }
 
 /**
- * promise_all_written() - had the server all that was written before @by began
- * when @by was over? For O6: then an error is not the truth.
+ * nwb_j_promise_all_written() - had the server all that was written before @by
+ * began when @by was over? For O6: then an error is not the truth.
  */
-int promise_all_written(struct judge *J, struct jfile *f,
-			const struct jspan *by, bool *ret_yes)
+int nwb_j_promise_all_written(struct judge *J, struct jfile *f,
+			      const struct jspan *by, bool *ret_yes)
 {
 	struct view v;
 	int err = view_init(&v, J, f);
@@ -264,8 +265,9 @@ static void note_excuse(struct final *x, const struct jcontent *c,
 
 	/* With a known payload O3 has said so already. */
 	if (p->o.what == JW_UNKNOWN)
-		streak_add(x->J, &x->unfenced, &f,
-			   "a parked write of an old connection landed late");
+		nwb_j_streak_add(
+			x->J, &x->unfenced, &f,
+			"a parked write of an old connection landed late");
 }
 
 static int check_content(void *arg, const struct jcontent *c)
@@ -299,7 +301,7 @@ static int check_content(void *arg, const struct jcontent *c)
 		f.kind = "ZEROED";
 		note = "promised, but the file holds zeros";
 	}
-	streak_add(x->J, &x->s, &f, note);
+	nwb_j_streak_add(x->J, &x->s, &f, note);
 	return 0;
 }
 
@@ -316,17 +318,18 @@ static int check_final(struct judge *J, struct jfile *f)
 					   .rec_a = NO_SLOT,
 					   .rec_b = NO_SLOT};
 
-		found(J, &none, "file %u was promised but not read at the end",
-		      f->id);
+		nwb_j_found(J, &none,
+			    "file %u was promised but not read at the end",
+			    f->id);
 		return 0;
 	}
-	err = content_visit(J, f, check_content, &x);
-	streak_end(J, &x.s);
-	streak_end(J, &x.unfenced);
+	err = nwb_j_content_visit(J, f, check_content, &x);
+	nwb_j_streak_end(J, &x.s);
+	nwb_j_streak_end(J, &x.unfenced);
 	return err;
 }
 
-int o1_promise(struct judge *J)
+int nwb_j_o1_promise(struct judge *J)
 {
 	int err = 0;
 

@@ -56,7 +56,7 @@ static int blame(struct provenance *p, enum jwhat what, uint64_t lo,
 	struct nwb_finding f = {
 		.oracle = 2,
 		.verdict = NWB_FAIL,
-		.kind = what_name(what),
+		.kind = nwb_j_what_name(what),
 		.file = p->f->id,
 		.off = lo,
 		.len = hi - lo,
@@ -64,7 +64,7 @@ static int blame(struct provenance *p, enum jwhat what, uint64_t lo,
 		.rec_b = NO_SLOT,
 	};
 
-	streak_add(p->J, &p->s, &f, note_of(what));
+	nwb_j_streak_add(p->J, &p->s, &f, note_of(what));
 	return ++p->nr_bad >= ENOUGH;
 }
 
@@ -90,7 +90,8 @@ static bool is_shifted(const struct judge *J, const struct jfile *f,
 		return false;
 	memcpy(two, run->run.raw, NWB_LANE);
 	memcpy(two + NWB_LANE, run[1].run.raw, NWB_LANE);
-	return has_shifted_stamp(J, two, NWB_LANE + (run[1].hi - run[1].lo));
+	return nwb_j_has_shifted_stamp(J, two,
+				       NWB_LANE + (run[1].hi - run[1].lo));
 }
 
 /* Pieces go by atom; a finding names the effect, so one streak an effect. */
@@ -160,8 +161,9 @@ static void check_seen(struct provenance *p, const struct jcontent *c)
 	    c->hi - c->lo < NWB_LANE || c->o.what != JW_OK)
 		return;
 	if (!is_explained(p->f, c))
-		streak_add(p->J, &p->unseen, &f,
-			   "not what the effects in the ledger leave behind");
+		nwb_j_streak_add(
+			p->J, &p->unseen, &f,
+			"not what the effects in the ledger leave behind");
 }
 
 static int judge_content(void *arg, const struct jcontent *c)
@@ -175,14 +177,14 @@ static int judge_content(void *arg, const struct jcontent *c)
 	if (what == JW_TORN && may_be_cut(p->f, c->atom))
 		return 0;
 	if (what == JW_FOREIGN &&
-	    has_shifted_stamp(
+	    nwb_j_has_shifted_stamp(
 		    p->J, p->f->content->data + c->lo,
 		    nwb_min(p->f->content->size - c->lo, 2ull * NWB_LANE)))
 		what = JW_DISPLACED;
 	return blame(p, what, c->lo, c->hi, NO_SLOT);
 }
 
-int o2_provenance(struct judge *J)
+int nwb_j_o2_provenance(struct judge *J)
 {
 	int err = 0;
 
@@ -193,14 +195,14 @@ int o2_provenance(struct judge *J)
 		if (!f->is_built || !f->nr_write)
 			continue;
 		judge_payloads(&p);
-		streak_end(J, &p.s);
+		nwb_j_streak_end(J, &p.s);
 		if (!f->content)
 			continue;
 		J->j->ran |= 1u << 2;
 		p.nr_bad = 0;
-		err = content_visit(J, f, judge_content, &p);
-		streak_end(J, &p.s);
-		streak_end(J, &p.unseen);
+		err = nwb_j_content_visit(J, f, judge_content, &p);
+		nwb_j_streak_end(J, &p.s);
+		nwb_j_streak_end(J, &p.unseen);
 	}
 	return err < 0 ? err : 0;
 }

@@ -140,7 +140,8 @@ static void acks_until(struct resurrection *x, struct acks *k, uint64_t t)
 /* Had the client lost this effect's connection before the effect began? */
 static bool is_of_old_conn(const struct judge *J, const struct jeffect *e)
 {
-	uint32_t own = e->conn ? conn_at(J, e->conn, e->s.begin) : NO_INDEX;
+	uint32_t own =
+		e->conn ? nwb_j_conn_at(J, e->conn, e->s.begin) : NO_INDEX;
 
 	if (own != NO_INDEX && J->conn[own].down.slot != NO_SLOT &&
 	    before(&J->conn[own].down, &e->s))
@@ -184,12 +185,14 @@ static void blame(struct resurrection *x, const struct acks *k,
 		e->is_unfenced = true;
 		f.verdict = NWB_KNOWN;
 		f.kind = "UNFENCED";
-		streak_add(x->J, &x->unfenced, &f,
-			   "a parked write of an old connection landed late");
+		nwb_j_streak_add(
+			x->J, &x->unfenced, &f,
+			"a parked write of an old connection landed late");
 		return;
 	}
-	streak_add(x->J, &x->stale, &f,
-		   "an older version was written over an acked newer one");
+	nwb_j_streak_add(
+		x->J, &x->stale, &f,
+		"an older version was written over an acked newer one");
 }
 
 static void judge_atom(struct resurrection *x)
@@ -220,7 +223,7 @@ static void judge_atom(struct resurrection *x)
 	}
 }
 
-int o3_resurrection(struct judge *J)
+int nwb_j_o3_resurrection(struct judge *J)
 {
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++) {
 		struct resurrection x = {.J = J, .f = &J->file[id]};
@@ -229,8 +232,8 @@ int o3_resurrection(struct judge *J)
 			continue;
 		for (x.atom = 0; x.atom < x.f->nr_atom; x.atom++)
 			judge_atom(&x);
-		streak_end(J, &x.stale);
-		streak_end(J, &x.unfenced);
+		nwb_j_streak_end(J, &x.stale);
+		nwb_j_streak_end(J, &x.unfenced);
 	}
 	return 0;
 }

@@ -53,7 +53,7 @@ static bool is_error(const struct jsync *y)
 
 static bool must_tell(const struct judge *J, const struct jsync *y)
 {
-	return promises(J, y) && !y->is_write;
+	return nwb_j_promises(J, y) && !y->is_write;
 }
 
 static uint32_t syncs_begun_before(const struct jsync *const *y, uint32_t nr,
@@ -76,7 +76,7 @@ static int make_tellers(struct errors *x)
 {
 	struct jfile *f = x->f;
 
-	x->teller = jalloc(x->J, f->nr_open, sizeof(*x->teller));
+	x->teller = nwb_j_alloc(x->J, f->nr_open, sizeof(*x->teller));
 	if (!x->teller)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < f->nr_sync; i++) {
@@ -88,9 +88,9 @@ static int make_tellers(struct errors *x)
 	for (uint32_t o = 0; o < f->nr_open; o++) {
 		struct teller *t = &x->teller[o];
 
-		t->error = jalloc(x->J, t->nr_error, sizeof(*t->error));
-		t->ok = jalloc(x->J, t->nr_ok, sizeof(*t->ok));
-		t->error_end = jalloc(x->J, t->nr_error, sizeof(uint64_t));
+		t->error = nwb_j_alloc(x->J, t->nr_error, sizeof(*t->error));
+		t->ok = nwb_j_alloc(x->J, t->nr_ok, sizeof(*t->ok));
+		t->error_end = nwb_j_alloc(x->J, t->nr_error, sizeof(uint64_t));
 		if (!t->error || !t->ok || !t->error_end)
 			return -ENOMEM;
 		t->nr_error = t->nr_ok = 0;
@@ -173,8 +173,9 @@ static void swallowed(struct errors *x, const struct jspan *g,
 		.rec_b = ok->s.slot,
 	};
 
-	found(x->J, &f, "fd %u: %s said ok and never told of the failure",
-	      x->f->open[ok->session].fd, ok->is_close ? "close" : "fsync");
+	nwb_j_found(x->J, &f, "fd %u: %s said ok and never told of the failure",
+		    x->f->open[ok->session].fd,
+		    ok->is_close ? "close" : "fsync");
 }
 
 /* One failure and one fd that was open then. */
@@ -217,8 +218,8 @@ static int list_failures(struct errors *x)
 	const struct jfile *f = x->f;
 	uint32_t nr = f->nr_giveup + f->nr_flush_bad;
 
-	x->failure = jalloc(x->J, nr, sizeof(*x->failure));
-	x->is_used = jalloc(x->J, nr, sizeof(*x->is_used));
+	x->failure = nwb_j_alloc(x->J, nr, sizeof(*x->failure));
+	x->is_used = nwb_j_alloc(x->J, nr, sizeof(*x->is_used));
 	if (!x->failure || !x->is_used)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < f->nr_giveup; i++)
@@ -286,16 +287,18 @@ static int unexplained(struct errors *x, const struct jsync *e, bool was_told)
 	int err;
 
 	if (was_told) {
-		found(x->J, &n, "fd %u: the same failure was told again", fd);
+		nwb_j_found(x->J, &n, "fd %u: the same failure was told again",
+			    fd);
 		return 0;
 	}
 	/* Looking costs a walk over the whole file: a few say enough. */
 	if (!x->J->has_server || (!x->J->has_sent && !x->f->nr_giveup) ||
 	    x->nr_judged++ > 64)
 		return 0;
-	err = promise_all_written(x->J, x->f, &e->s, &is_written);
+	err = nwb_j_promise_all_written(x->J, x->f, &e->s, &is_written);
 	if (!err && is_written)
-		found(x->J, &n, "fd %u: an error, but all was written", fd);
+		nwb_j_found(x->J, &n, "fd %u: an error, but all was written",
+			    fd);
 	return err;
 }
 
@@ -346,7 +349,7 @@ static int judge_file(struct judge *J, struct jfile *f)
 	return err;
 }
 
-int o6_errors(struct judge *J)
+int nwb_j_o6_errors(struct judge *J)
 {
 	int err = 0;
 

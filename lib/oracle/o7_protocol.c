@@ -56,9 +56,9 @@ static void blame(struct proto *p, const char *kind, const struct jpdu *pdu,
 			return;
 	if (p->nr_told < NWB_ARRAY_SIZE(p->told))
 		p->told[p->nr_told++] = kind;
-	found(p->J, &f, "port %u, id %llu: %s (%lld of %llu)", p->c->port,
-	      (unsigned long long)pdu->r->mid, text, (long long)have,
-	      (unsigned long long)want);
+	nwb_j_found(p->J, &f, "port %u, id %llu: %s (%lld of %llu)", p->c->port,
+		    (unsigned long long)pdu->r->mid, text, (long long)have,
+		    (unsigned long long)want);
 }
 
 static uint64_t charge_of(const struct nwb_lrec *r)
@@ -91,12 +91,13 @@ static int by_mid(const void *a, const void *b)
 
 	if ((*x)->r->mid != (*y)->r->mid)
 		return (*x)->r->mid < (*y)->r->mid ? -1 : 1;
-	return by_begin(&(*x)->s, &(*y)->s);
+	return nwb_j_by_begin(&(*x)->s, &(*y)->s);
 }
 
 static int check_mids(struct proto *p)
 {
-	const struct jpdu **list = jalloc(p->J, p->c->nr_pdu, sizeof(*list));
+	const struct jpdu **list =
+		nwb_j_alloc(p->J, p->c->nr_pdu, sizeof(*list));
 	uint32_t n = 0;
 	uint64_t top = 0;
 
@@ -261,11 +262,11 @@ static void p9_request(struct proto *p, struct p9_state *s,
 
 static int judge_9p(struct proto *p)
 {
-	struct p9_state *s = jalloc(p->J, 1, sizeof(*s));
+	struct p9_state *s = nwb_j_alloc(p->J, 1, sizeof(*s));
 
 	if (!s)
 		return -ENOMEM;
-	s->fid_gone = jalloc(p->J, p->c->nr_pdu, sizeof(*s->fid_gone));
+	s->fid_gone = nwb_j_alloc(p->J, p->c->nr_pdu, sizeof(*s->fid_gone));
 	if (!s->fid_gone)
 		return -ENOMEM;
 	for (uint32_t t = 0; t <= NOTAG; t++)
@@ -291,7 +292,7 @@ static bool has_start(const struct judge *J, const struct jconn *c)
 	return first->r->cmd == SMB_NEGOTIATE;
 }
 
-int o7_protocol(struct judge *J)
+int nwb_j_o7_protocol(struct judge *J)
 {
 	int err = 0;
 
@@ -310,9 +311,10 @@ int o7_protocol(struct judge *J)
 				.rec_b = NO_SLOT,
 			};
 
-			found(J, &f,
-			      "port %u: the connection's start is missing",
-			      p.c->port);
+			nwb_j_found(
+				J, &f,
+				"port %u: the connection's start is missing",
+				p.c->port);
 			continue;
 		}
 		err = J->pdu[p.c->pdu0].r->flags & NWB_LF_9P ? judge_9p(&p)

@@ -79,8 +79,9 @@ static void hang(struct watch *w, const char *kind, uint64_t slot,
 		f.kind = "UNWATCHED";
 		text = "it took too long, but the harness was asleep itself";
 	}
-	found(w->J, &f, "%s: %s (bound %llu ms)", nwb_ledger_kind_name(r->kind),
-	      text, (unsigned long long)(w->bound / NWB_MSEC));
+	nwb_j_found(w->J, &f, "%s: %s (bound %llu ms)",
+		    nwb_ledger_kind_name(r->kind), text,
+		    (unsigned long long)(w->bound / NWB_MSEC));
 }
 
 static void judge_op(struct watch *w, uint64_t slot)
@@ -89,7 +90,7 @@ static void judge_op(struct watch *w, uint64_t slot)
 	uint64_t from = nwb_max(r->t_begin, w->heal);
 	uint64_t limit = add_sat(from, w->bound);
 
-	if (has_ended(r) ? r->t_end <= limit : w->run_end < limit)
+	if (nwb_j_has_ended(r) ? r->t_end <= limit : w->run_end < limit)
 		return;
 	hang(w, "HANG", slot, "not over within the bound", from, limit);
 }
@@ -118,7 +119,8 @@ static bool is_on_server(const struct judge *J, const struct jfile *f,
 {
 	const struct jpiece *piece = f->pieces.item;
 
-	for (uint32_t a = atom_of(f, j->lo); f->atom[a] < j->owed_hi; a++) {
+	for (uint32_t a = nwb_j_atom_of(f, j->lo); f->atom[a] < j->owed_hi;
+	     a++) {
 		bool is_there = false;
 
 		for (uint64_t i = f->pieces.at[a + 1];
@@ -140,7 +142,7 @@ static int judge_dirty(struct watch *w, const struct jfile *f)
 {
 	uint64_t limit = add_sat(w->heal, w->bound);
 	uint64_t *soonest =
-		jalloc(w->J, (uint64_t)f->nr_sync + 1, sizeof(*soonest));
+		nwb_j_alloc(w->J, (uint64_t)f->nr_sync + 1, sizeof(*soonest));
 	const struct nwb_lrec *rec = w->J->in->rec;
 
 	if (!soonest)
@@ -176,9 +178,9 @@ static bool is_waited_for(const struct watch *w, uint64_t from, uint64_t to)
 		const struct nwb_lrec *r = &w->J->in->rec[i];
 
 		if (r->kind < NWB_L_WRITE || r->kind > NWB_L_CLOSE ||
-		    !is_readable(w->J, r) || r->t_begin > from)
+		    !nwb_j_is_readable(w->J, r) || r->t_begin > from)
 			continue;
-		if (has_ended(r) ? r->t_end >= to : w->run_end >= to)
+		if (nwb_j_has_ended(r) ? r->t_end >= to : w->run_end >= to)
 			return true;
 	}
 	return false;
@@ -242,13 +244,13 @@ static int find_watch(struct watch *w)
 
 	w->run_end = FOREVER;
 	w->bound = in->drain_bound_ns;
-	w->beat = jalloc(w->J, in->nr_rec, sizeof(*w->beat));
+	w->beat = nwb_j_alloc(w->J, in->nr_rec, sizeof(*w->beat));
 	if (!w->beat)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < in->nr_rec; i++) {
 		const struct nwb_lrec *r = &in->rec[i];
 
-		if (!is_readable(w->J, r))
+		if (!nwb_j_is_readable(w->J, r))
 			continue;
 		if (r->kind == NWB_L_HEARTBEAT) {
 			w->beat[w->nr_beat++] = r->t_begin;
@@ -265,7 +267,7 @@ static int find_watch(struct watch *w)
 	return 0;
 }
 
-int o8_liveness(struct judge *J)
+int nwb_j_o8_liveness(struct judge *J)
 {
 	struct watch w = {.J = J};
 	int err = find_watch(&w);
@@ -281,7 +283,7 @@ int o8_liveness(struct judge *J)
 		const struct nwb_lrec *r = &J->in->rec[i];
 
 		if (r->kind >= NWB_L_OPEN && r->kind <= NWB_L_CLOSE &&
-		    is_readable(J, r))
+		    nwb_j_is_readable(J, r))
 			judge_op(&w, i);
 	}
 	for (unsigned int id = 1; !err && id <= NWB_LEDGER_FILES; id++)

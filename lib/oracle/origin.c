@@ -16,7 +16,7 @@
 /* How many older candidates are still asked once one fitted. */
 #define LOOK_BACK 16u
 
-const char *what_name(enum jwhat what)
+const char *nwb_j_what_name(enum jwhat what)
 {
 	static const char *const name[] = {
 		[JW_OK] = "OK",
@@ -210,13 +210,13 @@ static struct jorigin mixed_origin(const struct judge *J, const struct jfile *f,
 }
 
 /**
- * origin_of() - explain the bytes [@lo, @hi) of @run, which lie in @atom.
+ * nwb_j_origin_of() - explain the bytes [@lo, @hi) of @run, which lie in @atom.
  * @run: as it was scanned; of kind ZERO and no length: bytes that are not there
  * @limit: only writes begun before this ticket can be in them
  */
-struct jorigin origin_of(const struct judge *J, const struct jfile *f,
-			 uint32_t atom, const struct nwb_stamp_run *run,
-			 uint64_t lo, uint64_t hi, uint64_t limit)
+struct jorigin nwb_j_origin_of(const struct judge *J, const struct jfile *f,
+			       uint32_t atom, const struct nwb_stamp_run *run,
+			       uint64_t lo, uint64_t hi, uint64_t limit)
 {
 	struct jorigin o = {.what = JW_UNISSUED};
 
@@ -241,7 +241,8 @@ struct jorigin origin_of(const struct judge *J, const struct jfile *f,
 }
 
 /* Is there a stamp in @p that does not start where a lane starts? */
-bool has_shifted_stamp(const struct judge *J, const uint8_t *p, size_t len)
+bool nwb_j_has_shifted_stamp(const struct judge *J, const uint8_t *p,
+			     size_t len)
 {
 	struct nwb_lane lane;
 

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-bool promises(const struct judge *J, const struct jsync *y)
+bool nwb_j_promises(const struct judge *J, const struct jsync *y)
 {
 	if (!y->has_ended || y->result < 0)
 		return false;
@@ -36,7 +36,8 @@ static int by_end(const void *a, const void *b)
 static int released_at_open(struct judge *J, const struct jfile *f,
 			    uint64_t *released)
 {
-	uint64_t *newest = jalloc(J, (uint64_t)f->nr_sync + 1, sizeof(*newest));
+	uint64_t *newest =
+		nwb_j_alloc(J, (uint64_t)f->nr_sync + 1, sizeof(*newest));
 
 	if (!newest)
 		return -ENOMEM;
@@ -67,8 +68,8 @@ static int released_at_open(struct judge *J, const struct jfile *f,
  */
 static int find_released(struct judge *J, struct jfile *f)
 {
-	const struct jspan **order = jalloc(J, f->nr_sync, sizeof(*order));
-	uint64_t *released = jalloc(J, f->nr_open, sizeof(*released));
+	const struct jspan **order = nwb_j_alloc(J, f->nr_sync, sizeof(*order));
+	uint64_t *released = nwb_j_alloc(J, f->nr_open, sizeof(*released));
 	bool has_error = false;
 	uint32_t e = 0;
 
@@ -111,7 +112,7 @@ static int owe(struct judge *J, struct jfile *f, struct debt *d, uint32_t sync,
 		struct jowed *more;
 
 		d->max = d->max ? 2 * d->max : 1024;
-		more = jalloc(J, d->max, sizeof(*more));
+		more = nwb_j_alloc(J, d->max, sizeof(*more));
 		if (!more)
 			return -ENOMEM;
 		for (uint64_t i = 0; i < d->nr; i++)
@@ -154,7 +155,7 @@ static uint32_t write_at_slot(const struct jfile *f, const struct jspan *s)
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (by_begin(&f->write[mid].s, s) < 0)
+		if (nwb_j_by_begin(&f->write[mid].s, s) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -165,12 +166,13 @@ static uint32_t write_at_slot(const struct jfile *f, const struct jspan *s)
 
 static int collect_debt(struct judge *J, struct jfile *f, struct debt *d)
 {
-	const struct jspan **order = jalloc(J, f->nr_write, sizeof(*order));
+	const struct jspan **order =
+		nwb_j_alloc(J, f->nr_write, sizeof(*order));
 	uint32_t next = 0;
 	int err = 0;
 
-	d->pending = jalloc(J, f->nr_write, sizeof(*d->pending));
-	d->least = jalloc(J, (uint64_t)f->nr_sync + 1, sizeof(*d->least));
+	d->pending = nwb_j_alloc(J, f->nr_write, sizeof(*d->pending));
+	d->least = nwb_j_alloc(J, (uint64_t)f->nr_sync + 1, sizeof(*d->least));
 	if (!order || !d->pending || !d->least)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < f->nr_write; i++)
@@ -179,13 +181,13 @@ static int collect_debt(struct judge *J, struct jfile *f, struct debt *d)
 	d->least[f->nr_sync] = OPEN;
 	for (uint32_t i = f->nr_sync; i-- > 0;)
 		d->least[i] =
-			promises(J, &f->sync[i])
+			nwb_j_promises(J, &f->sync[i])
 				? nwb_min(d->least[i + 1], f->sync[i].released)
 				: d->least[i + 1];
 	for (uint32_t i = 0; !err && i < f->nr_sync; i++) {
 		const struct jsync *y = &f->sync[i];
 
-		if (!promises(J, y))
+		if (!nwb_j_promises(J, y))
 			continue;
 		if (y->is_write) { /* O_SYNC promises its own bytes only */
 			err = owe(J, f, d, i, write_at_slot(f, &y->s));
@@ -219,8 +221,8 @@ static int find_bounds(struct judge *J, struct jfile *f)
 {
 	const struct jowed *owed = f->owed.item;
 
-	f->bound = jalloc(J, f->nr_atom, sizeof(*f->bound));
-	f->bound_by = jalloc(J, f->nr_atom, sizeof(*f->bound_by));
+	f->bound = nwb_j_alloc(J, f->nr_atom, sizeof(*f->bound));
+	f->bound_by = nwb_j_alloc(J, f->nr_atom, sizeof(*f->bound_by));
 	if (!f->bound || !f->bound_by)
 		return -ENOMEM;
 	for (uint32_t a = 0; a < f->nr_atom; a++)
@@ -232,7 +234,7 @@ static int find_bounds(struct judge *J, struct jfile *f)
 	return 0;
 }
 
-int owed_build(struct judge *J, struct jfile *f)
+int nwb_j_owed_build(struct judge *J, struct jfile *f)
 {
 	struct debt d = {0};
 	int err = find_released(J, f);
@@ -240,20 +242,20 @@ int owed_build(struct judge *J, struct jfile *f)
 	if (!err)
 		err = collect_debt(J, f, &d);
 	if (!err)
-		err = lists_begin(J, f, &f->owed);
+		err = nwb_j_lists_begin(J, f, &f->owed);
 	if (err)
 		return err;
 	if (d.nr)
 		qsort(d.owed, d.nr, sizeof(*d.owed), by_ticket);
 	for (uint64_t i = 0; i < d.nr; i++)
-		lists_want(f, &f->owed, f->write[d.owed[i].write].lo,
-			   f->write[d.owed[i].write].owed_hi);
-	err = lists_alloc(J, f, &f->owed, sizeof(struct jowed));
+		nwb_j_lists_want(f, &f->owed, f->write[d.owed[i].write].lo,
+				 f->write[d.owed[i].write].owed_hi);
+	err = nwb_j_lists_alloc(J, f, &f->owed, sizeof(struct jowed));
 	for (uint64_t i = 0; !err && i < d.nr; i++) {
 		const struct jwrite *w = &f->write[d.owed[i].write];
 
-		for (uint32_t a = atom_of(f, w->lo); f->atom[a] < w->owed_hi;
-		     a++)
+		for (uint32_t a = nwb_j_atom_of(f, w->lo);
+		     f->atom[a] < w->owed_hi; a++)
 			((struct jowed *)f->owed.item)[f->owed.at[a + 1]++] =
 				d.owed[i];
 	}
