@@ -17,7 +17,10 @@
  * FLUSH that failed or was not answered may be told, and need not be: a file
  * with nothing in flight has lost nothing by it. Each error needs a failure of
  * its own; where a failure and an error overlap in time, it may also be left
- * for the next one, so the failure that ends first is taken first.
+ * for the next one, so the failure that ends first is taken first. Written is
+ * not durable: where there was trouble since the last ok fsync (a fault, a
+ * connection or a server down) an error is SPURIOUS only if a FLUSH had its ok
+ * answer while the fsync ran.
  *
  * A close that returns the error peeks: an fd opened later may still be told.
  * An fd opened after an fsync told the error is not told again.
@@ -272,6 +275,45 @@ static uint64_t known_at_open(const struct errors *x, const struct jopen *o)
 	return since;
 }
 
+/* Was a FLUSH of this file sent and answered ok within @e? */
+static bool has_flushed(const struct errors *x, const struct jsync *e)
+{
+	const struct judge *J = x->J;
+
+	for (uint32_t i = 0; i < J->nr_pdu; i++) {
+		const struct jpdu *p = &J->pdu[i];
+
+		if (!p->is_reply && nwb_j_is_flush(p->r) &&
+		    (!p->r->file || p->r->file == x->f->id) &&
+		    p->s.begin > e->s.begin && nwb_j_was_told_ok(J, p) &&
+		    J->pdu[p->peer].s.begin < e->s.end)
+			return true;
+	}
+	return false;
+}
+
+/* Had the client reason to doubt, since the last ok fsync before @e? */
+static bool had_trouble(const struct errors *x, const struct jsync *e)
+{
+	uint64_t since = 0;
+
+	for (uint32_t i = 0; i < x->f->nr_sync; i++)
+		if (nwb_j_promises(x->J, &x->f->sync[i]) &&
+		    before(&x->f->sync[i].s, &e->s))
+			since = nwb_max(since, x->f->sync[i].s.begin);
+	for (uint64_t i = 0; i < x->J->in->nr_rec; i++) {
+		const struct nwb_lrec *r = &x->J->in->rec[i];
+		struct jspan s = nwb_j_span_of(x->J, r);
+
+		if ((r->kind == NWB_L_FAULT || r->kind == NWB_L_CONN_DOWN ||
+		     r->kind == NWB_L_SERVER_DOWN) &&
+		    nwb_j_is_readable(x->J, r) && s.begin < e->s.end &&
+		    s.end > since)
+			return true;
+	}
+	return false;
+}
+
 static int unexplained(struct errors *x, const struct jsync *e, bool was_told)
 {
 	struct nwb_finding n = {
@@ -294,6 +336,8 @@ static int unexplained(struct errors *x, const struct jsync *e, bool was_told)
 	/* Looking costs a walk over the whole file: a few say enough. */
 	if (!x->J->has_server || (!x->J->has_sent && !x->f->nr_giveup) ||
 	    x->nr_judged++ > 64)
+		return 0;
+	if (had_trouble(x, e) && !has_flushed(x, e))
 		return 0;
 	err = nwb_j_promise_all_written(x->J, x->f, &e->s, &is_written);
 	if (!err && is_written)
