@@ -36,6 +36,8 @@
  * @server: "smbd" or "diod"
  * @plan: finished plan, or NULL: no fault; borrowed
  * @fault: name for records ("none", "reset-before", the plan's name)
+ * @plan_args: how the plan is named on a command line, NULL: --fault @fault
+ * @server_binary: NULL = where the distribution has it
  * @no_shim: do not preload (then nothing below the client is recorded)
  * @judge: read the content and judge; else only measure
  * @ledger_path: keep the ledger there, NULL: do not
@@ -46,6 +48,8 @@ struct bench_run_opts {
 	const struct nwb_workload_desc *workload;
 	const struct nwb_plan *plan;
 	const char *fault;
+	const char *plan_args;
+	const char *server_binary;
 	uint64_t bytes;
 	unsigned int fsyncs;
 	uint64_t seed;
@@ -142,7 +146,9 @@ struct bench_fault {
 };
 extern const struct bench_fault bench_faults[];
 extern const unsigned int bench_nr_faults;
-const struct bench_fault *bench_fault_find(const char *name);
+/** bench_fault_text() - the plan of a standard fault or of a mutant, NULL when
+ * there is none of that name. */
+const char *bench_fault_text(const char *name);
 /** bench_plan_text() - parse and finish a plan from one text. */
 int bench_plan_text(const char *name, const char *text,
 		    struct nwb_plan **ret_plan,
@@ -182,7 +188,8 @@ struct bench_cli {
 	const char *mutant;
 	unsigned int pairs;
 	unsigned int repeat;
-	bool has_server, has_client, has_workload, has_seed, quiet;
+	bool has_server, has_client, has_seed;
+	char plan_args[2048];  /* what names the plan, for reproducing */
 	struct nwb_plan *plan; /* owned, run.plan points to it */
 };
 #define BENCH_CLI_RUN	0x01u /* --server --client --workload ... */

@@ -52,7 +52,7 @@ static void tell(const struct bench_run_opts *o,
 static int judge_and_tell(const struct bench_run_opts *o,
 			  const struct bench_run_result *r)
 {
-	char reason[256], repro[512];
+	char reason[256], repro[2560];
 	enum nwb_verdict v = bench_verdict(r, o->plan, reason, sizeof(reason));
 
 	for (unsigned int i = 0; i < r->judgement.nr_findings; i++) {

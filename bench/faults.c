@@ -42,12 +42,14 @@ const struct bench_fault bench_faults[] = {
 };
 const unsigned int bench_nr_faults = NWB_ARRAY_SIZE(bench_faults);
 
-const struct bench_fault *bench_fault_find(const char *name)
+const char *bench_fault_text(const char *name)
 {
+	const struct bench_mutant *m = bench_mutant_find(name);
+
 	for (unsigned int i = 0; i < bench_nr_faults; i++)
 		if (!strcmp(bench_faults[i].name, name))
-			return &bench_faults[i];
-	return NULL;
+			return bench_faults[i].text;
+	return m ? m->plan : NULL;
 }
 
 int bench_plan_text(const char *name, const char *text,

@@ -28,6 +28,7 @@ enum {
 	OPT_MUTANT,
 	OPT_WITH_MUTANT,
 	OPT_LEDGER,
+	OPT_BINARY,
 };
 
 static const struct {
@@ -120,6 +121,10 @@ static const struct {
 	 BENCH_CLI_RUN,
 	 "FILE",
 	 "keep the ledger of the run"},
+	{{"server-binary", 1, NULL, OPT_BINARY},
+	 BENCH_CLI_RUN,
+	 "PATH",
+	 "start this smbd or diod instead of the distribution's"},
 	{{"help", 0, NULL, 'h'}, ~0u, NULL, "this text"},
 };
 
@@ -209,10 +214,9 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 		if (!c->run.workload)
 			return bad_value("workload", value,
 					 "no such workload; see `netwb list`");
-		c->has_workload = true;
 		return 0;
 	case OPT_FAULT:
-		if (!bench_fault_find(value))
+		if (strcmp(value, "none") && !bench_fault_text(value))
 			return bad_value("fault", value,
 					 "no such fault; see `netwb list`");
 		c->run.fault = value;
@@ -283,6 +287,9 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_FILTER:
 		c->filter = value;
+		return 0;
+	case OPT_BINARY:
+		c->run.server_binary = value;
 		return 0;
 	case OPT_LEDGER:
 		c->run.ledger_path = value;
@@ -393,10 +400,9 @@ static int add_sources(struct bench_cli *c, struct nwb_plan *plan,
 	int rc = 0;
 
 	if (strcmp(c->run.fault, "none")) {
-		const struct bench_fault *f = bench_fault_find(c->run.fault);
+		const char *t = bench_fault_text(c->run.fault);
 
-		rc = nwb_plan_add_text(plan, f->name, f->text, strlen(f->text),
-				       err);
+		rc = nwb_plan_add_text(plan, c->run.fault, t, strlen(t), err);
 	}
 	for (unsigned int i = 0; !rc && i < c->nr_plan_files; i++) {
 		rc = bench_read_file(c->plan_files[i], &text, &len, err);
@@ -411,6 +417,26 @@ static int add_sources(struct bench_cli *c, struct nwb_plan *plan,
 				       strlen(c->lines[i]), err);
 	}
 	return rc;
+}
+
+/* The arguments that name the plan again; kept short, but never cut silently.
+ */
+static void name_plan(struct bench_cli *c)
+{
+	size_t at = 0, size = sizeof(c->plan_args);
+	char *buf = c->plan_args;
+
+	if (strcmp(c->run.fault, "none"))
+		at += (size_t)snprintf(buf, size, " --fault %s", c->run.fault);
+	for (unsigned int i = 0; i < c->nr_plan_files && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, " --plan %s",
+				       c->plan_files[i]);
+	for (unsigned int i = 0; i < c->nr_lines && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, " -e '%s'",
+				       c->lines[i]);
+	if (at >= size)
+		snprintf(buf, size, " (and the plan given)");
+	c->run.plan_args = buf;
 }
 
 int bench_cli_plan(struct bench_cli *c, struct nwb_err *err)
@@ -430,6 +456,7 @@ int bench_cli_plan(struct bench_cli *c, struct nwb_err *err)
 	if (rc)
 		return rc;
 	c->run.plan = plan;
+	name_plan(c);
 	if (!strcmp(c->run.fault, "none"))
 		c->run.fault = plan->name[0] ? plan->name : "plan";
 	if (plan->server.name[0] && !c->has_server)

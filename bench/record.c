@@ -5,6 +5,7 @@
  */
 #include "bench_i.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,14 +16,50 @@ void bench_cell_name(const struct bench_run_opts *o, char *buf, size_t size)
 		 o->fault);
 }
 
+static void append(char *buf, size_t size, const char *fmt, ...)
+	nwb_printf(3, 4);
+
+static void append(char *buf, size_t size, const char *fmt, ...)
+{
+	size_t at = strlen(buf);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(buf + at, size - at, fmt, ap);
+	va_end(ap);
+}
+
 void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 {
-	snprintf(buf, size,
-		 "netwb run --server %s --client %s --workload %s --fault %s "
-		 "--seed %llu%s%s",
+	snprintf(buf, size, "netwb run --server %s --client %s --workload %s",
 		 o->server, nwb_subject_kind_name(o->subject),
-		 o->workload->name, o->fault, (unsigned long long)o->seed,
-		 o->sign ? " --sign" : "", o->level ? "" : " --level bench");
+		 o->workload->name);
+	if (o->plan_args)
+		append(buf, size, "%s", o->plan_args);
+	else if (strcmp(o->fault, "none"))
+		append(buf, size, " --fault %s", o->fault);
+	if (o->bytes)
+		append(buf, size, " --write %llu",
+		       (unsigned long long)o->bytes);
+	if (o->fsyncs > 1)
+		append(buf, size, " --fsyncs %u", o->fsyncs);
+	if (o->wsize)
+		append(buf, size, " --wsize %u", o->wsize);
+	if (o->depth)
+		append(buf, size, " --depth %u", o->depth);
+	if (o->sign)
+		append(buf, size, " --sign");
+	if (!o->level)
+		append(buf, size, " --level bench");
+	if (o->no_shim)
+		append(buf, size, " --no-shim");
+	for (unsigned int i = 0; i < bench_nr_mutants; i++)
+		if ((o->mutants || o->mutant_credits) &&
+		    bench_mutants[i].netfs == o->mutants &&
+		    bench_mutants[i].credits == o->mutant_credits)
+			append(buf, size, " --with-mutant %s",
+			       bench_mutants[i].name);
+	append(buf, size, " --seed %llu", (unsigned long long)o->seed);
 }
 
 static json_t *number(uint64_t v)
@@ -71,7 +108,7 @@ static json_t *hits(const struct bench_run_opts *o,
 static json_t *record_head(const struct bench_run_opts *o, unsigned int pair,
 			   unsigned int order)
 {
-	char cell[128], repro[512];
+	char cell[128], repro[2560];
 
 	bench_cell_name(o, cell, sizeof(cell));
 	bench_repro(o, repro, sizeof(repro));

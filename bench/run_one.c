@@ -109,6 +109,7 @@ static int run_server(struct run *r)
 	char shim[4096];
 	struct nwb_server_opts so = {
 		.name = o->server,
+		.binary_path = o->server_binary,
 		.ctl_fd = -1,
 		.ledger_fd = -1,
 		.on_event = bench_supervisor_event,

@@ -6,7 +6,7 @@ moments=${2:-10}
 . "$(dirname "$0")/lib.sh"
 
 # What could be left: processes with our mark in the environment, mounts,
-# namespaces (seen through their processes), files in /tmp and /dev/shm.
+# namespaces (seen through their processes), files with one of our names.
 mark=NWB_CLEANUP_MARK=$$
 left() {
 	grep -lsaz -- "$mark" /proc/[0-9]*/environ 2>/dev/null |
@@ -14,7 +14,8 @@ left() {
 }
 state() {
 	cat /proc/mounts
-	ls -A /tmp /dev/shm /run 2>/dev/null | grep -v "$(basename "$tmp")"
+	find /tmp /dev/shm /run /var/tmp -maxdepth 2 2>/dev/null |
+		grep -Ei 'netwb|nwb[-_.]|samba|diod' | sort
 }
 state >"$tmp/before"
 seed=${NWB_SEED:-$$}
