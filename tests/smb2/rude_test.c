@@ -3,6 +3,7 @@
  * The client with a server that does what it should not, or only late: every
  * request completes exactly once, credits are counted once, nothing hangs.
  */
+#include "credits.h"
 #include "harness.h"
 
 #include <errno.h>
@@ -538,6 +539,61 @@ NWB_TEST(smb2_rude, forged_answers_lose_the_connection)
 {
 	on_all(forge_setup, forge_body);
 }
+
+/* --- credits of the old connection -----------------------------------------
+ */
+
+static int mute_hook(struct sconn *c, const struct smsg *m)
+{
+	return c->nr == 2 && m->h.command == NWB_SMB2_WRITE;
+}
+
+static void stale_setup(struct world *w)
+{
+	w->s->hook = mute_hook;
+}
+
+/* After a reconnect, spend all that the client believes it has. The mutant
+ * believes too much, and the server's own count shows it. */
+static void stale_body(struct world *w)
+{
+	bool is_mutant = w->opts.count_stale_credits;
+	struct job *j = calloc(200, sizeof(*j));
+	unsigned int n = 0;
+	uint32_t epoch;
+
+	OPEN(w);
+	nwb_smb2_disconnect(w->c);
+	EXPECT(w, !nwb_smb2_file_ready(w->f, &epoch, NULL));
+	while (n < 200 && stats_of(w).credits > CREDITS_FOR_REOPEN)
+		EXPECT(w, !job_start(w, &j[n++], 0, 100));
+	/* behind all of them: now the server has seen them */
+	EXPECT(w, !nwb_smb2_echo(w->c, NULL));
+	nwb_smb2_disconnect(w->c);
+	wait_jobs(w);
+	EXPECT(w, (w->s->violations > 0) == is_mutant);
+	w->s->violations = 0;
+	EXPECT(w, w->nr_done == n && n > 20);
+	free(j);
+}
+
+NWB_TEST(smb2_rude, old_credits_are_not_spent_again)
+{
+	on_all(stale_setup, stale_body);
+}
+
+#ifdef NWB_MUTANTS
+static void mutant_setup(struct world *w)
+{
+	stale_setup(w);
+	w->opts.count_stale_credits = true;
+}
+
+NWB_TEST(smb2_rude, mutant_that_spends_old_credits_is_seen)
+{
+	on_all(mutant_setup, stale_body);
+}
+#endif
 
 /* --- storms --------------------------------------------------------------- */
 
