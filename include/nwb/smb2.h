@@ -132,7 +132,9 @@ int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_epoch,
  * @deadline_ns: NWB_NEVER to wait for ever
  * @ret_size: how much may be sent, 1..@size (64 KiB when credits are few)
  * @ret_credits: to be given to a write or back with nwb_smb2_put_credits()
- * Return: 0, -ETIMEDOUT, -ECONNABORTED (no connection).
+ * Return: 0; -ETIMEDOUT; -ECONNABORTED: no connection, or it was given up
+ * because for a second there was neither a credit nor a request in flight that
+ * could bring one.
  * Context: blocks. Linux: smb2_wait_mtu_credits().
  */
 int nwb_smb2_wait_mtu_credits(struct nwb_smb2 *c, size_t size,

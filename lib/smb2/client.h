@@ -196,6 +196,7 @@ void nwb_smb2_rx_reset(struct rx *rx);
 int nwb_smb2_rx_frame(struct rx *rx, struct nwb_sock *sock, uint8_t **ret_pdu,
 		      uint32_t *ret_len) nwb_must_check;
 void nwb_smb2_receiver(void *arg);
+bool nwb_smb2_session_gone(uint32_t status);
 
 /* send.c */
 int nwb_smb2_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,

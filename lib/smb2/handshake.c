@@ -23,6 +23,9 @@ static int refused(struct nwb_err *err, const char *what, uint32_t status)
 	char buf[16];
 	int rc = nwb_smb2_status_errno(status);
 
+	/* taken away while it was being made: the next one may live */
+	if (nwb_smb2_session_gone(status))
+		rc = -ECONNABORTED;
 	return nwb_err_set(err, rc ? rc : -EPROTO, "%s: %s", what,
 			   nwb_smb2_status_name(status, buf));
 }

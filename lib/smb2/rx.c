@@ -66,7 +66,7 @@ int nwb_smb2_rx_frame(struct rx *rx, struct nwb_sock *sock, uint8_t **ret_pdu,
 /* The session, its tree or the server's memory of them is gone: what became
  * of the request is unknown, and only a new session helps (cifs tears the
  * connection down, fs/smb/client/connect.c:cifs_handle_standard). */
-static bool is_session_gone(uint32_t status)
+bool nwb_smb2_session_gone(uint32_t status)
 {
 	return status == NWB_STATUS_NETWORK_SESSION_EXPIRED ||
 	       status == NWB_STATUS_USER_SESSION_DELETED ||
@@ -185,7 +185,7 @@ static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
 	}
 	take_grant(c, r, &h, true);
 	nwb_smb2_table_remove(r);
-	if (is_session_gone(h.status)) {
+	if (nwb_smb2_session_gone(h.status)) {
 		r->result = -ECONNABORTED;
 		rc = -ESTALE;
 	}

@@ -230,6 +230,9 @@ static int write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
 		return -ECONNABORTED;
 	if (w->file->fid_epoch != c->epoch)
 		return -EAGAIN;
+	/* smaller than it was when the credits were reserved (C7) */
+	if (w->len > c->max_write)
+		return -EAGAIN;
 	*ret_fid = w->file->fid;
 	w->epoch = c->epoch;
 	if (w->credits.value == 0)
@@ -248,7 +251,7 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w)
 	struct req *r = (struct req *)w->priv;
 	int rc;
 
-	nwb_assert(w->done && w->len > 0 && w->len <= c->max_write);
+	nwb_assert(w->done && w->len > 0);
 	nwb_assert(w->nr_iov + 2 <= SEND_IOV_MAX);
 	if (w->credits.value == 0 && w->len > BYTES_PER_CREDIT)
 		return -EOPNOTSUPP;

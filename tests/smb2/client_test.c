@@ -247,6 +247,44 @@ REFUSED(user_made_guest_is_refused, -EACCES, user_setup(w); w->s->user = false;
 REFUSED(unsigned_session_setup_is_refused, -EPROTO, user_setup(w);
 	w->s->user = false)
 
+REFUSED(session_deleted_at_once_may_be_tried_again, -ECONNABORTED,
+	w->s->tree_status = NWB_STATUS_USER_SESSION_DELETED)
+
+/* The server comes back with a smaller limit: nothing above it is sent. */
+static void smaller_body(struct world *w)
+{
+	struct nwb_smb2_credits cr;
+	uint32_t epoch;
+	struct job j;
+	size_t got;
+
+	OPEN(w);
+	EXPECT(w,
+	       !nwb_smb2_wait_mtu_credits(w->c, 1 << 20, NWB_NEVER, &got, &cr));
+	EXPECT(w, got == 1 << 20);
+	nwb_smb2_put_credits(w->c, &cr);
+	w->s->max_write = 65536;
+	nwb_smb2_disconnect(w->c);
+	EXPECT(w, !nwb_smb2_file_ready(w->f, &epoch, NULL));
+	EXPECT(w,
+	       !nwb_smb2_wait_mtu_credits(w->c, 1 << 20, NWB_NEVER, &got, &cr));
+	EXPECT(w, got == 65536);
+	job_fill(w, &j, 0, 65537);
+	j.wr.credits = cr;
+	EXPECT(w, job_send(w, &j) == -EAGAIN);
+	EXPECT(w, w->s->nr_writes == 0);
+}
+
+static void smaller_setup(struct world *w)
+{
+	w->s->max_credits = 200;
+}
+
+NWB_TEST(smb2_client, smaller_limit_after_a_reconnect)
+{
+	on_all(smaller_setup, smaller_body);
+}
+
 static void mute_setup(struct world *w)
 {
 	w->s->mute = true;

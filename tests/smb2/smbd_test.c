@@ -6,6 +6,7 @@
  */
 #include "client.h"
 #include "nwb/auth.h"
+#include "nwb/mem.h"
 #include "nwb/server.h"
 #include "nwb/smb2.h"
 #include "nwb/smb2_pdu.h"
@@ -269,10 +270,11 @@ static void body_all(struct rig *r)
 	uint8_t *data = make_data(FILE_BYTES), *back = malloc(FILE_BYTES + 1);
 	struct nwb_smb2_stats st;
 	uint32_t epoch = 0, status = 1;
-	uint64_t eof = 0;
+	uint64_t eof = 0, allocations = nwb_mem_count();
 
 	write_file(r, f, data, FILE_BYTES);
 	nwb_check_eq(nwb_smb2_flush(f, &epoch, &status), 0);
+	nwb_check_eq(nwb_mem_count(), allocations);
 	nwb_check_eq(epoch, 1);
 	nwb_check_eq(nwb_smb2_query_eof(f, &eof, NULL), 0);
 	nwb_check_eq(eof, FILE_BYTES);
