@@ -3,10 +3,12 @@
  * Run a command with the shim in it, then say what it saw. For a look by hand
  * and for counting system calls; no test.
  *
- *	shim_exec SHIM smbd|diod [-i] [-s] [-f FILE]... [-e RULE]... -- CMD...
+ *	shim_exec SHIM smbd|diod [-n|-i] [-s] [-p FILE] [-f FILE]...
+ *		[-e RULE]... -- CMD...
  *
- * -i: idle, neither rules nor ledger; -s: summary only; -f: a file's base name
- * for the ledger; -e: a line of a plan.
+ * -n: without the shim, for comparison; -i: idle, neither rules nor ledger;
+ * -s: summary only; -p: where to write the pid of the command; -f: a file's
+ *base name for the ledger; -e: a line of a plan.
  */
 #include "nwb/faultctl.h"
 #include "nwb/ledger.h"
@@ -91,6 +93,27 @@ static void set_fd(const char *name, int fd)
 	fcntl(fd, F_SETFD, 0);
 }
 
+/* run() - become the command; @shim NULL: as it is. */
+static void run(char **argv, const char *shim, int ctl, int lfd)
+{
+	if (shim) {
+		set_fd(NWB_SHIM_ENV_CTL, ctl);
+		if (lfd >= 0)
+			set_fd(NWB_SHIM_ENV_LEDGER, lfd);
+		setenv("LD_PRELOAD", shim, 1);
+	}
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+static void write_pid(const char *path, pid_t pid)
+{
+	FILE *f = fopen(path, "w");
+
+	if (!f || fprintf(f, "%d\n", pid) < 0 || fclose(f))
+		die("cannot write the pid");
+}
+
 static void add_line(struct nwb_plan *plan, const char *text)
 {
 	struct nwb_err err = {0};
@@ -102,7 +125,8 @@ static void add_line(struct nwb_plan *plan, const char *text)
 int main(int argc, char **argv)
 {
 	static const uint8_t key[16] = "not a secret key";
-	bool idle = false, summary = false;
+	bool idle = false, plain = false, summary = false;
+	const char *pid_file = NULL;
 	struct nwb_fc_page *page = NULL;
 	struct nwb_plan *plan = NULL;
 	struct nwb_ledger l = {0};
@@ -114,14 +138,19 @@ int main(int argc, char **argv)
 	lfd = memfd_create("ledger", MFD_CLOEXEC);
 	if (argc < 5 || nwb_plan_new(&plan) || nwb_fc_create(&ctl, &page) ||
 	    nwb_ledger_create(lfd, 1 << 20, key, 1, &l))
-		die("usage: shim_exec SHIM smbd|diod [-is] [-f FILE] "
+		die("usage: shim_exec SHIM smbd|diod [-nis] [-p FILE] [-f "
+		    "FILE] "
 		    "[-e RULE] -- CMD");
 	optind = 3;
-	while ((opt = getopt(argc, argv, "+isf:e:")) != -1) {
+	while ((opt = getopt(argc, argv, "+nisp:f:e:")) != -1) {
 		if (opt == 'i')
 			idle = true;
+		else if (opt == 'n')
+			plain = true;
 		else if (opt == 's')
 			summary = true;
+		else if (opt == 'p')
+			pid_file = optarg;
 		else if (opt == 'f' && nwb_ledger_add_file(&l, optarg) < 0)
 			die("too many files");
 		else if (opt == 'e')
@@ -133,14 +162,11 @@ int main(int argc, char **argv)
 	    nwb_plan_compile(plan, page, argv[2], &err))
 		die(err.text);
 	pid = fork();
-	if (!pid) {
-		set_fd(NWB_SHIM_ENV_CTL, ctl);
-		if (!idle)
-			set_fd(NWB_SHIM_ENV_LEDGER, lfd);
-		setenv("LD_PRELOAD", argv[1], 1);
-		execvp(argv[optind], argv + optind);
-		_exit(127);
-	}
+	if (!pid)
+		run(argv + optind, plain ? NULL : argv[1], ctl,
+		    idle ? -1 : lfd);
+	if (pid_file)
+		write_pid(pid_file, pid);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
 	waitpid(pid, &status, 0);
