@@ -94,6 +94,8 @@ struct bench_supervisor;
 int bench_supervisor_start(struct nwb_ledger *l, bool is_volatile,
 			   uint64_t heartbeat_ns,
 			   struct bench_supervisor **ret_s) nwb_must_check;
+/** bench_supervisor_quiet() - no heartbeat from now on; one thread only. */
+void bench_supervisor_quiet(struct bench_supervisor *s);
 void bench_supervisor_stop(struct bench_supervisor *s);
 void bench_supervisor_event(void *arg, enum nwb_server_event ev,
 			    int wait_status);

@@ -212,13 +212,18 @@ static bool is_busy(const struct nwb_ledger_hdr *h)
 
 	for (uint64_t s = nr; s-- > 0;) {
 		const struct nwb_lrec *rec = &h->slot[s];
+		uint32_t state = atomic_load_explicit(&rec->state,
+						      memory_order_acquire);
 
+		/* reserved, not yet published: its writer is at work */
+		if (state == NWB_LS_FREE)
+			return true;
 		/* what began before the server died ended with it */
 		if (rec->kind == NWB_L_SERVER_DOWN)
 			return false;
 		if ((rec->kind == NWB_L_EFFECT_WRITE ||
 		     rec->kind == NWB_L_EFFECT_FSYNC) &&
-		    atomic_load(&rec->state) == NWB_LS_BEGUN)
+		    state == NWB_LS_BEGUN)
 			return true;
 	}
 	return false;
@@ -315,6 +320,7 @@ static int run_judge(struct run *r)
 	if (r->o->plan && nwb_fc_refusal(r->page))
 		return nwb_err_set(r->err, -EOPNOTSUPP, "%s",
 				   nwb_fc_refusal(r->page));
+	bench_supervisor_quiet(r->sup);
 	nwb_ledger_point(&r->ledger, &(struct nwb_lrec){.kind = NWB_L_RUN_END});
 	if (r->o->ledger_path) {
 		rc = keep_ledger(r);

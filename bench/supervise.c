@@ -58,12 +58,18 @@ int bench_supervisor_start(struct nwb_ledger *l, bool is_volatile,
 	return 0;
 }
 
+void bench_supervisor_quiet(struct bench_supervisor *s)
+{
+	if (atomic_exchange(&s->stop, true))
+		return;
+	pthread_join(s->thread, NULL);
+}
+
 void bench_supervisor_stop(struct bench_supervisor *s)
 {
 	if (!s)
 		return;
-	atomic_store(&s->stop, true);
-	pthread_join(s->thread, NULL);
+	bench_supervisor_quiet(s);
 	nwb_free(s);
 }
 
