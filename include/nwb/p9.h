@@ -69,7 +69,8 @@ void nwb_p9_get_stats(struct nwb_p9 *c, struct nwb_p9_stats *ret_stats);
  * what the server sent that made no sense. Code 0 when none ended yet. */
 void nwb_p9_last_loss(struct nwb_p9 *c, struct nwb_err *ret_loss);
 
-/* @flags: NWB_O_* of nwb/smb2.h (same values) */
+/* nwb_p9_open() - @flags: NWB_O_* of nwb/smb2.h (same values). With NWB_O_EXCL,
+ * -EIO is what a Tlcreate of unknown outcome gives: the file may be there. */
 int nwb_p9_open(struct nwb_p9 *c, const char *name, unsigned int flags,
 		struct nwb_p9_file **ret_file,
 		struct nwb_err *err) nwb_must_check;

@@ -265,11 +265,6 @@ static int try_open(void *arg, uint32_t *ret_epoch, struct nwb_err *err)
 
 	if (!a->file) {
 		rc = nwb_p9_open(a->c, a->name, a->flags, &a->file, err);
-		/* Who may have created it himself cannot ask again. */
-		if ((a->flags & NWB_O_EXCL) &&
-		    (rc == -ECONNABORTED || rc == -ETIMEDOUT))
-			return nwb_err_wrap(err, -EIO,
-					    "create, outcome unknown");
 		if (rc)
 			return rc;
 	}

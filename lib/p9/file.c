@@ -130,7 +130,9 @@ static int create(struct nwb_p9 *c, uint32_t epoch, const char *name, bool excl,
 	rc = p9_rpc(c, epoch, false, &m, &s);
 	if (rc) {
 		clunk_quietly(c, epoch, fid);
-		return rc;
+		/* It may be ours: to ask again would be told that it exists. */
+		return excl && (rc == -ECONNABORTED || rc == -ETIMEDOUT) ? -EIO
+									 : rc;
 	}
 	note_iounit(c, epoch, s.reply.rlopen.iounit);
 	*ret_fid = fid;

@@ -294,6 +294,38 @@ NWB_TEST(p9_fault, a_file_that_is_gone_stays_gone)
 	t_on_sim(NULL, body_gone);
 }
 
+/* Lost after Tlcreate was executed: without NWB_O_EXCL ask again, with it say
+ * that nobody knows. */
+static enum script_act hook_create(struct script *s, const struct nwb_p9_msg *m,
+				   unsigned int nth)
+{
+	(void)s;
+	return m->type == NWB_P9_TLCREATE && nth < 2 ? ACT_RESET_AFTER
+						     : ACT_REPLY;
+}
+
+static void prepare_create(struct t *t)
+{
+	t->s->hook = hook_create;
+}
+
+static void body_create(struct t *t)
+{
+	struct nwb_p9_file *f = NULL;
+
+	T_EXPECT(t, nwb_p9_open(t->c, "a", NWB_O_CREATE, &f, NULL) ==
+			    -ECONNABORTED);
+	T_EXPECT(t, nwb_p9_open(t->c, "b", NWB_O_CREATE | NWB_O_EXCL, &f,
+				NULL) == -EIO);
+	T_EXPECT(t, !nwb_p9_open(t->c, "a", NWB_O_CREATE, &f, NULL));
+	t_close(t, f);
+}
+
+NWB_TEST(p9_fault, exclusive_create_of_unknown_outcome)
+{
+	t_on_all(prepare_create, body_create);
+}
+
 /* --- answers that are not what they should be -------------------------------
  */
 
