@@ -72,8 +72,7 @@ void nwb_j_count_all(struct judge *J)
 
 	normalise_attempts(J);
 	for (uint64_t i = 0; i < J->in->nr_rec; i++)
-		connects += J->in->rec[i].kind == NWB_L_CONNECT &&
-			    nwb_j_is_readable(J, &J->in->rec[i]);
+		connects += nwb_j_kind(J, i) == NWB_L_CONNECT;
 	for (uint32_t i = 0; i < J->nr_conn; i++)
 		conns += is_working(J, &J->conn[i]);
 	for (uint32_t i = 0; i < J->nr_pdu; i++)

@@ -20,21 +20,35 @@ int nwb_j_by_begin(const void *a, const void *b)
 	return (x->slot > y->slot) - (x->slot < y->slot);
 }
 
-static uint32_t state_of(const struct nwb_lrec *r)
+/*
+ * seen[]: what a record was when the judgement began, its state in the high
+ * bits and its kind, if it can be read, in the low ones. Others may still write
+ * (a heartbeat): nothing may look different on a second look.
+ */
+#define STATE_SHIFT 5u
+#define KIND_MASK   31u
+_Static_assert(NWB_L_KINDS <= KIND_MASK, "kinds fit into seen[]");
+
+static unsigned int state_of(const struct judge *J, const struct nwb_lrec *r)
 {
-	return atomic_load_explicit(&r->state, memory_order_acquire);
+	return J->seen[r - J->in->rec] >> STATE_SHIFT;
 }
 
-bool nwb_j_has_ended(const struct nwb_lrec *r)
+bool nwb_j_has_ended(const struct judge *J, const struct nwb_lrec *r)
 {
-	return state_of(r) == NWB_LS_ENDED;
+	return state_of(J, r) == NWB_LS_ENDED;
+}
+
+unsigned int nwb_j_kind(const struct judge *J, uint64_t slot)
+{
+	return J->seen[slot] & KIND_MASK;
 }
 
 struct jspan nwb_j_span_of(const struct judge *J, const struct nwb_lrec *r)
 {
 	return (struct jspan){
 		.begin = r->begin,
-		.end = nwb_j_has_ended(r) ? r->end : OPEN,
+		.end = nwb_j_has_ended(J, r) ? r->end : OPEN,
 		.slot = (uint64_t)(r - J->in->rec),
 	};
 }
@@ -52,9 +66,9 @@ static bool has_range(const struct nwb_lrec *r)
 }
 
 /* A result that the operation cannot have had. */
-static bool is_result_odd(const struct nwb_lrec *r)
+static bool is_result_odd(const struct judge *J, const struct nwb_lrec *r)
 {
-	if (!nwb_j_has_ended(r))
+	if (!nwb_j_has_ended(J, r))
 		return false;
 	switch (r->kind) {
 	case NWB_L_WRITE:
@@ -71,6 +85,8 @@ static bool is_result_odd(const struct nwb_lrec *r)
 	}
 }
 
+static bool is_readable(const struct judge *J, const struct nwb_lrec *r);
+
 static bool is_run_odd(const struct judge *J, const struct nwb_lrec *r)
 {
 	const struct nwb_lrec *e;
@@ -78,17 +94,18 @@ static bool is_run_odd(const struct judge *J, const struct nwb_lrec *r)
 	if (!r->parent || r->parent > J->in->nr_rec)
 		return true;
 	e = &J->in->rec[r->parent - 1];
-	if (e->kind != NWB_L_EFFECT_WRITE || !nwb_j_is_readable(J, e) ||
-	    !r->len)
+	/* The kind first: an effect has no parent to go on with. */
+	if (!state_of(J, e) || e->kind != NWB_L_EFFECT_WRITE ||
+	    !is_readable(J, e) || !r->len)
 		return true;
 	if (r->flags & NWB_LF_PARTIAL)
 		return r->off % NWB_LANE + r->len > NWB_LANE;
 	return false;
 }
 
-bool nwb_j_is_readable(const struct judge *J, const struct nwb_lrec *r)
+static bool is_readable(const struct judge *J, const struct nwb_lrec *r)
 {
-	uint32_t state = state_of(r);
+	unsigned int state = state_of(J, r);
 
 	if (state != NWB_LS_BEGUN && state != NWB_LS_ENDED)
 		return false;
@@ -104,7 +121,7 @@ bool nwb_j_is_readable(const struct judge *J, const struct nwb_lrec *r)
 		return false;
 	if (r->kind == NWB_L_EFFECT_RUN && is_run_odd(J, r))
 		return false;
-	return !is_result_odd(r);
+	return !is_result_odd(J, r);
 }
 
 /* How many of each list a file needs; counted before they are allocated. */
@@ -181,7 +198,7 @@ static void add_sync(struct judge *J, struct jfile *f, const struct nwb_lrec *r)
 		.s = nwb_j_span_of(J, r),
 		.result = r->result,
 		.is_close = r->kind == NWB_L_CLOSE,
-		.has_ended = nwb_j_has_ended(r),
+		.has_ended = nwb_j_has_ended(J, r),
 		.is_write = r->kind == NWB_L_WRITE,
 		.write = NO_INDEX,
 	};
@@ -200,9 +217,9 @@ static void add_write(struct judge *J, struct jfile *f,
 
 	w.hi = w.is_trunc ? FOREVER : r->off + r->len;
 	w.owed_hi = w.lo;
-	if (nwb_j_has_ended(r) && w.is_trunc && !r->result)
+	if (nwb_j_has_ended(J, r) && w.is_trunc && !r->result)
 		w.owed_hi = FOREVER;
-	else if (nwb_j_has_ended(r) && !w.is_trunc && r->result > 0)
+	else if (nwb_j_has_ended(J, r) && !w.is_trunc && r->result > 0)
 		w.owed_hi = w.lo + (uint64_t)r->result;
 	f->write[f->nr_write++] = w;
 	J->j->bytes_dirtied += w.is_trunc ? 0 : w.owed_hi - w.lo;
@@ -212,7 +229,7 @@ static void add_write(struct judge *J, struct jfile *f,
 
 static void add_open(struct judge *J, struct jfile *f, const struct nwb_lrec *r)
 {
-	if (nwb_j_has_ended(r) && r->result < 0)
+	if (nwb_j_has_ended(J, r) && r->result < 0)
 		return;
 	f->open[f->nr_open++] = (struct jopen){
 		.fd = r->fd,
@@ -236,10 +253,10 @@ static void add_effect(struct judge *J, struct jfile *f,
 	};
 
 	if (e.is_trunc) {
-		if (nwb_j_has_ended(r) && r->result < 0)
+		if (nwb_j_has_ended(J, r) && r->result < 0)
 			return;
 		e.hi = FOREVER;
-	} else if (nwb_j_has_ended(r) && r->result >= 0) {
+	} else if (nwb_j_has_ended(J, r) && r->result >= 0) {
 		e.hi = e.lo + (uint64_t)r->result;
 		J->j->bytes_applied += (uint64_t)r->result;
 	} else {
@@ -279,7 +296,7 @@ static void add_one(struct judge *J, struct jfile *f, const struct nwb_lrec *r)
 		add_effect(J, f, r);
 		break;
 	case NWB_L_EFFECT_FSYNC:
-		if (nwb_j_has_ended(r) && !r->result)
+		if (nwb_j_has_ended(J, r) && !r->result)
 			f->fsync[f->nr_fsync++] = nwb_j_span_of(J, r);
 		break;
 	case NWB_L_GIVEUP:
@@ -289,7 +306,7 @@ static void add_one(struct judge *J, struct jfile *f, const struct nwb_lrec *r)
 		f->sent[f->nr_sent++] = xfer_of(J, r);
 		break;
 	case NWB_L_ACKED:
-		if (nwb_j_has_ended(r))
+		if (nwb_j_has_ended(J, r))
 			f->acked[f->nr_acked++] = xfer_of(J, r);
 		break;
 	default:
@@ -348,7 +365,7 @@ static int index_runs(struct judge *J)
 		const struct nwb_lrec *r = &J->in->rec[i];
 		struct jfile *f;
 
-		if (!nwb_j_is_readable(J, r) || r->kind != NWB_L_EFFECT_RUN ||
+		if (nwb_j_kind(J, i) != NWB_L_EFFECT_RUN ||
 		    !effect_at[r->parent - 1])
 			continue;
 		f = &J->file[effect_of(J, r)->file];
@@ -501,18 +518,65 @@ static int index_crashes(struct judge *J)
 	uint64_t nr = 0;
 
 	for (uint64_t i = 0; i < J->in->nr_rec; i++)
-		nr += J->in->rec[i].kind == NWB_L_SERVER_DOWN;
+		nr += nwb_j_kind(J, i) == NWB_L_SERVER_DOWN;
 	J->crash = nwb_j_alloc(J, nr, sizeof(*J->crash));
 	if (!J->crash)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < J->in->nr_rec; i++) {
 		const struct nwb_lrec *r = &J->in->rec[i];
 
-		if (nwb_j_is_readable(J, r) && nwb_j_has_ended(r) &&
-		    r->kind == NWB_L_SERVER_DOWN && (r->flags & lossy))
+		if (nwb_j_kind(J, i) == NWB_L_SERVER_DOWN &&
+		    nwb_j_has_ended(J, r) && (r->flags & lossy))
 			J->crash[J->nr_crash++] = nwb_j_span_of(J, r);
 	}
 	qsort(J->crash, J->nr_crash, sizeof(*J->crash), by_effect_of_crash);
+	return 0;
+}
+
+static void unreadable(struct judge *J, uint64_t slot)
+{
+	bool is_gap = state_of(J, &J->in->rec[slot]) == NWB_LS_FREE;
+	struct nwb_finding f = {
+		.verdict = NWB_INCONCLUSIVE,
+		.kind = is_gap ? "GAP" : "ODD",
+		.rec_a = slot,
+		.rec_b = NO_SLOT,
+	};
+
+	J->is_blind = true;
+	nwb_j_found(J, &f, "slot %llu: %s", (unsigned long long)slot,
+		    is_gap ? "reserved but never written"
+			   : "a record that cannot be read");
+}
+
+/*
+ * Look at each record once. What was reserved behind RUN_END and is not written
+ * yet is no gap: all was closed and quiet by then, only heartbeats go on.
+ */
+static int see_records(struct judge *J)
+{
+	uint64_t run_end = J->in->nr_rec;
+
+	J->seen = nwb_j_alloc(J, J->in->nr_rec, sizeof(*J->seen));
+	if (!J->seen)
+		return -ENOMEM;
+	for (uint64_t i = 0; i < J->in->nr_rec; i++) {
+		uint32_t state = atomic_load_explicit(&J->in->rec[i].state,
+						      memory_order_acquire);
+
+		J->seen[i] = (uint8_t)(nwb_min(state, 3u) << STATE_SHIFT);
+		if (state == NWB_LS_ENDED &&
+		    J->in->rec[i].kind == NWB_L_RUN_END)
+			run_end = i;
+	}
+	for (uint64_t i = 0; i < J->in->nr_rec; i++) {
+		const struct nwb_lrec *r = &J->in->rec[i];
+
+		if (is_readable(J, r))
+			J->seen[i] |= (uint8_t)r->kind;
+		else if (state_of(J, r) != NWB_LS_FREE || i < run_end)
+			unreadable(J, i);
+	}
 	return 0;
 }
 
@@ -520,29 +584,15 @@ static void count_records(struct judge *J, struct need *need)
 {
 	for (uint64_t i = 0; i < J->in->nr_rec; i++) {
 		const struct nwb_lrec *r = &J->in->rec[i];
+		unsigned int kind = nwb_j_kind(J, i);
 
-		if (!nwb_j_is_readable(J, r)) {
-			struct nwb_finding f = {
-				.verdict = NWB_INCONCLUSIVE,
-				.kind = state_of(r) == NWB_LS_FREE ? "GAP"
-								   : "ODD",
-				.rec_a = i,
-				.rec_b = NO_SLOT,
-			};
-
-			J->is_blind = true;
-			nwb_j_found(J, &f, "%s",
-				    state_of(r) == NWB_LS_FREE
-					    ? "a slot was reserved but never "
-					      "written"
-					    : "a record that cannot be read");
+		if (!kind)
 			continue;
-		}
-		if (r->kind >= NWB_L_PDU_REQ && r->kind <= NWB_L_CONN_DOWN)
+		if (kind >= NWB_L_PDU_REQ && kind <= NWB_L_CONN_DOWN)
 			J->has_server = true;
-		if (r->kind == NWB_L_SENT)
+		if (kind == NWB_L_SENT)
 			J->has_sent = true;
-		if (r->kind == NWB_L_EFFECT_RUN)
+		if (kind == NWB_L_EFFECT_RUN)
 			need[effect_of(J, r)->file].run++;
 		else
 			count_one(&need[r->file], r);
@@ -552,10 +602,10 @@ static void count_records(struct judge *J, struct need *need)
 int nwb_j_index_build(struct judge *J)
 {
 	struct need *need = nwb_j_alloc(J, NWB_LEDGER_FILES + 1, sizeof(*need));
-	int err = 0;
+	int err = see_records(J);
 
 	J->file = nwb_j_alloc(J, NWB_LEDGER_FILES + 1, sizeof(*J->file));
-	if (!J->file || !need)
+	if (err || !J->file || !need)
 		return -ENOMEM;
 	count_records(J, need);
 	for (unsigned int id = 0; !err && id <= NWB_LEDGER_FILES; id++) {
@@ -567,7 +617,7 @@ int nwb_j_index_build(struct judge *J)
 	for (uint64_t i = 0; !err && i < J->in->nr_rec; i++) {
 		const struct nwb_lrec *r = &J->in->rec[i];
 
-		if (nwb_j_is_readable(J, r) && r->file)
+		if (nwb_j_kind(J, i) && r->file)
 			add_one(J, &J->file[r->file], r);
 	}
 	for (unsigned int id = 1; !err && id <= NWB_LEDGER_FILES; id++)

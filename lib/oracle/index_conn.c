@@ -103,11 +103,12 @@ static void cut_conns(struct judge *J, const struct event *ev, uint64_t nr)
 	}
 }
 
-static bool is_event(const struct judge *J, const struct nwb_lrec *r)
+static bool is_event(const struct judge *J, uint64_t slot)
 {
-	return nwb_j_is_readable(J, r) && r->kind >= NWB_L_PDU_REQ &&
-	       r->kind <= NWB_L_CONN_DOWN &&
-	       (r->kind <= NWB_L_PDU_REPLY || r->kind >= NWB_L_CONN_UP);
+	unsigned int kind = nwb_j_kind(J, slot);
+
+	return kind == NWB_L_PDU_REQ || kind == NWB_L_PDU_REPLY ||
+	       kind == NWB_L_CONN_UP || kind == NWB_L_CONN_DOWN;
 }
 
 /* A request as the search for its reply wants it. */
@@ -292,14 +293,14 @@ int nwb_j_index_conns(struct judge *J)
 	int err;
 
 	for (uint64_t i = 0; i < J->in->nr_rec; i++)
-		nr += is_event(J, &J->in->rec[i]);
+		nr += is_event(J, i);
 	ev = nwb_j_alloc(J, nr, sizeof(*ev));
 	J->pdu = nwb_j_alloc(J, nr, sizeof(*J->pdu));
 	J->conn = nwb_j_alloc(J, nr, sizeof(*J->conn));
 	if (!ev || !J->pdu || !J->conn)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < J->in->nr_rec; i++)
-		if (is_event(J, &J->in->rec[i]))
+		if (is_event(J, i))
 			ev[n++] =
 				(struct event){nwb_j_span_of(J, &J->in->rec[i]),
 					       &J->in->rec[i]};

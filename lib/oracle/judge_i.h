@@ -216,6 +216,7 @@ struct judge {
 	struct nwb_judgement *j;
 	struct nwb_stamp_key key;
 	struct mem_link *mem; /* all that was allocated */
+	uint8_t *seen;	      /* by slot: state and kind (index.c) */
 	bool is_blind;	      /* gap, loss or nonsense: nothing can FAIL */
 	bool has_server;      /* the shim wrote here */
 	bool has_sent;
@@ -236,8 +237,9 @@ static inline bool before(const struct jspan *a, const struct jspan *b)
 /* index.c */
 int nwb_j_index_build(struct judge *J);
 struct jspan nwb_j_span_of(const struct judge *J, const struct nwb_lrec *r);
-bool nwb_j_has_ended(const struct nwb_lrec *r);
-bool nwb_j_is_readable(const struct judge *J, const struct nwb_lrec *r);
+bool nwb_j_has_ended(const struct judge *J, const struct nwb_lrec *r);
+/* A record's kind, or NWB_L_NONE when it cannot be read. */
+unsigned int nwb_j_kind(const struct judge *J, uint64_t slot);
 int nwb_j_by_begin(const void *a,
 		   const void *b); /* structs that start with jspan */
 

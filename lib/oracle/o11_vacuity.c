@@ -206,8 +206,7 @@ static void judge_rule(struct judge *J, const struct stakes *st, uint32_t rule)
 	for (uint64_t i = 0; i < J->in->nr_rec; i++) {
 		const struct nwb_lrec *r = &J->in->rec[i];
 
-		if (r->kind != NWB_L_FAULT || r->rule != rule ||
-		    !nwb_j_is_readable(J, r))
+		if (nwb_j_kind(J, i) != NWB_L_FAULT || r->rule != rule)
 			continue;
 		hits++;
 		if (e->needs_exposed && !is_at_stake(J, st, r)) {

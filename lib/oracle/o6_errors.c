@@ -302,13 +302,14 @@ static bool had_trouble(const struct errors *x, const struct jsync *e)
 		    before(&x->f->sync[i].s, &e->s))
 			since = nwb_max(since, x->f->sync[i].s.begin);
 	for (uint64_t i = 0; i < x->J->in->nr_rec; i++) {
-		const struct nwb_lrec *r = &x->J->in->rec[i];
-		struct jspan s = nwb_j_span_of(x->J, r);
+		unsigned int kind = nwb_j_kind(x->J, i);
+		struct jspan s;
 
-		if ((r->kind == NWB_L_FAULT || r->kind == NWB_L_CONN_DOWN ||
-		     r->kind == NWB_L_SERVER_DOWN) &&
-		    nwb_j_is_readable(x->J, r) && s.begin < e->s.end &&
-		    s.end > since)
+		if (kind != NWB_L_FAULT && kind != NWB_L_CONN_DOWN &&
+		    kind != NWB_L_SERVER_DOWN)
+			continue;
+		s = nwb_j_span_of(x->J, &x->J->in->rec[i]);
+		if (s.begin < e->s.end && s.end > since)
 			return true;
 	}
 	return false;

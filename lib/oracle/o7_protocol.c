@@ -13,8 +13,9 @@
  * and never used before (MID-REUSED).
  *
  * 9P2000.L: a tag is not used again before the answer to its request (TAG), nor
- * after a Tflush of it before the Rflush (TAG-FLUSH); no Twrite after the
- * Tclunk or Tremove of its fid (CLUNKED); the count of a Twrite is at most
+ * after a Tflush of it before the Rflush (TAG-FLUSH); no Twrite on a fid that
+ * no Tattach or Twalk made (FID), and none after the Tclunk or Tremove of it
+ * (CLUNKED); the count of a Twrite is at most
  * msize - 24 (MSIZE; msize is len of the Rversion).
  *
  * Order. The shim draws the begin of a request when it was read and the begin
@@ -155,41 +156,45 @@ static int judge_smb(struct proto *p)
 	return check_mids(p);
 }
 
-/* Per tag: what is out; per fid: is it gone? */
+enum {
+	FID_UNKNOWN,
+	FID_OPEN,
+	FID_GONE
+};
+
+struct p9_fid {
+	uint32_t fid;
+	bool is_taken;
+	uint8_t state;
+};
+
+/* Per tag: what is out. Per fid, in an open hash: is it known, is it gone? */
 struct p9_state {
-	uint64_t *fid_gone; /* sorted set would do; a small table is enough */
-	uint32_t nr_gone;
+	struct p9_fid *fid;
+	uint32_t mask;
 	uint16_t out[NOTAG + 1];
 	uint16_t flushing[NOTAG + 1];
 	uint16_t oldtag[NOTAG + 1];
 	uint64_t msize;
 };
 
-static bool is_gone(const struct p9_state *s, uint32_t fid)
+static struct p9_fid *p9_fid(struct p9_state *s, uint32_t fid)
 {
-	for (uint32_t i = 0; i < s->nr_gone; i++)
-		if (s->fid_gone[i] == fid)
-			return true;
-	return false;
-}
+	uint32_t i = (fid * 2654435761u) & s->mask;
 
-static void set_gone(struct p9_state *s, uint32_t fid, bool gone)
-{
-	for (uint32_t i = 0; i < s->nr_gone; i++)
-		if (s->fid_gone[i] == fid) {
-			if (!gone)
-				s->fid_gone[i] = s->fid_gone[--s->nr_gone];
-			return;
-		}
-	if (gone)
-		s->fid_gone[s->nr_gone++] = fid;
+	while (s->fid[i].is_taken && s->fid[i].fid != fid)
+		i = (i + 1) & s->mask;
+	s->fid[i].is_taken = true; /* there is room for twice all PDUs */
+	s->fid[i].fid = fid;
+	return &s->fid[i];
 }
 
 static void p9_reset(struct p9_state *s)
 {
 	for (uint32_t t = 0; t <= NOTAG; t++)
 		s->out[t] = s->flushing[t] = 0;
-	s->nr_gone = 0;
+	for (uint32_t i = 0; i <= s->mask; i++)
+		s->fid[i].state = FID_UNKNOWN;
 }
 
 static void p9_reply(struct p9_state *s, const struct nwb_lrec *r)
@@ -239,18 +244,21 @@ static void p9_request(struct proto *p, struct p9_state *s,
 		break;
 	case P9_TCLUNK:
 	case P9_TREMOVE:
-		set_gone(s, r->fid, true);
+		p9_fid(s, r->fid)->state = FID_GONE;
 		break;
 	case P9_TATTACH:
-		set_gone(s, r->fid, false);
+		p9_fid(s, r->fid)->state = FID_OPEN;
 		break;
 	case P9_TWALK:
-		set_gone(s, (uint32_t)r->aux, false);
+		p9_fid(s, (uint32_t)r->aux)->state = FID_OPEN;
 		break;
 	case P9_TWRITE:
-		if (is_gone(s, r->fid))
+		if (p9_fid(s, r->fid)->state == FID_GONE)
 			blame(p, "CLUNKED", pdu, "Twrite on a clunked fid",
 			      r->fid, UINT32_MAX);
+		if (p9_fid(s, r->fid)->state == FID_UNKNOWN)
+			blame(p, "FID", pdu, "Twrite on an unknown fid", r->fid,
+			      UINT32_MAX);
 		if (s->msize && r->len + P9_HEADER > s->msize)
 			blame(p, "MSIZE", pdu, "Twrite larger than msize",
 			      r->len + P9_HEADER, s->msize);
@@ -266,8 +274,11 @@ static int judge_9p(struct proto *p)
 
 	if (!s)
 		return -ENOMEM;
-	s->fid_gone = nwb_j_alloc(p->J, p->c->nr_pdu, sizeof(*s->fid_gone));
-	if (!s->fid_gone)
+	s->mask = 15;
+	while (s->mask < 2ull * p->c->nr_pdu)
+		s->mask = 2 * s->mask + 1;
+	s->fid = nwb_j_alloc(p->J, s->mask + 1ull, sizeof(*s->fid));
+	if (!s->fid)
 		return -ENOMEM;
 	for (uint32_t t = 0; t <= NOTAG; t++)
 		s->oldtag[t] = NOTAG;

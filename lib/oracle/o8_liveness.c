@@ -90,7 +90,7 @@ static void judge_op(struct watch *w, uint64_t slot)
 	uint64_t from = nwb_max(r->t_begin, w->heal);
 	uint64_t limit = add_sat(from, w->bound);
 
-	if (nwb_j_has_ended(r) ? r->t_end <= limit : w->run_end < limit)
+	if (nwb_j_has_ended(w->J, r) ? r->t_end <= limit : w->run_end < limit)
 		return;
 	hang(w, "HANG", slot, "not over within the bound", from, limit);
 }
@@ -177,10 +177,11 @@ static bool is_waited_for(const struct watch *w, uint64_t from, uint64_t to)
 	for (uint64_t i = 0; i < w->J->in->nr_rec; i++) {
 		const struct nwb_lrec *r = &w->J->in->rec[i];
 
-		if (r->kind < NWB_L_WRITE || r->kind > NWB_L_CLOSE ||
-		    !nwb_j_is_readable(w->J, r) || r->t_begin > from)
+		if (nwb_j_kind(w->J, i) < NWB_L_WRITE ||
+		    nwb_j_kind(w->J, i) > NWB_L_CLOSE || r->t_begin > from)
 			continue;
-		if (nwb_j_has_ended(r) ? r->t_end >= to : w->run_end >= to)
+		if (nwb_j_has_ended(w->J, r) ? r->t_end >= to
+					     : w->run_end >= to)
 			return true;
 	}
 	return false;
@@ -250,13 +251,13 @@ static int find_watch(struct watch *w)
 	for (uint64_t i = 0; i < in->nr_rec; i++) {
 		const struct nwb_lrec *r = &in->rec[i];
 
-		if (!nwb_j_is_readable(w->J, r))
-			continue;
-		if (r->kind == NWB_L_HEARTBEAT) {
+		unsigned int kind = nwb_j_kind(w->J, i);
+
+		if (kind == NWB_L_HEARTBEAT) {
 			w->beat[w->nr_beat++] = r->t_begin;
-		} else if (r->kind == NWB_L_RUN_END) {
+		} else if (kind == NWB_L_RUN_END) {
 			w->run_end = r->t_begin;
-		} else if (r->kind == NWB_L_HEAL && r->begin > w->heal_ticket) {
+		} else if (kind == NWB_L_HEAL && r->begin > w->heal_ticket) {
 			w->heal_ticket = r->begin;
 			w->heal = r->t_begin;
 			if (r->aux)
@@ -280,10 +281,9 @@ int nwb_j_o8_liveness(struct judge *J)
 		return 0;
 	J->j->ran |= 1u << 8;
 	for (uint64_t i = 0; i < J->in->nr_rec; i++) {
-		const struct nwb_lrec *r = &J->in->rec[i];
+		unsigned int kind = nwb_j_kind(J, i);
 
-		if (r->kind >= NWB_L_OPEN && r->kind <= NWB_L_CLOSE &&
-		    nwb_j_is_readable(J, r))
+		if (kind >= NWB_L_OPEN && kind <= NWB_L_CLOSE)
 			judge_op(&w, i);
 	}
 	for (unsigned int id = 1; !err && id <= NWB_LEDGER_FILES; id++)

@@ -100,6 +100,9 @@ static void gaps_are_inconclusive(const char *path, int *bad_ones)
 	for (uint64_t i = 0; i < ledger.nr_rec; i++) {
 		uint32_t state = ledger.rec[i].state;
 
+		if (i && ledger.rec[i - 1].kind == NWB_L_RUN_END)
+			break; /* what comes behind is no gap */
+
 		ledger.rec[i].state = NWB_LS_FREE;
 		if (text_judge(&ledger, &j, text, sizeof(text))) {
 			fprintf(stderr, "%s: gap at %llu: %s\n", path,
