@@ -29,6 +29,7 @@ struct world {
 	const char *wrong;
 	int line;
 	unsigned int runs;
+	uint64_t hits; /* in all runs; for bodies */
 };
 
 #define EXPECT(w_, cond_)                                                      \
