@@ -35,8 +35,13 @@ check: build
 report: build
 	@$(BUILD)/bench/netwb report $(ARGS)
 
+# The mutants live in a build of their own: no other binary has them in it.
 test: build
-	@scripts/run-tests $(BUILD)
+	@[ -e $(BUILD)-mutants/build.ninja ] || \
+		meson setup $(BUILD)-mutants -Dmutants=true >/dev/null
+	@ninja -C $(BUILD)-mutants -j $(JOBS) --quiet bench/netwb \
+		faults/libnwb-shim.so
+	@scripts/run-tests $(BUILD) $(BUILD)-mutants:mutants
 
 asan: deps
 	@[ -e build-asan/build.ninja ] || meson setup build-asan \
@@ -51,4 +56,4 @@ tsan: deps
 	@scripts/run-tests build-tsan
 
 clean:
-	rm -rf build build-asan build-tsan
+	rm -rf $(BUILD) $(BUILD)-mutants build-asan build-tsan

@@ -12,7 +12,10 @@
  */
 #include "sim_i.h"
 
-#define MAX_WORKERS 256
+/* As many to begin with as the real executor has, so that a client whose
+ * working set fits them makes the simulator allocate nothing. */
+#define START_WORKERS 4
+#define MAX_WORKERS   256
 
 static struct sim_task *find_worker(struct sim_exec *se,
 				    const struct nwb_work *w)
@@ -103,7 +106,11 @@ static bool queue(struct sim_exec *se, struct nwb_work *w)
 
 int nwb_sim_work_start(struct sim_exec *se)
 {
-	return add_worker(se);
+	int rc = 0;
+
+	for (int i = 0; i < START_WORKERS && !rc; i++)
+		rc = add_worker(se);
+	return rc;
 }
 
 bool nwb_sim_work_queue(struct nwb_work *w)
