@@ -108,8 +108,9 @@ static void evict(struct nwb_inode *inode)
 	if (!is_clean(inode) && nwb_inode_commit(inode))
 		nwb_count(nf, evict_errors, 1);
 	nwb_mutex_lock(&nf->lock);
-	nwb_list_del(&inode->nf_link);
+	/* Listed as long as it is pinned: who pins it goes on from there. */
 	nwb_wait_event(&nf->unpinned, &nf->lock, !inode->pins);
+	nwb_list_del(&inode->nf_link);
 	nwb_mutex_unlock(&nf->lock);
 	nwb_request_wait_all(inode);
 

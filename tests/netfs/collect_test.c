@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Out-of-order completion, the end of writeback, rewriting in flight. */
+#include "nwb/mem.h"
 #include "nwb_test.h"
 #include "scripted.h"
 
@@ -268,4 +269,34 @@ NWB_TEST(cache, truncate)
 	struct nwb_netfs_opts opts = {0};
 
 	sfs_run(1, &opts, 65536, 0, truncate_body);
+}
+
+static void evict_body(struct sfs_rig *rig)
+{
+	struct sfs_file *file = sfs_file_new(rig->sfs);
+	struct nwb_inode *inode;
+	struct nwb_file *f;
+
+	sfs_auto(rig->sfs);
+	for (unsigned int i = 0; i < 8; i++) {
+		nwb_check_eq(nwb_inode_new(rig->sfs->nf, 2, file, 0, &inode),
+			     0);
+		nwb_check_eq(nwb_file_open(inode, &f), 0);
+		sfs_fill(buf, 40000, i);
+		nwb_check_eq(nwb_file_write(f, buf, 40000, 0), 40000);
+		put(rig, 0, 4096, i);
+		nwb_check_eq(nwb_file_close(f, false), 0);
+		nwb_inode_put(inode);
+		/* Nothing dirty outlives its inode. */
+		nwb_check(!memcmp(file->dur + 4096, buf + 4096, 35904));
+	}
+	nwb_free(file);
+}
+
+NWB_TEST(cache, eviction_meets_the_flusher)
+{
+	struct nwb_netfs_opts opts = {.dirty_kick_bytes = 1};
+
+	for (uint64_t seed = 1; seed < 30; seed++)
+		sfs_run(seed, &opts, 4096, 0, evict_body);
 }
