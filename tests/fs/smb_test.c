@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_BYTES (3u * 1024 * 1024 + 777)
+#define FILE_BYTES (1228800u + 777)
 
 /**
  * struct scene - options of server, client and netfs, and what to do.
@@ -55,9 +55,9 @@ static void scene_run(void *arg)
 	sc->ex = te->ex;
 	sc->seed = te->seed;
 	/* all of it is faulted in at the start of every run */
-	sc->netfs.cache_bytes = 6 * NWB_MIB;
-	sc->netfs.temp_bytes = 2 * NWB_MIB;
-	sc->netfs.wsize = 256 * 1024;
+	sc->netfs.cache_bytes = 3 * NWB_MIB;
+	sc->netfs.temp_bytes = NWB_MIB;
+	sc->netfs.wsize = 128 * 1024;
 	sc->seen = calloc(1, FILE_BYTES);
 	EXPECT(sc, !nwb_fake_new(sc->ex, &sc->fake, &sc->srv));
 	nwb_fake_set_faults(sc->srv, &sc->faults);
@@ -130,7 +130,7 @@ static void body_good(struct scene *sc)
 	EXPECT(sc, !nwb_file_fsync(sc->f));
 	EXPECT(sc, durable_is_seen(sc, FILE_BYTES));
 	fill(sc, 100000, 900000, 2);
-	fill(sc, 2000000, 2000003, 3);
+	fill(sc, 1100000, 1100003, 3);
 	EXPECT(sc, !nwb_file_fsync(sc->f));
 	EXPECT(sc, durable_is_seen(sc, FILE_BYTES));
 	nwb_smb2_get_stats(nwb_mount_smb2(sc->mnt), &st);
