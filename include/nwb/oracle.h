@@ -95,7 +95,7 @@ struct nwb_judgement {
 	enum nwb_verdict verdict;
 	unsigned int nr_findings; /* kept; more may have been found */
 	uint64_t nr_found;
-	struct nwb_finding finding[NWB_FINDINGS_MAX];
+	struct nwb_finding finding[NWB_FINDINGS_MAX]; /* heaviest first */
 	uint32_t ran;	 /* bit n: oracle On had something to judge */
 	uint32_t failed; /* bit n: oracle On said FAIL */
 	/* exact counts for the report */

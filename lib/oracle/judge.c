@@ -90,31 +90,42 @@ to_replace(struct nwb_judgement *j, const struct nwb_finding *f, unsigned int w)
 	return NULL;
 }
 
+/* The same words were said before: once is enough. */
+static bool is_said(const struct nwb_judgement *j, const struct nwb_finding *f)
+{
+	for (unsigned int i = 0; i < j->nr_findings; i++)
+		if (j->finding[i].oracle == f->oracle &&
+		    j->finding[i].file == f->file &&
+		    !strcmp(j->finding[i].kind, f->kind) &&
+		    !strcmp(j->finding[i].text, f->text))
+			return true;
+	return false;
+}
+
 void nwb_j_found(struct judge *J, const struct nwb_finding *f, const char *fmt,
 		 ...)
 {
-	enum nwb_verdict v = f->verdict;
-	struct nwb_finding *to;
+	struct nwb_finding x = *f, *to;
 	va_list ap;
 
-	if (J->is_blind && (v == NWB_FAIL || v == NWB_VACUOUS))
-		v = NWB_INCONCLUSIVE;
-	if (weight(v) > weight(J->j->verdict))
-		J->j->verdict = v;
+	if (J->is_blind && (x.verdict == NWB_FAIL || x.verdict == NWB_VACUOUS))
+		x.verdict = NWB_INCONCLUSIVE;
+	if (weight(x.verdict) > weight(J->j->verdict))
+		J->j->verdict = x.verdict;
+	if (x.verdict == NWB_FAIL)
+		J->j->failed |= 1u << x.oracle;
 	J->j->nr_found++;
-	if (v == NWB_FAIL)
-		J->j->failed |= 1u << f->oracle;
+	va_start(ap, fmt);
+	vsnprintf(x.text, sizeof(x.text), fmt, ap);
+	va_end(ap);
+	if (is_said(J->j, &x))
+		return;
 	if (J->j->nr_findings < NWB_FINDINGS_MAX)
 		to = &J->j->finding[J->j->nr_findings++];
 	else
-		to = to_replace(J->j, f, weight(v));
-	if (!to)
-		return;
-	*to = *f;
-	to->verdict = v;
-	va_start(ap, fmt);
-	vsnprintf(to->text, sizeof(to->text), fmt, ap);
-	va_end(ap);
+		to = to_replace(J->j, &x, weight(x.verdict));
+	if (to)
+		*to = x;
 }
 
 void nwb_j_streak_end(struct judge *J, struct streak *s)
@@ -146,6 +157,21 @@ void nwb_j_streak_add(struct judge *J, struct streak *s,
 	nwb_j_streak_end(J, s);
 	s->f = *f;
 	s->note = note;
+}
+
+/* The heaviest findings first, else as they were found. */
+static void sort_findings(struct nwb_judgement *j)
+{
+	for (unsigned int i = 1; i < j->nr_findings; i++) {
+		struct nwb_finding f = j->finding[i];
+		unsigned int k = i;
+
+		for (;
+		     k && weight(j->finding[k - 1].verdict) < weight(f.verdict);
+		     k--)
+			j->finding[k] = j->finding[k - 1];
+		j->finding[k] = f;
+	}
 }
 
 static int build_file(struct judge *J, struct jfile *f)
@@ -218,6 +244,7 @@ int nwb_judge(const struct nwb_judge_in *in, struct nwb_judgement *ret_j,
 	}
 	rc = run_oracles(&J);
 	jfree_all(&J);
+	sort_findings(ret_j);
 	if (rc)
 		return nwb_err_set(err, rc, "judging %llu records: no memory",
 				   (unsigned long long)in->nr_rec);
