@@ -96,12 +96,11 @@ static void judge_op(struct watch *w, uint64_t slot)
 }
 
 /* By when was what was written before ticket @t surely cleaned or reported? */
-static uint64_t covered_at(const struct watch *w, const struct jfile *f,
-			   const uint64_t *soonest, uint64_t t)
+static uint64_t covered_at(const struct jfile *f, const uint64_t *soonest,
+			   uint64_t t)
 {
 	uint32_t lo = 0, hi = f->nr_sync;
 
-	(void)w;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
@@ -160,7 +159,7 @@ static int judge_dirty(struct watch *w, const struct jfile *f)
 		if (j->is_trunc || j->is_sync || j->owed_hi == j->lo ||
 		    j->s.end >= w->heal_ticket || w->run_end < limit)
 			continue;
-		if (covered_at(w, f, soonest, j->s.end) <= limit ||
+		if (covered_at(f, soonest, j->s.end) <= limit ||
 		    is_on_server(w->J, f, j, limit))
 			continue;
 		hang(w, "DIRTY", j->s.slot,
