@@ -103,6 +103,7 @@ static inline int tw_start(struct t *t, struct tw *tw, struct nwb_p9_file *f,
 		nwb_mutex_lock(&t->lock);
 		T_EXPECT(t, !tw->dones);
 		t->out--;
+		nwb_waitq_wake_all(&t->wq);
 		nwb_mutex_unlock(&t->lock);
 		free(tw->data);
 		tw->data = NULL;

@@ -161,8 +161,12 @@ static void cutter_task(void *arg)
 	unsigned int i;
 
 	for (i = 0; i < 20; i++) {
-		nwb_sleep_until(ex, nwb_now_ns(ex) + nwb_random_u64(ex) %
-							     (300 * NWB_USEC));
+		unsigned int k = nwb_random_u64(ex) % 400;
+
+		if (c->t->s->latency_ns)
+			nwb_sleep_until(ex, nwb_now_ns(ex) + k * NWB_USEC);
+		while (k-- && !c->t->s->latency_ns)
+			nwb_yield(ex, "cut");
 		nwb_p9_disconnect(c->t->c);
 	}
 }
@@ -245,6 +249,20 @@ static void body_cutter(struct t *t)
 NWB_TEST(p9_fault, disconnect_at_any_moment)
 {
 	t_on_all(prepare_cutter, body_cutter);
+}
+
+/* Without latency a new connection may be up before those who waited for the
+ * old one have looked. */
+static void prepare_cutter_fast(struct t *t)
+{
+	prepare_cutter(t);
+	t->s->latency_ns = 0;
+	t->s->buf_bytes = 20000;
+}
+
+NWB_TEST(p9_fault, disconnect_at_any_step)
+{
+	t_on_all(prepare_cutter_fast, body_cutter);
 }
 
 /* Fenced by settling: no dial before settle_ns after the loss. */
