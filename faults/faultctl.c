@@ -139,6 +139,9 @@ const char *nwb_fc_refusal(const struct nwb_fc_page *page)
 		return NULL;
 	switch ((enum nwb_fc_sign)atomic_load(&page->sign)) {
 	case NWB_FC_SIGN_MISSING:
+		/* Sessions that do not sign can do without. */
+		if (!atomic_load(&page->nr_signed))
+			return NULL;
 		return "credits of signed sessions can be rewritten in Samba "
 		       "4.17.12-Debian only, this is another version";
 	case NWB_FC_SIGN_SHAPE:

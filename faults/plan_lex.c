@@ -33,6 +33,10 @@ const char *nwb_plan_pos_str(const struct nwb_plan *plan,
 
 static int fail_va(const struct nwb_plan *plan, const struct nwb_plan_pos *pos,
 		   struct nwb_err *err, int code, const char *fmt, va_list ap)
+	__attribute__((format(printf, 5, 0)));
+
+static int fail_va(const struct nwb_plan *plan, const struct nwb_plan_pos *pos,
+		   struct nwb_err *err, int code, const char *fmt, va_list ap)
 {
 	char where[NWB_PLAN_ARG + 32];
 	char text[360];

@@ -436,27 +436,45 @@ EXPORT int dup3(int from, int to, int flags)
 /* NTSTATUS is a struct of one uint32_t; it comes back in the same register. */
 uint32_t smb2_signing_sign_pdu(void *key, struct iovec *iov, int nr);
 
+typedef uint32_t (*sign_fn)(void *key, struct iovec *iov, int nr);
+
+/* real_sign() - @ret_pinned: it is the one that was looked at. */
+static sign_fn real_sign(bool *ret_pinned)
+{
+	static sign_fn pinned, other;
+
+	if (!pinned && !other) {
+		*(void **)&pinned = dlvsym(RTLD_NEXT, "smb2_signing_sign_pdu",
+					   SAMBA_VERSION);
+		*(void **)&other = dlsym(RTLD_NEXT, "smb2_signing_sign_pdu");
+	}
+	*ret_pinned = pinned;
+	return pinned ? pinned : other;
+}
+
 EXPORT uint32_t smb2_signing_sign_pdu(void *key, struct iovec *iov, int nr)
 {
-	static uint32_t (*real)(void *, struct iovec *, int);
-	static bool is_pinned;
+	bool is_pinned;
+	sign_fn real = real_sign(&is_pinned);
 
-	if (!real) {
-		uint32_t (*fn)(void *, struct iovec *, int);
-
-		*(void **)&fn = dlvsym(RTLD_NEXT, "smb2_signing_sign_pdu",
-				       SAMBA_VERSION);
-		is_pinned = fn;
-		if (!fn)
-			*(void **)&fn =
-				dlsym(RTLD_NEXT, "smb2_signing_sign_pdu");
-		real = fn;
-	}
 	if (pdus && is_pinned && nr > 0)
 		sh_sign(iov[0].iov_base, iov[0].iov_len);
-	else if (pdus && !is_pinned)
-		atomic_store(&sh.page->sign, NWB_FC_SIGN_MISSING);
 	return real(key, iov, nr);
+}
+
+/* check_samba() - say at once whether signed replies can be rewritten. */
+static void check_samba(struct nwb_fc_page *page)
+{
+	const char *(*version)(void);
+	bool is_pinned;
+
+	if (!real_sign(&is_pinned))
+		return; /* not smbd */
+	if (!is_pinned)
+		atomic_store(&page->sign, NWB_FC_SIGN_MISSING);
+	*(void **)&version = dlsym(RTLD_DEFAULT, "samba_version_string");
+	if (version)
+		snprintf(page->samba, sizeof(page->samba), "%s", version());
 }
 
 /* --- the system, for the logic --- */
@@ -645,6 +663,7 @@ __attribute__((constructor)) static void begin(void)
 	unsetenv(NWB_SHIM_ENV_DURABLE);
 	atomic_store(&page->main_pid, getpid());
 	atomic_fetch_add(&page->attached, 1);
+	check_samba(page);
 	pthread_atfork(NULL, NULL, after_fork);
 	pdus = sh.ledger || page->nr_rules || page->nr_phases;
 	on = pdus || sh.durable_fd >= 0;

@@ -75,8 +75,8 @@ static void print_summary(struct nwb_fc_page *p)
 	N(durable_copies);
 	N(durable_errors);
 #undef N
-	printf("attached %u sign %u main_pid %d refusal %s\n",
-	       atomic_load(&p->attached), atomic_load(&p->sign),
+	printf("samba \"%s\" attached %u sign %u main_pid %d refusal %s\n",
+	       p->samba, atomic_load(&p->attached), atomic_load(&p->sign),
 	       atomic_load(&p->main_pid), refusal ? refusal : "none");
 	for (unsigned int i = 0; i < p->nr_rules; i++)
 		printf("rule %s: matches %llu hits %llu\n", p->rule[i].name,
