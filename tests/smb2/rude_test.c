@@ -723,3 +723,78 @@ NWB_TEST(smb2_rude, storm_of_disconnects_signed)
 {
 	storm(user_storm_setup);
 }
+
+/* --- noise ---------------------------------------------------------------- */
+
+/* Every third frame of the server is damaged somewhere, also in handshakes.
+ * Nothing may crash, hang or complete twice; when the noise is over all is
+ * well again. */
+static void noise_body(struct world *w)
+{
+	uint8_t buf[3000];
+	uint64_t eof;
+	uint32_t epoch;
+	struct job j[4];
+
+	w->s->spoil_every = 3;
+	for (unsigned int i = 0; i < 20; i++) {
+		unsigned int n = 0;
+
+		if (!w->f &&
+		    nwb_smb2_open(w->c, "n", NWB_O_CREATE, &w->f, NULL)) {
+			w->f = NULL;
+			continue;
+		}
+		if (nwb_smb2_file_ready(w->f, &epoch, NULL))
+			continue;
+		while (n < NWB_ARRAY_SIZE(j) &&
+		       !job_start(w, &j[n], n * 3000, 3000))
+			n++;
+		(void)!nwb_smb2_read(w->f, 0, buf, sizeof(buf), NULL);
+		(void)!nwb_smb2_query_eof(w->f, &eof, NULL);
+		(void)!nwb_smb2_flush(w->f, &epoch, NULL);
+		wait_jobs(w);
+		for (unsigned int k = 0; k < n; k++)
+			EXPECT(w, j[k].result <= 3000);
+	}
+	w->hits += w->s->nr_spoiled;
+	w->s->spoil_every = 0;
+	nwb_smb2_disconnect(w->c);
+	/* what a misled client did to the server is not its fault */
+	if (!w->f)
+		OPEN(w);
+	EXPECT(w, !nwb_smb2_file_ready(w->f, &epoch, NULL));
+	w->s->violations = 0;
+	EXPECT(w, job_run(w, 0, 3000, NULL) == 3000);
+	EXPECT(w, content_is(w, 0, 3000));
+}
+
+static void noise_setup(struct world *w)
+{
+	w->opts.timeout_ns = 2 * NWB_SEC;
+}
+
+static void signed_noise_setup(struct world *w)
+{
+	user_setup(w);
+	noise_setup(w);
+}
+
+static void noise(void (*setup)(struct world *))
+{
+	struct world w = {.setup = setup, .body = noise_body};
+
+	nwb_test_on_sim(world_run, &w);
+	world_verdict(&w);
+	nwb_check(w.hits > 10 * w.runs);
+}
+
+NWB_TEST(smb2_rude, noise)
+{
+	noise(noise_setup);
+}
+
+NWB_TEST(smb2_rude, noise_signed)
+{
+	noise(signed_noise_setup);
+}

@@ -29,6 +29,22 @@ void script_raw(struct sconn *c, const void *bytes, size_t len)
 	nwb_mutex_unlock(&c->send_lock);
 }
 
+/* Some bytes of a frame, its length included, become others. */
+static void spoil(struct script *s, uint8_t *frame, size_t len)
+{
+	unsigned int n;
+
+	nwb_mutex_lock(&s->lock);
+	n = s->spoil_every && ++s->nr_sent % s->spoil_every == 0;
+	s->nr_spoiled += n;
+	nwb_mutex_unlock(&s->lock);
+	if (!n)
+		return;
+	for (n = 1 + (unsigned int)(nwb_random_u64(s->ex) % 4); n; n--)
+		frame[nwb_random_u64(s->ex) % len] =
+			(uint8_t)nwb_random_u64(s->ex);
+}
+
 static void send_pdu(struct sconn *c, uint8_t *pdu, int len, bool sign)
 {
 	uint8_t *frame = malloc((size_t)len + NWB_SMB2_NBT_LEN);
@@ -43,6 +59,7 @@ static void send_pdu(struct sconn *c, uint8_t *pdu, int len, bool sign)
 	}
 	nwb_smb2_nbt_encode(frame, (uint32_t)len);
 	memcpy(frame + NWB_SMB2_NBT_LEN, pdu, (size_t)len);
+	spoil(c->s, frame, (size_t)len + NWB_SMB2_NBT_LEN);
 	script_raw(c, frame, (size_t)len + NWB_SMB2_NBT_LEN);
 	free(frame);
 }

@@ -16,7 +16,7 @@
 #include "nwb/wait.h"
 
 #define SCRIPT_FILE_BYTES (2u * 1024 * 1024)
-#define SCRIPT_CONNS_MAX  64
+#define SCRIPT_CONNS_MAX  256
 
 struct script;
 
@@ -50,6 +50,7 @@ struct sconn {
  * @expect_sign: all requests must be signed, and are answered so
  * @dialect, @max_write, @setup_status, @tree_status: handshake answers
  * @no_preauth, @spoil_setup_signature: handshake faults
+ * @spoil_every: in each so-many-th frame sent some bytes are wrong; 0 = never
  * @early: called when only the header of a request was read
  * @hook: called with each request after the tree connect. Return: 0: do what
  *	is usual; 1: done; -1: close the connection
@@ -67,6 +68,7 @@ struct script {
 	uint32_t setup_status, tree_status;
 	bool no_preauth, spoil_setup_signature, mute;
 	uint16_t session_flags;
+	unsigned int spoil_every;
 	void (*early)(struct sconn *c, const struct nwb_smb2_hdr *h);
 	int (*hook)(struct sconn *c, const struct smsg *m);
 	void *arg;
@@ -74,7 +76,7 @@ struct script {
 	unsigned int nr_conns;
 	uint64_t previous_session; /* of the newest SESSION_SETUP */
 	unsigned int nr_writes, nr_flushes, nr_closes, nr_logoffs;
-	unsigned int nr_creates;
+	unsigned int nr_creates, nr_sent, nr_spoiled;
 	uint32_t last_disposition;
 	unsigned int violations;
 	const char *violation;
