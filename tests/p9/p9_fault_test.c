@@ -168,6 +168,9 @@ static void cutter_task(void *arg)
 		while (k-- && !c->t->s->latency_ns)
 			nwb_yield(ex, "cut");
 		nwb_p9_disconnect(c->t->c);
+		/* at once, while senders are still on their way out */
+		if (i % 2)
+			T_EXPECT(c->t, nwb_p9_connect(c->t->c, NULL) <= 0);
 	}
 }
 
@@ -257,7 +260,7 @@ static void prepare_cutter_fast(struct t *t)
 {
 	prepare_cutter(t);
 	t->s->latency_ns = 0;
-	t->s->buf_bytes = 20000;
+	t->s->buf_bytes = 1500;
 }
 
 NWB_TEST(p9_fault, disconnect_at_any_step)
