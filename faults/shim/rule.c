@@ -23,9 +23,11 @@ bool sh_wants(enum nwb_fc_event ev)
 	       !atomic_load_explicit(&sh.page->healed, memory_order_acquire);
 }
 
+/* sh_count_op() - for "phase until"; without phases nobody asks. */
 void sh_count_op(enum nwb_plan_op op)
 {
-	sh_count(&sh.page->nr_event[op]);
+	if (sh.page->nr_phases)
+		sh_count(&sh.page->nr_event[op]);
 }
 
 uint32_t sh_instance(void)

@@ -160,7 +160,7 @@ struct nwb_fc_page {
 	_Atomic uint64_t nomem;
 	_Atomic uint64_t durable_copies;
 	_Atomic uint64_t durable_errors;
-	_Atomic uint64_t nr_event[NWB_PLAN_OPS]; /* for "phase until" */
+	_Atomic uint64_t nr_event[NWB_PLAN_OPS]; /* with phases only */
 
 	_Alignas(64) struct nwb_fc_rule rule[NWB_FC_RULES];
 	struct nwb_fc_state state[NWB_FC_RULES];

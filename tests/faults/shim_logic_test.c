@@ -290,6 +290,22 @@ NWB_TEST(shim, kill_is_recorded_first)
 	world_end();
 }
 
+NWB_TEST(shim, events_are_counted_for_phases)
+{
+	struct sh_conn *c;
+
+	world_begin("smbd", "phase p until server.write=2", 0);
+	c = world_conn();
+	request(c, 1, 1);
+	request(c, 2, 1);
+	reply(c, 1, 1);
+	nwb_check_eq(atomic_load(&sh.page->nr_event[NWB_OP_WRITE]), 2);
+	nwb_check_eq(atomic_load(&sh.page->nr_event[NWB_OP_REPLY]), 1);
+	nwb_check_eq(atomic_load(&sh.page->nr_event[NWB_OP_GRANT]), 1);
+	sh_conn_close(c);
+	world_end();
+}
+
 /* --- credits --- */
 
 NWB_TEST(famine, window_is_withheld_and_given_back)
