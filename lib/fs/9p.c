@@ -3,10 +3,14 @@
  * netfs on 9P: what fs/9p/vfs_addr.c is to the kernel.
  *
  * Differences from it, all of the strict flavour:
- *	v9fs_issue_write()    sends one Twrite and waits; here many are under
- *way v9fs_issue_write()    retries at start; here at start + transferred
- *	v9fs_begin_writeback() only warns without a fid; here the upload fails
- *	no retry, no reconnect in the kernel; here both, within patience
+ *
+ *	v9fs_issue_write()	sends one Twrite and waits;
+ *				here many are under way
+ *	the same, retried	starts at start again;
+ *				here at start + transferred
+ *	v9fs_begin_writeback()	warns when there is no fid;
+ *				here the upload fails
+ *	a lost connection	stays lost; here it is made again
  *
  * Outcome of a Twrite to termination of its subrequest:
  *

@@ -50,10 +50,10 @@ static void client_init(struct nwb_p9 *c)
 	nwb_waitq_init(&c->sync_wq, ex, "p9-reply");
 	nwb_waitq_init(&c->state_wq, ex, "p9-state");
 	nwb_waitq_init(&c->watch_wq, ex, "p9-watchdog");
-	nwb_work_init(&c->flush_work, ex, p9_flush_work, "p9-flush");
+	nwb_work_init(&c->flush_work, ex, nwb_p9_flush_work, "p9-flush");
 	nwb_list_init(&c->outstanding);
 	c->state = P9_DOWN;
-	p9_tags_reset(c);
+	nwb_p9_tags_reset(c);
 }
 
 static int check_opts(const struct nwb_p9_opts *opts, struct nwb_err *err)
@@ -95,7 +95,8 @@ int nwb_p9_new(struct nwb_exec *ex, const struct nwb_p9_opts *opts,
 		return nwb_err_set(err, -ENOMEM, "9p: out of memory");
 	}
 	client_init(c);
-	rc = nwb_task_spawn(ex, "p9-watchdog", p9_watchdog, c, &c->watchdog);
+	rc = nwb_task_spawn(ex, "p9-watchdog", nwb_p9_watchdog, c,
+			    &c->watchdog);
 	if (rc) {
 		client_release(c);
 		return nwb_err_set(err, rc, "9p: cannot start the watchdog");
@@ -116,9 +117,9 @@ void nwb_p9_free(struct nwb_p9 *c)
 	c->is_stopping = true;
 	nwb_waitq_wake_all(&c->watch_wq);
 	nwb_mutex_unlock(&c->lock);
-	p9_lose(c, epoch, false, -ECONNABORTED, "the client was freed");
+	nwb_p9_lose(c, epoch, false, -ECONNABORTED, "the client was freed");
 	nwb_task_join(c->watchdog);
 	nwb_work_cancel_sync(&c->flush_work);
-	p9_conn_clear(c);
+	nwb_p9_conn_clear(c);
 	client_release(c);
 }

@@ -18,8 +18,8 @@ static void complete_all(struct nwb_list *dead)
 	}
 }
 
-void p9_lose(struct nwb_p9 *c, uint32_t epoch, bool reset, int code,
-	     const char *fmt, ...)
+void nwb_p9_lose(struct nwb_p9 *c, uint32_t epoch, bool reset, int code,
+		 const char *fmt, ...)
 {
 	struct nwb_list dead;
 	va_list ap;
@@ -47,7 +47,7 @@ void p9_lose(struct nwb_p9 *c, uint32_t epoch, bool reset, int code,
 		struct p9_req *r =
 			nwb_list_first(&c->outstanding, struct p9_req, link);
 
-		if (p9_answer(r, -ECONNABORTED, NULL))
+		if (nwb_p9_answer(r, -ECONNABORTED, NULL))
 			nwb_list_add_tail(&dead, &r->link);
 	}
 	nwb_waitq_wake_all(&c->tag_wq);
@@ -57,7 +57,7 @@ void p9_lose(struct nwb_p9 *c, uint32_t epoch, bool reset, int code,
 	complete_all(&dead);
 }
 
-void p9_conn_clear(struct nwb_p9 *c)
+void nwb_p9_conn_clear(struct nwb_p9 *c)
 {
 	struct nwb_task *receiver;
 
@@ -81,7 +81,8 @@ void nwb_p9_disconnect(struct nwb_p9 *c)
 	nwb_mutex_lock(&c->lock);
 	epoch = c->conn_epoch;
 	nwb_mutex_unlock(&c->lock);
-	p9_lose(c, epoch, true, -ECONNABORTED, "disconnected by the caller");
+	nwb_p9_lose(c, epoch, true, -ECONNABORTED,
+		    "disconnected by the caller");
 }
 
 /* --- set-up ----------------------------------------------------------------
@@ -97,7 +98,7 @@ static int negotiate(struct nwb_p9 *c, uint32_t epoch, struct nwb_err *err)
 
 	m.version.msize = c->want_msize;
 	m.version.version = nwb_p9_str(NWB_P9_VERSION_L);
-	rc = p9_rpc(c, epoch, true, &m, &s);
+	rc = nwb_p9_rpc(c, epoch, true, &m, &s);
 	if (rc)
 		return nwb_err_set(err, rc, "Tversion: %s", nwb_errno_name(rc));
 	msize = s.reply.version.msize;
@@ -128,7 +129,7 @@ static int attach(struct nwb_p9 *c, uint32_t epoch, struct nwb_err *err)
 	m.tattach.uname = nwb_p9_str(c->uname);
 	m.tattach.aname = nwb_p9_str(c->aname);
 	m.tattach.n_uname = c->uid;
-	rc = p9_rpc(c, epoch, true, &m, &s);
+	rc = nwb_p9_rpc(c, epoch, true, &m, &s);
 	if (rc)
 		return nwb_err_set(err, rc, "Tattach \"%s\" as uid %u: %s",
 				   c->aname, c->uid, nwb_errno_name(rc));
@@ -144,16 +145,17 @@ static int conn_install(struct nwb_p9 *c, struct nwb_sock *sock,
 	nwb_mutex_lock(&c->lock);
 	nwb_assert(c->state == P9_DOWN && !c->sock && !c->send_busy);
 	nwb_assert(nwb_list_empty(&c->outstanding));
-	p9_tags_reset(c);
+	nwb_p9_tags_reset(c);
 	c->sock = sock;
 	*ret_epoch = ++c->conn_epoch;
 	c->next_fid = P9_ROOT_FID + 1;
 	c->stats.msize = c->want_msize;
 	c->state = P9_SETUP;
 	nwb_mutex_unlock(&c->lock);
-	rc = nwb_task_spawn(c->ex, "p9-receiver", p9_receiver, c, &c->receiver);
+	rc = nwb_task_spawn(c->ex, "p9-receiver", nwb_p9_receiver, c,
+			    &c->receiver);
 	if (rc) {
-		p9_lose(c, *ret_epoch, false, rc, "no receiver task");
+		nwb_p9_lose(c, *ret_epoch, false, rc, "no receiver task");
 		return nwb_err_set(err, rc, "cannot start the receiver task");
 	}
 	return 0;
@@ -192,7 +194,7 @@ static int attempt(struct nwb_p9 *c, struct nwb_err *err)
 	uint32_t epoch;
 	int rc;
 
-	p9_conn_clear(c);
+	nwb_p9_conn_clear(c);
 	settle(c);
 	rc = c->dialer->dial(c->dialer, c->ex, &sock, err);
 	if (rc)
@@ -214,7 +216,8 @@ static int attempt(struct nwb_p9 *c, struct nwb_err *err)
 		(void)nwb_err_set(err, rc, "set-up: %s", c->loss.text);
 		nwb_mutex_unlock(&c->lock);
 	}
-	p9_lose(c, epoch, false, rc, "set-up failed: %s", nwb_errno_name(rc));
+	nwb_p9_lose(c, epoch, false, rc, "set-up failed: %s",
+		    nwb_errno_name(rc));
 	return rc;
 }
 

@@ -24,7 +24,7 @@ static void clunk_quietly(struct nwb_p9 *c, uint32_t epoch, uint32_t fid)
 {
 	struct nwb_p9_msg m = {.type = NWB_P9_TCLUNK, .tclunk.fid = fid};
 	struct p9_sync s = {0};
-	int rc = p9_rpc(c, epoch, false, &m, &s);
+	int rc = nwb_p9_rpc(c, epoch, false, &m, &s);
 
 	(void)rc; /* the fid is on its way out already */
 }
@@ -58,7 +58,7 @@ static int walk(struct nwb_p9 *c, uint32_t epoch, struct nwb_p9_msg *m,
 	m->type = NWB_P9_TWALK;
 	m->twalk.fid = P9_ROOT_FID;
 	m->twalk.newfid = new_fid(c);
-	rc = p9_rpc(c, epoch, false, m, &s);
+	rc = nwb_p9_rpc(c, epoch, false, m, &s);
 	if (rc)
 		return rc;
 	if (s.reply.rwalk.nwqid > m->twalk.nwname)
@@ -94,7 +94,7 @@ static int open_existing(struct nwb_p9 *c, uint32_t epoch, const char *name,
 	m.type = NWB_P9_TLOPEN;
 	m.tlopen.fid = fid;
 	m.tlopen.flags = NWB_P9_DOTL_RDWR | (trunc ? NWB_P9_DOTL_TRUNC : 0);
-	rc = p9_rpc(c, epoch, false, &m, &s);
+	rc = nwb_p9_rpc(c, epoch, false, &m, &s);
 	if (rc) {
 		clunk_quietly(c, epoch, fid);
 		return rc;
@@ -127,7 +127,7 @@ static int create(struct nwb_p9 *c, uint32_t epoch, const char *name, bool excl,
 			   (excl ? NWB_P9_DOTL_EXCL : 0);
 	m.tlcreate.mode = P9_CREATE_MODE;
 	m.tlcreate.gid = c->uid; /* the user's own group, by custom */
-	rc = p9_rpc(c, epoch, false, &m, &s);
+	rc = nwb_p9_rpc(c, epoch, false, &m, &s);
 	if (rc) {
 		clunk_quietly(c, epoch, fid);
 		/* It may be ours: to ask again would be told that it exists. */
@@ -212,7 +212,7 @@ int nwb_p9_close(struct nwb_p9_file *f)
 	nwb_assert(!f->nr_writes && !f->is_opening);
 	nwb_mutex_unlock(&c->lock);
 	if (f->epoch)
-		rc = p9_rpc(c, f->epoch, false, &m, &s);
+		rc = nwb_p9_rpc(c, f->epoch, false, &m, &s);
 	file_release(f);
 	/* With its connection a fid is gone too: as good as clunked. */
 	return rc == -ECONNABORTED ? 0 : rc;

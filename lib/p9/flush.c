@@ -2,9 +2,9 @@
 /*
  * Time limits, and Tflush.
  *
- *	sent ──timeout──► Tflush(oldtag) ──► Rflush	    cancelled:
- *-ETIMEDOUT │  └─► reply, then Rflush	    answered after all └──timeout──►
- *connection lost  -ECONNABORTED
+ *	sent ─timeout─► Tflush(oldtag) ─► Rflush        -ETIMEDOUT
+ *	                   │  └─► reply, then Rflush    answered after all
+ *	                   └─timeout─► connection lost  -ECONNABORTED
  *
  * diod drops a request that is still queued and answers Rflush at once; of one
  * that runs it sends the reply first and Rflush after it. nfs-ganesha always
@@ -63,7 +63,7 @@ static enum verdict look(struct nwb_p9 *c, uint64_t *ret_next)
 	return VERDICT_WAIT;
 }
 
-void p9_watchdog(void *arg)
+void nwb_p9_watchdog(void *arg)
 {
 	struct nwb_p9 *c = arg;
 	uint64_t next;
@@ -74,8 +74,8 @@ void p9_watchdog(void *arg)
 			uint32_t epoch = c->conn_epoch;
 
 			nwb_mutex_unlock(&c->lock);
-			p9_lose(c, epoch, true, -ETIMEDOUT,
-				"no answer within the time limit");
+			nwb_p9_lose(c, epoch, true, -ETIMEDOUT,
+				    "no answer within the time limit");
 			nwb_mutex_lock(&c->lock);
 			continue;
 		}
@@ -98,10 +98,11 @@ static bool flush_is_wanted(const struct nwb_p9 *c, uint32_t epoch)
 	       c->flush.epoch == epoch && c->conn_epoch == epoch;
 }
 
-void p9_flush_work(struct nwb_work *work)
+void nwb_p9_flush_work(struct nwb_work *work)
 {
 	struct nwb_p9 *c = nwb_container_of(work, struct nwb_p9, flush_work);
-	struct nwb_p9_msg m = {.type = NWB_P9_TFLUSH, .tag = p9_flush_tag(c)};
+	struct nwb_p9_msg m = {.type = NWB_P9_TFLUSH,
+			       .tag = nwb_p9_flush_tag(c)};
 	uint32_t epoch;
 	size_t len = 0;
 	int rc = -ECONNABORTED;
@@ -109,7 +110,7 @@ void p9_flush_work(struct nwb_work *work)
 	nwb_mutex_lock(&c->lock);
 	epoch = c->flush.epoch;
 	if (flush_is_wanted(c, epoch))
-		rc = p9_take_turn(c, epoch);
+		rc = nwb_p9_take_turn(c, epoch);
 	if (rc) {
 		nwb_mutex_unlock(&c->lock);
 		return;
@@ -117,10 +118,10 @@ void p9_flush_work(struct nwb_work *work)
 	if (!flush_is_wanted(c, epoch) || !c->tags[c->flush.oldtag]) {
 		/* Answered while we waited: the tag is free without us. */
 		if (flush_is_wanted(c, epoch)) {
-			p9_tag_free(c, c->flush.oldtag);
+			nwb_p9_tag_free(c, c->flush.oldtag);
 			flush_end(c);
 		}
-		p9_release_turn(c);
+		nwb_p9_release_turn(c);
 		nwb_mutex_unlock(&c->lock);
 		return;
 	}
@@ -132,17 +133,17 @@ void p9_flush_work(struct nwb_work *work)
 
 	rc = nwb_p9_encode(&m, c->send_buf, P9_SEND_BUF, &len);
 	nwb_assert(!rc);
-	rc = p9_send(c, len, NULL, 0, 0);
+	rc = nwb_p9_send(c, len, NULL, 0, 0);
 	if (rc)
-		p9_lose(c, epoch, false, rc, "sending Tflush: %s",
-			nwb_errno_name(rc));
+		nwb_p9_lose(c, epoch, false, rc, "sending Tflush: %s",
+			    nwb_errno_name(rc));
 	nwb_mutex_lock(&c->lock);
-	p9_release_turn(c);
+	nwb_p9_release_turn(c);
 	nwb_mutex_unlock(&c->lock);
 }
 
-int p9_flush_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
-		   struct p9_req **ret_done, struct nwb_err *err)
+int nwb_p9_flush_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
+		       struct p9_req **ret_done, struct nwb_err *err)
 {
 	uint16_t oldtag = c->flush.oldtag;
 	struct p9_req *r;
@@ -158,8 +159,9 @@ int p9_flush_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
 	r = c->tags[oldtag];
 	flush_end(c);
 	if (!r)
-		p9_tag_free(c, oldtag); /* answered before, the tag was kept */
-	else if (p9_answer(r, -ETIMEDOUT, NULL))
+		nwb_p9_tag_free(c,
+				oldtag); /* answered before, the tag was kept */
+	else if (nwb_p9_answer(r, -ETIMEDOUT, NULL))
 		*ret_done = r;
 	return 0;
 }

@@ -30,7 +30,7 @@ int nwb_p9_fsync(struct nwb_p9_file *f, uint32_t *ret_epoch)
 
 	rc = file_fid(f, &m.tfsync.fid, &epoch, &max);
 	if (!rc)
-		rc = p9_rpc(f->c, epoch, false, &m, &s);
+		rc = nwb_p9_rpc(f->c, epoch, false, &m, &s);
 	if (!rc)
 		*ret_epoch = epoch;
 	return rc;
@@ -47,7 +47,7 @@ int nwb_p9_set_size(struct nwb_p9_file *f, uint64_t size)
 	m.tsetattr.attr.size = size;
 	rc = file_fid(f, &m.tsetattr.fid, &epoch, &max);
 	if (!rc)
-		rc = p9_rpc(f->c, epoch, false, &m, &s);
+		rc = nwb_p9_rpc(f->c, epoch, false, &m, &s);
 	return rc;
 }
 
@@ -61,7 +61,7 @@ int nwb_p9_get_size(struct nwb_p9_file *f, uint64_t *ret_size)
 	m.tgetattr.request_mask = NWB_P9_GETATTR_BASIC;
 	rc = file_fid(f, &m.tgetattr.fid, &epoch, &max);
 	if (!rc)
-		rc = p9_rpc(f->c, epoch, false, &m, &s);
+		rc = nwb_p9_rpc(f->c, epoch, false, &m, &s);
 	if (rc)
 		return rc;
 	if (!(s.reply.rgetattr.valid & NWB_P9_GETATTR_SIZE))
@@ -89,7 +89,7 @@ ssize_t nwb_p9_read(struct nwb_p9_file *f, uint64_t offset, void *buf,
 		s.dst_len = (uint32_t)nwb_min(len - done, (size_t)max);
 		m.tread.offset = offset + done;
 		m.tread.count = s.dst_len;
-		rc = p9_rpc(f->c, epoch, false, &m, &s);
+		rc = nwb_p9_rpc(f->c, epoch, false, &m, &s);
 		if (rc)
 			return rc;
 		if (!s.reply.rread.count)

@@ -2,10 +2,10 @@
 /*
  * Inside lib/p9.
  *
- *	caller ── p9_req_begin ─► tag ─► turn ─► outstanding ── sendv ──► wire
- *	                           ▲                  │
- *	                           └── free ◄── answer┤◄── receiver task ◄──
- *wire └◄── p9_lose(), Rflush
+ *	caller ─ req_begin ─► tag ─► turn ─► outstanding ─ sendv ─► wire
+ *	                       ▲                 │
+ *	                       └─ free ◄─ answer ┤◄─ receiver ◄─ wire
+ *	                                         └◄─ lose, Rflush
  *
  * A request is registered (tags[], outstanding) when it owns both a tag and the
  * turn to send, so that a caller who still waits for either has sent nothing.
@@ -21,9 +21,9 @@
  * serialises senders, owns send_buf and send_iov, and keeps the socket alive.
  *
  * Connection: DOWN -> SETUP (socket made, Tversion, Tattach) -> UP -> DOWN.
- *Each socket has a number, conn_epoch, and everything that belongs to one
- *carries it. The receiver and the socket of a lost connection are cleared away
- *by the next attempt, or by nwb_p9_free().
+ * Each socket has a number, conn_epoch, and everything that belongs to one
+ * carries it. The receiver and the socket of a lost connection are cleared away
+ * by the next attempt, or by nwb_p9_free().
  */
 #ifndef P9_INTERNAL_H
 #define P9_INTERNAL_H
@@ -157,63 +157,66 @@ struct p9_sync {
 /* req.c */
 
 /**
- * p9_req_begin() - get a tag and the turn to send, and register @r.
+ * nwb_p9_req_begin() - get a tag and the turn to send, and register @r.
  * @epoch: connection it is for
  * Return: 0: send, then p9_req_end(); -ECONNABORTED: that connection is gone,
  * nothing happened.
  * Context: lock held, released while waiting.
  */
-int p9_req_begin(struct p9_req *r, uint32_t epoch) nwb_must_check;
+int nwb_p9_req_begin(struct p9_req *r, uint32_t epoch) nwb_must_check;
 /**
- * p9_req_send() - encode @m with the tag of @r, send it and @len bytes of
+ * nwb_p9_req_send() - encode @m with the tag of @r, send it and @len bytes of
  * @iov, and give the turn back. Completes @r if it was answered meanwhile.
  * Return: 0; or -ENOSPC, -EINVAL when @m cannot be encoded: not sent, and @r
  * is unregistered and not completed.
  * Context: lock not held; the caller owns the turn.
  */
-int p9_req_send(struct p9_req *r, struct nwb_p9_msg *m, const struct iovec *iov,
+int nwb_p9_req_send(struct p9_req *r, struct nwb_p9_msg *m,
+		    const struct iovec *iov, unsigned int nr_iov,
+		    size_t len) nwb_must_check;
+/** nwb_p9_req_reply() - a frame has arrived. Return: 0, or -EPROTO with @err:
+ * the connection must go. */
+int nwb_p9_req_reply(struct nwb_p9 *c, uint32_t epoch,
+		     const struct nwb_p9_msg *m,
+		     struct nwb_err *err) nwb_must_check;
+/** nwb_p9_take_turn() - wait until nobody sends on connection @epoch. Lock
+ * held. */
+int nwb_p9_take_turn(struct nwb_p9 *c, uint32_t epoch) nwb_must_check;
+/** nwb_p9_release_turn() - lock held. */
+void nwb_p9_release_turn(struct nwb_p9 *c);
+/** nwb_p9_send() - @hdr and @len bytes of @iov, by the owner of the turn. */
+int nwb_p9_send(struct nwb_p9 *c, size_t hdr_len, const struct iovec *iov,
 		unsigned int nr_iov, size_t len) nwb_must_check;
-/** p9_req_reply() - a frame has arrived. Return: 0, or -EPROTO with @err: the
- * connection must go. */
-int p9_req_reply(struct nwb_p9 *c, uint32_t epoch, const struct nwb_p9_msg *m,
-		 struct nwb_err *err) nwb_must_check;
-/** p9_take_turn() - wait until nobody sends on connection @epoch. Lock held. */
-int p9_take_turn(struct nwb_p9 *c, uint32_t epoch) nwb_must_check;
-/** p9_release_turn() - lock held. */
-void p9_release_turn(struct nwb_p9 *c);
-/** p9_send() - @hdr and @len bytes of @iov, by the owner of the turn. */
-int p9_send(struct nwb_p9 *c, size_t hdr_len, const struct iovec *iov,
-	    unsigned int nr_iov, size_t len) nwb_must_check;
-/** p9_tags_reset() - all tags free. Lock held. */
-void p9_tags_reset(struct nwb_p9 *c);
-/** p9_tag_free() - lock held. */
-void p9_tag_free(struct nwb_p9 *c, uint16_t tag);
-/** p9_answer() - unregister @r and hand it its outcome. Lock held. Return:
+/** nwb_p9_tags_reset() - all tags free. Lock held. */
+void nwb_p9_tags_reset(struct nwb_p9 *c);
+/** nwb_p9_tag_free() - lock held. */
+void nwb_p9_tag_free(struct nwb_p9 *c, uint16_t tag);
+/** nwb_p9_answer() - unregister @r and hand it its outcome. Lock held. Return:
  * true: the caller must call ops->complete() without the lock. */
-bool p9_answer(struct p9_req *r, int code, const struct nwb_p9_msg *msg);
+bool nwb_p9_answer(struct p9_req *r, int code, const struct nwb_p9_msg *msg);
 
 /* conn.c */
 
-/** p9_lose() - connection @epoch is lost: everything outstanding completes
+/** nwb_p9_lose() - connection @epoch is lost: everything outstanding completes
  * with -ECONNABORTED. Idempotent. Lock not held. @reset: be rude. */
-void p9_lose(struct nwb_p9 *c, uint32_t epoch, bool reset, int code,
-	     const char *fmt, ...) nwb_printf(5, 6);
-/** p9_conn_clear() - wait for sender and receiver of the lost connection and
- * close its socket. Lock not held. */
-void p9_conn_clear(struct nwb_p9 *c);
+void nwb_p9_lose(struct nwb_p9 *c, uint32_t epoch, bool reset, int code,
+		 const char *fmt, ...) nwb_printf(5, 6);
+/** nwb_p9_conn_clear() - wait for sender and receiver of the lost connection
+ * and close its socket. Lock not held. */
+void nwb_p9_conn_clear(struct nwb_p9 *c);
 
 /* recv.c */
-void p9_receiver(void *arg);
+void nwb_p9_receiver(void *arg);
 
 /* flush.c */
-void p9_watchdog(void *arg);
-void p9_flush_work(struct nwb_work *work);
-/** p9_flush_reply() - the frame with the tag of the Tflush. Lock held.
+void nwb_p9_watchdog(void *arg);
+void nwb_p9_flush_work(struct nwb_work *work);
+/** nwb_p9_flush_reply() - the frame with the tag of the Tflush. Lock held.
  * @ret_done: the cancelled request to complete without the lock, or NULL. */
-int p9_flush_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
-		   struct p9_req **ret_done,
-		   struct nwb_err *err) nwb_must_check;
-static inline uint16_t p9_flush_tag(const struct nwb_p9 *c)
+int nwb_p9_flush_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
+		       struct p9_req **ret_done,
+		       struct nwb_err *err) nwb_must_check;
+static inline uint16_t nwb_p9_flush_tag(const struct nwb_p9 *c)
 {
 	return (uint16_t)c->max_tags;
 }
@@ -221,16 +224,16 @@ static inline uint16_t p9_flush_tag(const struct nwb_p9 *c)
 /* sync.c */
 
 /**
- * p9_rpc() - send @m on connection @epoch and wait for the answer.
+ * nwb_p9_rpc() - send @m on connection @epoch and wait for the answer.
  * @s: reply on success; dst and dst_len set by the caller for Tread, else 0
  * Return: 0; -ECONNABORTED: lost, outcome unknown or nothing sent; -ETIMEDOUT:
  * cancelled by Tflush, outcome unknown; -errno of an Rlerror, -EREMOTEIO when
  * that is one of the two or -EAGAIN; -EPROTO.
  */
-int p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
-	   struct nwb_p9_msg *m, struct p9_sync *s) nwb_must_check;
-/** p9_ecode_errno() - Rlerror's number as a negative errno; one that is none
- * (0 looks like success) is -EPROTO. */
-int p9_ecode_errno(uint32_t ecode);
+int nwb_p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
+	       struct nwb_p9_msg *m, struct p9_sync *s) nwb_must_check;
+/** nwb_p9_ecode_errno() - Rlerror's number as a negative errno; one that is
+ * none (0 looks like success) is -EPROTO. */
+int nwb_p9_ecode_errno(uint32_t ecode);
 
 #endif

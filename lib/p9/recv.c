@@ -26,17 +26,18 @@ static int handle_frame(struct rx *rx, uint32_t size)
 	if (!rc && !(m.type & 1))
 		rc = -EPROTO;
 	if (rc) {
-		p9_lose(c, rx->epoch, false, -EPROTO,
+		nwb_p9_lose(
+			c, rx->epoch, false, -EPROTO,
 			"the server sent a frame of %u bytes, type %u, that is "
 			"%s",
 			size, m.type,
 			rc == -EOPNOTSUPP ? "not known here" : "malformed");
 		return rc;
 	}
-	rc = p9_req_reply(c, rx->epoch, &m, &err);
+	rc = nwb_p9_req_reply(c, rx->epoch, &m, &err);
 	if (rc)
-		p9_lose(c, rx->epoch, false, rc, "the server sent %s",
-			err.text);
+		nwb_p9_lose(c, rx->epoch, false, rc, "the server sent %s",
+			    err.text);
 	return rc;
 }
 
@@ -60,10 +61,10 @@ static int handle_buffer(struct rx *rx, uint32_t *ret_need)
 		nwb_mutex_unlock(&c->lock);
 		rc = nwb_p9_frame_size(c->recv_buf + rx->pos, msize, &size);
 		if (rc) {
-			p9_lose(c, rx->epoch, false, -EPROTO,
-				"the server sent a frame that is %s",
-				rc == -EMSGSIZE ? "larger than msize"
-						: "shorter than a header");
+			nwb_p9_lose(c, rx->epoch, false, -EPROTO,
+				    "the server sent a frame that is %s",
+				    rc == -EMSGSIZE ? "larger than msize"
+						    : "shorter than a header");
 			return rc;
 		}
 		*ret_need = size;
@@ -76,7 +77,7 @@ static int handle_buffer(struct rx *rx, uint32_t *ret_need)
 	}
 }
 
-void p9_receiver(void *arg)
+void nwb_p9_receiver(void *arg)
 {
 	struct nwb_p9 *c = arg;
 	struct rx rx = {.c = c};
@@ -102,9 +103,9 @@ void p9_receiver(void *arg)
 			return;
 	}
 	if (!n)
-		p9_lose(c, rx.epoch, false, -ECONNRESET,
-			"the server closed the connection");
+		nwb_p9_lose(c, rx.epoch, false, -ECONNRESET,
+			    "the server closed the connection");
 	else
-		p9_lose(c, rx.epoch, false, (int)n, "receiving: %s",
-			nwb_errno_name((int)n));
+		nwb_p9_lose(c, rx.epoch, false, (int)n, "receiving: %s",
+			    nwb_errno_name((int)n));
 }

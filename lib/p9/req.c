@@ -2,7 +2,7 @@
 /* Tags, the turn to send, and the one answer that each request gets. */
 #include "p9_internal.h"
 
-void p9_tags_reset(struct nwb_p9 *c)
+void nwb_p9_tags_reset(struct nwb_p9 *c)
 {
 	uint32_t i;
 
@@ -28,7 +28,7 @@ static uint16_t tag_take(struct nwb_p9 *c)
 	return tag;
 }
 
-void p9_tag_free(struct nwb_p9 *c, uint16_t tag)
+void nwb_p9_tag_free(struct nwb_p9 *c, uint16_t tag)
 {
 	nwb_assert(c->nr_free < c->max_tags && !c->tags[tag]);
 	c->free_ring[(c->free_head + c->nr_free) % c->max_tags] = tag;
@@ -43,7 +43,7 @@ static bool conn_is_open(const struct nwb_p9 *c, uint32_t epoch, bool is_setup)
 	       c->state == (is_setup ? P9_SETUP : P9_UP);
 }
 
-int p9_take_turn(struct nwb_p9 *c, uint32_t epoch)
+int nwb_p9_take_turn(struct nwb_p9 *c, uint32_t epoch)
 {
 	nwb_wait_event(&c->turn_wq, &c->lock,
 		       !c->send_busy || c->state == P9_DOWN ||
@@ -56,9 +56,10 @@ int p9_take_turn(struct nwb_p9 *c, uint32_t epoch)
 
 /*
  * While a connection lives every waiter for the turn can use it, so one is
- * woken. Of a lost one nobody can but p9_conn_clear(), which must not miss it.
+ * woken. Of a lost one nobody can but nwb_p9_conn_clear(), which must not miss
+ * it.
  */
-void p9_release_turn(struct nwb_p9 *c)
+void nwb_p9_release_turn(struct nwb_p9 *c)
 {
 	nwb_assert(c->send_busy);
 	c->send_busy = false;
@@ -90,14 +91,14 @@ static int take_tag(struct p9_req *r, uint32_t epoch)
 	return 0;
 }
 
-int p9_req_begin(struct p9_req *r, uint32_t epoch)
+int nwb_p9_req_begin(struct p9_req *r, uint32_t epoch)
 {
 	struct nwb_p9 *c = r->c;
 	int rc;
 
 	rc = take_tag(r, epoch);
 	if (!rc)
-		rc = p9_take_turn(c, epoch);
+		rc = nwb_p9_take_turn(c, epoch);
 	if (rc)
 		return rc; /* a lost connection's tags are reset as a whole */
 	r->epoch = epoch;
@@ -129,10 +130,10 @@ static void unregister(struct p9_req *r)
 	}
 	c->tags[r->tag] = NULL;
 	if (!c->flush.is_active || c->flush.oldtag != r->tag)
-		p9_tag_free(c, r->tag);
+		nwb_p9_tag_free(c, r->tag);
 }
 
-bool p9_answer(struct p9_req *r, int code, const struct nwb_p9_msg *msg)
+bool nwb_p9_answer(struct p9_req *r, int code, const struct nwb_p9_msg *msg)
 {
 	nwb_assert(!r->is_answered);
 	unregister(r);
@@ -141,8 +142,8 @@ bool p9_answer(struct p9_req *r, int code, const struct nwb_p9_msg *msg)
 	return !r->is_sending;
 }
 
-int p9_send(struct nwb_p9 *c, size_t hdr_len, const struct iovec *iov,
-	    unsigned int nr_iov, size_t len)
+int nwb_p9_send(struct nwb_p9 *c, size_t hdr_len, const struct iovec *iov,
+		unsigned int nr_iov, size_t len)
 {
 	unsigned int i = 0, nr = 1;
 	int rc;
@@ -176,12 +177,12 @@ static void req_abort(struct p9_req *r)
 	if (!r->is_answered)
 		unregister(r);
 	r->is_sending = false;
-	p9_release_turn(c);
+	nwb_p9_release_turn(c);
 	nwb_mutex_unlock(&c->lock);
 }
 
-int p9_req_send(struct p9_req *r, struct nwb_p9_msg *m, const struct iovec *iov,
-		unsigned int nr_iov, size_t len)
+int nwb_p9_req_send(struct p9_req *r, struct nwb_p9_msg *m,
+		    const struct iovec *iov, unsigned int nr_iov, size_t len)
 {
 	struct nwb_p9 *c = r->c;
 	size_t hdr_len = 0;
@@ -194,12 +195,12 @@ int p9_req_send(struct p9_req *r, struct nwb_p9_msg *m, const struct iovec *iov,
 		req_abort(r);
 		return rc;
 	}
-	rc = p9_send(c, hdr_len, iov, nr_iov, len);
+	rc = nwb_p9_send(c, hdr_len, iov, nr_iov, len);
 	if (rc)
-		p9_lose(c, r->epoch, false, rc, "sending %s: %s",
-			nwb_p9_type_name(m->type), nwb_errno_name(rc));
+		nwb_p9_lose(c, r->epoch, false, rc, "sending %s: %s",
+			    nwb_p9_type_name(m->type), nwb_errno_name(rc));
 	nwb_mutex_lock(&c->lock);
-	p9_release_turn(c);
+	nwb_p9_release_turn(c);
 	r->is_sending = false;
 	is_mine = r->is_answered;
 	nwb_mutex_unlock(&c->lock);
@@ -223,26 +224,26 @@ static int match_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
 	struct p9_req *r;
 	int code = 0;
 
-	if (m->tag == p9_flush_tag(c))
-		return p9_flush_reply(c, m, ret_done, err);
+	if (m->tag == nwb_p9_flush_tag(c))
+		return nwb_p9_flush_reply(c, m, ret_done, err);
 	r = find_req(c, m);
 	if (!r)
 		return nwb_err_set(err, -EPROTO,
 				   "%s with tag %u, which is not outstanding",
 				   nwb_p9_type_name(m->type), m->tag);
 	if (m->type == NWB_P9_RLERROR)
-		code = p9_ecode_errno(m->rlerror.ecode);
+		code = nwb_p9_ecode_errno(m->rlerror.ecode);
 	else if (m->type != r->type + 1)
 		return nwb_err_set(err, -EPROTO, "%s with tag %u answers a %s",
 				   nwb_p9_type_name(m->type), m->tag,
 				   nwb_p9_type_name(r->type));
-	if (p9_answer(r, code, m))
+	if (nwb_p9_answer(r, code, m))
 		*ret_done = r;
 	return 0;
 }
 
-int p9_req_reply(struct nwb_p9 *c, uint32_t epoch, const struct nwb_p9_msg *m,
-		 struct nwb_err *err)
+int nwb_p9_req_reply(struct nwb_p9 *c, uint32_t epoch,
+		     const struct nwb_p9_msg *m, struct nwb_err *err)
 {
 	struct p9_req *done = NULL;
 	int rc = 0;

@@ -5,7 +5,7 @@
  */
 #include "p9_internal.h"
 
-int p9_ecode_errno(uint32_t ecode)
+int nwb_p9_ecode_errno(uint32_t ecode)
 {
 	return ecode && ecode < 4096 ? -(int)ecode : -EPROTO;
 }
@@ -60,8 +60,8 @@ static int told_apart(const struct p9_sync *s)
 	return s->code;
 }
 
-int p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
-	   struct nwb_p9_msg *m, struct p9_sync *s)
+int nwb_p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
+	       struct nwb_p9_msg *m, struct p9_sync *s)
 {
 	int rc;
 
@@ -73,11 +73,11 @@ int p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
 	s->code = 0;
 	s->reply.type = 0;
 	nwb_mutex_lock(&c->lock);
-	rc = p9_req_begin(&s->req, epoch);
+	rc = nwb_p9_req_begin(&s->req, epoch);
 	nwb_mutex_unlock(&c->lock);
 	if (rc)
 		return rc;
-	rc = p9_req_send(&s->req, m, NULL, 0, 0);
+	rc = nwb_p9_req_send(&s->req, m, NULL, 0, 0);
 	if (rc)
 		return rc;
 	nwb_mutex_lock(&c->lock);

@@ -85,7 +85,7 @@ int nwb_p9_write_async(struct nwb_p9_write *w)
 	if (!rc) {
 		w->epoch = f->epoch;
 		m.twrite.fid = f->fid;
-		rc = p9_req_begin(r, f->epoch);
+		rc = nwb_p9_req_begin(r, f->epoch);
 	}
 	if (!rc) {
 		f->nr_writes++;
@@ -95,7 +95,7 @@ int nwb_p9_write_async(struct nwb_p9_write *w)
 	nwb_mutex_unlock(&c->lock);
 	if (rc)
 		return rc;
-	rc = p9_req_send(r, &m, w->iov, w->nr_iov, w->len);
+	rc = nwb_p9_req_send(r, &m, w->iov, w->nr_iov, w->len);
 	nwb_assert(!rc); /* a Twrite can always be encoded */
 	return 0;
 }

@@ -3,7 +3,8 @@
  * The 9P2000.L codec. Each message is described once; the same description
  * writes (encode) and reads (decode), so that the two cannot disagree:
  *
- *	codec.is_decode	   out: *field -> bytes	   in: bytes -> *field
+ *	encode: x_u32(c, &field) writes the field to the bytes
+ *	decode: x_u32(c, &field) sets the field from the bytes
  *
  * A codec that once failed stays failed and moves no more: callers describe a
  * whole message and look at the error at the end. Reads past the end give
