@@ -114,6 +114,25 @@ NWB_TEST(rule, filters)
 	world_end();
 }
 
+NWB_TEST(rule, off_of_one_byte_and_without_end)
+{
+	struct sh_ev ev = write_ev(4096, 4096);
+
+	world_begin("smbd",
+		    "a: on server.write off=8K do hold 1ms\n"
+		    "b: on server.write off=8K.. do hold 1ms\n",
+		    0);
+	nwb_check_streq(pattern(&ev, 0, 1), "0");
+	ev.len = 4097;
+	nwb_check_streq(pattern(&ev, 0, 1), "1");
+	ev.off = 8192;
+	nwb_check_streq(pattern(&ev, 0, 1), "1");
+	ev.off = 8193;
+	nwb_check_streq(pattern(&ev, 0, 1), "0");
+	nwb_check_eq(hits("b"), 3);
+	world_end();
+}
+
 NWB_TEST(rule, probe_connections_do_not_count)
 {
 	struct sh_ev ev = write_ev(0, 1);

@@ -224,6 +224,30 @@ NWB_TEST(shim, partial_sends_stay_whole)
 	world_end();
 }
 
+/* The same with one that left before it was due, because all was healed. */
+NWB_TEST(shim, partial_sends_after_heal)
+{
+	struct sh_conn *c;
+
+	world_begin("smbd", "slow: on server.write nth=1 do hold 5s", 0);
+	c = world_conn();
+	request(c, 1, 1);
+	request(c, 2, 1);
+	reply(c, 1, 1);
+	nwb_fc_heal(sh.page);
+	world.room = 20;
+	sh_queue_run(world.now);
+	world.room = SIZE_MAX;
+	reply(c, 2, 1);
+	nwb_check_eq(world.nr_out, 0);
+	nwb_check(sh_queue_run(world.now) == NWB_NEVER);
+	nwb_check_eq(world.nr_out, 2);
+	nwb_check_eq(out_mid(0), 1);
+	nwb_check_eq(out_mid(1), 2);
+	sh_conn_close(c);
+	world_end();
+}
+
 NWB_TEST(shim, eagain_decides_once)
 {
 	struct sh_conn *c;
@@ -403,6 +427,29 @@ NWB_TEST(famine, interim_replies)
 	nwb_fc_heal(sh.page);
 	reply(c, 2, 1);
 	nwb_check_eq(out_credits(2), 2);
+	sh_conn_close(c);
+	world_end();
+}
+
+/* An interim reply is not the last one: the final one brings the relief. */
+NWB_TEST(famine, relief_waits_for_the_final_reply)
+{
+	struct sh_conn *c;
+	size_t n;
+
+	world_begin("smbd", "s: on server.grant do grant 0", 0);
+	c = world_conn();
+	request(c, 1, 1);
+	nwb_check_eq(c->balance, 0);
+	n = smb_reply(buf, SMB_WRITE, 1, SMB_PENDING, SMB_FLAG_ASYNC, 1);
+	nwb_check_eq(world_tx(c, buf, n), n);
+	nwb_check_eq(out_credits(0), 0);
+	nwb_check_eq(atomic_load(&sh.page->nr_relief), 0);
+	reply(c, 1, 0);
+	nwb_check_eq(atomic_load(&sh.page->nr_relief), 1);
+	world.now += SH_RELIEF_NS;
+	sh_queue_run(world.now);
+	nwb_check_eq(out_credits(1), 1);
 	sh_conn_close(c);
 	world_end();
 }
