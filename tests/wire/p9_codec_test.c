@@ -6,6 +6,7 @@
 #include "nwb/p9_pdu.h"
 
 #include "nwb_test.h"
+#include "p9_codec_fuzz.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -346,20 +347,12 @@ static uint64_t noise(uint64_t *x)
 	return *x * 0x2545f4914f6cdd1dull;
 }
 
-/* Whatever is accepted must say the same when encoded again. */
 static void noise_round(const uint8_t *frame, size_t len, unsigned int *ok)
 {
-	uint8_t *p = exact(frame, len), again[1024];
-	struct nwb_p9_msg m;
-	size_t again_len;
+	uint8_t *p = exact(frame, len);
 
-	if (!nwb_p9_decode(p, len, &m)) {
-		(*ok)++;
-		nwb_check_eq(
-			nwb_p9_encode(&m, again, sizeof(again), &again_len), 0);
-		nwb_check(again_len <= len);
-		nwb_check(!memcmp(again, p, again_len));
-	}
+	(void)LLVMFuzzerTestOneInput(p, len);
+	*ok += p9_codec_accepts;
 	free(p);
 }
 
