@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RX_BYTES   (9u * 1024 * 1024)
+#define RX_BYTES   (2u * 1024 * 1024 + 4096)
 #define SESSION_ID 0x5e5510000ull
 #define TREE_ID	   7u
 
