@@ -352,6 +352,8 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats)
 	if (c->state == CONN_UP)
 		ret_stats->credits_min =
 			nwb_min(c->credits_min, c->pool.min_seen);
+	if (!c->stats.nr_connects)
+		ret_stats->credits_min = 0;
 	(void)snprintf(
 		ret_stats->signing_alg, sizeof(ret_stats->signing_alg), "%s",
 		c->sign_all ? nwb_signing_alg_name(c->sign_alg) : "none");

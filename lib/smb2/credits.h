@@ -13,6 +13,10 @@
  * credits + outstanding is what the client could spend when all had been
  * answered. A request answered by an interim response has given its charge
  * back already, so more requests can be in flight than credits exist.
+ *
+ * Linux also makes a request of one credit wait while more than 20 are in
+ * flight and 10 credits or fewer are left, to save those for compounds
+ * (wait_for_free_credits); nothing is compounded here.
  */
 #ifndef NWB_SMB2_CREDITS_H
 #define NWB_SMB2_CREDITS_H
