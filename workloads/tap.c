@@ -60,7 +60,7 @@ static void tap_gaveup(struct nwb_netfs_tap *tap, uint32_t inode_id,
 				 .len = sreq->len - sreq->transferred,
 				 .result = error,
 				 .status = sreq->wire_status,
-				 .aux = sreq->retry_count,
+				 .aux = sreq->retry_count + 1, /* attempts */
 				 .len2 = sreq->unreachable_ns,
 			 });
 }
