@@ -75,7 +75,9 @@ struct bench_run_result {
 	uint64_t server_cpu_ns; /* UINT64_MAX: not measured */
 	unsigned int nr_rules;
 	uint64_t hits[BENCH_RULES_MAX];
-	int final_error; /* of the fsync after heal */
+	int final_error;   /* of the fsync after heal */
+	char skip[256];	   /* not run at all, and why; else empty */
+	char trouble[128]; /* why the shim's records cannot be trusted */
 	char server_version[64];
 	char isolation[16];
 	char io[16];
@@ -88,6 +90,24 @@ struct bench_run_result {
  */
 int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
 		  struct nwb_err *err) nwb_must_check;
+
+/* needs.c */
+/** bench_needs() - Return: 0; 1: not there, @why says what; -EINVAL. */
+int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
+		struct nwb_err *err) nwb_must_check;
+
+/* phases.c */
+struct bench_phases;
+/** bench_heal() - all faults off, recorded; what is dirty has @bound_ns. */
+void bench_heal(struct nwb_fc_page *page, struct nwb_ledger *ledger,
+		uint64_t bound_ns);
+/** bench_phases_start() - *@ret_p is NULL when the plan has none. */
+int bench_phases_start(const struct nwb_plan *plan, struct nwb_fc_page *page,
+		       struct nwb_ledger *ledger, uint64_t bound_ns,
+		       struct bench_phases **ret_p) nwb_must_check;
+/** bench_phases_stop() - the workload is over; NULL is fine. Return: whether a
+ * phase has healed already. */
+bool bench_phases_stop(struct bench_phases *p);
 
 /* supervise.c */
 struct bench_supervisor;

@@ -96,7 +96,8 @@ int bench_cmd_run(int argc, char **argv)
 		fprintf(stderr, "netwb: %s\n", err.text);
 		rc = rc == -EOPNOTSUPP ? NWB_EXIT_USAGE : NWB_EXIT_BROKEN;
 	} else {
-		tell(&c.run, &res);
+		if (!res.skip[0])
+			tell(&c.run, &res);
 		rc = judge_and_tell(&c.run, &res);
 	}
 	bench_cli_fini(&c);

@@ -79,6 +79,21 @@ static unsigned int expectations(const struct bench_judge_in *in,
 	return nr;
 }
 
+/* After a cut the client must come back; after a kill it cannot. */
+static bool expects_reconnect(const struct nwb_plan *plan)
+{
+	for (unsigned int r = 0; plan && r < plan->nr_rules; r++) {
+		const struct nwb_plan_rule *rule = &plan->rule[r];
+
+		for (unsigned int a = 0; a < rule->nr_actions; a++)
+			if (rule->action[a].kind == NWB_ACT_RST ||
+			    rule->action[a].kind == NWB_ACT_FIN ||
+			    rule->action[a].kind == NWB_ACT_RESTART)
+				return true;
+	}
+	return false;
+}
+
 static uint64_t drain_bound(const struct bench_judge_in *in)
 {
 	for (unsigned int i = 0; in->plan && i < in->plan->nr_expects; i++)
@@ -111,7 +126,7 @@ int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
 		return rc;
 	memcpy(ji.key, in->key, sizeof(ji.key));
 	ji.nr_expect = expectations(in, expect);
-	ji.expect_reconnect = in->plan && nwb_plan_may_cut(in->plan);
+	ji.expect_reconnect = expects_reconnect(in->plan);
 	rc = nwb_judge(&ji, ret_j, err);
 	if (m.p)
 		munmap(m.p, m.len);

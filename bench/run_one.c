@@ -212,8 +212,8 @@ static bool is_busy(const struct nwb_ledger_hdr *h)
 
 	for (uint64_t s = nr; s-- > 0;) {
 		const struct nwb_lrec *rec = &h->slot[s];
-		uint32_t state = atomic_load_explicit(&rec->state,
-						      memory_order_acquire);
+		uint32_t state =
+			atomic_load_explicit(&rec->state, memory_order_acquire);
 
 		/* reserved, not yet published: its writer is at work */
 		if (state == NWB_LS_FREE)
@@ -240,24 +240,20 @@ static void wait_quiet(struct run *r)
 	}
 }
 
-static void heal(struct run *r)
-{
-	nwb_fc_heal(r->page);
-	nwb_ledger_point(&r->ledger, &(struct nwb_lrec){
-					     .kind = NWB_L_HEAL,
-					     .aux = DRAIN_BOUND,
-				     });
-}
-
 /* The task: client up, workload, heal, client down. */
 static void run_client(void *arg)
 {
 	struct run *r = arg;
 	struct bench_run_result *res = r->res;
+	struct bench_phases *phases = NULL;
 	uint64_t cpu0 = 0, cpu1 = 0;
-	bool has_cpu;
+	bool has_cpu, is_healed;
 
 	r->rc = run_subject(r);
+	if (r->rc)
+		return;
+	r->rc = bench_phases_start(r->o->plan, r->page, &r->ledger, DRAIN_BOUND,
+				   &phases);
 	if (r->rc)
 		return;
 	has_cpu = !nwb_server_cpu_ns(r->srv, &cpu0);
@@ -265,9 +261,10 @@ static void run_client(void *arg)
 				 r->err);
 	has_cpu = has_cpu && !nwb_server_cpu_ns(r->srv, &cpu1);
 	res->server_cpu_ns = has_cpu ? cpu1 - cpu0 : UINT64_MAX;
+	is_healed = bench_phases_stop(phases);
 	if (!r->rc) {
-		if (r->o->plan)
-			heal(r);
+		if (r->o->plan && !is_healed)
+			bench_heal(r->page, &r->ledger, DRAIN_BOUND);
 		if (r->o->plan || res->work.first_error)
 			res->final_error =
 				nwb_workload_fsync(r->work, r->subject);
@@ -278,6 +275,22 @@ static void run_client(void *arg)
 	nwb_subject_free(r->subject);
 	r->subject = NULL;
 	wait_quiet(r);
+}
+
+/* What the shim could not do as it was told makes its records worthless. */
+static void note_trouble(struct run *r)
+{
+	const struct nwb_fc_page *p = r->page;
+	uint64_t nomem = atomic_load(&p->nomem);
+	uint64_t marks = atomic_load(&p->marks_lost);
+	uint64_t copies = atomic_load(&p->durable_errors);
+
+	if (nomem || marks || copies)
+		snprintf(r->res->trouble, sizeof(r->res->trouble),
+			 "shim: %llu times out of memory, %llu faults lost "
+			 "their request, %llu durable copies failed",
+			 (unsigned long long)nomem, (unsigned long long)marks,
+			 (unsigned long long)copies);
 }
 
 static int keep_ledger(struct run *r)
@@ -317,6 +330,7 @@ static int run_judge(struct run *r)
 	res->nr_rules = r->o->plan ? r->o->plan->nr_rules : 0;
 	for (unsigned int i = 0; i < res->nr_rules; i++)
 		res->hits[i] = nwb_fc_hits(r->page, i);
+	note_trouble(r);
 	if (r->o->plan && nwb_fc_refusal(r->page))
 		return nwb_err_set(r->err, -EOPNOTSUPP, "%s",
 				   nwb_fc_refusal(r->page));
@@ -384,7 +398,11 @@ int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
 	r->err = err;
 	r->ledger_fd = -1;
 	r->page_fd = -1;
-	rc = run_all(r);
+	rc = bench_needs(o, ret->skip, sizeof(ret->skip), err);
+	if (!rc)
+		rc = run_all(r);
+	else if (rc > 0)
+		rc = 0;
 	if (r->ex)
 		nwb_exec_free(r->ex);
 	nwb_server_free(r->srv);

@@ -82,6 +82,14 @@ enum nwb_verdict bench_verdict(const struct bench_run_result *r,
 	enum nwb_verdict v = r->is_judged ? r->judgement.verdict : NWB_PASS;
 
 	reason[0] = 0;
+	if (r->skip[0]) {
+		snprintf(reason, size, "%.250s", r->skip);
+		return NWB_SKIP;
+	}
+	if (r->trouble[0] && v != NWB_FAIL) {
+		snprintf(reason, size, "%s", r->trouble);
+		return NWB_INCONCLUSIVE;
+	}
 	if (!r->is_judged && (r->work.first_error || r->work.close_error)) {
 		int e = r->work.first_error ? r->work.first_error
 					    : r->work.close_error;

@@ -20,6 +20,31 @@ for server in smbd diod; do
 	done
 done
 
+# a server that never comes back: patience ends, the application is told once
+run 0 run --write 8M -e 'client in-place patience=500ms' \
+	-e 'die: on server.write nth=3 after do kill'
+says 'the application saw EHOSTDOWN'
+says '^verdict: PASS'
+
+# it crashes and loses what was not fsynced; the client sends that again
+for server in smbd diod; do
+	run 0 run --server $server --write 16M \
+		-e "server $server volatile" \
+		-e 'crash: on server.write nth=9 after do restart max=1'
+	says 'rule crash: 1 hits'
+	says '^verdict: PASS'
+done
+
+# phases: the rule is on in one of them only
+run 0 run --workload seq4k --fsyncs 8 \
+	-e 'slow: on server.write nth=1..4 after do hold 10ms while first' \
+	-e 'phase first until server.write = 20' -e 'heal'
+says 'rule slow: 4 hits'
+
+# what is not there is a SKIP with the reason, exit 77
+run 77 run --write 8M -e 'needs userns'
+says '^verdict: SKIP .*userns'
+
 # a rule that never fires is VACUOUS, exit 1
 run 1 run --write 4M -e 'never: on server.write nth=100000 before do rst'
 says '^verdict: VACUOUS'

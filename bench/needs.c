@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * "needs FEATURE" of a plan: what is not there makes a SKIP with the reason;
+ * what nobody knows is an error, never skipped in silence.
+ */
+#include "bench_i.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool has_io_uring(void)
+{
+	struct nwb_exec *ex;
+	bool has;
+
+	if (nwb_exec_real_new(NULL, &ex, NULL))
+		return false;
+	has = !strcmp(nwb_exec_io_name(ex), "io_uring");
+	nwb_exec_free(ex);
+	return has;
+}
+
+static bool plan_signs(const struct nwb_plan *plan)
+{
+	const char *sign = nwb_plan_server_opt(plan, "sign");
+
+	return sign && strcmp(sign, "off");
+}
+
+static int check_need(const struct bench_run_opts *o, const char *need,
+		      char *why, size_t size, struct nwb_err *err)
+{
+	bool ok;
+
+	if (!strcmp(need, "shim") || !strcmp(need, "volatile"))
+		ok = !o->no_shim;
+	else if (!strcmp(need, "ns"))
+		ok = geteuid() == 0;
+	else if (!strcmp(need, "userns"))
+		ok = false; /* this version isolates as root only */
+	else if (!strcmp(need, "signing"))
+		ok = o->sign || plan_signs(o->plan);
+	else if (!strcmp(need, "io_uring"))
+		ok = has_io_uring();
+	else
+		return nwb_err_set(err, -EINVAL,
+				   "plan %s needs \"%s\", which nothing here "
+				   "can tell",
+				   o->plan->name, need);
+	if (ok)
+		return 0;
+	snprintf(why, size, "the plan needs %s", need);
+	return 1;
+}
+
+int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
+		struct nwb_err *err)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; o->plan && i < o->plan->nr_needs && !rc; i++)
+		rc = check_need(o, o->plan->needs[i], why, size, err);
+	return rc;
+}

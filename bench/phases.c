@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The plan's phases, walked beside the workload:
+ *
+ *	phase load for 2s            rules "while load" are on for two seconds
+ *	phase rest until write = 50  then until the server saw 50 more writes
+ *	heal                         then all faults are off
+ *
+ * What the workload's end comes before is not reached; faults are off after
+ * the workload in any case (the caller heals).
+ */
+#include "bench_i.h"
+
+#include "nwb/faultctl.h"
+#include "nwb/mem.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
+struct bench_phases {
+	const struct nwb_plan *plan;
+	struct nwb_fc_page *page;
+	struct nwb_ledger *ledger;
+	uint64_t bound_ns;
+	pthread_t thread;
+	_Atomic bool stop;
+	bool is_healed; /* by the thread; read after the join */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NWB_SEC + (uint64_t)ts.tv_nsec;
+}
+
+void bench_heal(struct nwb_fc_page *page, struct nwb_ledger *ledger,
+		uint64_t bound_ns)
+{
+	nwb_fc_heal(page);
+	nwb_ledger_point(ledger, &(struct nwb_lrec){
+					 .kind = NWB_L_HEAL,
+					 .aux = bound_ns,
+				 });
+}
+
+/* Wait until the phase is over. Return: false when the workload was first. */
+static bool pass_phase(struct bench_phases *p, const struct nwb_plan_phase *ph)
+{
+	const struct timespec tick = {.tv_nsec = NWB_MSEC};
+	uint64_t begun = now_ns();
+	uint64_t seen = atomic_load(&p->page->nr_event[ph->op]);
+
+	while (!atomic_load(&p->stop)) {
+		if (ph->kind == NWB_PHASE_FOR && now_ns() - begun >= ph->ns)
+			return true;
+		if (ph->kind == NWB_PHASE_UNTIL &&
+		    atomic_load(&p->page->nr_event[ph->op]) - seen >= ph->nr)
+			return true;
+		nanosleep(&tick, NULL);
+	}
+	return false;
+}
+
+static void *walk(void *arg)
+{
+	struct bench_phases *p = arg;
+	unsigned int nr = 0;
+
+	for (unsigned int i = 0; i < p->plan->nr_phases; i++) {
+		const struct nwb_plan_phase *ph = &p->plan->phase[i];
+
+		if (ph->kind == NWB_PHASE_HEAL) {
+			bench_heal(p->page, p->ledger, p->bound_ns);
+			p->is_healed = true;
+			break;
+		}
+		nwb_fc_set_phase(p->page, ++nr);
+		if (!pass_phase(p, ph))
+			return NULL;
+	}
+	nwb_fc_set_phase(p->page, 0);
+	return NULL;
+}
+
+int bench_phases_start(const struct nwb_plan *plan, struct nwb_fc_page *page,
+		       struct nwb_ledger *ledger, uint64_t bound_ns,
+		       struct bench_phases **ret_p)
+{
+	struct bench_phases *p;
+	int rc;
+
+	/* a heal alone means: after the workload */
+	if (!plan || !plan->nr_phases ||
+	    plan->phase[0].kind == NWB_PHASE_HEAL) {
+		*ret_p = NULL;
+		return 0;
+	}
+	p = nwb_zalloc(sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->plan = plan;
+	p->page = page;
+	p->ledger = ledger;
+	p->bound_ns = bound_ns;
+	rc = pthread_create(&p->thread, NULL, walk, p);
+	if (rc) {
+		nwb_free(p);
+		return -rc;
+	}
+	*ret_p = p;
+	return 0;
+}
+
+bool bench_phases_stop(struct bench_phases *p)
+{
+	bool is_healed;
+
+	if (!p)
+		return false;
+	atomic_store(&p->stop, true);
+	pthread_join(p->thread, NULL);
+	is_healed = p->is_healed;
+	nwb_free(p);
+	return is_healed;
+}
