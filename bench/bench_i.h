@@ -39,6 +39,7 @@
  * @plan_args: how the plan is named on a command line, NULL: --fault @fault
  * @server_binary: NULL = where the distribution has it
  * @no_shim: do not preload (then nothing below the client is recorded)
+ * @no_ledger: preload, but do not let it record
  * @judge: read the content and judge; else only measure
  * @ledger_path: keep the ledger there, NULL: do not
  */
@@ -56,6 +57,7 @@ struct bench_run_opts {
 	uint32_t level;
 	bool sign;
 	bool no_shim;
+	bool no_ledger;
 	bool judge;
 	uint32_t wsize;
 	uint32_t depth;
@@ -209,7 +211,10 @@ struct bench_cli {
 	const char *filter;
 	const char *mutant;
 	unsigned int pairs;
+	unsigned int fault_pairs;
+	unsigned int time_s;
 	unsigned int repeat;
+	bool shim_cost;
 	bool has_server, has_client, has_seed;
 	char plan_args[2048];  /* what names the plan, for reproducing */
 	struct nwb_plan *plan; /* owned, run.plan points to it */
@@ -252,6 +257,9 @@ extern const unsigned int bench_nr_mutants;
 const struct bench_mutant *bench_mutant_find(const char *name);
 /** bench_mutants_missing() - says so when this build has none in it. */
 bool bench_mutants_missing(void);
+
+/* shim_cost.c */
+int bench_shim_cost(struct bench_cli *c, int argc, char **argv);
 
 /* the commands: argv[0] is the command's name; Return: exit code */
 int bench_cmd_run(int argc, char **argv);

@@ -17,6 +17,32 @@ static int broken(const struct nwb_err *err)
 	return NWB_EXIT_BROKEN;
 }
 
+/* A further round of faulted pairs: what may be left out, and is said. */
+static bool begins_round(const struct bench_matrix *m, unsigned int i)
+{
+	const struct bench_job *j = &m->job[i];
+
+	return j->run.plan && j->pair > 1 && m->job[i - 1].pair != j->pair;
+}
+
+static bool is_late(const struct bench_session *s, const struct bench_matrix *m,
+		    unsigned int i, unsigned int time_s)
+{
+	uint64_t t = bench_session_elapsed_ns(s);
+	unsigned int round = 0;
+
+	while (i + round < m->nr && m->job[i + round].pair == m->job[i].pair)
+		round++;
+	if (t + t / i * round <= time_s * NWB_SEC)
+		return false;
+	fprintf(stderr,
+		"%s%u of %u runs left out: --time %u has passed; the faulted "
+		"cells have %u pairs\n",
+		s->progress.is_tty ? "\r\033[K" : "", m->nr - i, m->nr, time_s,
+		m->job[i].pair - 1);
+	return true;
+}
+
 int bench_cmd_bench(int argc, char **argv)
 {
 	struct bench_matrix m = {0};
@@ -29,18 +55,23 @@ int bench_cmd_bench(int argc, char **argv)
 		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
 	if (bench_interrupt_setup())
 		return NWB_EXIT_BROKEN;
-	rc = bench_matrix_build(&m, c.pairs, c.run.seed, c.filter, true, true,
-				&err);
+	if (c.shim_cost)
+		return bench_shim_cost(&c, argc, argv);
+	rc = bench_matrix_build(&m, c.pairs, c.fault_pairs, c.run.seed,
+				c.filter, &err);
 	if (rc) {
 		fprintf(stderr, "netwb: %s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
 	rc = bench_session_begin(&s, c.out, c.run.seed, m.nr, argc, argv, &err);
-	for (unsigned int i = 0; i < m.nr && !rc; i++)
+	for (unsigned int i = 0; i < m.nr && !rc; i++) {
+		if (begins_round(&m, i) && is_late(&s, &m, i, c.time_s))
+			break;
 		rc = bench_session_run(&s, &m.job[i].run, m.job[i].pair,
 				       m.job[i].order, NULL, &err);
+	}
 	code = rc ? broken(&err) : NWB_EXIT_OK;
-	rc = bench_session_end(&s, &err);
+	rc = bench_session_end(&s, NWB_REPORT_TERMINAL, &err);
 	if (rc == NWB_EXIT_BROKEN && err.code)
 		broken(&err);
 	bench_matrix_fini(&m);

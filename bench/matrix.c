@@ -101,47 +101,55 @@ static int add_clean(struct bench_matrix *m, unsigned int pairs,
 	return rc;
 }
 
-static int add_faulted(struct bench_matrix *m, const char *filter,
-		       struct nwb_err *err)
+static int add_fault_round(struct bench_matrix *m, unsigned int f,
+			   unsigned int pair, const char *filter)
 {
+	const struct bench_fault *bf = &bench_faults[f];
 	int rc = 0;
 
-	for (unsigned int f = 1; f < bench_nr_faults && !rc; f++) {
-		const struct bench_fault *bf = &bench_faults[f];
+	for (unsigned int i = 0; i < 8 && !rc; i++) {
+		struct bench_run_opts o = {
+			.server = matrix_servers[i / 4],
+			.workload = nwb_workload_find(matrix_workloads[i % 4]),
+			.fault = bf->name,
+			.plan = m->plan[f],
+			.fsyncs = 2,
+			.level = 1,
+		};
 
-		rc = bench_plan_text(bf->name, bf->text, &m->plan[f], err);
-		for (unsigned int i = 0; i < 8 && !rc; i++) {
-			struct bench_run_opts o = {
-				.server = matrix_servers[i / 4],
-				.workload = nwb_workload_find(
-					matrix_workloads[i % 4]),
-				.fault = bf->name,
-				.plan = m->plan[f],
-				.fsyncs = 2,
-				.level = 1,
-			};
-
-			if (bf->smbd_only && strcmp(o.server, "smbd"))
-				continue;
-			rc = add_group(m, o, all_kinds, 2, 1, filter);
-		}
+		if (bf->smbd_only && strcmp(o.server, "smbd"))
+			continue;
+		rc = add_group(m, o, all_kinds, 2, pair, filter);
 	}
 	return rc;
 }
 
-int bench_matrix_build(struct bench_matrix *m, unsigned int pairs,
-		       uint64_t seed, const char *filter, bool clean,
-		       bool faulted, struct nwb_err *err)
+static int add_faulted(struct bench_matrix *m, unsigned int pairs,
+		       const char *filter, struct nwb_err *err)
 {
 	int rc = 0;
+
+	for (unsigned int f = 1; f < bench_nr_faults && !rc; f++)
+		rc = bench_plan_text(bench_faults[f].name, bench_faults[f].text,
+				     &m->plan[f], err);
+	for (unsigned int p = 1; p <= pairs && !rc; p++)
+		for (unsigned int f = 1; f < bench_nr_faults && !rc; f++)
+			rc = add_fault_round(m, f, p, filter);
+	return rc;
+}
+
+int bench_matrix_build(struct bench_matrix *m, unsigned int pairs,
+		       unsigned int fault_pairs, uint64_t seed,
+		       const char *filter, struct nwb_err *err)
+{
+	int rc;
 
 	_Static_assert(NWB_ARRAY_SIZE(m->plan) >= 8, "room for the plans");
 	nwb_assert(bench_nr_faults <= NWB_ARRAY_SIZE(m->plan));
 	*m = (struct bench_matrix){.rnd = seed};
-	if (clean)
-		rc = add_clean(m, pairs, filter);
-	if (!rc && faulted)
-		rc = add_faulted(m, filter, err);
+	rc = add_clean(m, pairs, filter);
+	if (!rc)
+		rc = add_faulted(m, fault_pairs, filter, err);
 	if (rc == -ENOMEM)
 		nwb_err_set(err, rc, "no memory for the matrix");
 	if (!rc && !m->nr)

@@ -5,7 +5,7 @@
  *	round 1: every clean pair once        (order inside a pair: a coin)
  *	round 2: ...
  *	round n
- *	then every faulted pair once
+ *	then as many rounds of every faulted pair
  *
  * Round-robin over cases, so that a noisy minute hits many cases a little and
  * none wholly.
@@ -31,13 +31,13 @@ struct bench_matrix {
 
 /**
  * bench_matrix_build() - all jobs.
- * @pairs: interleaved pairs of the clean cells
+ * @pairs: interleaved pairs of the clean cells; 0 = leave these out
+ * @fault_pairs: the same of the faulted cells
  * @filter: glob on the cell's name, or NULL
- * @clean, @faulted: which parts
  */
 int bench_matrix_build(struct bench_matrix *m, unsigned int pairs,
-		       uint64_t seed, const char *filter, bool clean,
-		       bool faulted, struct nwb_err *err) nwb_must_check;
+		       unsigned int fault_pairs, uint64_t seed,
+		       const char *filter, struct nwb_err *err) nwb_must_check;
 void bench_matrix_fini(struct bench_matrix *m);
 
 #endif

@@ -29,6 +29,10 @@ enum {
 	OPT_WITH_MUTANT,
 	OPT_LEDGER,
 	OPT_BINARY,
+	OPT_NO_LEDGER,
+	OPT_FAULT_PAIRS,
+	OPT_TIME,
+	OPT_SHIM_COST,
 };
 
 static const struct {
@@ -121,6 +125,22 @@ static const struct {
 	 BENCH_CLI_RUN,
 	 "FILE",
 	 "keep the ledger of the run"},
+	{{"no-ledger", 0, NULL, OPT_NO_LEDGER},
+	 BENCH_CLI_RUN,
+	 NULL,
+	 "preload, but record nothing (and judge nothing)"},
+	{{"fault-pairs", 1, NULL, OPT_FAULT_PAIRS},
+	 BENCH_CLI_BENCH,
+	 "N",
+	 "interleaved pairs of the faulted cells (default 6)"},
+	{{"time", 1, NULL, OPT_TIME},
+	 BENCH_CLI_BENCH,
+	 "SECONDS",
+	 "begin no further round of faulted pairs after that (default 240)"},
+	{{"shim-cost", 0, NULL, OPT_SHIM_COST},
+	 BENCH_CLI_BENCH,
+	 NULL,
+	 "instead: what the idle shim costs the servers"},
 	{{"server-binary", 1, NULL, OPT_BINARY},
 	 BENCH_CLI_RUN,
 	 "PATH",
@@ -266,6 +286,14 @@ static int set_number(struct bench_cli *c, int opt, const char *name,
 			return bad_value(name, value, "at most 64");
 		c->pairs = (unsigned int)n;
 		break;
+	case OPT_FAULT_PAIRS:
+		if (n > 64)
+			return bad_value(name, value, "at most 64");
+		c->fault_pairs = (unsigned int)n;
+		break;
+	case OPT_TIME:
+		c->time_s = (unsigned int)n;
+		break;
 	default:
 		c->repeat = (unsigned int)n;
 		break;
@@ -287,6 +315,12 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_FILTER:
 		c->filter = value;
+		return 0;
+	case OPT_NO_LEDGER:
+		c->run.no_ledger = true;
+		return 0;
+	case OPT_SHIM_COST:
+		c->shim_cost = true;
 		return 0;
 	case OPT_BINARY:
 		c->run.server_binary = value;
@@ -332,6 +366,8 @@ int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
 			.level = 1,
 			.judge = true},
 		.pairs = 8,
+		.fault_pairs = 6,
+		.time_s = 240,
 		.repeat = 1,
 	};
 	optind = 1;

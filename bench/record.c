@@ -53,6 +53,8 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --level bench");
 	if (o->no_shim)
 		append(buf, size, " --no-shim");
+	else if (o->no_ledger)
+		append(buf, size, " --no-ledger");
 	for (unsigned int i = 0; i < bench_nr_mutants; i++)
 		if ((o->mutants || o->mutant_credits) &&
 		    bench_mutants[i].netfs == o->mutants &&

@@ -139,7 +139,7 @@ static int run_server(struct run *r)
 			return rc;
 		so.shim_path = shim;
 		so.ctl_fd = r->page_fd;
-		so.ledger_fd = r->ledger_fd;
+		so.ledger_fd = o->no_ledger ? -1 : r->ledger_fd;
 	}
 	rc = nwb_server_start(&so, &r->srv, r->err);
 	if (rc)

@@ -80,7 +80,8 @@ int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 	return bench_store_add(s->store, rec, err);
 }
 
-static int tell(struct bench_session *s, struct nwb_err *err)
+static int tell(struct bench_session *s, unsigned int parts,
+		struct nwb_err *err)
 {
 	char path[4200];
 	json_t *recs;
@@ -92,14 +93,21 @@ static int tell(struct bench_session *s, struct nwb_err *err)
 	rc = nwb_store_load(path, &recs, err);
 	if (rc)
 		return rc;
-	rc = nwb_report_text(recs, stdout, NWB_REPORT_TERMINAL, NULL, err);
+	if (parts)
+		rc = nwb_report_text(recs, stdout, parts, NULL, err);
 	json_decref(recs);
 	printf("\n%s/%s\n%s/%s\n%s/%s\n", s->dir, NWB_REPORT_TEXT, s->dir,
 	       NWB_REPORT_JUNIT, s->dir, NWB_STORE_NAME);
 	return rc;
 }
 
-int bench_session_end(struct bench_session *s, struct nwb_err *err)
+uint64_t bench_session_elapsed_ns(const struct bench_session *s)
+{
+	return now_ns() - s->t_start;
+}
+
+int bench_session_end(struct bench_session *s, unsigned int parts,
+		      struct nwb_err *err)
 {
 	int code = nwb_verdict_exit(s->verdict, s->nr_verdicts);
 	int rc = 0;
@@ -119,7 +127,7 @@ int bench_session_end(struct bench_session *s, struct nwb_err *err)
 					 s->dir);
 		s->store = NULL;
 		if (!rc)
-			rc = tell(s, err);
+			rc = tell(s, parts, err);
 	}
 	nwb_free(s->verdict);
 	s->verdict = NULL;

@@ -31,8 +31,14 @@ int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 		      struct nwb_err *err) nwb_must_check;
 /** bench_session_add() - count a verdict that has no record of its own. */
 void bench_session_add(struct bench_session *s, enum nwb_verdict v);
-/** bench_session_end() - end record, reports, table and paths on the terminal.
- * Return: exit code. */
-int bench_session_end(struct bench_session *s, struct nwb_err *err);
+/** bench_session_elapsed_ns() - since its beginning. */
+uint64_t bench_session_elapsed_ns(const struct bench_session *s);
+/**
+ * bench_session_end() - end record, reports, table and paths on the terminal.
+ * @parts: of the text for the terminal, enum nwb_report_part; 0 = paths only
+ * Return: exit code.
+ */
+int bench_session_end(struct bench_session *s, unsigned int parts,
+		      struct nwb_err *err);
 
 #endif
