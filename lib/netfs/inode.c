@@ -117,6 +117,11 @@ static void evict(struct nwb_inode *inode)
 	nwb_mutex_lock(&inode->lock);
 	drop_folios(inode, 0);
 	nwb_mutex_unlock(&inode->lock);
+	/* Whoever reclaims memory comes by the folios and needs no list: he may
+	 * have pinned it again. Without folios nobody can. */
+	nwb_mutex_lock(&nf->lock);
+	nwb_wait_event(&nf->unpinned, &nf->lock, !inode->pins);
+	nwb_mutex_unlock(&nf->lock);
 	if (nf->ops->close && nf->ops->close(inode))
 		nwb_count(nf, evict_errors, 1);
 	nwb_assert(!atomic_load(&inode->dirty_bytes));

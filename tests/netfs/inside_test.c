@@ -68,6 +68,62 @@ NWB_TEST(inside, a_pinned_inode_stays_listed)
 	sfs_run(1, &opts, 65536, 0, pin_body);
 }
 
+/*
+ * Reclaim finds an inode by a clean folio, listed or not, and pins it. Held
+ * here where it is unlisted and still has folios: by its lock.
+ */
+static void late_pin_body(struct sfs_rig *rig)
+{
+	struct nwb_netfs *nf = rig->sfs->nf;
+	struct sfs_file *file = sfs_file_new(rig->sfs);
+	struct leaver l = {0};
+	struct nwb_task *task;
+
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_inode_new(nf, 2, file, 0, &l.inode), 0);
+	nwb_check_eq(nwb_file_open(l.inode, &l.f), 0);
+	nwb_check_eq(nwb_file_write(l.f, buf, 40000, 0), 40000);
+	nwb_check_eq(nwb_file_fsync(l.f), 0);
+	nwb_mutex_lock(&nf->lock);
+	nwb_inode_pin(l.inode);
+	nwb_mutex_unlock(&nf->lock);
+	nwb_check_eq(nwb_task_spawn(rig->ex, "leaver", leaver_main, &l, &task),
+		     0);
+	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_SEC);
+	nwb_mutex_lock(&l.inode->lock);
+	nwb_mutex_lock(&nf->lock);
+	nwb_inode_unpin(l.inode);
+	nwb_mutex_unlock(&nf->lock);
+	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_SEC);
+
+	nwb_mutex_lock(&nf->lock);
+	nwb_check(!is_listed(nf, l.inode));
+	nwb_check(!nwb_list_empty(&nf->lru));
+	nwb_check(nwb_list_first(&nf->lru, struct nwb_folio, lru)->inode ==
+		  l.inode);
+	nwb_inode_pin(l.inode);
+	nwb_mutex_unlock(&nf->lock);
+	nwb_mutex_unlock(&l.inode->lock);
+	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_SEC);
+	nwb_check(!l.is_done);
+	if (!l.is_done) {
+		nwb_mutex_lock(&nf->lock);
+		nwb_check(nwb_list_empty(&nf->lru));
+		nwb_inode_unpin(l.inode);
+		nwb_mutex_unlock(&nf->lock);
+	}
+	nwb_task_join(task);
+	nwb_check(l.is_done);
+	nwb_free(file);
+}
+
+NWB_TEST(inside, an_inode_is_not_freed_under_a_late_pin)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, 0, late_pin_body);
+}
+
 NWB_TEST(inside, arena)
 {
 	struct nwb_arena a;
