@@ -103,9 +103,11 @@ json_t *bench_env_session(const char *id, uint64_t seed, int argc, char **argv)
 	sysinfo(&si);
 	first_line_of("/proc/cpuinfo", "model name", cpu, sizeof(cpu));
 	for (int i = 0; i < argc; i++) {
+		const char *quote = strpbrk(argv[i], " \t*?$\"\\") ? "'" : "";
 		size_t at = strlen(command);
 
-		snprintf(command + at, sizeof(command) - at, " %s", argv[i]);
+		snprintf(command + at, sizeof(command) - at, " %s%s%s", quote,
+			 argv[i], quote);
 	}
 	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:s,s:i,s:I,"
 			 "s:s,s:o,s:n,s:o}",

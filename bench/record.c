@@ -134,7 +134,7 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 	enum nwb_verdict v = bench_verdict(r, o->plan, reason, sizeof(reason));
 
 	more = json_pack(
-		"{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:i,"
+		"{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,"
 		"s:s,s:o,s:o,s:o,s:o,s:s,s:o}",
 		"bytes", number(w->bytes), "bytes_dirtied",
 		number(st->bytes_dirtied), "durable_ns", number(w->durable_ns),
@@ -145,10 +145,10 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 		number(st->temp_bytes_max), "retries", number(st->retries),
 		"reconnects", number(st->reconnects), "allocs",
 		number(w->nr_allocs), "wsize", number(st->wsize), "depth",
-		(int)o->depth, "signing", st->signing, "write_lat",
-		latency(&w->write_lat), "fsync_lat", latency(&w->fsync_lat),
-		"hits", hits(o, r), "findings", findings(r), "reason", reason,
-		"verdict",
+		st->depth ? number(st->depth) : json_null(), "signing",
+		st->signing, "write_lat", latency(&w->write_lat), "fsync_lat",
+		latency(&w->fsync_lat), "hits", hits(o, r), "findings",
+		findings(r), "reason", reason, "verdict",
 		r->is_judged || v != NWB_PASS ? json_string(nwb_verdict_name(v))
 					      : json_null());
 	json_object_update_missing_new(rec, more);

@@ -209,6 +209,7 @@ static void raw_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.bytes_dirtied = r->bytes_dirtied,
 		.temp_bytes_max = UINT64_MAX,
 		.retries = 0,
+		.depth = s->opts.depth,
 		.wsize = r->wsize,
 	};
 	if (r->smb2) {

@@ -73,6 +73,7 @@ struct nwb_subject_stats {
 	uint64_t retries;
 	uint64_t reconnects;
 	uint64_t gave_up;
+	uint32_t depth; /* most WRITEs in flight; 0: credits or tags decide */
 	uint32_t wsize;
 	char signing[16];
 };
