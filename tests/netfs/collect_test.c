@@ -300,3 +300,58 @@ NWB_TEST(cache, eviction_meets_the_flusher)
 	for (uint64_t seed = 1; seed < 30; seed++)
 		sfs_run(seed, &opts, 4096, 0, evict_body);
 }
+
+static void two_claims_body(struct sfs_rig *rig)
+{
+	/* Kicked, 6144 at a time: the first folio is claimed in two parts. */
+	put(rig, 0, 8192, 1);
+	sfs_wait_pending(rig->sfs, 1);
+	rest(rig);
+	put(rig, 8192, 8192, 2);
+	sfs_wait_pending(rig->sfs, 2);
+	rest(rig);
+	nwb_check_eq(rig->sfs->log[0].len, 6144);
+	nwb_check_eq(rig->sfs->log[1].start, 6144);
+	nwb_check_eq(rig->sfs->log[1].len, 6144);
+	nwb_check_eq(sfs_pending(rig->sfs), 2);
+	/* Both are still in flight: neither part may be sent again. */
+	put(rig, 0, 100, 3);
+	nwb_file_writeback(rig->f);
+	rest(rig);
+	for (unsigned int i = 2; i < rig->sfs->nr_log; i++)
+		nwb_check(rig->sfs->log[i].start >= 12288);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur, buf, 16384));
+}
+
+NWB_TEST(collect, a_folio_claimed_in_two_parts)
+{
+	struct nwb_netfs_opts opts = {.folio_bytes_max = 8192,
+				      .wsize = 6144,
+				      .dirty_kick_bytes = 1,
+				      .dirty_age_ns = 1000 * NWB_SEC};
+
+	sfs_run(1, &opts, 6144, 0, two_claims_body);
+	opts.mode = NWB_TEMP_PAGE;
+	sfs_run(1, &opts, 6144, 0, two_claims_body);
+}
+
+static void truncate_crash_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	put(rig, 0, 50000, 1);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	/* The server that flushed is not the one that had cut the file. */
+	rig->sfs->size_crashes = 2;
+	nwb_check_eq(nwb_file_truncate(rig->f, 20000), 0);
+	nwb_check_eq(rig->sfs->size_crashes, 0);
+	nwb_check_eq(rig->file->dur_size, 20000);
+}
+
+NWB_TEST(cache, truncate_over_a_crash)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, 0, truncate_crash_body);
+}

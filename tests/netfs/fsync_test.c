@@ -233,3 +233,37 @@ NWB_TEST(fsync, waits_for_folios_in_flight)
 	opts.mode = NWB_TEMP_PAGE;
 	sfs_run(1, &opts, 65536, 0, waits_body);
 }
+
+static void late_ack_body(struct sfs_rig *rig)
+{
+	struct second s = {rig, false};
+	struct nwb_task *task;
+
+	sfs_hold_flush(rig->sfs, true);
+	nwb_check_eq(nwb_task_spawn(rig->ex, "fsync", second_main, &s, &task),
+		     0);
+	rest(rig);
+	nwb_check_eq(rig->sfs->nr_flushes, 1);
+	/* Acked after the server flushed, before it says so. */
+	put(rig->f, 0, 4096, 1);
+	write_out(rig);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	rest(rig);
+	sfs_hold_flush(rig->sfs, false);
+	nwb_task_join(task);
+	nwb_check(s.is_done);
+	/* That flush did not cover it. */
+	sfs_reset(rig->sfs, false, true);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur, buf, 4096));
+	nwb_check_eq(rig->sfs->nr_log, 2);
+}
+
+NWB_TEST(fsync, a_flush_covers_only_what_was_acked_before)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, &opts, 65536, 0, late_ack_body);
+}

@@ -288,3 +288,74 @@ NWB_TEST(retry, few_credits_afterwards)
 
 	sfs_run(1, &opts, 65536, 0, many_body);
 }
+
+/* Let the collector ask for the retry before the credit is there with which
+ * the issuer, who waits in prepare, goes on. */
+static void fail_first(struct sfs_rig *rig)
+{
+	sfs_set_max_pending(rig->sfs, 1);
+	sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
+	rest(rig);
+	nwb_check_eq(rig->sfs->nr_log, 2);
+	sfs_set_max_pending(rig->sfs, 2);
+	rest(rig);
+}
+
+static void pause_body(struct sfs_rig *rig)
+{
+	/* Two credits: the third is being prepared when the first fails. */
+	rig->sfs->max_pending = 2;
+	rig->sfs->max_len = 10000;
+	start(rig, 60000, 2);
+	fail_first(rig);
+	while (sfs_pending(rig->sfs) && rig->sfs->nr_log < 4) {
+		sfs_complete(rig->sfs, 0, SFS_ALL);
+		rest(rig);
+	}
+	/* No new data before that: the issuer paused. */
+	check_log(rig, 2, 20000, 10000);
+	check_log(rig, 3, 0, 10000);
+	nwb_check(rig->sfs->log[3].is_retry);
+	sfs_set_max_pending(rig->sfs, 0);
+	finish(rig, 60000);
+}
+
+NWB_TEST(retry, issuer_pauses)
+{
+	struct nwb_netfs_opts opts = {.dirty_age_ns = 1000 * NWB_SEC};
+
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, &opts, 65536, 0, pause_body);
+}
+
+static void attempts_differ_body(struct sfs_rig *rig)
+{
+	rig->sfs->max_pending = 2;
+	rig->sfs->max_len = 10000;
+	start(rig, 40000, 2);
+	fail_first(rig);
+	sfs_set_max_pending(rig->sfs, 0);
+	rest(rig);
+	sfs_complete_retry(rig->sfs, 1, -ECONNABORTED);
+	sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
+	sfs_wait_pending(rig->sfs, 4);
+	rest(rig);
+	/* Three were sent twice, the fourth once. */
+	nwb_check_eq(rig->sfs->nr_log, 7);
+	rig->sfs->max_len = 0;
+	sfs_reset(rig->sfs, false, false);
+	sfs_wait_pending(rig->sfs, 2);
+	rest(rig);
+	nwb_check_eq(rig->sfs->nr_log, 9);
+	check_log(rig, 7, 0, 30000);
+	check_log(rig, 8, 30000, 10000);
+	finish(rig, 40000);
+}
+
+NWB_TEST(retry, runs_join_extents_sent_equally_often)
+{
+	struct nwb_netfs_opts opts = {.dirty_age_ns = 1000 * NWB_SEC};
+
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, &opts, 65536, 0, attempts_differ_body);
+}

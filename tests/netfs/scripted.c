@@ -228,6 +228,7 @@ static int sfs_flush(struct nwb_inode *inode, uint32_t *ret_instance)
 		rc = sfs->flush_error;
 	else
 		sync_file(nwb_inode_fs_priv(inode));
+	nwb_wait_event(&sfs->changed, &sfs->lock, !sfs->hold_flush);
 	*ret_instance = before;
 	nwb_mutex_unlock(&sfs->lock);
 	return rc;
@@ -252,6 +253,10 @@ static int sfs_set_size(struct nwb_inode *inode, uint64_t size)
 	nwb_assert(size <= SFS_FILE_MAX);
 	memset(file->vol + size, 0, SFS_FILE_MAX - size);
 	file->vol_size = size;
+	if (sfs->size_crashes) {
+		sfs->size_crashes--;
+		reset_locked(sfs, false, true);
+	}
 	nwb_mutex_unlock(&sfs->lock);
 	return 0;
 }
@@ -394,6 +399,22 @@ void sfs_reset(struct sfs *sfs, bool do_apply, bool crash)
 {
 	nwb_mutex_lock(&sfs->lock);
 	reset_locked(sfs, do_apply, crash);
+	nwb_mutex_unlock(&sfs->lock);
+}
+
+void sfs_hold_flush(struct sfs *sfs, bool hold)
+{
+	nwb_mutex_lock(&sfs->lock);
+	sfs->hold_flush = hold;
+	nwb_waitq_wake_all(&sfs->changed);
+	nwb_mutex_unlock(&sfs->lock);
+}
+
+void sfs_set_max_pending(struct sfs *sfs, unsigned int max)
+{
+	nwb_mutex_lock(&sfs->lock);
+	sfs->max_pending = max;
+	nwb_waitq_wake_all(&sfs->changed);
 	nwb_mutex_unlock(&sfs->lock);
 }
 

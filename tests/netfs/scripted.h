@@ -72,6 +72,8 @@ struct sfs {
 	unsigned int max_pending; /* prepare waits; 0 = no limit */
 	int begin_error, prepare_error, flush_error;
 	unsigned int flush_aborts; /* so many flushes to be aborted */
+	unsigned int size_crashes; /* so many crashes right after set_size */
+	bool hold_flush;	   /* a flush that is done is not answered */
 	uint32_t instance;
 	struct nwb_list pending;
 	unsigned int nr_pending;
@@ -110,6 +112,8 @@ void sfs_complete_all(struct sfs *sfs);
 /* Abort all that is pending, applied before if @apply; a crash loses what was
  * not flushed. */
 void sfs_reset(struct sfs *sfs, bool apply, bool crash);
+void sfs_hold_flush(struct sfs *sfs, bool hold);
+void sfs_set_max_pending(struct sfs *sfs, unsigned int max);
 /* From now on: everything at once. */
 void sfs_auto(struct sfs *sfs);
 
