@@ -31,6 +31,8 @@
 #define NWB_EXIT_BROKEN 2
 #define NWB_EXIT_USAGE	3
 
+struct bench_run_result;
+
 /**
  * struct bench_run_opts - all that one run depends on.
  * @server: "smbd" or "diod"
@@ -64,6 +66,10 @@ struct bench_run_opts {
 	uint32_t mutants;
 	bool mutant_credits;
 	const char *ledger_path;
+	/* The client hangs: told and recorded here, then the process ends. */
+	void (*on_hang)(void *arg, const struct bench_run_opts *o,
+			const struct bench_run_result *r);
+	void *hang_arg;
 };
 
 #define BENCH_RULES_MAX 32
@@ -119,8 +125,24 @@ int bench_supervisor_start(struct nwb_ledger *l, bool is_volatile,
 /** bench_supervisor_quiet() - no heartbeat from now on; one thread only. */
 void bench_supervisor_quiet(struct bench_supervisor *s);
 void bench_supervisor_stop(struct bench_supervisor *s);
+/** bench_supervisor_beats() - heartbeats written so far. */
+uint64_t bench_supervisor_beats(const struct bench_supervisor *s);
 void bench_supervisor_event(void *arg, enum nwb_server_event ev,
 			    int wait_status);
+
+/* watchdog.c */
+struct bench_watchdog;
+/**
+ * bench_watchdog_start() - watch for a client that stands still.
+ * @limit_ns: nothing in the ledger for so long: @heal(@arg)
+ * @bound_ns: and still nothing for so long: @hang(@arg), which must not return
+ */
+int bench_watchdog_start(const struct nwb_ledger *ledger,
+			 struct bench_supervisor *sup, uint64_t limit_ns,
+			 uint64_t bound_ns, void (*heal)(void *arg),
+			 void (*hang)(void *arg), void *arg,
+			 struct bench_watchdog **ret_w) nwb_must_check;
+void bench_watchdog_stop(struct bench_watchdog *w);
 
 /* judge.c */
 struct bench_judge_in {

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char about[] =
 	"Judge plans without timing: the standard faults (and none) over both "
@@ -27,25 +28,47 @@ static int broken(const struct nwb_err *err)
 
 /* --- mutants -------------------------------------------------------------- */
 
-static bool killed_by(const struct bench_run_result *r, uint32_t oracles,
-		      const struct nwb_finding **ret_f)
+/*
+ * Drive the mutant in a process of its own, by the very command that a person
+ * would use: it may crash or stand still, and neither is a kill.
+ */
+static void run_mutated(const struct bench_run_opts *o, uint32_t oracles,
+			char *ret_killer, size_t size, bool *ret_killed)
 {
-	for (unsigned int i = 0; i < r->judgement.nr_findings; i++) {
-		const struct nwb_finding *f = &r->judgement.finding[i];
+	char command[8192], repro[2560], line[512], exe[4096];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	FILE *f;
 
-		if (f->verdict == NWB_FAIL && oracles & (1u << f->oracle)) {
-			*ret_f = f;
-			return true;
-		}
+	*ret_killed = false;
+	snprintf(ret_killer, size, "it could not be run");
+	if (n < 0)
+		return;
+	exe[n] = 0;
+	bench_repro(o, repro, sizeof(repro));
+	snprintf(command, sizeof(command), "exec '%s' %s 2>&1", exe,
+		 repro + strlen("netwb "));
+	f = popen(command, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		char kind[64];
+		unsigned int nr;
+
+		line[strcspn(line, "\n")] = 0;
+		if (!strncmp(line, "verdict: ", 9) && !*ret_killed)
+			snprintf(ret_killer, size, "%.100s", line + 9);
+		if (sscanf(line, " O%u FAIL %63[^:]", &nr, kind) != 2 ||
+		    nr > 31 || !(oracles & (1u << nr)) || *ret_killed)
+			continue;
+		snprintf(ret_killer, size, "O%u %s", nr, kind);
+		*ret_killed = true;
 	}
-	return false;
+	if (f)
+		pclose(f);
 }
 
 static int check_mutant(struct bench_session *s, const struct bench_mutant *m,
 			uint64_t seed, struct nwb_err *err)
 {
-	static struct bench_run_result plain, mutated;
-	const struct nwb_finding *f = NULL;
+	static struct bench_run_result plain;
 	struct nwb_plan *plan;
 	struct bench_run_opts o = {
 		.server = m->server,
@@ -58,41 +81,34 @@ static int check_mutant(struct bench_session *s, const struct bench_mutant *m,
 		.level = 1,
 		.judge = true,
 	};
+	char reason[256], killer[128];
 	enum nwb_verdict v;
-	char reason[256];
+	bool killed;
 	int rc = bench_plan_text(m->name, m->plan, &plan, err);
 
 	if (rc)
 		return rc;
 	o.plan = plan;
 	rc = bench_session_run(s, &o, 1, 0, &plain, err);
-	if (!rc) {
-		struct nwb_err why = {0};
-
-		o.mutants = m->netfs;
-		o.mutant_credits = m->credits;
-		rc = bench_run_one(&o, &mutated, &why);
-		if (rc)
-			memset(&mutated, 0, sizeof(mutated));
-		v = bench_verdict(&plain, plan, reason, sizeof(reason));
-		if (v != NWB_PASS)
-			printf("%-20s INVALID: without the mutant the plan "
-			       "gives %s\n",
-			       m->name, nwb_verdict_name(v));
-		else if (killed_by(&mutated, m->oracles, &f))
-			printf("%-20s killed by O%u %s\n", m->name, f->oracle,
-			       f->kind);
-		else
-			printf("%-20s SURVIVED: %s\n", m->name,
-			       rc ? why.text
-				  : nwb_verdict_name(
-					    mutated.judgement.verdict));
-		if (v == NWB_PASS && !f)
-			bench_session_add(s, NWB_FAIL);
-		rc = 0;
-	}
+	v = bench_verdict(&plain, plan, reason, sizeof(reason));
 	nwb_plan_free(plan);
-	return rc;
+	if (rc)
+		return rc;
+	o.mutants = m->netfs;
+	o.mutant_credits = m->credits;
+	run_mutated(&o, m->oracles, killer, sizeof(killer), &killed);
+	printf("%-20s ", m->name);
+	if (v != NWB_PASS)
+		printf("INVALID: without the mutant its plan gives %s %s\n",
+		       nwb_verdict_name(v), reason);
+	else if (killed)
+		printf("killed by %s\n", killer);
+	else
+		printf("SURVIVED: %s\n", killer);
+	fflush(stdout);
+	if (v == NWB_PASS && !killed)
+		bench_session_add(s, NWB_FAIL);
+	return 0;
 }
 
 static int check_mutants(struct bench_cli *c, int argc, char **argv)

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char about[] =
 	"One run: a real server in its own namespaces, the reference client,\n"
@@ -70,6 +71,19 @@ static int judge_and_tell(const struct bench_run_opts *o,
 	return nwb_verdict_exit(&v, 1);
 }
 
+static void tell_hang(void *arg, const struct bench_run_opts *o,
+		      const struct bench_run_result *r)
+{
+	int code;
+
+	(void)arg;
+	printf("%s, %s, %s: the client stands still\n", o->server,
+	       nwb_subject_kind_name(o->subject), o->workload->name);
+	code = judge_and_tell(o, r);
+	fflush(NULL);
+	_exit(code);
+}
+
 int bench_cmd_run(int argc, char **argv)
 {
 	struct bench_run_result res;
@@ -92,6 +106,7 @@ int bench_cmd_run(int argc, char **argv)
 	/* raw-hot's payload repeats by design; without a ledger nothing is */
 	if (c.run.subject == NWB_SUBJ_RAW_HOT || c.run.no_ledger)
 		c.run.judge = false;
+	c.run.on_hang = tell_hang;
 	rc = bench_run_one(&c.run, &res, &err);
 	if (rc) {
 		fprintf(stderr, "netwb: %s\n", err.text);

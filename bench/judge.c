@@ -94,14 +94,6 @@ static bool expects_reconnect(const struct nwb_plan *plan)
 	return false;
 }
 
-static uint64_t drain_bound(const struct bench_judge_in *in)
-{
-	for (unsigned int i = 0; in->plan && i < in->plan->nr_expects; i++)
-		if (in->plan->expect[i].kind == NWB_EXPECT_DRAIN)
-			return in->plan->expect[i].nr;
-	return in->drain_bound_ns;
-}
-
 int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
 		struct nwb_err *err)
 {
@@ -118,7 +110,7 @@ int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
 		.content = &content,
 		.nr_content = 1,
 		.expect = expect,
-		.drain_bound_ns = drain_bound(in),
+		.drain_bound_ns = in->drain_bound_ns,
 	};
 	int rc = map_content(in, &m, &content, err);
 

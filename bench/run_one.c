@@ -15,6 +15,7 @@
 #include "nwb/faultctl.h"
 #include "nwb/mem.h"
 #include "nwb/netfs.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,7 +42,17 @@ struct run {
 	struct nwb_dialer dialer;
 	struct nwb_subject *subject;
 	struct nwb_workload *work;
+	uint64_t bound_ns; /* of the drain after heal */
+	_Atomic bool is_healed;
 };
+
+static uint64_t drain_bound(const struct nwb_plan *plan)
+{
+	for (unsigned int i = 0; plan && i < plan->nr_expects; i++)
+		if (plan->expect[i].kind == NWB_EXPECT_DRAIN)
+			return plan->expect[i].nr;
+	return DRAIN_BOUND;
+}
 
 static void make_key(uint64_t seed, uint8_t key[16])
 {
@@ -240,41 +251,81 @@ static void wait_quiet(struct run *r)
 	}
 }
 
+static void heal_once(void *arg)
+{
+	struct run *r = arg;
+
+	if (!atomic_exchange(&r->is_healed, true))
+		bench_heal(r->page, &r->ledger, r->bound_ns);
+}
+
+static int run_judge(struct run *r);
+
+/* The watchdog's last word: judged as it stands. */
+static void told_hang(void *arg)
+{
+	struct run *r = arg;
+	struct nwb_err err = {0};
+
+	r->err = &err;
+	if (run_judge(r))
+		fprintf(stderr, "netwb: %s\n", err.text);
+	if (r->o->on_hang)
+		r->o->on_hang(r->o->hang_arg, r->o, r->res);
+	_exit(NWB_EXIT_FAIL);
+}
+
+static int start_watchdog(struct run *r, struct bench_watchdog **ret_dog)
+{
+	/* what a client may rightly wait for, and some time for itself */
+	uint64_t limit = r->res->policy.patience_ns + 15 * NWB_SEC;
+
+	return bench_watchdog_start(&r->ledger, r->sup, limit, r->bound_ns,
+				    heal_once, told_hang, r, ret_dog);
+}
+
 /* The task: client up, workload, heal, client down. */
 static void run_client(void *arg)
 {
 	struct run *r = arg;
 	struct bench_run_result *res = r->res;
 	struct bench_phases *phases = NULL;
+	struct bench_watchdog *dog = NULL;
 	uint64_t cpu0 = 0, cpu1 = 0;
-	bool has_cpu, is_healed;
+	bool has_cpu;
 
 	r->rc = run_subject(r);
 	if (r->rc)
 		return;
-	r->rc = bench_phases_start(r->o->plan, r->page, &r->ledger, DRAIN_BOUND,
-				   &phases);
+	res->policy = r->subject->policy;
+	r->rc = start_watchdog(r, &dog);
 	if (r->rc)
 		return;
+	r->rc = bench_phases_start(r->o->plan, r->page, &r->ledger, r->bound_ns,
+				   &phases);
+	if (r->rc)
+		goto out;
 	has_cpu = !nwb_server_cpu_ns(r->srv, &cpu0);
 	r->rc = nwb_workload_run(r->work, r->subject, bench_cpu_ns, &res->work,
 				 r->err);
 	has_cpu = has_cpu && !nwb_server_cpu_ns(r->srv, &cpu1);
 	res->server_cpu_ns = has_cpu ? cpu1 - cpu0 : UINT64_MAX;
-	is_healed = bench_phases_stop(phases);
+	if (bench_phases_stop(phases))
+		atomic_store(&r->is_healed, true);
 	if (!r->rc) {
-		if (r->o->plan && !is_healed)
-			bench_heal(r->page, &r->ledger, DRAIN_BOUND);
+		if (r->o->plan)
+			heal_once(r);
 		if (r->o->plan || res->work.first_error)
 			res->final_error =
 				nwb_workload_fsync(r->work, r->subject);
 		nwb_workload_close(r->work, r->subject, &res->work);
 	}
 	r->subject->ops->stats(r->subject, &res->stats);
-	res->policy = r->subject->policy;
+out:
 	nwb_subject_free(r->subject);
 	r->subject = NULL;
 	wait_quiet(r);
+	bench_watchdog_stop(dog);
 }
 
 /* What the shim could not do as it was told makes its records worthless. */
@@ -323,7 +374,7 @@ static int run_judge(struct run *r)
 		.key = r->key,
 		.file = FILE_NAME,
 		.file_id = r->file_id,
-		.drain_bound_ns = DRAIN_BOUND,
+		.drain_bound_ns = r->bound_ns,
 	};
 	int rc;
 
@@ -398,6 +449,7 @@ int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
 	r->err = err;
 	r->ledger_fd = -1;
 	r->page_fd = -1;
+	r->bound_ns = drain_bound(o->plan);
 	rc = bench_needs(o, ret->skip, sizeof(ret->skip), err);
 	if (!rc)
 		rc = run_all(r);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static uint64_t now_ns(void)
 {
@@ -46,11 +47,36 @@ void bench_session_add(struct bench_session *s, enum nwb_verdict v)
 	s->verdict[s->nr_verdicts++] = v;
 }
 
+/* The client hangs: this run is the session's last. */
+static void session_hang(void *arg, const struct bench_run_opts *o,
+			 const struct bench_run_result *r)
+{
+	struct bench_session *s = arg;
+	struct nwb_err err = {0};
+	char reason[256];
+	enum nwb_verdict v = bench_verdict(r, o->plan, reason, sizeof(reason));
+	int code;
+
+	fprintf(stderr,
+		"netwb: the client stands still; the session ends "
+		"here\n%s\n",
+		reason);
+	bench_session_add(s, v);
+	if (bench_store_add(s->store, bench_record_run(o, r, s->pair, s->order),
+			    &err))
+		fprintf(stderr, "netwb: %s\n", err.text);
+	code = bench_session_end(s, NWB_REPORT_SUMMARY | NWB_REPORT_FINDINGS,
+				 &err);
+	fflush(NULL);
+	_exit(code);
+}
+
 int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 		      unsigned int pair, unsigned int order,
 		      struct bench_run_result *ret, struct nwb_err *err)
 {
 	static struct bench_run_result res; /* large; one run at a time */
+	struct bench_run_opts mine;
 	struct nwb_err why = {0};
 	enum nwb_verdict v;
 	char cell[128], reason[256];
@@ -59,7 +85,12 @@ int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 
 	bench_cell_name(o, cell, sizeof(cell));
 	bench_progress_step(&s->progress, cell);
-	rc = bench_run_one(o, &res, &why);
+	mine = *o;
+	mine.on_hang = session_hang;
+	mine.hang_arg = s;
+	s->pair = pair;
+	s->order = order;
+	rc = bench_run_one(&mine, &res, &why);
 	if (rc) {
 		v = NWB_INCONCLUSIVE;
 		rec = bench_record_failed(o, pair, order, why.text);

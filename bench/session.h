@@ -12,6 +12,7 @@ struct bench_session {
 	enum nwb_verdict *verdict;
 	unsigned int nr_verdicts;
 	unsigned int room;
+	unsigned int pair, order; /* of the run under way */
 	uint64_t t_start;
 };
 

@@ -17,6 +17,7 @@ struct bench_supervisor {
 	pthread_t thread;
 	uint64_t period_ns;
 	_Atomic bool stop;
+	_Atomic uint64_t beats;
 	_Atomic uint32_t instance;
 	bool is_volatile;
 };
@@ -32,6 +33,7 @@ static void *heartbeat(void *arg)
 	while (!atomic_load(&s->stop)) {
 		nwb_ledger_point(s->ledger,
 				 &(struct nwb_lrec){.kind = NWB_L_HEARTBEAT});
+		atomic_fetch_add(&s->beats, 1);
 		nanosleep(&ts, NULL);
 	}
 	return NULL;
@@ -56,6 +58,11 @@ int bench_supervisor_start(struct nwb_ledger *l, bool is_volatile,
 	}
 	*ret_s = s;
 	return 0;
+}
+
+uint64_t bench_supervisor_beats(const struct bench_supervisor *s)
+{
+	return atomic_load(&s->beats);
 }
 
 void bench_supervisor_quiet(struct bench_supervisor *s)

@@ -57,6 +57,8 @@ enum nwb_wb_mode {
 #define NWB_MUT_OLDER_AFTER_NEWER 0x04u /* older data after newer was acked */
 #define NWB_MUT_FSYNC_SWALLOWS	 0x08u /* fsync forgets an upload error */
 #define NWB_MUT_UNSTABLE_FORGOTTEN 0x10u /* acked = durable, even after a crash */
+#define NWB_MUT_LOST_WAKEUP	 0x20u /* nobody calls the retryer */
+#define NWB_MUT_GIVES_UP_EARLY	 0x40u /* the first lost connection is final */
 
 /**
  * struct nwb_netfs_opts - all zero is sensible.

@@ -319,7 +319,8 @@ static bool may_collect(struct nwb_io_request *rreq)
 
 	nwb_mutex_lock(&rreq->lock);
 	may = rreq->in_progress && rreq->retry == NWB_RETRY_NONE;
-	if (rreq->retry == NWB_RETRY_PENDING && !rreq->nr_inflight) {
+	if (rreq->retry == NWB_RETRY_PENDING && !rreq->nr_inflight &&
+	    !nwb_mutant(rreq->nf, NWB_MUT_LOST_WAKEUP)) {
 		rreq->retry = NWB_RETRY_QUEUED;
 		nwb_retry_queue(rreq);
 	}

@@ -218,7 +218,8 @@ static bool rebase(struct nwb_sreq *q)
 		return false;
 	}
 #endif
-	if (q->attempts < nf->opts.max_attempts)
+	if (q->attempts < nf->opts.max_attempts &&
+	    !nwb_mutant(nf, NWB_MUT_GIVES_UP_EARLY))
 		return true;
 	if (!q->s.error)
 		q->s.error = -EIO;
