@@ -69,7 +69,7 @@ const struct bench_mutant bench_mutants[] = {
 	 .plan = "plan credits-twice\n"
 		 "server smbd credits=64\n"
 		 "cut: on server.write nth=5 after do drop, rst max=1\n"
-		 "slow: on server.write nth=8..200 after do hold 20ms\n"
+		 "starve: on server.grant nth=14..120 do grant 0\n"
 		 "heal\n"},
 	{.name = "unstable-forgotten",
 	 .title = "acked-but-unflushed bytes are forgotten after a crash",
