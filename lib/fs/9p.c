@@ -91,11 +91,15 @@ static int p9_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
 {
 	struct nwb_inode *inode = nwb_rreq_inode(rreq);
 	uint32_t instance;
+	uint64_t away;
 	int rc;
 
-	rc = p9_ready(inode, &instance);
-	if (rc)
+	rc = nwb_fs_reach(inode_ctx(inode), try_ready, inode_file(inode),
+			  &instance, &away, NULL);
+	if (rc) {
+		nwb_rreq_set_unreachable(rreq, away);
 		return rc;
+	}
 	*ret_wsize = max_write(inode_ctx(inode)->p9);
 	return 0;
 }

@@ -91,11 +91,15 @@ static int smb_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
 		nwb_netfs_get_opts(nwb_inode_netfs(inode));
 	struct nwb_smb2_stats st;
 	uint32_t instance;
+	uint64_t away;
 	int rc;
 
-	rc = smb_ready(inode, &instance);
-	if (rc)
+	rc = nwb_fs_reach(inode_ctx(inode), try_ready, inode_file(inode),
+			  &instance, &away, NULL);
+	if (rc) {
+		nwb_rreq_set_unreachable(rreq, away);
 		return rc;
+	}
 	nwb_smb2_get_stats(inode_ctx(inode)->smb2, &st);
 	*ret_wsize = opts->wsize ? st.max_write
 				 : nwb_min(st.max_write, WSIZE_DEFAULT);
