@@ -95,7 +95,9 @@ static uint64_t pass(struct nwb_netfs *nf, bool pressure, uint64_t *ret_due)
 				atomic_store(&inode->dirty_since,
 					     nwb_now_ns(nf->ex));
 			nwb_mutex_lock(&nf->lock);
-			/* Still listed: evicting waits for the pin. */
+			/* Still listed: evicting waits for the pin. From one
+			 * that is not, this walk would never come back. */
+			nwb_assert(!nwb_list_empty(&inode->nf_link));
 			nwb_inode_unpin(inode);
 		}
 		if (atomic_load(&inode->dirty_bytes))
