@@ -27,6 +27,10 @@ static int refused(struct nwb_err *err, const char *what, uint32_t status)
 	/* taken away while it was being made: the next one may live */
 	if (nwb_smb2_session_gone(status))
 		rc = -ECONNABORTED;
+	/* smbd 4.17 answers a tree connect so while it is coming up: no reason
+	 * to give up what is dirty */
+	if (status == NWB_STATUS_NO_MEMORY)
+		rc = -EAGAIN;
 	return nwb_err_set(err, rc ? rc : -EPROTO, "%s: %s", what,
 			   nwb_smb2_status_name(status, buf));
 }

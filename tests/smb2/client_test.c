@@ -249,6 +249,8 @@ REFUSED(unsigned_session_setup_is_refused, -EPROTO, user_setup(w);
 
 REFUSED(session_deleted_at_once_may_be_tried_again, -ECONNABORTED,
 	w->s->tree_status = NWB_STATUS_USER_SESSION_DELETED)
+REFUSED(server_that_comes_up_may_be_tried_again, -EAGAIN,
+	w->s->tree_status = NWB_STATUS_NO_MEMORY)
 
 /* The server comes back with a smaller limit: nothing above it is sent. */
 static void smaller_body(struct world *w)
