@@ -100,12 +100,14 @@ int nwb_workload_prepare(const struct nwb_workload_opts *opts,
 	/* whole blocks in each round, so that rounds really overlap */
 	nr = w->opts.bytes / d->rounds / d->block * d->rounds;
 	if (!nr || w->opts.bytes / d->rounds < 4ull * d->block) {
+		int rc = nwb_err_set(err, -EINVAL,
+				     "workload %s: %llu bytes are too few, it "
+				     "needs at least %llu",
+				     d->name, (unsigned long long)w->opts.bytes,
+				     4ull * d->block * d->rounds);
+
 		nwb_workload_free(w);
-		return nwb_err_set(err, -EINVAL,
-				   "workload %s: %llu bytes are too few, it "
-				   "needs at least %llu",
-				   d->name, (unsigned long long)w->opts.bytes,
-				   4ull * d->block * d->rounds);
+		return rc;
 	}
 	w->nr_ops = nr;
 	w->ops = nwb_zalloc(nr * sizeof(*w->ops));
