@@ -82,7 +82,8 @@ struct nwb_smb2_stats {
 /* Credits set aside for one request (struct cifs_credits). */
 struct nwb_smb2_credits {
 	uint32_t value;	   /* 0: nothing reserved, one is taken at send */
-	uint32_t instance; /* epoch they belong to */
+	uint32_t instance; /* of the channel they belong to */
+	uint32_t chan;	   /* its index */
 	bool in_flight;	   /* counted in in_flight */
 };
 

@@ -2,22 +2,38 @@
 /*
  * Inside of the SMB2 client. What it is for its users: nwb/smb2.h.
  *
- *	DOWN ──connect()──► CONNECTING ──handshake ok──► UP (epoch n)
- *	  ▲                     │ failed                   │
- *	  ├─────────────────────┘                          │
- *nwb_smb2_conn_lost(n): receive
- *└────────────────────────────────────────────────┘ or send failed, time is up,
- *bad signature
+ *	struct nwb_smb2		the session: id, tree, limits, files, policy
+ *	   └─ chan[i]		a connection of it: socket, credits, MessageId
+ *				window, outstanding requests, timer, signers,
+ *				receiver task
+ *
+ * The session and each channel go through the same states:
+ *
+ *	DOWN ── connect ──► CONNECTING ── handshake ok ──► UP (epoch n)
+ *	  ▲                     │ failed                     │
+ *	  ├─────────────────────┘                            │
+ *	  └──────────────────────────────────────────────────┘
+ *	     nwb_smb2_chan_lost(): receive or send failed, time is up,
+ *	     bad signature
+ *
+ * The session is UP while one of its channels is; with the last one it is lost,
+ * and the next connect makes a new one. Two numbers tell who is who: the epoch
+ * of the session (FileIds belong to it) and the instance of a channel (credits
+ * and requests belong to it), unique among all channels that this client ever
+ * had. Credits reserved on a channel are spent there or given back there, never
+ * anywhere else (B1).
  *
  * Locks, outermost first:
  *	file->lock	one reopen of a file at a time; held across CREATE
- *	send_lock	one PDU at a time; MessageIds are taken under it, so
- *they leave in ascending order; held across nwb_sock_sendv()
- *	lock		all state below; never held across I/O or callbacks
+ *	chan->send_lock	one PDU at a time; MessageIds are taken under it, so
+ *			they leave in ascending order; held across
+ *			nwb_sock_sendv()
+ *	lock		all state below, of the channels too; never held
+ *			across I/O or callbacks
  *
- * A request is in the table from before its first byte is sent until its final
- * response came or the connection was lost. Who takes it out completes it,
- * except while its sender is still inside nwb_sock_sendv() with its payload
+ * A request is in its channel's table from before its first byte is sent until
+ * its final response came or the channel was lost. Who takes it out completes
+ * it, except while its sender is still inside nwb_sock_sendv() with its payload
  * (req->sending): then the result is only noted and the sender completes. So
  * every request completes exactly once, and never while its payload is in use.
  */
@@ -35,19 +51,21 @@
 #include <errno.h>
 #include <string.h>
 
-#define TABLE_BUCKETS	    1024u
-#define RX_BYTES	    (128u * 1024)
-#define TX_BYTES	    (20u * 1024) /* requests without payload */
-#define SEND_IOV_MAX	    4096u
-#define READ_PIECE	    65536u
-#define NAME_BYTES_MAX	    1024u
-#define STR_MAX		    256u
-#define DEFAULT_MAX_CREDITS 8192u
-#define DEFAULT_TIMEOUT_NS  (30 * NWB_SEC)
-#define WRITE_MAX	    (8u * 1024 * 1024)
+#define TABLE_BUCKETS	      1024u
+#define RX_BYTES	      (128u * 1024)
+#define TX_BYTES	      (20u * 1024) /* requests without payload */
+#define SEND_IOV_MAX	      4096u
+#define READ_PIECE	      65536u
+#define NWB_SMB2_CHANNELS_MAX 4u
+#define NAME_BYTES_MAX	      1024u
+#define STR_MAX		      256u
+#define DEFAULT_MAX_CREDITS   8192u
+#define DEFAULT_TIMEOUT_NS    (30 * NWB_SEC)
+#define WRITE_MAX	      (8u * 1024 * 1024)
 /* With no credit and nothing in flight no server can ever give any. */
 #define STARVED_GRACE_NS NWB_SEC
 
+/* Of the session and of each channel. */
 enum conn_state {
 	CONN_DOWN,
 	CONN_CONNECTING,
@@ -55,11 +73,12 @@ enum conn_state {
 };
 
 struct sync_call;
+struct nwb_smb2_chan;
 
 /**
  * struct req - one outstanding request, in its owner's memory.
  * @hash, @order: table bucket; list in order of deadlines
- * @epoch: connection it belongs to
+ * @ch, @instance: channel it belongs to
  * @sending: its sender still uses header and payload
  * @is_known: the result is known, the sender shall complete it
  * @is_interim: a STATUS_PENDING was seen, the charge is paid back
@@ -70,7 +89,8 @@ struct req {
 	struct nwb_list order;
 	uint64_t mid;
 	uint64_t deadline_ns;
-	uint32_t epoch;
+	struct nwb_smb2_chan *ch;
+	uint32_t instance;
 	uint16_t command;
 	uint16_t charge;
 	bool sending;
@@ -110,10 +130,46 @@ struct nwb_smb2_file {
 	struct nwb_smb2 *c;
 	struct nwb_mutex lock;
 	struct nwb_smb2_fid fid; /* under c->lock */
-	uint32_t fid_epoch;	 /* under c->lock; 0 = never opened */
+	uint32_t fid_epoch;	 /* of the session; under c->lock; 0 = none */
 	uint64_t eof;		 /* as CREATE said */
 	uint32_t name_len;
 	uint8_t name[NAME_BYTES_MAX];
+};
+
+/**
+ * struct nwb_smb2_chan - one connection of the session; under c->lock unless
+ * said otherwise.
+ * @c, @index: whose, and which one; constant
+ * @instance: of the newest connection, whatever became of it
+ * @handshake_deadline_ns: 0 = none under way
+ * @rx_ended: the present receiver is about to return
+ * @receiver: owned by the connecting task
+ */
+struct nwb_smb2_chan {
+	struct nwb_smb2 *c;
+	unsigned int index;
+	enum conn_state state;
+	uint32_t instance;
+	struct nwb_sock *sock;
+	uint64_t handshake_deadline_ns;
+
+	struct credit_pool pool;
+	int32_t stale_credits;
+
+	struct nwb_list table[TABLE_BUCKETS];
+	struct nwb_list order;
+	struct nwb_timer timer;
+	bool timer_set;
+	uint64_t next_mid;
+
+	struct nwb_mutex send_lock;
+	struct signer tx_signer; /* send_lock */
+	struct iovec *send_iov;	 /* send_lock */
+	uint8_t *tx_buf;	 /* handshake only */
+	struct signer rx_signer; /* receiver */
+	struct rx rx;		 /* receiver, or handshake before it */
+	bool rx_ended;
+	struct nwb_task *receiver;
 };
 
 struct nwb_smb2 {
@@ -123,24 +179,17 @@ struct nwb_smb2 {
 
 	struct nwb_mutex lock;
 	enum conn_state state;
-	uint32_t epoch; /* of the newest connection, whatever became of it */
+	uint32_t epoch; /* of the newest session, whatever became of it */
 	struct nwb_waitq state_q;
 	int connect_rc; /* of the newest attempt */
 	struct nwb_err connect_err;
-	struct nwb_sock *sock;
-	uint64_t handshake_deadline_ns; /* 0 = none under way */
 
-	struct credit_pool pool;
-	struct nwb_waitq credit_q;
+	unsigned int nr_chans;
+	struct nwb_smb2_chan chan[NWB_SMB2_CHANNELS_MAX];
+	uint32_t last_instance;
+	struct nwb_waitq credit_q; /* for credits of whichever channel */
 	unsigned int nr_credit_waiters;
-	int32_t stale_credits;
 	int32_t credits_min;
-
-	struct nwb_list table[TABLE_BUCKETS];
-	struct nwb_list order;
-	struct nwb_timer timer;
-	bool timer_set;
-	uint64_t next_mid;
 
 	uint64_t session_id; /* also of the lost one: PreviousSessionId */
 	uint32_t tree_id;
@@ -152,31 +201,31 @@ struct nwb_smb2 {
 	uint32_t max_write;
 	uint32_t max_read;
 	struct nwb_smb2_stats stats;
-
-	struct nwb_mutex send_lock;
-	struct signer tx_signer;   /* send_lock */
-	struct iovec *send_iov;	   /* send_lock */
-	uint8_t *tx_buf;	   /* handshake only */
-	struct signer rx_signer;   /* receiver */
-	struct rx rx;		   /* receiver, or handshake before it */
-	bool rx_ended;		   /* the present receiver is about to return */
-	struct nwb_task *receiver; /* owned by the connecting task */
 };
 
 /* table.c */
-void nwb_smb2_table_init(struct nwb_smb2 *c);
-void nwb_smb2_table_insert(struct nwb_smb2 *c, struct req *r);
-struct req *nwb_smb2_table_find(struct nwb_smb2 *c, uint64_t mid);
+void nwb_smb2_table_init(struct nwb_smb2_chan *ch);
+void nwb_smb2_table_insert(struct nwb_smb2_chan *ch, struct req *r);
+struct req *nwb_smb2_table_find(struct nwb_smb2_chan *ch, uint64_t mid);
 void nwb_smb2_table_remove(struct req *r);
-void nwb_smb2_table_touch(struct nwb_smb2 *c, struct req *r);
-void nwb_smb2_req_finish(struct nwb_smb2 *c, struct req *r);
+void nwb_smb2_table_touch(struct req *r);
+void nwb_smb2_req_finish(struct req *r);
 
-/* conn.c */
-void nwb_smb2_conn_lost(struct nwb_smb2 *c, uint32_t epoch);
+/* chan.c */
+int nwb_smb2_chan_init(struct nwb_smb2_chan *ch, struct nwb_smb2 *c,
+		       unsigned int index) nwb_must_check;
+void nwb_smb2_chan_fini(struct nwb_smb2_chan *ch);
+int nwb_smb2_chan_connect(struct nwb_smb2_chan *ch,
+			  struct nwb_err *err) nwb_must_check;
+void nwb_smb2_chan_bury(struct nwb_smb2_chan *ch);
+void nwb_smb2_chan_lost(struct nwb_smb2_chan *ch, uint32_t instance);
+bool nwb_smb2_chan_is(const struct nwb_smb2_chan *ch, uint32_t instance);
+void nwb_smb2_session_lost(struct nwb_smb2 *c, uint32_t epoch);
 
 /* handshake.c: on success fills session, limits, credits, signers. */
 struct handshake {
 	struct nwb_smb2 *c;
+	struct nwb_smb2_chan *ch;
 	struct nwb_sock *sock;
 	uint64_t mid;
 	int32_t credits;

@@ -1,40 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The life of a client and of its connections; the state diagram stands in
- * client.h.
+ * The life of a client and of its sessions; the state diagram stands in
+ * client.h, connections in chan.c.
  */
 #include "client.h"
 
 #include <assert.h>
 #include <stdio.h>
-
-static void timer_fired(struct nwb_work *work)
-{
-	struct nwb_timer *t = nwb_container_of(work, struct nwb_timer, work);
-	struct nwb_smb2 *c = nwb_container_of(t, struct nwb_smb2, timer);
-	uint64_t now = nwb_now_ns(c->ex), next = NWB_NEVER;
-	uint32_t lost = 0;
-
-	nwb_mutex_lock(&c->lock);
-	c->timer_set = false;
-	if (c->state == CONN_CONNECTING && c->handshake_deadline_ns) {
-		next = c->handshake_deadline_ns;
-		if (now >= next && c->sock)
-			nwb_sock_shutdown(c->sock);
-	} else if (!nwb_list_empty(&c->order)) {
-		next = nwb_list_first(&c->order, struct req, order)
-			       ->deadline_ns;
-		if (now >= next)
-			lost = c->epoch;
-	}
-	if (next != NWB_NEVER && now < next) {
-		c->timer_set = true;
-		nwb_timer_arm(&c->timer, next);
-	}
-	nwb_mutex_unlock(&c->lock);
-	if (lost)
-		nwb_smb2_conn_lost(c, lost);
-}
 
 static int copy_strings(struct nwb_smb2 *c, struct nwb_err *err)
 {
@@ -57,22 +29,22 @@ static int copy_strings(struct nwb_smb2 *c, struct nwb_err *err)
 	return 0;
 }
 
-static int alloc_buffers(struct nwb_smb2 *c, struct nwb_err *err)
-{
-	c->rx.buf = nwb_alloc_pages(RX_BYTES);
-	c->tx_buf = nwb_alloc_pages(TX_BYTES);
-	c->send_iov = nwb_alloc_pages(SEND_IOV_MAX * sizeof(*c->send_iov));
-	if (!c->rx.buf || !c->tx_buf || !c->send_iov)
-		return nwb_err_set(err, -ENOMEM, "out of memory");
-	return 0;
-}
-
 static void free_client(struct nwb_smb2 *c)
 {
-	nwb_free(c->rx.buf);
-	nwb_free(c->tx_buf);
-	nwb_free(c->send_iov);
+	for (unsigned int i = 0; i < c->nr_chans; i++)
+		nwb_smb2_chan_fini(&c->chan[i]);
 	nwb_free(c);
+}
+
+static int init_channels(struct nwb_smb2 *c, struct nwb_err *err)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && i < 1; i++) {
+		rc = nwb_smb2_chan_init(&c->chan[i], c, i);
+		c->nr_chans++;
+	}
+	return rc ? nwb_err_set(err, rc, "out of memory") : 0;
 }
 
 int nwb_smb2_new(struct nwb_exec *ex, const struct nwb_smb2_opts *opts,
@@ -91,166 +63,19 @@ int nwb_smb2_new(struct nwb_exec *ex, const struct nwb_smb2_opts *opts,
 		c->opts.timeout_ns = DEFAULT_TIMEOUT_NS;
 	rc = copy_strings(c, err);
 	if (!rc)
-		rc = alloc_buffers(c, err);
+		rc = init_channels(c, err);
 	if (rc) {
 		free_client(c);
 		return rc;
 	}
 	nwb_mutex_init(&c->lock, ex, "smb2");
-	nwb_mutex_init(&c->send_lock, ex, "smb2 send");
 	nwb_waitq_init(&c->state_q, ex, "smb2 connect");
 	nwb_waitq_init(&c->credit_q, ex, "smb2 credits");
-	nwb_timer_init(&c->timer, ex, timer_fired, "smb2 timeout");
-	nwb_smb2_table_init(c);
 	nwb_random_bytes(ex, c->guid, sizeof(c->guid));
-	c->pool.max = c->opts.max_credits;
 	c->credits_min = INT32_MAX;
 	c->sign_alg = -1;
 	*ret_c = c;
 	return 0;
-}
-
-/**
- * nwb_smb2_conn_lost() - connection @epoch is of no use any more: nothing if it
- * is not the present one. Every outstanding request completes with
- * -ECONNABORTED; those that are being sent right now are left to their senders.
- *
- * Context: no locks held; runs completion callbacks.
- */
-void nwb_smb2_conn_lost(struct nwb_smb2 *c, uint32_t epoch)
-{
-	struct nwb_list gone;
-	struct req *r, *next;
-
-	nwb_list_init(&gone);
-	nwb_mutex_lock(&c->lock);
-	if (c->state != CONN_UP || c->epoch != epoch) {
-		nwb_mutex_unlock(&c->lock);
-		return;
-	}
-	c->state = CONN_DOWN;
-	c->stale_credits = c->pool.credits + c->pool.outstanding;
-	c->credits_min = nwb_min(c->credits_min, c->pool.min_seen);
-	nwb_credits_reset(&c->pool, 0, 0);
-	nwb_list_for_each_entry_safe (r, next, &c->order, order) {
-		nwb_smb2_table_remove(r);
-		r->result = -ECONNABORTED;
-		r->status = 0;
-		r->is_known = true;
-		if (!r->sending)
-			nwb_list_add_tail(&gone, &r->order);
-	}
-	nwb_sock_shutdown(c->sock);
-	nwb_waitq_wake_all(&c->credit_q);
-	nwb_waitq_wake_all(&c->state_q);
-	nwb_mutex_unlock(&c->lock);
-	while (!nwb_list_empty(&gone)) {
-		r = nwb_list_first(&gone, struct req, order);
-		nwb_list_del(&r->order);
-		nwb_smb2_req_finish(c, r);
-	}
-}
-
-/* Put away what is left of the last connection; state is CONNECTING or
- * nobody else uses @c any more. */
-static void bury(struct nwb_smb2 *c)
-{
-	struct nwb_sock *sock;
-
-	if (c->receiver)
-		nwb_task_join(c->receiver);
-	c->receiver = NULL;
-	/* nobody is inside nwb_sock_sendv() once we have the lock */
-	nwb_mutex_lock(&c->send_lock);
-	nwb_mutex_lock(&c->lock);
-	sock = c->sock;
-	c->sock = NULL;
-	nwb_mutex_unlock(&c->lock);
-	nwb_signer_fini(&c->tx_signer);
-	nwb_signer_fini(&c->rx_signer);
-	nwb_mutex_unlock(&c->send_lock);
-	nwb_sock_close(sock);
-	nwb_smb2_rx_reset(&c->rx);
-}
-
-/* The handshake is done: everything for connection epoch + 1. The state stays
- * CONNECTING until the receiver runs, so that nobody can lose the connection,
- * and make the next one, in between. */
-static void conn_prepare(struct nwb_smb2 *c, const struct handshake *h)
-{
-	int32_t credits = h->credits;
-
-	nwb_mutex_lock(&c->lock);
-#ifdef NWB_MUTANTS
-	if (c->opts.count_stale_credits)
-		credits += c->stale_credits;
-#endif
-	c->handshake_deadline_ns = 0;
-	c->session_id = h->session_id;
-	c->tree_id = h->tree_id;
-	c->next_mid = h->mid;
-	c->epoch++;
-	c->stats.nr_connects++;
-	c->rx_ended = false;
-	nwb_credits_reset(&c->pool, c->epoch, credits);
-	nwb_mutex_unlock(&c->lock);
-}
-
-/* Open for business, unless the stream has ended already. */
-static int conn_up(struct nwb_smb2 *c)
-{
-	int rc = 0;
-
-	nwb_mutex_lock(&c->lock);
-	if (c->rx_ended)
-		rc = -ECONNRESET;
-	else
-		c->state = CONN_UP;
-	nwb_mutex_unlock(&c->lock);
-	return rc;
-}
-
-/* Dial and shake hands; state is CONNECTING. */
-static int connect_once(struct nwb_smb2 *c, struct nwb_err *err)
-{
-	struct handshake h = {.c = c, .previous_session_id = c->session_id};
-	struct nwb_sock *sock;
-	int rc;
-
-	bury(c);
-	rc = c->opts.dialer->dial(c->opts.dialer, c->ex, &sock, err);
-	if (rc)
-		return rc;
-	nwb_mutex_lock(&c->send_lock);
-	nwb_mutex_lock(&c->lock);
-	c->sock = sock;
-	c->handshake_deadline_ns = nwb_now_ns(c->ex) + c->opts.timeout_ns;
-	c->timer_set = true;
-	nwb_timer_arm(&c->timer, c->handshake_deadline_ns);
-	nwb_mutex_unlock(&c->lock);
-	nwb_mutex_unlock(&c->send_lock);
-	h.sock = sock;
-	rc = nwb_smb2_handshake(&h, err);
-	if (!rc) {
-		conn_prepare(c, &h);
-		rc = nwb_task_spawn(c->ex, "smb2 receiver", nwb_smb2_receiver,
-				    c, &c->receiver);
-		if (rc)
-			c->receiver = NULL;
-		else
-			rc = conn_up(c);
-		if (rc)
-			(void)nwb_err_set(err, rc, "start of the receiver: %s",
-					  nwb_errno_name(rc));
-	}
-	if (rc) {
-		nwb_mutex_lock(&c->lock);
-		c->handshake_deadline_ns = 0;
-		nwb_sock_shutdown(sock);
-		nwb_mutex_unlock(&c->lock);
-		bury(c);
-	}
-	return rc;
 }
 
 int nwb_smb2_connect(struct nwb_smb2 *c, struct nwb_err *err)
@@ -274,7 +99,7 @@ int nwb_smb2_connect(struct nwb_smb2 *c, struct nwb_err *err)
 	}
 	c->state = CONN_CONNECTING;
 	nwb_mutex_unlock(&c->lock);
-	rc = connect_once(c, &e);
+	rc = nwb_smb2_chan_connect(&c->chan[0], &e);
 	nwb_mutex_lock(&c->lock);
 	if (rc && c->state == CONN_CONNECTING)
 		c->state = CONN_DOWN;
@@ -294,7 +119,7 @@ void nwb_smb2_disconnect(struct nwb_smb2 *c)
 	nwb_mutex_lock(&c->lock);
 	epoch = c->epoch;
 	nwb_mutex_unlock(&c->lock);
-	nwb_smb2_conn_lost(c, epoch);
+	nwb_smb2_session_lost(c, epoch);
 }
 
 uint32_t nwb_smb2_epoch(struct nwb_smb2 *c)
@@ -329,11 +154,13 @@ void nwb_smb2_free(struct nwb_smb2 *c)
 	epoch = nwb_smb2_epoch(c);
 	if (epoch) {
 		log_off(c, epoch);
-		nwb_smb2_conn_lost(c, epoch);
+		nwb_smb2_session_lost(c, epoch);
 	}
-	bury(c);
-	nwb_timer_cancel_sync(&c->timer);
-	nwb_assert(nwb_list_empty(&c->order));
+	for (unsigned int i = 0; i < c->nr_chans; i++) {
+		nwb_smb2_chan_bury(&c->chan[i]);
+		nwb_timer_cancel_sync(&c->chan[i].timer);
+		nwb_assert(nwb_list_empty(&c->chan[i].order));
+	}
 	free_client(c);
 }
 
@@ -346,12 +173,19 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats)
 	ret_stats->is_guest = c->is_guest;
 	ret_stats->max_write = c->max_write;
 	ret_stats->max_read = c->max_read;
-	ret_stats->credits = c->pool.credits;
-	ret_stats->in_flight = c->pool.in_flight;
+	ret_stats->credits = 0;
+	ret_stats->in_flight = 0;
 	ret_stats->credits_min = c->credits_min;
-	if (c->state == CONN_UP)
+	for (unsigned int i = 0; i < c->nr_chans; i++) {
+		const struct nwb_smb2_chan *ch = &c->chan[i];
+
+		if (ch->state != CONN_UP)
+			continue;
+		ret_stats->credits += ch->pool.credits;
+		ret_stats->in_flight += ch->pool.in_flight;
 		ret_stats->credits_min =
-			nwb_min(c->credits_min, c->pool.min_seen);
+			nwb_min(ret_stats->credits_min, ch->pool.min_seen);
+	}
 	if (!c->stats.nr_connects)
 		ret_stats->credits_min = 0;
 	(void)snprintf(

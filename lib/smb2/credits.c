@@ -17,6 +17,7 @@ static void take(struct credit_pool *p, uint32_t n,
 	nwb_assert(p->credits >= 0);
 	ret_cr->value = n;
 	ret_cr->instance = p->instance;
+	ret_cr->chan = p->chan;
 	ret_cr->in_flight = true;
 }
 
@@ -47,7 +48,8 @@ int nwb_credits_reserve(struct credit_pool *p, size_t size, size_t *ret_size,
 		return -EAGAIN;
 	if (p->credits <= CREDITS_FOR_REOPEN) {
 		*ret_size = nwb_min(size, (size_t)BYTES_PER_CREDIT);
-		*ret_cr = (struct nwb_smb2_credits){.instance = p->instance};
+		*ret_cr = (struct nwb_smb2_credits){.instance = p->instance,
+						    .chan = p->chan};
 		return 0;
 	}
 	n = (size_t)(p->credits - CREDITS_FOR_REOPEN) * BYTES_PER_CREDIT;

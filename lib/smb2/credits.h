@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The credit ledger of one connection, without locks or waits: who holds which
+ * The credit ledger of one channel, without locks or waits: who holds which
  * credit now. Its owner's lock protects it. Modelled on fs/smb/client/smb2ops.c
  * (smb2_wait_mtu_credits, smb2_adjust_credits, smb2_add_credits).
  *
@@ -35,7 +35,8 @@
  * @outstanding: reserved, or spent by requests that nothing was heard of
  * @in_flight: requests reserved for or sent and not completed
  * @min_seen: lowest @credits of this instance
- * @instance: epoch of the connection; 0 = none, nothing can be had
+ * @instance: of the channel; 0 = none, nothing can be had
+ * @chan: index of the channel, noted in all that is taken
  * @max: most to ask for
  */
 struct credit_pool {
@@ -44,6 +45,7 @@ struct credit_pool {
 	int32_t in_flight;
 	int32_t min_seen;
 	uint32_t instance;
+	uint32_t chan;
 	uint32_t max;
 };
 

@@ -16,7 +16,7 @@
 
 static uint8_t *pdu_of(struct handshake *h)
 {
-	return h->c->tx_buf + NWB_SMB2_NBT_LEN;
+	return h->ch->tx_buf + NWB_SMB2_NBT_LEN;
 }
 
 static int refused(struct nwb_err *err, const char *what, uint32_t status)
@@ -41,7 +41,7 @@ static int send_request(struct handshake *h, unsigned int command, int len,
 {
 	struct nwb_smb2 *c = h->c;
 	struct nwb_smb2_hdr hdr = {.command = (uint16_t)command};
-	struct iovec iov = {c->tx_buf, NWB_SMB2_NBT_LEN + (size_t)len};
+	struct iovec iov = {h->ch->tx_buf, NWB_SMB2_NBT_LEN + (size_t)len};
 	uint32_t room = c->opts.max_credits;
 
 	nwb_assert(len > 0);
@@ -56,13 +56,13 @@ static int send_request(struct handshake *h, unsigned int command, int len,
 	hdr.session_id = h->session_id;
 	if (sign)
 		hdr.flags |= NWB_SMB2_F_SIGNED;
-	nwb_smb2_nbt_encode(c->tx_buf, (uint32_t)len);
+	nwb_smb2_nbt_encode(h->ch->tx_buf, (uint32_t)len);
 	nwb_smb2_hdr_encode(pdu_of(h), &hdr);
 	if (sign) {
 		struct iovec pdu = {pdu_of(h), (size_t)len};
 		uint8_t mac[16];
 
-		if (nwb_signer_mac(&c->tx_signer, &pdu, 1, mac))
+		if (nwb_signer_mac(&h->ch->tx_signer, &pdu, 1, mac))
 			return -EIO;
 		memcpy(pdu_of(h) + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
 	}
@@ -78,7 +78,7 @@ static int exchange(struct handshake *h, unsigned int command, int len,
 	int rc = send_request(h, command, len, sign);
 
 	while (!rc) {
-		rc = nwb_smb2_rx_frame(&h->c->rx, h->sock, &h->rsp,
+		rc = nwb_smb2_rx_frame(&h->ch->rx, h->sock, &h->rsp,
 				       &h->rsp_len);
 		if (!rc)
 			rc = nwb_smb2_hdr_decode(h->rsp, h->rsp_len,
@@ -224,16 +224,16 @@ static int secure_session(struct handshake *h, struct nwb_auth *auth,
 		return nwb_err_wrap(err, rc, "session setup");
 	nwb_signing_key(session_key, h->hash, key);
 	gnutls_memset(session_key, 0, sizeof(session_key));
-	rc = nwb_signer_init(&c->tx_signer, (unsigned int)c->sign_alg, key);
+	rc = nwb_signer_init(&h->ch->tx_signer, (unsigned int)c->sign_alg, key);
 	if (!rc)
-		rc = nwb_signer_init(&c->rx_signer, (unsigned int)c->sign_alg,
-				     key);
+		rc = nwb_signer_init(&h->ch->rx_signer,
+				     (unsigned int)c->sign_alg, key);
 	gnutls_memset(key, 0, sizeof(key));
 	if (rc)
 		return nwb_err_set(err, rc, "session setup: signing with %s",
 				   nwb_signing_alg_name(c->sign_alg));
 	if (!(h->rsp_hdr.flags & NWB_SMB2_F_SIGNED) ||
-	    nwb_signer_verify(&c->rx_signer, h->rsp, h->rsp_len))
+	    nwb_signer_verify(&h->ch->rx_signer, h->rsp, h->rsp_len))
 		return nwb_err_set(err, -EPROTO,
 				   "session setup: bad signature");
 	return 0;
@@ -300,7 +300,7 @@ static int session_setup(struct handshake *h, struct nwb_err *err)
 static int tree_connect(struct handshake *h, struct nwb_err *err)
 {
 	struct nwb_smb2 *c = h->c;
-	bool sign = c->tx_signer.is_ready;
+	bool sign = h->ch->tx_signer.is_ready;
 	struct nwb_smb2_tree_connect_req req = {0};
 	struct nwb_smb2_tree_connect_rsp rsp;
 	char text[2 * STR_MAX + 4];
@@ -320,7 +320,7 @@ static int tree_connect(struct handshake *h, struct nwb_err *err)
 	if (rc)
 		return rc;
 	if (sign && (!(h->rsp_hdr.flags & NWB_SMB2_F_SIGNED) ||
-		     nwb_signer_verify(&c->rx_signer, h->rsp, h->rsp_len)))
+		     nwb_signer_verify(&h->ch->rx_signer, h->rsp, h->rsp_len)))
 		return nwb_err_set(err, -EPROTO, "tree connect: bad signature");
 	if (h->rsp_hdr.status)
 		return refused(err, "tree connect", h->rsp_hdr.status);

@@ -84,14 +84,15 @@ static bool is_interim(const struct nwb_smb2_hdr *h)
  * must be signed. Linux only logs a mismatch (H16); here it is a reason to
  * drop the connection.
  */
-static int check_signature(struct nwb_smb2 *c, const struct nwb_smb2_hdr *h,
-			   uint8_t *pdu, uint32_t len)
+static int check_signature(struct nwb_smb2_chan *ch,
+			   const struct nwb_smb2_hdr *h, uint8_t *pdu,
+			   uint32_t len)
 {
-	if (!c->rx_signer.is_ready)
+	if (!ch->rx_signer.is_ready)
 		return 0;
 	if (h->flags & NWB_SMB2_F_SIGNED)
-		return nwb_signer_verify(&c->rx_signer, pdu, len);
-	return c->sign_all && !is_interim(h) ? -EBADMSG : 0;
+		return nwb_signer_verify(&ch->rx_signer, pdu, len);
+	return ch->c->sign_all && !is_interim(h) ? -EBADMSG : 0;
 }
 
 /* Write result and status of @r from its final response. An answer that makes
@@ -134,22 +135,27 @@ static int parse_response(struct req *r, const struct nwb_smb2_hdr *h,
  * carry credits; the charge is paid back with the first of them
  * (smb2_add_credits, smb2_is_status_pending).
  */
-static void take_grant(struct nwb_smb2 *c, struct req *r,
-		       const struct nwb_smb2_hdr *h, bool is_final)
+static void take_grant(struct req *r, const struct nwb_smb2_hdr *h,
+		       bool is_final)
 {
-	nwb_credits_grant(&c->pool, r->epoch, r->is_interim ? 0 : r->charge,
+	struct credit_pool *pool = &r->ch->pool;
+	struct nwb_smb2 *c = r->ch->c;
+
+	nwb_credits_grant(pool, r->instance, r->is_interim ? 0 : r->charge,
 			  h->credits, is_final);
 	/* with nothing in flight the waiters must see whether they starve */
-	if (c->nr_credit_waiters && (h->credits || c->pool.in_flight == 0))
+	if (c->nr_credit_waiters && (h->credits || pool->in_flight == 0))
 		nwb_waitq_wake_all(&c->credit_q);
 }
 
 /* Returns 0 to go on, or why the connection is of no use any more. */
-static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
-			   uint32_t len)
+static int handle_response(struct nwb_smb2_chan *ch, uint32_t instance,
+			   uint8_t *pdu, uint32_t len)
 {
+	struct nwb_smb2 *c = ch->c;
 	struct nwb_smb2_hdr h;
 	struct req *r;
+	uint32_t epoch;
 	bool deferred;
 	int rc;
 
@@ -158,12 +164,12 @@ static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
 		return -EBADMSG;
 	if (h.message_id == NWB_SMB2_MID_NONE)
 		return 0; /* a break of an oplock that nobody asked for */
-	rc = check_signature(c, &h, pdu, len);
+	rc = check_signature(ch, &h, pdu, len);
 	if (rc)
 		return rc;
 	nwb_mutex_lock(&c->lock);
-	r = c->state == CONN_UP && c->epoch == epoch
-		    ? nwb_smb2_table_find(c, h.message_id)
+	r = nwb_smb2_chan_is(ch, instance)
+		    ? nwb_smb2_table_find(ch, h.message_id)
 		    : NULL;
 	if (!r || r->command != h.command) {
 		/* a duplicate or nonsense: its credits are not counted */
@@ -171,9 +177,9 @@ static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
 		return r ? -EBADMSG : 0;
 	}
 	if (is_interim(&h)) {
-		take_grant(c, r, &h, false);
+		take_grant(r, &h, false);
 		r->is_interim = true;
-		nwb_smb2_table_touch(c, r);
+		nwb_smb2_table_touch(r);
 		c->stats.nr_pending++;
 		nwb_mutex_unlock(&c->lock);
 		return 0;
@@ -183,43 +189,46 @@ static int handle_response(struct nwb_smb2 *c, uint32_t epoch, uint8_t *pdu,
 		nwb_mutex_unlock(&c->lock);
 		return rc; /* the loss completes it: outcome unknown */
 	}
-	take_grant(c, r, &h, true);
+	take_grant(r, &h, true);
 	nwb_smb2_table_remove(r);
 	if (nwb_smb2_session_gone(h.status)) {
 		r->result = -ECONNABORTED;
 		rc = -ESTALE;
 	}
+	epoch = c->epoch;
 	deferred = r->sending;
 	r->is_known = true;
 	nwb_mutex_unlock(&c->lock);
 	/* the loss first: a retry must not meet the dead session */
 	if (rc)
-		nwb_smb2_conn_lost(c, epoch);
+		nwb_smb2_session_lost(c, epoch);
 	if (!deferred)
-		nwb_smb2_req_finish(c, r);
+		nwb_smb2_req_finish(r);
 	return rc;
 }
 
-/* One a connection; ends with it. Epoch and socket stay until it is joined. */
+/* One a connection; ends with it. Instance and socket stay until it is joined.
+ */
 void nwb_smb2_receiver(void *arg)
 {
-	struct nwb_smb2 *c = arg;
-	uint32_t epoch, len;
+	struct nwb_smb2_chan *ch = arg;
+	struct nwb_smb2 *c = ch->c;
+	uint32_t instance, len;
 	struct nwb_sock *sock;
 	uint8_t *pdu;
 
 	nwb_mutex_lock(&c->lock);
-	epoch = c->epoch;
-	sock = c->sock;
+	instance = ch->instance;
+	sock = ch->sock;
 	nwb_mutex_unlock(&c->lock);
-	while (nwb_smb2_rx_frame(&c->rx, sock, &pdu, &len) == 0 &&
-	       handle_response(c, epoch, pdu, len) == 0)
+	while (nwb_smb2_rx_frame(&ch->rx, sock, &pdu, &len) == 0 &&
+	       handle_response(ch, instance, pdu, len) == 0)
 		;
-	/* first this, then nwb_smb2_conn_lost(): one of it and conn_up() sees
+	/* first this, then nwb_smb2_chan_lost(): one of it and chan_up() sees
 	 * the other
 	 */
 	nwb_mutex_lock(&c->lock);
-	c->rx_ended = true;
+	ch->rx_ended = true;
 	nwb_mutex_unlock(&c->lock);
-	nwb_smb2_conn_lost(c, epoch);
+	nwb_smb2_chan_lost(ch, instance);
 }

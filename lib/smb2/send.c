@@ -13,12 +13,27 @@ static_assert(sizeof(struct req) <= sizeof(((struct nwb_smb2_write *)0)->priv),
 	      "struct req does not fit into nwb_smb2_write.priv");
 static_assert(_Alignof(struct req) <= _Alignof(uint64_t), "alignment");
 
-/* Why a request made for @epoch cannot be sent now, under the lock. */
+/* Why a request made for session @epoch cannot be sent now, under the lock. */
 static int stale_reason(const struct nwb_smb2 *c, uint32_t epoch)
 {
 	if (c->state != CONN_UP)
 		return -ECONNABORTED;
 	return c->epoch == epoch ? 0 : -EAGAIN;
+}
+
+/* No credit, and nothing on its way that could bring one. */
+static bool is_starved(const struct nwb_smb2_chan *ch)
+{
+	return ch->state == CONN_UP && ch->pool.in_flight == 0 &&
+	       ch->pool.credits <= 0;
+}
+
+static struct nwb_smb2_chan *starved_chan(struct nwb_smb2 *c)
+{
+	for (unsigned int i = 0; i < c->nr_chans; i++)
+		if (is_starved(&c->chan[i]))
+			return &c->chan[i];
+	return NULL;
 }
 
 /*
@@ -29,9 +44,11 @@ static int stale_reason(const struct nwb_smb2 *c, uint32_t epoch)
 static int credit_wait(struct nwb_smb2 *c, uint32_t epoch, uint64_t deadline_ns)
 {
 	uint64_t start = nwb_now_ns(c->ex), dead_ns = NWB_NEVER;
+	struct nwb_smb2_chan *ch = starved_chan(c);
+	uint32_t instance = ch ? ch->instance : 0;
 	int rc;
 
-	if (c->pool.in_flight == 0)
+	if (ch)
 		dead_ns = start + nwb_min(STARVED_GRACE_NS, c->opts.timeout_ns);
 	c->stats.credit_waits++;
 	c->nr_credit_waiters++;
@@ -43,14 +60,21 @@ static int credit_wait(struct nwb_smb2 *c, uint32_t epoch, uint64_t deadline_ns)
 		return stale_reason(c, epoch);
 	if (rc != -ETIMEDOUT)
 		return 0;
-	if (nwb_now_ns(c->ex) >= dead_ns && c->pool.in_flight == 0 &&
-	    c->pool.credits <= 0) {
+	if (nwb_now_ns(c->ex) >= dead_ns && nwb_smb2_chan_is(ch, instance) &&
+	    is_starved(ch)) {
 		nwb_mutex_unlock(&c->lock);
-		nwb_smb2_conn_lost(c, epoch);
+		nwb_smb2_chan_lost(ch, instance);
 		nwb_mutex_lock(&c->lock);
-		return -ECONNABORTED;
+		return stale_reason(c, epoch);
 	}
 	return nwb_now_ns(c->ex) >= deadline_ns ? -ETIMEDOUT : 0;
+}
+
+/* The channel that is up and has the fewest requests in flight, under the lock.
+ */
+static struct nwb_smb2_chan *pick_chan(struct nwb_smb2 *c)
+{
+	return c->chan[0].state == CONN_UP ? &c->chan[0] : NULL;
 }
 
 int nwb_smb2_wait_mtu_credits(struct nwb_smb2 *c, size_t size,
@@ -65,16 +89,26 @@ int nwb_smb2_wait_mtu_credits(struct nwb_smb2 *c, size_t size,
 	epoch = c->epoch;
 	rc = stale_reason(c, epoch);
 	while (!rc) {
-		rc = nwb_credits_reserve(&c->pool,
+		struct nwb_smb2_chan *ch = pick_chan(c);
+
+		if (ch &&
+		    !nwb_credits_reserve(&ch->pool,
 					 nwb_min(size, (size_t)c->max_write),
-					 ret_size, ret_credits);
-		if (!rc)
+					 ret_size, ret_credits))
 			break;
 		rc = credit_wait(c, epoch, deadline_ns);
 	}
 	nwb_mutex_unlock(&c->lock);
-	/* another connection is as good as none: what was waited for is gone */
+	/* another session is as good as none: what was waited for is gone */
 	return rc == -EAGAIN ? -ECONNABORTED : rc;
+}
+
+/* The channel on which @cr was reserved. */
+static struct nwb_smb2_chan *chan_of(struct nwb_smb2 *c,
+				     const struct nwb_smb2_credits *cr)
+{
+	nwb_assert(cr->chan < c->nr_chans);
+	return &c->chan[cr->chan];
 }
 
 void nwb_smb2_put_credits(struct nwb_smb2 *c, struct nwb_smb2_credits *cr)
@@ -82,13 +116,14 @@ void nwb_smb2_put_credits(struct nwb_smb2 *c, struct nwb_smb2_credits *cr)
 	if (cr->value == 0)
 		return;
 	nwb_mutex_lock(&c->lock);
-	nwb_credits_put(&c->pool, cr);
+	nwb_credits_put(&chan_of(c, cr)->pool, cr);
 	if (c->nr_credit_waiters)
 		nwb_waitq_wake_all(&c->credit_q);
 	nwb_mutex_unlock(&c->lock);
 }
 
-/* One credit on connection @epoch. Return: 0, -ECONNABORTED or -EAGAIN. */
+/* One credit on a channel of session @epoch. Return: 0, -ECONNABORTED or
+ * -EAGAIN. */
 int nwb_smb2_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
 		      struct nwb_smb2_credits *ret_cr)
 {
@@ -96,36 +131,45 @@ int nwb_smb2_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
 
 	nwb_mutex_lock(&c->lock);
 	rc = stale_reason(c, epoch);
-	while (!rc && nwb_credits_take_one(&c->pool, is_write, ret_cr))
+	while (!rc) {
+		struct nwb_smb2_chan *ch = pick_chan(c);
+
+		if (ch && !nwb_credits_take_one(&ch->pool, is_write, ret_cr))
+			break;
 		rc = credit_wait(c, epoch, NWB_NEVER);
+	}
 	nwb_mutex_unlock(&c->lock);
 	return rc;
 }
 
-/* Give @r an id, put it in the table, and write its header; send_lock held. */
-static int req_enter(struct nwb_smb2 *c, struct req *r,
-		     struct nwb_smb2_credits *cr, uint8_t *pdu)
+/* Give @r an id, put it in the table of its channel, and write its header;
+ * send_lock held. */
+static int req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu)
 {
 	struct nwb_smb2_hdr h = {.command = r->command};
-	int rc;
+	struct nwb_smb2_chan *ch = r->ch;
+	struct nwb_smb2 *c = ch->c;
 
 	nwb_mutex_lock(&c->lock);
-	rc = stale_reason(c, r->epoch);
-	if (rc) {
-		nwb_credits_put(&c->pool, cr);
+	nwb_assert(cr->value >= 1);
+	/* the session lives as long as the channel does */
+	if (!nwb_smb2_chan_is(ch, cr->instance)) {
+		int rc = ch->state == CONN_UP ? -EAGAIN : -ECONNABORTED;
+
+		nwb_credits_put(&ch->pool, cr);
 		nwb_mutex_unlock(&c->lock);
 		return rc;
 	}
-	nwb_assert(cr->value >= 1 && cr->instance == r->epoch);
+	r->instance = cr->instance;
 	r->charge = (uint16_t)cr->value;
-	r->mid = c->next_mid;
-	c->next_mid += r->charge;
+	r->mid = ch->next_mid;
+	ch->next_mid += r->charge;
 	r->sending = true;
 	r->is_known = false;
 	r->is_interim = false;
-	nwb_smb2_table_insert(c, r);
+	nwb_smb2_table_insert(ch, r);
 	h.credit_charge = r->charge;
-	h.credits = nwb_credits_ask(&c->pool, r->charge);
+	h.credits = nwb_credits_ask(&ch->pool, r->charge);
 	h.message_id = r->mid;
 	h.session_id = c->session_id;
 	h.tree_id = c->tree_id;
@@ -157,10 +201,10 @@ static unsigned int gather(struct iovec *iov, const struct req *r)
 }
 
 /* Sign if need be, and send; send_lock held. */
-static int req_transmit(struct nwb_smb2 *c, const struct req *r, uint8_t *frame,
-			size_t pdu_len)
+static int req_transmit(const struct req *r, uint8_t *frame, size_t pdu_len)
 {
-	struct iovec *iov = c->send_iov;
+	struct nwb_smb2_chan *ch = r->ch;
+	struct iovec *iov = ch->send_iov;
 	uint8_t *pdu = frame + NWB_SMB2_NBT_LEN;
 	size_t len = pdu_len + (r->w ? r->w->len : 0);
 	unsigned int nr;
@@ -174,18 +218,18 @@ static int req_transmit(struct nwb_smb2 *c, const struct req *r, uint8_t *frame,
 	if (pdu[NWB_SMB2_OFF_FLAGS] & NWB_SMB2_F_SIGNED) {
 		uint8_t mac[16];
 
-		if (nwb_signer_mac(&c->tx_signer, iov + 1, nr + 1, mac))
+		if (nwb_signer_mac(&ch->tx_signer, iov + 1, nr + 1, mac))
 			return -EIO;
 		memcpy(pdu + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
 	}
-	return nwb_sock_sendv(c->sock, iov, nr + 2);
+	return nwb_sock_sendv(ch->sock, iov, nr + 2);
 }
 
 /**
  * nwb_smb2_req_submit() - send a request whose body stands in @frame.
- * @r: command, epoch, w or sync are set; in the caller's memory until it is
+ * @r: command, w or sync are set; in the caller's memory until it is
  *	finished; a write's payload follows the PDU
- * @cr: at least the charge; always used up
+ * @cr: at least the charge, on the channel on which it goes; always used up
  * @frame: 4 bytes for the NBT header, then the PDU of @pdu_len bytes
  *
  * Return: 0: it is or will be finished, exactly once, also when sending
@@ -195,28 +239,30 @@ int nwb_smb2_req_submit(struct nwb_smb2 *c, struct req *r,
 			struct nwb_smb2_credits *cr, uint8_t *frame,
 			size_t pdu_len)
 {
-	uint32_t epoch = r->epoch;
+	struct nwb_smb2_chan *ch = chan_of(c, cr);
+	uint32_t instance = cr->instance;
 	bool is_known;
 	int rc;
 
-	nwb_mutex_lock(&c->send_lock);
-	rc = req_enter(c, r, cr, frame + NWB_SMB2_NBT_LEN);
+	r->ch = ch;
+	nwb_mutex_lock(&ch->send_lock);
+	rc = req_enter(r, cr, frame + NWB_SMB2_NBT_LEN);
 	*cr = (struct nwb_smb2_credits){0};
 	if (rc) {
-		nwb_mutex_unlock(&c->send_lock);
+		nwb_mutex_unlock(&ch->send_lock);
 		return rc;
 	}
-	rc = req_transmit(c, r, frame, pdu_len);
-	nwb_mutex_unlock(&c->send_lock);
+	rc = req_transmit(r, frame, pdu_len);
+	nwb_mutex_unlock(&ch->send_lock);
 	nwb_mutex_lock(&c->lock);
 	r->sending = false;
 	is_known = r->is_known;
 	nwb_mutex_unlock(&c->lock);
 	/* unless it is known here, @r may be somebody else's by now */
 	if (rc)
-		nwb_smb2_conn_lost(c, epoch);
+		nwb_smb2_chan_lost(ch, instance);
 	if (is_known)
-		nwb_smb2_req_finish(c, r);
+		nwb_smb2_req_finish(r);
 	return 0;
 }
 
@@ -237,7 +283,8 @@ static int write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
 	w->epoch = c->epoch;
 	if (w->credits.value == 0)
 		return 0;
-	rc = nwb_credits_adjust(&c->pool, &w->credits, nwb_smb2_charge(w->len));
+	rc = nwb_credits_adjust(&chan_of(c, &w->credits)->pool, &w->credits,
+				nwb_smb2_charge(w->len));
 	if (!rc && c->nr_credit_waiters)
 		nwb_waitq_wake_all(&c->credit_q);
 	return rc;
@@ -258,7 +305,7 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w)
 	nwb_mutex_lock(&c->lock);
 	rc = write_check(c, w, &m.fid);
 	if (rc)
-		nwb_credits_put(&c->pool, &w->credits);
+		nwb_credits_put(&chan_of(c, &w->credits)->pool, &w->credits);
 	nwb_mutex_unlock(&c->lock);
 	if (!rc && w->credits.value == 0)
 		rc = nwb_smb2_take_one(c, w->epoch, true, &w->credits);
@@ -266,7 +313,6 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w)
 		return rc;
 	memset(r, 0, sizeof(*r));
 	r->command = NWB_SMB2_WRITE;
-	r->epoch = w->epoch;
 	r->w = w;
 	w->result = 0;
 	w->status = 0;
@@ -280,12 +326,12 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w)
 /**
  * nwb_smb2_sync_run() - send a request of charge 1 and wait for its answer.
  * @s: @data, @data_size are set; all else is done here
- * @epoch: connection it must go to
+ * @epoch: session it must go to
  * @deadline_ns: after that the connection is dropped; NWB_NEVER: the request
  *	timeout is enough
  *
  * Return: 0 (then s->r.result and s->r.status tell); -ECONNABORTED: the
- * connection was or is lost; -EAGAIN: it is not @epoch any more.
+ * channel was or is lost; -EAGAIN: the session is not @epoch any more.
  */
 int nwb_smb2_sync_run(struct nwb_smb2 *c, struct sync_call *s,
 		      unsigned int command, uint32_t epoch, uint8_t *frame,
@@ -299,7 +345,6 @@ int nwb_smb2_sync_run(struct nwb_smb2 *c, struct sync_call *s,
 	s->rsp_len = 0;
 	memset(&s->r, 0, sizeof(s->r));
 	s->r.command = (uint16_t)command;
-	s->r.epoch = epoch;
 	s->r.sync = s;
 	nwb_waitq_init(&s->q, c->ex, "smb2 response");
 	rc = nwb_smb2_take_one(c, epoch, false, &cr);
@@ -313,7 +358,7 @@ int nwb_smb2_sync_run(struct nwb_smb2 *c, struct sync_call *s,
 		    s->is_done)
 			continue;
 		nwb_mutex_unlock(&c->lock);
-		nwb_smb2_conn_lost(c, epoch);
+		nwb_smb2_chan_lost(s->r.ch, s->r.instance);
 		deadline_ns = NWB_NEVER;
 		nwb_mutex_lock(&c->lock);
 	}
