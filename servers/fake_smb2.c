@@ -132,7 +132,7 @@ static void negotiate(struct fake_conn *c, const struct nwb_smb2_hdr *h,
 		NWB_SMB2_DIALECT_0202};
 	struct fake_smb2 *s = state_of(c);
 	struct nwb_smb2_negotiate_req q;
-	struct nwb_smb2_negotiate_rsp m = {.sign_alg = -1};
+	struct nwb_smb2_negotiate_rsp m = {.sign_alg = -1, .cipher = -1};
 	struct fake_reply *r;
 	unsigned int i;
 	int n;

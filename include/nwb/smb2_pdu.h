@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * SMB2 on the wire: bytes <-> structs, for clients, fake servers, the shim and
- * captures ([MS-SMB2] section 2.2, dialect 3.1.1).
+ * captures ([MS-SMB2] section 2.2, dialects 2.0.2 to 3.1.1).
  *
  *	| NBT: 0, 24-bit length | 64-byte header | body: fixed part, buffer |
  *	                        ^ "pdu": all offsets count from here
@@ -82,15 +82,38 @@ enum nwb_smb2_command {
 #define NWB_SMB2_SECMODE_ENABLED  1u
 #define NWB_SMB2_SECMODE_REQUIRED 2u
 
-#define NWB_SMB2_CAP_LARGE_MTU 0x04u
+/* Capabilities of NEGOTIATE, [MS-SMB2] 2.2.3 */
+#define NWB_SMB2_CAP_LEASING	   0x02u
+#define NWB_SMB2_CAP_LARGE_MTU	   0x04u
+#define NWB_SMB2_CAP_MULTI_CHANNEL 0x08u
+#define NWB_SMB2_CAP_ENCRYPTION	   0x40u
 
 #define NWB_SMB2_SIGN_HMAC_SHA256 0u
 #define NWB_SMB2_SIGN_AES_CMAC	  1u
 #define NWB_SMB2_SIGN_AES_GMAC	  2u
 
+/* EncryptionAlgorithms; 3.0 and 3.0.2 know the first one only. */
+#define NWB_SMB2_CIPHER_NONE	    0u /* chosen: no common one */
+#define NWB_SMB2_CIPHER_AES_128_CCM 1u
+#define NWB_SMB2_CIPHER_AES_128_GCM 2u
+
 #define NWB_SMB2_SESSION_F_GUEST   1u
 #define NWB_SMB2_SESSION_F_NULL	   2u
 #define NWB_SMB2_SESSION_F_ENCRYPT 4u
+
+/* TREE_CONNECT: ShareFlags */
+#define NWB_SMB2_SHARE_F_ENCRYPT 0x00008000u
+
+/* IOCTL */
+#define NWB_SMB2_IOCTL_IS_FSCTL		  1u
+#define NWB_SMB2_FSCTL_VALIDATE_NEGOTIATE 0x00140204u
+#define NWB_SMB2_FSCTL_QUERY_INTERFACES	  0x001401fcu
+#define NWB_SMB2_FSCTL_REQUEST_RESUME_KEY 0x00140078u
+#define NWB_SMB2_FSCTL_COPYCHUNK_WRITE	  0x001480f2u
+#define NWB_SMB2_FSCTL_SET_ZERO_DATA	  0x000980c8u
+#define NWB_SMB2_FSCTL_SET_SPARSE	  0x000900c4u
+/* Both halves of the FileId of an IOCTL that is about no file. */
+#define NWB_SMB2_FID_NONE UINT64_MAX
 
 /* CREATE */
 #define NWB_SMB2_FILE_SUPERSEDE	   0u
@@ -201,6 +224,7 @@ struct nwb_smb2_blob {
 #define NWB_SMB2_DIALECTS_MAX  8u
 #define NWB_SMB2_SIGN_ALGS_MAX 4u
 #define NWB_SMB2_SALT_LEN      32u
+#define NWB_SMB2_CIPHERS_MAX   4u
 
 /**
  * struct nwb_smb2_negotiate_req - [MS-SMB2] 2.2.3.
@@ -208,6 +232,7 @@ struct nwb_smb2_blob {
  * @guid: ClientGuid
  * @has_preauth: contexts are sent or were found: SHA-512 and @salt
  * @sign_algs, @nr_sign_algs: NWB_SMB2_SIGN_*, best first; 0 = no such context
+ * @ciphers, @nr_ciphers: NWB_SMB2_CIPHER_*, best first; 0 = no such context
  */
 struct nwb_smb2_negotiate_req {
 	uint16_t dialects[NWB_SMB2_DIALECTS_MAX];
@@ -219,11 +244,15 @@ struct nwb_smb2_negotiate_req {
 	uint8_t salt[NWB_SMB2_SALT_LEN];
 	uint16_t sign_algs[NWB_SMB2_SIGN_ALGS_MAX];
 	unsigned int nr_sign_algs;
+	uint16_t ciphers[NWB_SMB2_CIPHERS_MAX];
+	unsigned int nr_ciphers;
 };
 
 /**
  * struct nwb_smb2_negotiate_rsp - [MS-SMB2] 2.2.4.
  * @sign_alg: chosen, -1 when the response has no signing context
+ * @cipher: chosen, CIPHER_NONE when none is common to both, -1 when the
+ *	response has no encryption context
  */
 struct nwb_smb2_negotiate_rsp {
 	uint16_t security_mode;
@@ -236,6 +265,7 @@ struct nwb_smb2_negotiate_rsp {
 	bool has_preauth;
 	uint8_t salt[NWB_SMB2_SALT_LEN];
 	int sign_alg;
+	int cipher;
 };
 
 struct nwb_smb2_session_setup_req {
@@ -370,6 +400,57 @@ struct nwb_smb2_standard_info {
 	bool directory;
 };
 
+/**
+ * struct nwb_smb2_ioctl_req - [MS-SMB2] 2.2.31.
+ * @fid: NWB_SMB2_FID_NONE twice when it is about no file
+ * @max_out: most bytes of output in the response
+ * @flags: NWB_SMB2_IOCTL_IS_FSCTL
+ */
+struct nwb_smb2_ioctl_req {
+	uint32_t code;
+	struct nwb_smb2_fid fid;
+	uint32_t max_out;
+	uint32_t flags;
+	struct nwb_smb2_blob in;
+};
+
+struct nwb_smb2_ioctl_rsp {
+	uint32_t code;
+	struct nwb_smb2_fid fid;
+	struct nwb_smb2_blob out;
+};
+
+/* FSCTL_VALIDATE_NEGOTIATE_INFO, [MS-SMB2] 2.2.31.4 and 2.2.32.6; the answer
+ * has one dialect. */
+#define NWB_SMB2_VALIDATE_REQ_MAX (24u + 2 * NWB_SMB2_DIALECTS_MAX)
+#define NWB_SMB2_VALIDATE_RSP_LEN 24u
+struct nwb_smb2_validate_info {
+	uint32_t capabilities;
+	uint8_t guid[16];
+	uint16_t security_mode;
+	uint16_t dialects[NWB_SMB2_DIALECTS_MAX];
+	unsigned int nr_dialects;
+};
+
+/**
+ * struct nwb_smb2_transform - what stands before an encrypted message,
+ * [MS-SMB2] 2.2.41; the ciphertext follows.
+ * @signature: the cipher's tag
+ * @nonce: 12 bytes for GCM, 11 for CCM, the rest zero
+ * @size: of the message inside
+ * @flags: 1: encrypted (before 3.1.1: AES-128-CCM, also 1)
+ */
+#define NWB_SMB2_TRANSFORM_LEN	     52u
+#define NWB_SMB2_TRANSFORM_AUTH	     20u /* authenticated from here on */
+#define NWB_SMB2_TRANSFORM_ENCRYPTED 1u
+struct nwb_smb2_transform {
+	uint8_t signature[16];
+	uint8_t nonce[16];
+	uint32_t size;
+	uint16_t flags;
+	uint64_t session_id;
+};
+
 struct nwb_smb2_error_rsp {
 	uint8_t context_count;
 	struct nwb_smb2_blob data;
@@ -393,6 +474,16 @@ int nwb_smb2_hdr_decode(const uint8_t *pdu, size_t len,
 uint32_t nwb_smb2_charge(uint64_t len);
 /** nwb_smb2_command_name() - "WRITE"; "?" when unknown. */
 const char *nwb_smb2_command_name(unsigned int command);
+
+/** nwb_smb2_transform_encode() - write TRANSFORM_LEN bytes. */
+void nwb_smb2_transform_encode(uint8_t *buf,
+			       const struct nwb_smb2_transform *m);
+/** nwb_smb2_transform_decode() - @len: of the whole frame. -EBADMSG: short, no
+ * transform header, not encrypted, or @size is not what follows it. */
+int nwb_smb2_transform_decode(const uint8_t *buf, size_t len,
+			      struct nwb_smb2_transform *ret_m) nwb_must_check;
+/** nwb_smb2_is_transform() - does the frame begin like an encrypted one? */
+bool nwb_smb2_is_transform(const uint8_t *buf, size_t len);
 
 /* --- bodies: X_encode() returns the PDU's length or -ENOSPC --------------- */
 
@@ -419,6 +510,8 @@ NWB_SMB2_CODEC(write_rsp);
 NWB_SMB2_CODEC(query_info_req);
 NWB_SMB2_CODEC(query_info_rsp);
 NWB_SMB2_CODEC(set_info_req);
+NWB_SMB2_CODEC(ioctl_req);
+NWB_SMB2_CODEC(ioctl_rsp);
 NWB_SMB2_CODEC(error_rsp);
 
 /* Without struct: LOGOFF, TREE_DISCONNECT, ECHO (both ways), CANCEL, and the
@@ -453,6 +546,21 @@ int nwb_smb2_standard_info_decode(const void *buf, size_t len,
 void nwb_smb2_eof_info_encode(uint8_t buf[8], uint64_t eof);
 int nwb_smb2_eof_info_decode(const void *buf, size_t len,
 			     uint64_t *ret_eof) nwb_must_check;
+
+/* FSCTL_VALIDATE_NEGOTIATE_INFO: bytes written or -ENOSPC; 0 or -EBADMSG. The
+ * answer is recognised by its length. */
+int nwb_smb2_validate_req_encode(uint8_t *buf, size_t size,
+				 const struct nwb_smb2_validate_info *m)
+	nwb_must_check;
+int nwb_smb2_validate_req_decode(const void *buf, size_t len,
+				 struct nwb_smb2_validate_info *ret_m)
+	nwb_must_check;
+int nwb_smb2_validate_rsp_encode(uint8_t *buf, size_t size,
+				 const struct nwb_smb2_validate_info *m)
+	nwb_must_check;
+int nwb_smb2_validate_rsp_decode(const void *buf, size_t len,
+				 struct nwb_smb2_validate_info *ret_m)
+	nwb_must_check;
 
 /* --- strings ---------------------------------------------------------------
  */

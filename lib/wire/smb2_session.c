@@ -9,10 +9,11 @@
 #include "smb2_le.h"
 
 #define CTX_PREAUTH    1u
+#define CTX_ENCRYPTION 2u
 #define CTX_SIGNING    8u
 #define HASH_SHA512    1u
 #define PREAUTH_LEN    (6u + NWB_SMB2_SALT_LEN)
-#define CTX_ROOM       128u /* of both contexts at their largest, and pads */
+#define CTX_ROOM       128u /* of all contexts at their largest, and pads */
 #define CONTEXTS_LIMIT 64u
 
 /* What the contexts of a request or response say. */
@@ -21,7 +22,14 @@ struct contexts {
 	uint8_t salt[NWB_SMB2_SALT_LEN];
 	uint16_t algs[NWB_SMB2_SIGN_ALGS_MAX];
 	unsigned int nr_algs;
+	uint16_t ciphers[NWB_SMB2_CIPHERS_MAX];
+	unsigned int nr_ciphers;
 };
+
+static bool has_any(const struct contexts *c)
+{
+	return c->has_preauth || c->nr_algs || c->nr_ciphers;
+}
 
 static size_t put_ctx_header(uint8_t *pdu, size_t at, unsigned int type,
 			     size_t len)
@@ -39,6 +47,22 @@ static size_t pad8(uint8_t *pdu, size_t at)
 	return at;
 }
 
+/* A context that is a count and so many 16-bit numbers; none of them: none. */
+static size_t put_list(uint8_t *pdu, size_t at, unsigned int type,
+		       const uint16_t *list, unsigned int nr,
+		       unsigned int *nr_contexts)
+{
+	if (!nr)
+		return at;
+	at = pad8(pdu, at);
+	at = put_ctx_header(pdu, at, type, 2 + 2 * nr);
+	put16(pdu + at, nr);
+	for (unsigned int i = 0; i < nr; i++)
+		put16(pdu + at + 2 + 2 * i, list[i]);
+	++*nr_contexts;
+	return at + 2 + 2 * nr;
+}
+
 /* Returns the end; the caller made sure that there is room. */
 static size_t put_contexts(uint8_t *pdu, size_t at, const struct contexts *c,
 			   unsigned int *ret_nr)
@@ -53,16 +77,9 @@ static size_t put_contexts(uint8_t *pdu, size_t at, const struct contexts *c,
 		at += PREAUTH_LEN;
 		++*ret_nr;
 	}
-	if (c->nr_algs) {
-		at = pad8(pdu, at);
-		at = put_ctx_header(pdu, at, CTX_SIGNING, 2 + 2 * c->nr_algs);
-		put16(pdu + at, c->nr_algs);
-		for (unsigned int i = 0; i < c->nr_algs; i++)
-			put16(pdu + at + 2 + 2 * i, c->algs[i]);
-		at += 2 + 2 * c->nr_algs;
-		++*ret_nr;
-	}
-	return at;
+	at = put_list(pdu, at, CTX_ENCRYPTION, c->ciphers, c->nr_ciphers,
+		      ret_nr);
+	return put_list(pdu, at, CTX_SIGNING, c->algs, c->nr_algs, ret_nr);
 }
 
 static int get_preauth(const uint8_t *d, size_t len, struct contexts *c)
@@ -83,7 +100,9 @@ static int get_preauth(const uint8_t *d, size_t len, struct contexts *c)
 	return 0;
 }
 
-static int get_signing(const uint8_t *d, size_t len, struct contexts *c)
+/* The first @max of a list of 16-bit numbers. */
+static int get_list(const uint8_t *d, size_t len, uint16_t *list,
+		    unsigned int max, unsigned int *ret_nr)
 {
 	size_t nr;
 
@@ -92,9 +111,9 @@ static int get_signing(const uint8_t *d, size_t len, struct contexts *c)
 	nr = get16(d);
 	if (nr == 0 || len < 2 + 2 * nr)
 		return -EBADMSG;
-	c->nr_algs = (unsigned int)nwb_min(nr, (size_t)NWB_SMB2_SIGN_ALGS_MAX);
-	for (unsigned int i = 0; i < c->nr_algs; i++)
-		c->algs[i] = get16(d + 2 + 2 * i);
+	*ret_nr = (unsigned int)nwb_min(nr, (size_t)max);
+	for (unsigned int i = 0; i < *ret_nr; i++)
+		list[i] = get16(d + 2 + 2 * i);
 	return 0;
 }
 
@@ -118,7 +137,11 @@ static int get_contexts(const uint8_t *pdu, size_t len, size_t at,
 		if (type == CTX_PREAUTH)
 			err = get_preauth(pdu + at, n, c);
 		else if (type == CTX_SIGNING)
-			err = get_signing(pdu + at, n, c);
+			err = get_list(pdu + at, n, c->algs,
+				       NWB_SMB2_SIGN_ALGS_MAX, &c->nr_algs);
+		else if (type == CTX_ENCRYPTION)
+			err = get_list(pdu + at, n, c->ciphers,
+				       NWB_SMB2_CIPHERS_MAX, &c->nr_ciphers);
 		if (err)
 			return err;
 		at = NWB_ROUND_UP(at + n, (size_t)8);
@@ -130,7 +153,8 @@ int nwb_smb2_negotiate_req_encode(uint8_t *pdu, size_t size,
 				  const struct nwb_smb2_negotiate_req *m)
 {
 	struct contexts c = {.has_preauth = m->has_preauth,
-			     .nr_algs = m->nr_sign_algs};
+			     .nr_algs = m->nr_sign_algs,
+			     .nr_ciphers = m->nr_ciphers};
 	uint8_t *b = begin_body(pdu, size, 36,
 				2 * NWB_SMB2_DIALECTS_MAX + CTX_ROOM, 36);
 	unsigned int nr;
@@ -138,6 +162,7 @@ int nwb_smb2_negotiate_req_encode(uint8_t *pdu, size_t size,
 
 	nwb_assert(m->nr_dialects <= NWB_SMB2_DIALECTS_MAX);
 	nwb_assert(m->nr_sign_algs <= NWB_SMB2_SIGN_ALGS_MAX);
+	nwb_assert(m->nr_ciphers <= NWB_SMB2_CIPHERS_MAX);
 	if (!b)
 		return -ENOSPC;
 	put16(b + 2, m->nr_dialects);
@@ -147,10 +172,11 @@ int nwb_smb2_negotiate_req_encode(uint8_t *pdu, size_t size,
 	for (unsigned int i = 0; i < m->nr_dialects; i++)
 		put16(b + 36 + 2 * i, m->dialects[i]);
 	at = NWB_SMB2_HDR_LEN + 36 + 2 * m->nr_dialects;
-	if (!c.has_preauth && !c.nr_algs)
+	if (!has_any(&c))
 		return (int)at;
 	memcpy(c.salt, m->salt, sizeof(c.salt));
 	memcpy(c.algs, m->sign_algs, sizeof(c.algs));
+	memcpy(c.ciphers, m->ciphers, sizeof(c.ciphers));
 	at = pad8(pdu, at);
 	put32(b + 28, (uint32_t)at);
 	at = put_contexts(pdu, at, &c, &nr);
@@ -189,6 +215,8 @@ int nwb_smb2_negotiate_req_decode(const uint8_t *pdu, size_t len,
 	memcpy(m.salt, c.salt, sizeof(m.salt));
 	memcpy(m.sign_algs, c.algs, sizeof(m.sign_algs));
 	m.nr_sign_algs = c.nr_algs;
+	memcpy(m.ciphers, c.ciphers, sizeof(m.ciphers));
+	m.nr_ciphers = c.nr_ciphers;
 	*ret_m = m;
 	return 0;
 }
@@ -220,7 +248,11 @@ int nwb_smb2_negotiate_rsp_encode(uint8_t *pdu, size_t size,
 		c.algs[0] = (uint16_t)m->sign_alg;
 		c.nr_algs = 1;
 	}
-	if (!c.has_preauth && !c.nr_algs)
+	if (m->cipher >= 0) {
+		c.ciphers[0] = (uint16_t)m->cipher;
+		c.nr_ciphers = 1;
+	}
+	if (!has_any(&c))
 		return (int)at;
 	memcpy(c.salt, m->salt, sizeof(c.salt));
 	at = pad8(pdu, at);
@@ -234,7 +266,7 @@ int nwb_smb2_negotiate_rsp_decode(const uint8_t *pdu, size_t len,
 				  struct nwb_smb2_negotiate_rsp *ret_m)
 {
 	const uint8_t *b = body_of(pdu, len, 64, 65);
-	struct nwb_smb2_negotiate_rsp m = {.sign_alg = -1};
+	struct nwb_smb2_negotiate_rsp m = {.sign_alg = -1, .cipher = -1};
 	struct contexts c = {0};
 
 	if (!b)
@@ -258,6 +290,8 @@ int nwb_smb2_negotiate_rsp_decode(const uint8_t *pdu, size_t len,
 	memcpy(m.salt, c.salt, sizeof(m.salt));
 	if (c.nr_algs)
 		m.sign_alg = c.algs[0];
+	if (c.nr_ciphers)
+		m.cipher = c.ciphers[0];
 	*ret_m = m;
 	return 0;
 }

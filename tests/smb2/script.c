@@ -131,6 +131,7 @@ static void do_negotiate(struct sconn *c, const struct smsg *m)
 		.max_write = s->max_write,
 		.has_preauth = !s->no_preauth,
 		.sign_alg = NWB_SMB2_SIGN_AES_GMAC,
+		.cipher = -1,
 	};
 	uint8_t pdu[512] = {0};
 	int n = nwb_smb2_negotiate_rsp_encode(pdu, sizeof(pdu), &rsp);

@@ -66,6 +66,8 @@ TRY(query_info_req)
 TRY_BLOB(query_info_rsp, info)
 TRY_BLOB(set_info_req, info)
 TRY_BLOB(error_rsp, data)
+TRY_BLOB(ioctl_req, in)
+TRY_BLOB(ioctl_rsp, out)
 
 static int try_write_req(const uint8_t *pdu, size_t len)
 {
@@ -327,6 +329,9 @@ NWB_TEST(smb2_codec, negotiate_survives_the_round_trip)
 		.has_preauth = true,
 		.sign_algs = {2, 1, 0},
 		.nr_sign_algs = 3,
+		.ciphers = {NWB_SMB2_CIPHER_AES_128_GCM,
+			    NWB_SMB2_CIPHER_AES_128_CCM},
+		.nr_ciphers = 2,
 	};
 	struct nwb_smb2_negotiate_rsp r = {
 		.security_mode = 1,
@@ -338,6 +343,7 @@ NWB_TEST(smb2_codec, negotiate_survives_the_round_trip)
 		.system_time = 1ull << 60,
 		.has_preauth = true,
 		.sign_alg = 2,
+		.cipher = NWB_SMB2_CIPHER_NONE,
 		.token = {(const uint8_t *)"abc", 3},
 	};
 	struct nwb_smb2_negotiate_req q2;
@@ -357,20 +363,26 @@ NWB_TEST(smb2_codec, negotiate_survives_the_round_trip)
 	nwb_check(memcmp(q2.guid, q.guid, sizeof(q.guid)) == 0);
 	nwb_check_eq(q2.nr_sign_algs, 3);
 	nwb_check_eq(q2.sign_algs[1], 1);
+	nwb_check_eq(q2.nr_ciphers, 2);
+	nwb_check_eq(q2.ciphers[0], NWB_SMB2_CIPHER_AES_128_GCM);
+	nwb_check_eq(q2.ciphers[1], NWB_SMB2_CIPHER_AES_128_CCM);
 	len = nwb_smb2_negotiate_rsp_encode(out, sizeof(out), &r);
 	nwb_check(len > 0);
 	nwb_check_eq(nwb_smb2_negotiate_rsp_decode(out, (size_t)len, &r2), 0);
 	nwb_check_eq(r2.sign_alg, 2);
+	nwb_check_eq(r2.cipher, NWB_SMB2_CIPHER_NONE);
 	nwb_check_eq(r2.max_write, 3);
 	nwb_check(r2.system_time == r.system_time);
 	nwb_check(r2.token.len == 3 && !memcmp(r2.token.data, "abc", 3));
 	nwb_check(memcmp(r2.salt, r.salt, sizeof(r.salt)) == 0);
 	r.sign_alg = -1;
+	r.cipher = -1;
 	r.has_preauth = false;
 	len = nwb_smb2_negotiate_rsp_encode(out, sizeof(out), &r);
 	nwb_check_eq(len, 64 + 64 + 3);
 	nwb_check_eq(nwb_smb2_negotiate_rsp_decode(out, (size_t)len, &r2), 0);
 	nwb_check_eq(r2.sign_alg, -1);
+	nwb_check_eq(r2.cipher, -1);
 	nwb_check(!r2.has_preauth);
 }
 
@@ -419,16 +431,20 @@ NWB_TEST(smb2_codec, truncated_requests_are_refused)
 	struct nwb_smb2_set_info_req si = {.info = {info, sizeof(info)}};
 	struct nwb_smb2_query_info_req qi = {0};
 	struct nwb_smb2_flush_req fl = {0};
-	uint8_t pdu[3][128] = {{0}};
+	struct nwb_smb2_ioctl_req iq = {.in = {info, sizeof(info)}};
+	struct nwb_smb2_ioctl_rsp ir = {.out = {info, sizeof(info)}};
+	uint8_t pdu[5][160] = {{0}};
 	struct {
 		int len;
 		int (*decode)(const uint8_t *pdu, size_t len);
-	} made[3] = {
+	} made[5] = {
 		{nwb_smb2_flush_req_encode(pdu[0], 128, &fl), try_flush_req},
 		{nwb_smb2_query_info_req_encode(pdu[1], 128, &qi) - 1,
 		 try_query_info_req},
 		{nwb_smb2_set_info_req_encode(pdu[2], 128, &si),
 		 try_set_info_req},
+		{nwb_smb2_ioctl_req_encode(pdu[3], 160, &iq), try_ioctl_req},
+		{nwb_smb2_ioctl_rsp_encode(pdu[4], 160, &ir), try_ioctl_rsp},
 	};
 
 	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(made); i++) {
@@ -441,6 +457,107 @@ NWB_TEST(smb2_codec, truncated_requests_are_refused)
 			free(copy);
 		}
 	}
+}
+
+NWB_TEST(smb2_codec, ioctl_survives_the_round_trip)
+{
+	struct nwb_smb2_ioctl_req q = {
+		.code = NWB_SMB2_FSCTL_VALIDATE_NEGOTIATE,
+		.fid = {NWB_SMB2_FID_NONE, NWB_SMB2_FID_NONE},
+		.max_out = 24,
+		.flags = NWB_SMB2_IOCTL_IS_FSCTL,
+		.in = {(const uint8_t *)"input", 5},
+	};
+	struct nwb_smb2_ioctl_rsp r = {
+		.code = NWB_SMB2_FSCTL_SET_SPARSE,
+		.fid = {1, 2},
+		.out = {(const uint8_t *)"out", 3},
+	};
+	struct nwb_smb2_ioctl_req q2;
+	struct nwb_smb2_ioctl_rsp r2;
+	uint8_t out[160] = {0};
+	int n = nwb_smb2_ioctl_req_encode(out, sizeof(out), &q);
+
+	nwb_check_eq(n, 64 + 56 + 5);
+	nwb_check_eq(nwb_smb2_ioctl_req_decode(out, (size_t)n, &q2), 0);
+	nwb_check(q2.code == q.code && q2.max_out == 24 && q2.flags == 1 &&
+		  q2.fid.persistent == NWB_SMB2_FID_NONE &&
+		  q2.fid.volatil == NWB_SMB2_FID_NONE && q2.in.len == 5 &&
+		  !memcmp(q2.in.data, "input", 5));
+	n = nwb_smb2_ioctl_rsp_encode(out, sizeof(out), &r);
+	nwb_check_eq(n, 64 + 48 + 3);
+	nwb_check_eq(nwb_smb2_ioctl_rsp_decode(out, (size_t)n, &r2), 0);
+	nwb_check(r2.code == r.code && r2.fid.persistent == 1 &&
+		  r2.fid.volatil == 2 && r2.out.len == 3 &&
+		  !memcmp(r2.out.data, "out", 3));
+	nwb_check_eq(nwb_smb2_ioctl_rsp_encode(out, 64 + 48 + 2, &r), -ENOSPC);
+}
+
+/* The offsets are those of [MS-SMB2] 2.2.31.4 and 2.2.32.6. */
+NWB_TEST(smb2_codec, validate_negotiate_info)
+{
+	struct nwb_smb2_validate_info q = {
+		.capabilities = 0x44,
+		.security_mode = 3,
+		.dialects = {NWB_SMB2_DIALECT_0210, NWB_SMB2_DIALECT_0302},
+		.nr_dialects = 2,
+	};
+	struct nwb_smb2_validate_info m;
+	uint8_t buf[NWB_SMB2_VALIDATE_REQ_MAX];
+
+	memset(q.guid, 0x5a, sizeof(q.guid));
+	nwb_check_eq(nwb_smb2_validate_req_encode(buf, sizeof(buf), &q), 28);
+	nwb_check(buf[0] == 0x44 && buf[4] == 0x5a && buf[19] == 0x5a);
+	nwb_check(buf[20] == 3 && buf[22] == 2 && buf[26] == 2 && buf[27] == 3);
+	for (size_t n = 0; n < 28; n++)
+		nwb_check_eq(nwb_smb2_validate_req_decode(buf, n, &m),
+			     -EBADMSG);
+	nwb_check_eq(nwb_smb2_validate_req_decode(buf, 28, &m), 0);
+	nwb_check(m.nr_dialects == 2 &&
+		  m.dialects[1] == NWB_SMB2_DIALECT_0302 &&
+		  m.security_mode == 3 && m.capabilities == 0x44);
+	nwb_check_eq(nwb_smb2_validate_req_encode(buf, 27, &q), -ENOSPC);
+	q.nr_dialects = 1;
+	nwb_check_eq(nwb_smb2_validate_rsp_encode(buf, sizeof(buf), &q), 24);
+	nwb_check_eq(nwb_smb2_validate_rsp_decode(buf, 24, &m), 0);
+	nwb_check(m.dialects[0] == NWB_SMB2_DIALECT_0210 &&
+		  !memcmp(m.guid, q.guid, 16));
+	nwb_check_eq(nwb_smb2_validate_rsp_decode(buf, 23, &m), -EBADMSG);
+	nwb_check_eq(nwb_smb2_validate_rsp_decode(buf, 25, &m), -EBADMSG);
+	nwb_check_eq(nwb_smb2_validate_rsp_encode(buf, 23, &q), -ENOSPC);
+}
+
+NWB_TEST(smb2_codec, transform_header_must_fit_its_message)
+{
+	struct nwb_smb2_transform t = {
+		.size = 100,
+		.flags = NWB_SMB2_TRANSFORM_ENCRYPTED,
+		.session_id = 0x1122334455667788,
+	};
+	struct nwb_smb2_transform m;
+	uint8_t frame[NWB_SMB2_TRANSFORM_LEN + 101] = {0};
+	size_t len = NWB_SMB2_TRANSFORM_LEN + 100;
+
+	memset(t.signature, 0x11, 16);
+	memset(t.nonce, 0x22, 12);
+	nwb_smb2_transform_encode(frame, &t);
+	nwb_check(nwb_smb2_is_transform(frame, 4));
+	nwb_check(!nwb_smb2_is_transform(frame, 3));
+	nwb_check(frame[NWB_SMB2_TRANSFORM_AUTH] == 0x22);
+	nwb_check_eq(nwb_smb2_transform_decode(frame, len, &m), 0);
+	nwb_check(m.size == 100 && m.session_id == t.session_id &&
+		  !memcmp(m.nonce, t.nonce, 16) &&
+		  !memcmp(m.signature, t.signature, 16));
+	for (size_t n = 0; n <= len + 1; n++)
+		if (n != len)
+			nwb_check_eq(nwb_smb2_transform_decode(frame, n, &m),
+				     -EBADMSG);
+	frame[42] = 0; /* not encrypted */
+	nwb_check_eq(nwb_smb2_transform_decode(frame, len, &m), -EBADMSG);
+	frame[42] = 1;
+	frame[0] = 0xfe;
+	nwb_check_eq(nwb_smb2_transform_decode(frame, len, &m), -EBADMSG);
+	nwb_check(!nwb_smb2_is_transform(frame, len));
 }
 
 NWB_TEST(smb2_codec, sync_and_async_headers_differ)
