@@ -11,7 +11,8 @@
  *	run_one.c   server up, client up, workload, heal, judge, down
  *	supervise.c the server's comings and goings, heartbeat
  *	judge.c     ledger and export in, judgement out
- *	record.c    a run as a JSON object of the results store
+ *	record.c    a run as a JSON object of the results store, with
+ *		    record_series.c for what is not a single number
  */
 #ifndef NWB_BENCH_I_H
 #define NWB_BENCH_I_H
@@ -20,6 +21,7 @@
 #include "nwb/plan.h"
 #include "nwb/report.h"
 #include "nwb/server.h"
+#include "nwb/timeline.h"
 #include "nwb/workload.h"
 #include <errno.h>
 #include <jansson.h>
@@ -79,6 +81,7 @@ struct bench_run_result {
 	struct nwb_subject_stats stats;
 	struct nwb_policy policy;
 	struct nwb_judgement judgement;
+	struct nwb_timeline timeline; /* nr_bins 0: there is none */
 	bool is_judged;
 	uint64_t server_cpu_ns; /* UINT64_MAX: not measured */
 	unsigned int nr_rules;
@@ -165,6 +168,12 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 			 unsigned int order);
 json_t *bench_record_failed(const struct bench_run_opts *o, unsigned int pair,
 			    unsigned int order, const char *why);
+/* record_series.c */
+json_t *bench_record_latency(const struct nwb_hist *h);
+/** bench_record_timeline() - series, marks and faults, if there is a time
+ * line. */
+void bench_record_timeline(json_t *rec, const struct nwb_timeline *tl,
+			   const struct nwb_plan *plan);
 void bench_cell_name(const struct bench_run_opts *o, char *buf, size_t size);
 void bench_repro(const struct bench_run_opts *o, char *buf, size_t size);
 /* The verdict that a run's record carries; @ret_reason borrowed, may be "". */

@@ -69,16 +69,6 @@ static json_t *number(uint64_t v)
 	return v == UINT64_MAX ? json_null() : json_integer((json_int_t)v);
 }
 
-static json_t *latency(const struct nwb_hist *h)
-{
-	if (!h->count)
-		return json_null();
-	return json_pack("{s:I,s:I,s:I,s:I}", "n", (json_int_t)h->count, "p50",
-			 (json_int_t)nwb_hist_quantile(h, 0.5), "p99",
-			 (json_int_t)nwb_hist_quantile(h, 0.99), "max",
-			 (json_int_t)h->max);
-}
-
 static json_t *findings(const struct bench_run_result *r)
 {
 	json_t *a = json_array();
@@ -146,12 +136,14 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 		"reconnects", number(st->reconnects), "allocs",
 		number(w->nr_allocs), "wsize", number(st->wsize), "depth",
 		st->depth ? number(st->depth) : json_null(), "signing",
-		st->signing, "write_lat", latency(&w->write_lat), "fsync_lat",
-		latency(&w->fsync_lat), "hits", hits(o, r), "findings",
-		findings(r), "reason", reason, "verdict",
+		st->signing, "write_lat", bench_record_latency(&w->write_lat),
+		"fsync_lat", bench_record_latency(&w->fsync_lat), "hits",
+		hits(o, r), "findings", findings(r), "reason", reason,
+		"verdict",
 		r->is_judged || v != NWB_PASS ? json_string(nwb_verdict_name(v))
 					      : json_null());
 	json_object_update_missing_new(rec, more);
+	bench_record_timeline(rec, &r->timeline, o->plan);
 	return rec;
 }
 

@@ -362,6 +362,17 @@ static int keep_ledger(struct run *r)
 		      : 0;
 }
 
+/* For people to look at; nothing judges by it. */
+static int make_timeline(struct run *r)
+{
+	const struct nwb_ledger_hdr *h = r->ledger.hdr;
+	int rc = nwb_timeline_make(h->slot, nwb_ledger_count(&r->ledger),
+				   r->res->nr_rules, r->res->work.durable_ns,
+				   &r->res->timeline);
+
+	return rc ? nwb_err_set(r->err, rc, "time line: %s", strerror(-rc)) : 0;
+}
+
 static int run_judge(struct run *r)
 {
 	struct bench_run_result *res = r->res;
@@ -387,6 +398,9 @@ static int run_judge(struct run *r)
 				   nwb_fc_refusal(r->page));
 	bench_supervisor_quiet(r->sup);
 	nwb_ledger_point(&r->ledger, &(struct nwb_lrec){.kind = NWB_L_RUN_END});
+	rc = make_timeline(r);
+	if (rc)
+		return rc;
 	if (r->o->ledger_path) {
 		rc = keep_ledger(r);
 		if (rc)

@@ -26,6 +26,10 @@ enum kind {
 	LAT,	  /* object of NUM, or null */
 	HITS,	  /* object of NUM, or null */
 	FINDINGS, /* array of objects of STR_MUST, or null */
+	BINS,	  /* array of NUM, or null */
+	SERIES,	  /* object of series_fields, or null */
+	MARKS,	  /* array of objects of mark_fields, or null */
+	FAULTS,	  /* object of objects of NUM, or null */
 	VERDICT,  /* name of a verdict, or null: not judged */
 };
 
@@ -43,16 +47,23 @@ static const struct field session_fields[] = {
 };
 
 static const struct field run_fields[] = {
-	{"allocs", NUM},	{"bytes", NUM},		 {"bytes_dirtied", NUM},
-	{"bytes_sent", NUM},	{"cell", STR_MUST},	 {"client_cpu_ns", NUM},
-	{"depth", NUM},		{"durable_ns", NUM},	 {"fault", STR_MUST},
-	{"findings", FINDINGS}, {"fsync_lat", LAT},	 {"hits", HITS},
-	{"level", STR},		{"order", INT},		 {"pair", INT},
-	{"reason", STR},	{"reconnects", NUM},	 {"repro", STR},
-	{"retries", NUM},	{"seed", INT},		 {"rpcs", NUM},
-	{"server", STR_MUST},	{"server_cpu_ns", NUM},	 {"signing", SCALAR},
-	{"subject", STR_MUST},	{"temp_bytes_max", NUM}, {"verdict", VERDICT},
-	{"workload", STR_MUST}, {"write_lat", LAT},	 {"write_rpcs", NUM},
+	{"allocs", NUM},	{"bytes", NUM},
+	{"bytes_dirtied", NUM}, {"bytes_sent", NUM},
+	{"cell", STR_MUST},	{"client_cpu_ns", NUM},
+	{"depth", NUM},		{"durable_ns", NUM},
+	{"fault", STR_MUST},	{"faults", FAULTS},
+	{"findings", FINDINGS}, {"fsync_lat", LAT},
+	{"hits", HITS},		{"level", STR},
+	{"marks", MARKS},	{"marks_left_out", NUM},
+	{"order", INT},		{"pair", INT},
+	{"reason", STR},	{"reconnects", NUM},
+	{"repro", STR},		{"retries", NUM},
+	{"rpcs", NUM},		{"seed", INT},
+	{"series", SERIES},	{"server", STR_MUST},
+	{"server_cpu_ns", NUM}, {"signing", SCALAR},
+	{"subject", STR_MUST},	{"temp_bytes_max", NUM},
+	{"verdict", VERDICT},	{"workload", STR_MUST},
+	{"write_lat", LAT},	{"write_rpcs", NUM},
 	{"wsize", NUM},
 };
 
@@ -63,10 +74,25 @@ static const struct field end_fields[] = {
 };
 
 static const struct field lat_fields[] = {
-	{"max", NUM},
-	{"n", NUM},
-	{"p50", NUM},
-	{"p99", NUM},
+	/* low end of a bucket, count, low end, count, ... */
+	{"bins", BINS}, {"max", NUM}, {"n", NUM}, {"p50", NUM}, {"p99", NUM},
+};
+
+/* Bytes of each bin of bin_ns; the first begins with the first write. */
+static const struct field series_fields[] = {
+	{"acked", BINS},   {"acked_by", STR}, {"bin_ns", NUM},
+	{"durable", BINS}, {"span_ns", NUM},  {"written", BINS},
+};
+
+static const struct field mark_fields[] = {
+	{"kind", STR_MUST},
+	{"rule", STR},
+	{"t_ns", NUM},
+};
+
+static const struct field fault_fields[] = {
+	{"bytes_again", NUM}, {"first_ns", NUM},    {"hits", NUM},
+	{"recovered", NUM},   {"recovery_ns", NUM}, {"retries", NUM},
 };
 
 static const struct field finding_fields[] = {
@@ -193,23 +219,71 @@ static int check_hits(const json_t *hits, struct nwb_err *err)
 	return 0;
 }
 
-static int check_findings(const json_t *findings, struct nwb_err *err)
+/* An array of objects that all have the same fields. */
+static int check_objects(const struct field *f, const json_t *all,
+			 const struct field *of, size_t nr, struct nwb_err *err)
 {
 	size_t i;
 	json_t *v;
 
-	if (!json_is_array(findings))
-		return wrong(err, "findings", "an array or null");
-	json_array_foreach(findings, i, v)
+	if (!json_is_array(all))
+		return wrong(err, f->name, "an array or null");
+	json_array_foreach(all, i, v)
 	{
 		int r;
 
 		if (!json_is_object(v))
-			return wrong(err, "findings", "an array of objects");
-		r = check_fields(finding_fields, NWB_ARRAY_SIZE(finding_fields),
-				 v, err);
+			return wrong(err, f->name, "an array of objects");
+		r = check_fields(of, nr, v, err);
 		if (r)
-			return nwb_err_wrap(err, r, "findings[%zu]", i);
+			return nwb_err_wrap(err, r, "%s[%zu]", f->name, i);
+	}
+	return 0;
+}
+
+static int check_object(const struct field *f, const json_t *v,
+			const struct field *of, size_t nr, struct nwb_err *err)
+{
+	int r;
+
+	if (!json_is_object(v))
+		return wrong(err, f->name, "an object or null");
+	r = check_fields(of, nr, v, err);
+	return r ? nwb_err_wrap(err, r, "%s", f->name) : 0;
+}
+
+static int check_faults(const struct field *f, const json_t *faults,
+			struct nwb_err *err)
+{
+	const char *key;
+	json_t *v;
+
+	if (!json_is_object(faults))
+		return wrong(err, f->name, "an object or null");
+	json_object_foreach((json_t *)faults, key, v)
+	{
+		const struct field one = {.name = key};
+		int r = check_object(&one, v, fault_fields,
+				     NWB_ARRAY_SIZE(fault_fields), err);
+
+		if (r)
+			return nwb_err_wrap(err, r, "%s", f->name);
+	}
+	return 0;
+}
+
+static int check_bins(const struct field *f, const json_t *bins,
+		      struct nwb_err *err)
+{
+	size_t i;
+	json_t *v;
+
+	if (!json_is_array(bins))
+		return wrong(err, f->name, "an array or null");
+	json_array_foreach(bins, i, v)
+	{
+		if (!json_is_number(v) || json_number_value(v) < 0)
+			return wrong(err, f->name, "numbers >= 0");
 	}
 	return 0;
 }
@@ -217,22 +291,27 @@ static int check_findings(const json_t *findings, struct nwb_err *err)
 static int check_field(const struct field *f, const json_t *v,
 		       struct nwb_err *err)
 {
-	bool is_null = !v || json_is_null(v);
-	int r;
-
+	if (f->kind >= LAT && f->kind <= FAULTS && (!v || json_is_null(v)))
+		return 0;
 	switch (f->kind) {
 	case LAT:
-		if (is_null)
-			return 0;
-		if (!json_is_object(v))
-			return wrong(err, f->name, "an object or null");
-		r = check_fields(lat_fields, NWB_ARRAY_SIZE(lat_fields), v,
-				 err);
-		return r ? nwb_err_wrap(err, r, "%s", f->name) : 0;
+		return check_object(f, v, lat_fields,
+				    NWB_ARRAY_SIZE(lat_fields), err);
+	case SERIES:
+		return check_object(f, v, series_fields,
+				    NWB_ARRAY_SIZE(series_fields), err);
 	case HITS:
-		return is_null ? 0 : check_hits(v, err);
+		return check_hits(v, err);
+	case BINS:
+		return check_bins(f, v, err);
 	case FINDINGS:
-		return is_null ? 0 : check_findings(v, err);
+		return check_objects(f, v, finding_fields,
+				     NWB_ARRAY_SIZE(finding_fields), err);
+	case MARKS:
+		return check_objects(f, v, mark_fields,
+				     NWB_ARRAY_SIZE(mark_fields), err);
+	case FAULTS:
+		return check_faults(f, v, err);
 	default:
 		return check_scalar(f->name, f->kind, v, err);
 	}

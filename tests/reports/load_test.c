@@ -59,6 +59,52 @@ NWB_TEST(report_load, says_the_line_of_a_malformed_one)
 		  "f:2: column", "");
 }
 
+#define PART_RUN(part)                                                         \
+	SESSION "{\"v\":1,\"type\":\"run\",\"cell\":\"s.a.w.f\","              \
+		"\"server\":\"s\",\"subject\":\"a\",\"workload\":\"w\","       \
+		"\"fault\":\"f\"," part "}\n"
+
+/* Series, marks and faults are younger than the rest: a record has them or
+ * not, but what it has is of the right form. */
+NWB_TEST(report_load, holds_the_time_line_against_the_schema)
+{
+	static const char *const good[] = {
+		"\"series\":null,\"marks\":null,\"faults\":null",
+		"\"series\":{\"bin_ns\":5,\"span_ns\":9,\"acked\":[1,2],"
+		"\"acked_by\":\"client\",\"written\":[3],\"durable\":[]}",
+		"\"series\":{\"acked\":null}",
+		"\"marks\":[{\"t_ns\":1,\"kind\":\"fault\",\"rule\":\"r\"}]",
+		"\"marks\":[{\"t_ns\":1,\"kind\":\"of a later version\"}]",
+		"\"faults\":{\"r\":{\"hits\":1,\"recovery_ns\":null}}",
+		"\"write_lat\":{\"n\":1,\"bins\":[100,1]}",
+	};
+	static const struct {
+		const char *part, *want;
+	} bad[] = {
+		{"\"series\":[]", "\"series\" must be an object"},
+		{"\"series\":{\"acked\":[-1]}", "series: field \"acked\""},
+		{"\"series\":{\"acked\":[\"1\"]}", "series: field \"acked\""},
+		{"\"series\":{\"bin_ns\":\"x\"}", "series: field \"bin_ns\""},
+		{"\"marks\":{}", "\"marks\" must be an array"},
+		{"\"marks\":[1]", "\"marks\" must be an array of objects"},
+		{"\"marks\":[{\"t_ns\":1}]", "marks[0]: field \"kind\""},
+		{"\"faults\":[]", "\"faults\" must be an object"},
+		{"\"faults\":{\"r\":1}", "faults: field \"r\""},
+		{"\"faults\":{\"r\":{\"hits\":-1}}", "faults: r: field"},
+		{"\"fsync_lat\":{\"bins\":3}", "fsync_lat: field \"bins\""},
+	};
+	char text[1000];
+
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(good); i++) {
+		snprintf(text, sizeof(text), PART_RUN("%s"), good[i]);
+		json_decref(parse_ok(text));
+	}
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(bad); i++) {
+		snprintf(text, sizeof(text), PART_RUN("%s"), bad[i].part);
+		check_bad_str(text, "f:2: ", bad[i].want);
+	}
+}
+
 NWB_TEST(report_load, refuses_another_major_version_clearly)
 {
 	const char *text = SESSION "{\"v\":2,\"type\":\"run\"}\n";
