@@ -170,6 +170,7 @@ enum nwb_smb2_command {
 	X(NETWORK_NAME_DELETED, 0xc00000c9)                                    \
 	X(REQUEST_NOT_ACCEPTED, 0xc00000d0)                                    \
 	X(CANCELLED, 0xc0000120)                                               \
+	X(INVALID_OPLOCK_PROTOCOL, 0xc00000e3)                                 \
 	X(FILE_CLOSED, 0xc0000128)                                             \
 	X(IO_DEVICE_ERROR, 0xc0000185)                                         \
 	X(USER_SESSION_DELETED, 0xc0000203)                                    \
@@ -293,7 +294,7 @@ struct nwb_smb2_tree_connect_rsp {
 	uint32_t access;
 };
 
-/* No create contexts are sent; those received are skipped. */
+/* @contexts: a list made or to be read by nwb/smb2_ctx.h; may be empty */
 struct nwb_smb2_create_req {
 	uint8_t oplock;
 	uint32_t impersonation;
@@ -303,6 +304,7 @@ struct nwb_smb2_create_req {
 	uint32_t disposition;
 	uint32_t options;
 	struct nwb_smb2_blob name; /* UTF-16LE, relative to the share */
+	struct nwb_smb2_blob contexts;
 };
 
 struct nwb_smb2_create_rsp {
@@ -313,6 +315,7 @@ struct nwb_smb2_create_rsp {
 	uint64_t eof;
 	uint32_t attributes;
 	struct nwb_smb2_fid fid;
+	struct nwb_smb2_blob contexts;
 };
 
 struct nwb_smb2_close_req {

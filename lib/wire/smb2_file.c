@@ -5,12 +5,15 @@
  */
 #include "smb2_le.h"
 
-/* An empty name still takes one byte of buffer, [MS-SMB2] 2.2.13. */
+/* An empty name still takes one byte of buffer, [MS-SMB2] 2.2.13; the create
+ * contexts begin at a multiple of 8 behind it. */
 int nwb_smb2_create_req_encode(uint8_t *pdu, size_t size,
 			       const struct nwb_smb2_create_req *m)
 {
 	size_t n = m->name.len ? m->name.len : 1;
-	uint8_t *b = begin_body(pdu, size, 56, n, 57);
+	size_t at = NWB_ROUND_UP(n, (size_t)8);
+	size_t all = m->contexts.len ? at + m->contexts.len : n;
+	uint8_t *b = begin_body(pdu, size, 56, all, 57);
 
 	if (!b || m->name.len > UINT16_MAX)
 		return -ENOSPC;
@@ -23,9 +26,14 @@ int nwb_smb2_create_req_encode(uint8_t *pdu, size_t size,
 	put32(b + 40, m->options);
 	put16(b + 44, NWB_SMB2_HDR_LEN + 56);
 	put16(b + 46, m->name.len);
-	b[56] = 0;
+	memset(b + 56, 0, nwb_min(at, all));
 	put_blob(b + 56, &m->name);
-	return (int)(NWB_SMB2_HDR_LEN + 56 + n);
+	if (m->contexts.len) {
+		put32(b + 48, (uint32_t)(NWB_SMB2_HDR_LEN + 56 + at));
+		put32(b + 52, m->contexts.len);
+		put_blob(b + 56 + at, &m->contexts);
+	}
+	return (int)(NWB_SMB2_HDR_LEN + 56 + all);
 }
 
 int nwb_smb2_create_req_decode(const uint8_t *pdu, size_t len,
@@ -44,7 +52,9 @@ int nwb_smb2_create_req_decode(const uint8_t *pdu, size_t len,
 	m.disposition = get32(b + 36);
 	m.options = get32(b + 40);
 	if (get_blob(pdu, len, NWB_SMB2_HDR_LEN + 56, get16(b + 44),
-		     get16(b + 46), &m.name))
+		     get16(b + 46), &m.name) ||
+	    get_blob(pdu, len, NWB_SMB2_HDR_LEN + 56, get32(b + 48),
+		     get32(b + 52), &m.contexts))
 		return -EBADMSG;
 	*ret_m = m;
 	return 0;
@@ -53,7 +63,7 @@ int nwb_smb2_create_req_decode(const uint8_t *pdu, size_t len,
 int nwb_smb2_create_rsp_encode(uint8_t *pdu, size_t size,
 			       const struct nwb_smb2_create_rsp *m)
 {
-	uint8_t *b = begin_body(pdu, size, 88, 0, 89);
+	uint8_t *b = begin_body(pdu, size, 88, m->contexts.len, 89);
 
 	if (!b)
 		return -ENOSPC;
@@ -67,16 +77,24 @@ int nwb_smb2_create_rsp_encode(uint8_t *pdu, size_t size,
 	put64(b + 48, m->eof);
 	put32(b + 56, m->attributes);
 	put_fid(b + 64, &m->fid);
-	return (int)NWB_SMB2_HDR_LEN + 88;
+	if (m->contexts.len) {
+		put32(b + 80, NWB_SMB2_HDR_LEN + 88);
+		put32(b + 84, m->contexts.len);
+		put_blob(b + 88, &m->contexts);
+	}
+	return (int)(NWB_SMB2_HDR_LEN + 88 + m->contexts.len);
 }
 
 int nwb_smb2_create_rsp_decode(const uint8_t *pdu, size_t len,
 			       struct nwb_smb2_create_rsp *ret_m)
 {
 	const uint8_t *b = body_of(pdu, len, 88, 89);
+	struct nwb_smb2_blob contexts;
 
-	if (!b)
+	if (!b || get_blob(pdu, len, NWB_SMB2_HDR_LEN + 88, get32(b + 80),
+			   get32(b + 84), &contexts))
 		return -EBADMSG;
+	ret_m->contexts = contexts;
 	ret_m->oplock = b[2];
 	ret_m->action = get32(b + 4);
 	ret_m->creation_time = get64(b + 8);
