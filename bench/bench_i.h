@@ -46,6 +46,7 @@ struct bench_run_result;
  * @no_ledger: preload, but do not let it record
  * @judge: read the content and judge; else only measure
  * @ledger_path: keep the ledger there, NULL: do not
+ * @capture_path: capture the wire to there, NULL: do not
  */
 struct bench_run_opts {
 	const char *server;
@@ -68,6 +69,7 @@ struct bench_run_opts {
 	uint32_t mutants;
 	bool mutant_credits;
 	const char *ledger_path;
+	const char *capture_path;
 	/* The client hangs: told and recorded here, then the process ends. */
 	void (*on_hang)(void *arg, const struct bench_run_opts *o,
 			const struct bench_run_result *r);
@@ -92,6 +94,7 @@ struct bench_run_result {
 	char server_version[64];
 	char isolation[16];
 	char io[16];
+	char capture[512]; /* what became of it, in lines; empty: none */
 };
 
 /**
@@ -180,6 +183,23 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size);
 enum nwb_verdict bench_verdict(const struct bench_run_result *r,
 			       const struct nwb_plan *plan, char *reason,
 			       size_t size);
+
+/* capture.c */
+struct bench_capture;
+/** bench_capture_start() - capture the wire of @srv to @path from now on. */
+int bench_capture_start(struct nwb_server *srv, const char *path,
+			const char *about, struct bench_capture **ret_c,
+			struct nwb_err *err) nwb_must_check;
+/**
+ * bench_capture_end() - write it, with the faults of @ledger in it, and tell
+ * how to look at it in @text (lines, each with its newline). Frees @c; NULL is
+ * fine. @plan: may be NULL.
+ */
+int bench_capture_end(struct bench_capture *c, const struct nwb_ledger *ledger,
+		      const struct nwb_plan *plan, char *text, size_t size,
+		      struct nwb_err *err) nwb_must_check;
+/** bench_capture_drop() - free without writing. NULL is fine. */
+void bench_capture_drop(struct bench_capture *c);
 
 /* env.c */
 json_t *bench_env_session(const char *id, uint64_t seed, int argc, char **argv);

@@ -45,6 +45,7 @@ static void tell(const struct bench_run_opts *o,
 	for (unsigned int i = 0; i < r->nr_rules; i++)
 		printf("  rule %s: %llu hits\n", o->plan->rule[i].name,
 		       (unsigned long long)r->hits[i]);
+	fputs(r->capture, stdout);
 	if (w->first_error)
 		printf("  the application saw %s\n",
 		       nwb_errno_name(w->first_error));

@@ -28,6 +28,7 @@ enum {
 	OPT_MUTANT,
 	OPT_WITH_MUTANT,
 	OPT_LEDGER,
+	OPT_CAPTURE,
 	OPT_BINARY,
 	OPT_NO_LEDGER,
 	OPT_FAULT_PAIRS,
@@ -125,6 +126,10 @@ static const struct {
 	 BENCH_CLI_RUN,
 	 "FILE",
 	 "keep the ledger of the run"},
+	{{"capture", 1, NULL, OPT_CAPTURE},
+	 BENCH_CLI_RUN,
+	 "FILE",
+	 "capture the wire as pcapng, faults as packet comments"},
 	{{"no-ledger", 0, NULL, OPT_NO_LEDGER},
 	 BENCH_CLI_RUN,
 	 NULL,
@@ -327,6 +332,9 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_LEDGER:
 		c->run.ledger_path = value;
+		return 0;
+	case OPT_CAPTURE:
+		c->run.capture_path = value;
 		return 0;
 	case OPT_MUTANT:
 		c->mutant = value;

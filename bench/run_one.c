@@ -38,6 +38,7 @@ struct run {
 	uint16_t file_id;
 	struct bench_supervisor *sup;
 	struct nwb_server *srv;
+	struct bench_capture *capture;
 	struct nwb_exec *ex;
 	struct nwb_dialer dialer;
 	struct nwb_subject *subject;
@@ -373,6 +374,16 @@ static int make_timeline(struct run *r)
 	return rc ? nwb_err_set(r->err, rc, "time line: %s", strerror(-rc)) : 0;
 }
 
+/* Before the judgement: what it says shall not keep the capture away. */
+static int end_capture(struct run *r)
+{
+	struct bench_capture *c = r->capture;
+
+	r->capture = NULL;
+	return bench_capture_end(c, &r->ledger, r->o->plan, r->res->capture,
+				 sizeof(r->res->capture), r->err);
+}
+
 static int run_judge(struct run *r)
 {
 	struct bench_run_result *res = r->res;
@@ -406,6 +417,9 @@ static int run_judge(struct run *r)
 		if (rc)
 			return rc;
 	}
+	rc = end_capture(r);
+	if (rc)
+		return rc;
 	if (!r->o->judge)
 		return 0;
 	rc = bench_judge(&in, &res->judgement, r->err);
@@ -436,7 +450,11 @@ static int run_all(struct run *r)
 	rc = run_server(r);
 	if (rc)
 		return rc;
-	rc = nwb_exec_real_new(NULL, &r->ex, r->err);
+	if (o->capture_path)
+		rc = bench_capture_start(r->srv, o->capture_path, NULL,
+					 &r->capture, r->err);
+	if (!rc)
+		rc = nwb_exec_real_new(NULL, &r->ex, r->err);
 	if (rc)
 		return rc;
 	snprintf(r->res->io, sizeof(r->res->io), "%s", nwb_exec_io_name(r->ex));
@@ -469,6 +487,7 @@ int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
 		rc = run_all(r);
 	else if (rc > 0)
 		rc = 0;
+	bench_capture_drop(r->capture);
 	if (r->ex)
 		nwb_exec_free(r->ex);
 	nwb_server_free(r->srv);

@@ -111,6 +111,21 @@ static void put_action(struct out *o, const struct nwb_plan_action *a)
 	}
 }
 
+static void put_actions(struct out *o, const struct nwb_plan_rule *r)
+{
+	for (unsigned int i = 0; i < r->nr_actions; i++) {
+		if (i)
+			put(o, ",");
+		put_action(o, &r->action[i]);
+	}
+}
+
+static void put_timing(struct out *o, const struct nwb_plan_rule *r)
+{
+	if (r->timing != NWB_TIMING_NONE)
+		put(o, r->timing == NWB_TIMING_BEFORE ? " before" : " after");
+}
+
 static void put_rule(struct out *o, const struct nwb_plan_rule *r)
 {
 	if (r->name[0])
@@ -118,14 +133,9 @@ static void put_rule(struct out *o, const struct nwb_plan_rule *r)
 	put(o, "on %s.%s", pl_id_word(pl_sides, r->side),
 	    pl_id_word(pl_ops, r->op));
 	put_match(o, r);
-	if (r->timing != NWB_TIMING_NONE)
-		put(o, r->timing == NWB_TIMING_BEFORE ? " before" : " after");
+	put_timing(o, r);
 	put(o, " do");
-	for (unsigned int i = 0; i < r->nr_actions; i++) {
-		if (i)
-			put(o, ",");
-		put_action(o, &r->action[i]);
-	}
+	put_actions(o, r);
 	if (r->max)
 		put(o, " max=%llu", (unsigned long long)r->max);
 	if (r->while_phase[0])
@@ -208,4 +218,19 @@ int nwb_plan_print(const struct nwb_plan *plan, char *buf, size_t size)
 		if (!plan->expect[i].is_default)
 			put_expect(&o, &plan->expect[i]);
 	return (int)o.len;
+}
+
+int nwb_plan_print_actions(const struct nwb_plan_rule *rule, char *buf,
+			   size_t size)
+{
+	struct out o = {buf, size, 0};
+
+	if (size)
+		buf[0] = '\0';
+	put_actions(&o, rule);
+	put_timing(&o, rule);
+	/* every action brings the blank before it */
+	if (size && buf[0] == ' ')
+		memmove(buf, buf + 1, strlen(buf));
+	return (int)o.len - 1;
 }

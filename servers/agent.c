@@ -260,6 +260,19 @@ static void do_socket(struct agent *a)
 	close(fd);
 }
 
+/* Protocol 0: it takes nothing before it is bound. */
+static void do_packet(struct agent *a)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) {
+		reply(a, -errno, NULL);
+		return;
+	}
+	reply(a, 0, &fd);
+	close(fd);
+}
+
 static void do_stop(struct agent *a)
 {
 	a->is_watched = false;
@@ -319,6 +332,9 @@ static void dispatch(struct agent *a)
 		break;
 	case NWB_AGENT_CPU:
 		do_cpu(a);
+		break;
+	case NWB_AGENT_PACKET:
+		do_packet(a);
 		break;
 	default:
 		reply_text(a, -EPROTO, "unknown request");

@@ -66,6 +66,8 @@ enum nwb_agent_op {
 	NWB_AGENT_STOP,
 	/* Reply: arg[0]: nanoseconds */
 	NWB_AGENT_CPU,
+	/* Reply: an unbound AF_PACKET socket of the namespace */
+	NWB_AGENT_PACKET,
 
 	/* Events. arg[0]: the number of WATCH; DIED: arg[1]: wait status */
 	NWB_AGENT_EV_READY = 100,

@@ -287,6 +287,31 @@ int nwb_server_dial(struct nwb_server *srv, int *ret_fd, struct nwb_err *err)
 	return 0;
 }
 
+int nwb_server_packet_socket(struct nwb_server *srv, int *ret_fd,
+			     struct nwb_err *err)
+{
+	struct nwb_call c = {.op = NWB_AGENT_PACKET};
+	struct nwb_server_info info;
+	int rc;
+
+	nwb_server_info(srv, &info);
+	/* On the host's own lo it would take other people's packets. */
+	if (!strcmp(info.isolation, "none"))
+		return nwb_err_set(err, -EOPNOTSUPP,
+				   "a capture needs a network namespace of its "
+				   "own, and isolation is \"none\"");
+	rc = nwb_link_call(&srv->link, &c);
+	if (rc)
+		return nwb_err_set(err, rc,
+				   "packet socket in the namespace: %s%s",
+				   nwb_errno_name(rc),
+				   rc == -EPERM ? " (needs CAP_NET_RAW)" : "");
+	if (c.ret_fd < 0)
+		return nwb_err_set(err, -EPROTO, "the agent sent no socket");
+	*ret_fd = c.ret_fd;
+	return 0;
+}
+
 int nwb_server_open(struct nwb_server *srv, const char *name, int flags,
 		    int *ret_fd, struct nwb_err *err)
 {

@@ -266,6 +266,11 @@ int nwb_plan_finish(struct nwb_plan *plan, struct nwb_err *err) nwb_must_check;
  */
 int nwb_plan_print(const struct nwb_plan *plan, char *buf, size_t size);
 
+/** nwb_plan_print_actions() - what a rule does: "drop, rst after". Return: as
+ * nwb_plan_print(). */
+int nwb_plan_print_actions(const struct nwb_plan_rule *rule, char *buf,
+			   size_t size);
+
 /** nwb_plan_server_opt() - canonical text of an option of the "server" line,
  * NULL when it is not given. */
 const char *nwb_plan_server_opt(const struct nwb_plan *plan, const char *key);

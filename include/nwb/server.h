@@ -110,6 +110,11 @@ void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info);
  * down. */
 int nwb_server_dial(struct nwb_server *srv, int *ret_fd,
 		    struct nwb_err *err) nwb_must_check;
+/** nwb_server_packet_socket() - an unbound AF_PACKET socket of the namespace,
+ * for nwb_capture_start(); the caller owns @ret_fd. -EOPNOTSUPP: the run has
+ * no network namespace of its own. */
+int nwb_server_packet_socket(struct nwb_server *srv, int *ret_fd,
+			     struct nwb_err *err) nwb_must_check;
 /** nwb_server_open() - open @name (relative) in the export, below server and
  * shim. @flags as open(2); with O_CREAT the file becomes writable for all. */
 int nwb_server_open(struct nwb_server *srv, const char *name, int flags,
