@@ -12,6 +12,7 @@
  * inherits every orphan.
  */
 #include "agent.h"
+#include "nwb/server.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -104,12 +105,21 @@ static void do_setup(struct agent *a)
 	const char *path;
 	int rc, fd;
 
-	rc = nwb_agent_setup(a->msg.arg[0], &fd, &path, &err);
+	/* Without namespaces of our own it would mount over the host's. */
+	if (a->msg.arg[1] != NWB_ISOLATION_NS &&
+	    a->msg.arg[1] != NWB_ISOLATION_USERNS) {
+		reply_text(a, -EPROTO, "malformed SETUP request");
+		return;
+	}
+	rc = nwb_agent_setup(a->msg.arg[0],
+			     a->msg.arg[1] == NWB_ISOLATION_USERNS, &fd, &path,
+			     &err);
 	if (rc) {
 		reply_text(a, rc, err.text);
 		return;
 	}
 	a->dir = path;
+	a->msg.arg[0] = 0;
 	a->msg.text_len = (uint32_t)strlen(path) + 1;
 	memcpy(a->msg.text, path, a->msg.text_len);
 	reply(a, 0, &fd);

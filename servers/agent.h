@@ -42,7 +42,8 @@
 #define NWB_AGENT_FDS_MAX  4
 
 enum nwb_agent_op {
-	/* arg[0]: bytes of the tmpfs. Reply: directory fd, text = its path */
+	/* arg[0]: bytes of the tmpfs, arg[1]: enum nwb_isolation. Reply:
+	 * directory fd, text = its path; arg[0]: port to use, 0 = any */
 	NWB_AGENT_SETUP = 1,
 	/* text: from NUL to NUL; bind mount. */
 	NWB_AGENT_BIND,
@@ -114,9 +115,10 @@ void nwb_agent_main(void) __attribute__((noreturn));
 /* --- agent_setup.c ------------------------------------------------------- */
 
 /** nwb_agent_setup() - private mounts, /proc, a tmpfs of @bytes, lo up.
+ * @is_userns: and setgroups(2) succeeds without doing anything
  * @ret_path: static string. Return: 0; negative errno with @err. */
-int nwb_agent_setup(uint64_t bytes, int *ret_dirfd, const char **ret_path,
-		    struct nwb_err *err) nwb_must_check;
+int nwb_agent_setup(uint64_t bytes, bool is_userns, int *ret_dirfd,
+		    const char **ret_path, struct nwb_err *err) nwb_must_check;
 
 /* --- agent_proc.c -------------------------------------------------------- */
 

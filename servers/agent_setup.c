@@ -8,13 +8,18 @@
 #include "agent.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* What lies under it is hidden from the server. /tmp comes last: it is where
@@ -68,10 +73,58 @@ static int mount_state(uint64_t bytes, const char **ret_path,
 			   "create /mnt");
 }
 
-int nwb_agent_setup(uint64_t bytes, int *ret_dirfd, const char **ret_path,
-		    struct nwb_err *err)
+#if defined(__x86_64__)
+#define AUDIT_ARCH_HERE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define AUDIT_ARCH_HERE AUDIT_ARCH_AARCH64
+#elif defined(__riscv) && __riscv_xlen == 64
+#define AUDIT_ARCH_HERE AUDIT_ARCH_RISCV64
+#elif defined(__powerpc64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define AUDIT_ARCH_HERE AUDIT_ARCH_PPC64LE
+#elif defined(__s390x__)
+#define AUDIT_ARCH_HERE AUDIT_ARCH_S390X
+#else
+#define AUDIT_ARCH_HERE 0
+#endif
+
+/*
+ * A user namespace that a user may make himself forbids setgroups(2)
+ * (user_namespaces(7)), and both servers give up without it: smbd panics in
+ * sys_setgroups(), diod says so. There is but one id inside, so nothing is
+ * lost when the call does nothing and succeeds: errno 0 of a seccomp filter.
+ * A preloaded library would do as well, but not for a static program, and it
+ * would have to share LD_PRELOAD with the shim.
+ */
+static int ignore_setgroups(struct nwb_err *err)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, arch)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_HERE, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setgroups, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {NWB_ARRAY_SIZE(code), code};
+
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0))
+		return nwb_err_set(err, -errno, "seccomp filter: %s",
+				   nwb_errno_name(errno));
+	return 0;
+}
+
+int nwb_agent_setup(uint64_t bytes, bool is_userns, int *ret_dirfd,
+		    const char **ret_path, struct nwb_err *err)
 {
 	int rc, fd;
+
+	if (is_userns) {
+		rc = ignore_setgroups(err);
+		if (rc)
+			return rc;
+	}
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return nwb_err_set(err, -errno, "make mounts private: %s",

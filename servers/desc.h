@@ -51,6 +51,8 @@ extern const struct nwb_server_desc nwb_server_diod;
 /**
  * struct nwb_server - the handle.
  * @opts: copy; strings are owned, ctl_fd and ledger_fd are duplicates
+ * @step, @why: its isolation, and why no higher one
+ * @port: on which it listens
  * @dir: path of the state directory, inside; @root_fd the directory itself
  * @share_path: the export, inside; @share_fd the directory itself
  * @start_lock: held while the server is being started or started again
@@ -61,6 +63,9 @@ struct nwb_server {
 	const struct nwb_server_desc *desc;
 	struct nwb_server_opts opts;
 	struct nwb_link link;
+	enum nwb_isolation step;
+	char why[96];
+	uint16_t port;
 	char dir[32];
 	char share_path[64];
 	char version[64];

@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,9 +20,10 @@
 #define NS_FLAGS                                                               \
 	(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |            \
 	 CLONE_NEWUTS)
-#define NS_NAMES "network, mount, pid, ipc and uts namespaces"
-#define ENV_MAX	 32
-#define CALL_S	 10
+#define NS_NAMES     "network, mount, pid, ipc and uts namespaces"
+#define USERNS_NAMES "a user namespace with " NS_NAMES
+#define ENV_MAX	     32
+#define CALL_S	     10
 
 /* Set when main() has said hello; without it a clone would run main() again
  * and not the agent. */
@@ -60,6 +62,36 @@ static void agent_env(char **envp)
 	envp[nr] = NULL;
 }
 
+/* What makes us uid and gid 0 inside: one id each, for no more is allowed to
+ * a user without the help of newuidmap (user_namespaces(7)). */
+struct id_maps {
+	char uid[40];
+	char gid[40];
+	size_t uid_len;
+	size_t gid_len;
+};
+
+static void fill_maps(struct id_maps *m)
+{
+	m->uid_len = (size_t)snprintf(m->uid, sizeof(m->uid), "0 %u 1",
+				      (unsigned int)geteuid());
+	m->gid_len = (size_t)snprintf(m->gid, sizeof(m->gid), "0 %u 1",
+				      (unsigned int)getegid());
+}
+
+/* The child of clone3, too. It must be before exec: a uid that is not mapped
+ * loses the capabilities there. */
+__attribute__((no_sanitize("address"), no_sanitize("thread"),
+	       no_sanitize("undefined"))) static inline void
+put_map(const char *path, const char *text, size_t len)
+{
+	long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || syscall(SYS_write, fd, text, len) < 0)
+		syscall(SYS_exit_group, errno);
+	syscall(SYS_close, fd);
+}
+
 /*
  * The child of clone3: system calls only, and no interceptor of a sanitizer
  * in between (syscall(2) has none), for another thread may have held any lock
@@ -67,11 +99,16 @@ static void agent_env(char **envp)
  */
 __attribute__((noreturn, no_sanitize("address"), no_sanitize("thread"),
 	       no_sanitize("undefined"))) static void
-exec_agent(const int *fds, char *const *envp)
+exec_agent(const int *fds, char *const *envp, const struct id_maps *maps)
 {
 	char *argv[] = {(char[]){NWB_AGENT_NAME}, NULL};
 	int up[NWB_AGENT_FD_END], i;
 
+	if (maps) {
+		put_map("/proc/self/setgroups", "deny", 4);
+		put_map("/proc/self/uid_map", maps->uid, maps->uid_len);
+		put_map("/proc/self/gid_map", maps->gid, maps->gid_len);
+	}
 	for (i = NWB_AGENT_FD_REQ; i < NWB_AGENT_FD_END; i++)
 		up[i] = (int)syscall(SYS_fcntl, fds[i], F_DUPFD, 100);
 	for (i = NWB_AGENT_FD_REQ; i < NWB_AGENT_FD_END; i++)
@@ -83,35 +120,20 @@ exec_agent(const int *fds, char *const *envp)
 		syscall(SYS_exit_group, errno);
 }
 
-static int clone_agent(const int *fds, int *ret_pidfd, struct nwb_err *err)
+static int explain_clone(enum nwb_isolation step, int rc, struct nwb_err *err)
 {
-	struct clone_args ca = {
-		.flags = NS_FLAGS | CLONE_PIDFD,
-		.exit_signal = SIGCHLD,
-		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
-	};
-	char *envp[ENV_MAX];
-	sigset_t all, old;
-	long pid;
-	int rc;
+	const char *names =
+		step == NWB_ISOLATION_USERNS ? USERNS_NAMES : NS_NAMES;
 
-	agent_env(envp);
-	/* A handler of the program's must not run in the child. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = syscall(SYS_clone3, &ca, sizeof(ca));
-	if (pid == 0)
-		exec_agent(fds, envp);
-	rc = pid < 0 ? -errno : 0;
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (!rc)
-		return 0;
 	if (rc == -EPERM)
-		return nwb_err_set(
-			err, rc,
-			"not permitted to make " NS_NAMES
-			": run as root (sudo), or give the container "
-			"CAP_SYS_ADMIN");
+		return nwb_err_set(err, rc, "not permitted to make %s: %s",
+				   names,
+				   step == NWB_ISOLATION_USERNS
+					   ? "user namespaces are switched off "
+					     "here, or the container refuses "
+					     "them"
+					   : "run as root (sudo), or give the "
+					     "container CAP_SYS_ADMIN");
 	if (rc == -ENOSYS)
 		return nwb_err_set(
 			err, rc,
@@ -120,14 +142,55 @@ static int clone_agent(const int *fds, int *ret_pidfd, struct nwb_err *err)
 	if (rc == -ENOSPC || rc == -EUSERS)
 		return nwb_err_set(err, rc,
 				   "too many namespaces: raise "
-				   "/proc/sys/user/max_{net,mnt,pid,ipc,uts}"
-				   "_namespaces");
+				   "/proc/sys/user/max_{user,net,mnt,pid,ipc,"
+				   "uts}_namespaces");
 	if (rc == -EINVAL)
 		return nwb_err_set(err, rc,
-				   "this kernel lacks some of " NS_NAMES
-				   " (CONFIG_NAMESPACES)");
-	return nwb_err_set(err, rc, "clone3 into new " NS_NAMES ": %s",
+				   "this kernel lacks some of %s "
+				   "(CONFIG_NAMESPACES, CONFIG_USER_NS)",
+				   names);
+	return nwb_err_set(err, rc, "clone3 into %s: %s", names,
 			   nwb_errno_name(rc));
+}
+
+static uint64_t flags_of(enum nwb_isolation step)
+{
+	switch (step) {
+	case NWB_ISOLATION_NS:
+		return NS_FLAGS;
+	case NWB_ISOLATION_USERNS:
+		return NS_FLAGS | CLONE_NEWUSER;
+	default:
+		return 0;
+	}
+}
+
+static int clone_agent(enum nwb_isolation step, const int *fds, int *ret_pidfd,
+		       struct nwb_err *err)
+{
+	struct clone_args ca = {
+		.flags = flags_of(step) | CLONE_PIDFD,
+		.exit_signal = SIGCHLD,
+		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
+	};
+	bool is_mapped = step == NWB_ISOLATION_USERNS;
+	char *envp[ENV_MAX];
+	struct id_maps maps;
+	sigset_t all, old;
+	long pid;
+	int rc;
+
+	agent_env(envp);
+	fill_maps(&maps);
+	/* A handler of the program's must not run in the child. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pid = syscall(SYS_clone3, &ca, sizeof(ca));
+	if (pid == 0)
+		exec_agent(fds, envp, is_mapped ? &maps : NULL);
+	rc = pid < 0 ? -errno : 0;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return rc ? explain_clone(step, rc, err) : 0;
 }
 
 static int open_channels(struct nwb_link *l, int *fds, struct nwb_err *err)
@@ -158,11 +221,14 @@ fail:
 			   nwb_errno_name(errno));
 }
 
-int nwb_link_open(struct nwb_link *l, struct nwb_err *err)
+int nwb_link_open(struct nwb_link *l, enum nwb_isolation step,
+		  struct nwb_err *err)
 {
 	int fds[NWB_AGENT_FD_END], i, rc;
 
+	nwb_assert(step != NWB_ISOLATION_AUTO);
 	memset(l, 0, sizeof(*l));
+	l->step = step;
 	l->req = l->ev = l->life = l->pidfd = -1;
 	for (i = 0; i < NWB_AGENT_FD_END; i++)
 		fds[i] = -1;
@@ -173,7 +239,7 @@ int nwb_link_open(struct nwb_link *l, struct nwb_err *err)
 				   "before it does anything else");
 	rc = open_channels(l, fds, err);
 	if (!rc)
-		rc = clone_agent(fds, &l->pidfd, err);
+		rc = clone_agent(step, fds, &l->pidfd, err);
 	for (i = NWB_AGENT_FD_REQ; i < NWB_AGENT_FD_END; i++)
 		nwb_close_fd(&fds[i]);
 	if (rc)
@@ -181,9 +247,9 @@ int nwb_link_open(struct nwb_link *l, struct nwb_err *err)
 	return rc;
 }
 
-void nwb_link_kill(struct nwb_link *l)
+int nwb_link_kill(struct nwb_link *l)
 {
-	siginfo_t si;
+	siginfo_t si = {0};
 
 	nwb_close_fd(&l->life);
 	nwb_close_fd(&l->req);
@@ -196,11 +262,12 @@ void nwb_link_kill(struct nwb_link *l)
 			;
 	}
 	nwb_close_fd(&l->pidfd);
+	return si.si_code == CLD_EXITED ? si.si_status : 0;
 }
 
 void nwb_link_close(struct nwb_link *l)
 {
-	nwb_link_kill(l);
+	(void)nwb_link_kill(l);
 	nwb_close_fd(&l->ev);
 	pthread_mutex_destroy(&l->lock);
 }

@@ -9,11 +9,13 @@
 #define NWB_SERVERS_NS_H
 
 #include "agent.h"
+#include "nwb/server.h"
 #include <pthread.h>
 #include <sys/types.h>
 
 /**
  * struct nwb_link - netwb's end of one agent.
+ * @step: its isolation; never AUTO
  * @req, @ev: sockets; @ev is read by the monitor thread only
  * @life: write end of the pipe that the agent watches
  * @pidfd: of the agent
@@ -22,6 +24,7 @@
  * @is_broken: a reply was lost, no further request can be matched
  */
 struct nwb_link {
+	enum nwb_isolation step;
 	int req;
 	int ev;
 	int life;
@@ -51,7 +54,8 @@ struct nwb_call {
 };
 
 /**
- * nwb_link_open() - new namespaces with an agent in them.
+ * nwb_link_open() - an agent in new namespaces, or in none.
+ * @step: not AUTO
  *
  * clone3(2) makes a child like fork(2)'s that execs this very program under
  * the name "netwb-agent": between the two it makes only system calls, so it
@@ -59,10 +63,12 @@ struct nwb_call {
  *
  * Return: 0; negative errno with the remedy in @err.
  */
-int nwb_link_open(struct nwb_link *l, struct nwb_err *err) nwb_must_check;
-/** nwb_link_kill() - kill the agent and with it the namespaces; wait. Then
- * the reader of @ev sees the end. */
-void nwb_link_kill(struct nwb_link *l);
+int nwb_link_open(struct nwb_link *l, enum nwb_isolation step,
+		  struct nwb_err *err) nwb_must_check;
+/** nwb_link_kill() - end the agent and with it everything; wait. Then the
+ * reader of @ev sees the end. Return: the agent's exit status, an errno when
+ * it gave up by itself; 0 when it was killed. */
+int nwb_link_kill(struct nwb_link *l);
 /** nwb_link_close() - free what is left; kills first when need be. */
 void nwb_link_close(struct nwb_link *l);
 /**
@@ -70,6 +76,34 @@ void nwb_link_close(struct nwb_link *l);
  * Return: the agent's result; -EPIPE when the agent is gone.
  */
 int nwb_link_call(struct nwb_link *l, struct nwb_call *c) nwb_must_check;
+
+/* --- isolation.c --------------------------------------------------------- */
+
+/**
+ * struct nwb_place - where a server is going to live.
+ * @step: how it is isolated; @why: why no higher step
+ * @dir: path of the state directory, inside; @dirfd the directory itself
+ * @port: its port, 0: the usual one
+ */
+struct nwb_place {
+	enum nwb_isolation step;
+	char why[96];
+	char dir[32];
+	int dirfd;
+	uint16_t port;
+};
+
+/**
+ * nwb_place_open() - climb down the ladder: the first step of @want whose
+ * agent comes up and makes the state directory.
+ * @bytes: size of the state directory
+ *
+ * Return: 0, then @l and @ret_place->dirfd are the caller's; negative errno
+ * with the remedy in @err, then @l is closed.
+ */
+int nwb_place_open(struct nwb_link *l, enum nwb_isolation want, uint64_t bytes,
+		   struct nwb_place *ret_place,
+		   struct nwb_err *err) nwb_must_check;
 
 /** nwb_close_fd() - close *@fd when it is open, and remember that. */
 void nwb_close_fd(int *fd);

@@ -138,22 +138,21 @@ static int check_handle(struct nwb_server *srv,
 			    sizeof(srv->version), err);
 }
 
-static int setup_namespace(struct nwb_server *srv, struct nwb_err *err)
+static int open_place(struct nwb_server *srv, struct nwb_err *err)
 {
-	struct nwb_call c = {.op = NWB_AGENT_SETUP};
-	int rc;
+	uint64_t bytes =
+		srv->opts.state_bytes ? srv->opts.state_bytes : STATE_BYTES;
+	struct nwb_place p;
+	int rc =
+		nwb_place_open(&srv->link, srv->opts.isolation, bytes, &p, err);
 
-	c.arg[0] = srv->opts.state_bytes ? srv->opts.state_bytes : STATE_BYTES;
-	rc = nwb_link_call(&srv->link, &c);
-	if (rc == -EPIPE)
-		return nwb_err_set(err, rc,
-				   "the agent ended at once: is /proc mounted, "
-				   "and the program still where it was?");
 	if (rc)
-		return nwb_err_set(err, rc, "%s", c.ret_text);
-	srv->root_fd = c.ret_fd;
-	nwb_assert(strlen(c.ret_text) < sizeof(srv->dir));
-	memcpy(srv->dir, c.ret_text, strlen(c.ret_text) + 1);
+		return rc;
+	srv->root_fd = p.dirfd;
+	srv->step = p.step;
+	srv->port = p.port ? p.port : srv->desc->port;
+	memcpy(srv->why, p.why, sizeof(srv->why));
+	memcpy(srv->dir, p.dir, sizeof(srv->dir));
 	snprintf(srv->share_path, sizeof(srv->share_path), "%s/share",
 		 srv->dir);
 	return 0;
@@ -187,9 +186,7 @@ static int start(struct nwb_server *srv, const struct nwb_server_opts *opts,
 	int rc = check_handle(srv, opts, err);
 
 	if (!rc)
-		rc = nwb_link_open(&srv->link, err);
-	if (!rc)
-		rc = setup_namespace(srv, err);
+		rc = open_place(srv, err);
 	if (!rc)
 		rc = setup_state(srv, err);
 	if (!rc)
@@ -238,7 +235,7 @@ void nwb_server_free(struct nwb_server *srv)
 		    nwb_server_stop_all(srv, TERM_MS))
 			atomic_store(&srv->main_pid, 0); /* killed below */
 		pthread_mutex_unlock(&srv->start_lock);
-		nwb_link_kill(&srv->link);
+		(void)nwb_link_kill(&srv->link);
 		nwb_monitor_join(srv);
 		nwb_link_close(&srv->link);
 	}
@@ -261,11 +258,12 @@ void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info)
 		.name = srv->desc->name,
 		.version = srv->version,
 		.is_9p = srv->desc->is_9p,
-		.port = srv->desc->port,
+		.port = srv->port,
 		.share = srv->desc->is_9p ? srv->share_path : "s",
 		.user = srv->desc->user,
 		.password = srv->desc->password,
-		.isolation = "ns",
+		.isolation = nwb_isolation_name(srv->step),
+		.isolation_why = srv->why,
 		.main_pid_in_ns = atomic_load(&srv->main_pid),
 	};
 }

@@ -47,7 +47,7 @@ static const char conf[] = "[global]\n"
 			   "enable core files = no\n"
 			   "rpc start on demand helpers = no\n"
 			   "map to guest = Bad User\n"
-			   "guest account = nobody\n"
+			   "guest account = %6$s\n"
 			   "server min protocol = SMB2_02\n"
 			   "server max protocol = SMB3_11\n"
 			   "smb2 max credits = %4$u\n"
@@ -63,28 +63,49 @@ static const char conf[] = "[global]\n"
 			   "force create mode = 0666\n"
 			   "force directory mode = 0777\n";
 
-static int write_files(struct nwb_server *srv, struct nwb_err *err)
+/*
+ * Who there is. In a user namespace there is one id only, so that everybody
+ * is root there.
+ */
+static const struct accounts {
+	const char *passwd;
+	const char *group;
+	const char *guest;
+} many =
+	{
+		.passwd = "root:x:0:0:root:/:/bin/false\n" USER
+			  ":x:1000:1000::/:/bin/false\n"
+			  "nobody:x:65534:65534::/:/bin/false\n",
+		.group = "root:x:0:\n" USER ":x:1000:\n"
+			 "nogroup:x:65534:\n",
+		.guest = "nobody",
+},
+  one = {
+	  .passwd = "root:x:0:0:root:/:/bin/false\n" USER
+		    ":x:0:0::/:/bin/false\n",
+	  .group = "root:x:0:\n",
+	  .guest = "root",
+};
+
+static int write_files(struct nwb_server *srv, const struct accounts *who,
+		       struct nwb_err *err)
 {
-	static const char passwd[] = "root:x:0:0:root:/:/bin/false\n" USER
-				     ":x:1000:1000::/:/bin/false\n"
-				     "nobody:x:65534:65534::/:/bin/false\n";
-	static const char group[] = "root:x:0:\n" USER ":x:1000:\n"
-				    "nogroup:x:65534:\n";
 	static const char nss[] = "passwd: files\ngroup: files\n"
 				  "hosts: files\n";
 	char text[TEXT_MAX];
 	int rc, n;
 
 	n = snprintf(text, sizeof(text), conf, srv->dir, srv->opts.log_level,
-		     srv->desc->port,
+		     srv->port,
 		     srv->opts.max_credits ? srv->opts.max_credits : 8192,
-		     srv->opts.signing_mandatory ? "mandatory" : "default");
+		     srv->opts.signing_mandatory ? "mandatory" : "default",
+		     who->guest);
 	nwb_assert(n > 0 && (size_t)n < sizeof(text));
 	rc = nwb_state_write(srv, "smb.conf", 0644, text, err);
 	if (!rc)
-		rc = nwb_state_write(srv, "etc/passwd", 0644, passwd, err);
+		rc = nwb_state_write(srv, "etc/passwd", 0644, who->passwd, err);
 	if (!rc)
-		rc = nwb_state_write(srv, "etc/group", 0644, group, err);
+		rc = nwb_state_write(srv, "etc/group", 0644, who->group, err);
 	if (!rc)
 		rc = nwb_state_write(srv, "etc/nsswitch.conf", 0644, nss, err);
 	return rc;
@@ -95,7 +116,8 @@ static int configure(struct nwb_server *srv, struct nwb_err *err)
 	struct nwb_strings argv = {.len = 0};
 	int rc;
 
-	rc = write_files(srv, err);
+	rc = write_files(srv, srv->step == NWB_ISOLATION_NS ? &many : &one,
+			 err);
 	if (!rc)
 		rc = nwb_server_bind(srv, "etc/passwd", "/etc/passwd", err);
 	if (!rc)

@@ -133,7 +133,7 @@ int nwb_server_socket(struct nwb_server *srv, unsigned int timeout_ms,
 	struct timeval tv = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
 	struct sockaddr_in to = {
 		.sin_family = AF_INET,
-		.sin_port = htons(srv->desc->port),
+		.sin_port = htons(srv->port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	struct nwb_call c = {.op = NWB_AGENT_SOCKET};
@@ -203,7 +203,7 @@ static int wait_ready(struct nwb_server *srv, struct nwb_err *err)
 			return nwb_err_set(err, rc,
 					   "what answers on port %u of %s does "
 					   "not speak its protocol",
-					   srv->desc->port, srv->desc->name);
+					   srv->port, srv->desc->name);
 		rc = check_alive(srv, err);
 		if (rc)
 			return rc;

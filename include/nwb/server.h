@@ -6,6 +6,13 @@
  *	  │                    ├─ smbd | diod  (+ children)
  *	  └─ pipe: when netwb dies the agent leaves, and with it everything
  *
+ * Three steps of isolation, the first that works here is taken:
+ *
+ *	ns      root: the namespaces above
+ *	userns  anybody: the same inside a user namespace with one mapped id
+ *	none    no namespace: 127.0.0.1, a free high port, a directory of its
+ *		own; the agent is the janitor
+ *
  * State (configuration, databases, logs, export) lives on a tmpfs that only
  * the run's mount namespace sees. Sockets and files are opened inside and
  * handed out by SCM_RIGHTS. A descriptor (struct nwb_server_desc) holds all
@@ -27,6 +34,13 @@
 
 struct nwb_server;
 
+enum nwb_isolation {
+	NWB_ISOLATION_AUTO, /* the first of the following that works here */
+	NWB_ISOLATION_NS,
+	NWB_ISOLATION_USERNS,
+	NWB_ISOLATION_NONE,
+};
+
 enum nwb_server_event {
 	NWB_SERVER_READY,  /* answers; also after a restart */
 	NWB_SERVER_DIED,   /* main process ended; wait status is given */
@@ -36,6 +50,7 @@ enum nwb_server_event {
 /**
  * struct nwb_server_opts - how to start it. All zero is sensible.
  * @name: "smbd" or "diod"
+ * @isolation: which step; AUTO = the first that works here
  * @state_bytes: size of the private tmpfs; 0 = 1 GiB
  * @max_credits: smbd: `smb2 max credits`; 0 = the default 8192
  * @signing_mandatory: smbd
@@ -55,6 +70,7 @@ enum nwb_server_event {
  */
 struct nwb_server_opts {
 	const char *name;
+	enum nwb_isolation isolation;
 	uint64_t state_bytes;
 	unsigned int max_credits;
 	bool signing_mandatory;
@@ -76,10 +92,11 @@ struct nwb_server_info {
 	const char *version; /* as the binary reports it */
 	bool is_9p;
 	uint16_t port;
-	const char *share;     /* SMB share, or 9P aname (export path) */
-	const char *user;      /* SMB */
-	const char *password;  /* SMB */
-	const char *isolation; /* "ns", "userns" or "none" */
+	const char *share;	   /* SMB share, or 9P aname (export path) */
+	const char *user;	   /* SMB */
+	const char *password;	   /* SMB */
+	const char *isolation;	   /* "ns", "userns" or "none" */
+	const char *isolation_why; /* why no higher step; may be "" */
 	int main_pid_in_ns;
 };
 
@@ -88,6 +105,22 @@ struct nwb_server_info {
  * process was made to be one (then it never returns), else do nothing.
  */
 void nwb_server_maybe_agent(int argc, char **argv);
+
+/** nwb_isolation_name() - "auto", "ns", "userns" or "none". */
+const char *nwb_isolation_name(enum nwb_isolation step);
+/** nwb_isolation_find() - Return: the step of that name, or -1. */
+int nwb_isolation_find(const char *name);
+/**
+ * nwb_isolation_try() - which step would a server get now? Makes the
+ * namespaces and drops them again.
+ * @want: AUTO, or the only step to be tried
+ * @ret_why: why no higher step, e.g. "not root"; "" when there is none
+ *
+ * Return: 0; negative errno with the remedy in @err.
+ */
+int nwb_isolation_try(enum nwb_isolation want, enum nwb_isolation *ret_step,
+		      char *ret_why, size_t size,
+		      struct nwb_err *err) nwb_must_check;
 
 /**
  * nwb_server_start() - make the namespaces, start the server, wait until it

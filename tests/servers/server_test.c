@@ -23,15 +23,15 @@ static struct nwb_server *start(const struct nwb_server_opts *opts)
 	return srv;
 }
 
-static void start_hello_stop(const char *name)
+static void start_hello_stop(const char *name, enum nwb_isolation step)
 {
-	struct nwb_server_opts opts = {.name = name};
+	struct nwb_server_opts opts = {.name = name, .isolation = step};
 	struct nwb_server_info info;
 	struct nwb_server *srv;
 	uint64_t before, after;
 	char log[512];
 
-	skip_unless_servers();
+	skip_unless_isolated(step);
 	srv = start(&opts);
 	nwb_check_eq(dial_hello(srv), 0);
 	nwb_check_eq(nwb_server_cpu_ns(srv, &before), 0);
@@ -41,7 +41,7 @@ static void start_hello_stop(const char *name)
 	nwb_check(after >= before);
 	nwb_server_info(srv, &info);
 	nwb_check_streq(info.name, name);
-	nwb_check_streq(info.isolation, "ns");
+	nwb_check_streq(info.isolation, nwb_isolation_name(step));
 	nwb_check(info.main_pid_in_ns > 1);
 	nwb_check(info.version[0] >= '0' && info.version[0] <= '9');
 	nwb_check_eq(nwb_server_log_tail(srv, log, sizeof(log)), 0);
@@ -50,12 +50,22 @@ static void start_hello_stop(const char *name)
 
 NWB_TEST(server, smbd_starts_answers_stops)
 {
-	start_hello_stop("smbd");
+	start_hello_stop("smbd", NWB_ISOLATION_NS);
 }
 
 NWB_TEST(server, diod_starts_answers_stops)
 {
-	start_hello_stop("diod");
+	start_hello_stop("diod", NWB_ISOLATION_NS);
+}
+
+NWB_TEST(server, smbd_works_in_a_user_namespace)
+{
+	start_hello_stop("smbd", NWB_ISOLATION_USERNS);
+}
+
+NWB_TEST(server, diod_works_in_a_user_namespace)
+{
+	start_hello_stop("diod", NWB_ISOLATION_USERNS);
 }
 
 NWB_TEST(server, two_at_once_are_apart)

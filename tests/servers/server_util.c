@@ -11,11 +11,16 @@
 
 void skip_unless_servers(void)
 {
-	char version[64];
+	skip_unless_isolated(NWB_ISOLATION_AUTO);
+}
+
+void skip_unless_isolated(enum nwb_isolation step)
+{
+	char version[64], why[96];
 	struct nwb_err err;
 
-	if (geteuid() != 0)
-		nwb_test_skip("needs root to make namespaces");
+	if (nwb_isolation_try(step, &step, why, sizeof(why), &err))
+		nwb_test_skip("cannot isolate servers like that here");
 	if (nwb_server_probe("smbd", version, sizeof(version), &err))
 		nwb_test_skip("smbd is not installed");
 	if (nwb_server_probe("diod", version, sizeof(version), &err))

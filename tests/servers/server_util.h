@@ -12,6 +12,8 @@
 
 /* Skip the test when servers cannot be started on this machine. */
 void skip_unless_servers(void);
+/* ... when not with this isolation. */
+void skip_unless_isolated(enum nwb_isolation step);
 
 /* One NEGOTIATE or Tversion on @fd; 0 when the answer is one. */
 int say_hello(int fd, bool is_9p);
