@@ -42,6 +42,7 @@ struct bench_run_result;
  * @fault: name for records ("none", "reset-before", the plan's name)
  * @plan_args: how the plan is named on a command line, NULL: --fault @fault
  * @server_binary: NULL = where the distribution has it
+ * @isolation: of the server; AUTO = the first step that works here
  * @no_shim: do not preload (then nothing below the client is recorded)
  * @no_ledger: preload, but do not let it record
  * @judge: read the content and judge; else only measure
@@ -56,6 +57,7 @@ struct bench_run_opts {
 	const char *fault;
 	const char *plan_args;
 	const char *server_binary;
+	enum nwb_isolation isolation;
 	uint64_t bytes;
 	unsigned int fsyncs;
 	uint64_t seed;
@@ -93,6 +95,7 @@ struct bench_run_result {
 	char trouble[128]; /* why the shim's records cannot be trusted */
 	char server_version[64];
 	char isolation[16];
+	char isolation_why[96];
 	char io[16];
 	char capture[512]; /* what became of it, in lines; empty: none */
 };
@@ -202,7 +205,8 @@ int bench_capture_end(struct bench_capture *c, const struct nwb_ledger *ledger,
 void bench_capture_drop(struct bench_capture *c);
 
 /* env.c */
-json_t *bench_env_session(const char *id, uint64_t seed, int argc, char **argv);
+json_t *bench_env_session(const char *id, const char *isolation, uint64_t seed,
+			  int argc, char **argv);
 /** bench_results_dir() - make a fresh directory below @base (NULL: "results"),
  * named by date and time. */
 int bench_results_dir(const char *base, char *ret_path, size_t size,

@@ -63,7 +63,8 @@ int bench_cmd_bench(int argc, char **argv)
 		fprintf(stderr, "netwb: %s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
-	rc = bench_session_begin(&s, c.out, c.run.seed, m.nr, argc, argv, &err);
+	rc = bench_session_begin(&s, c.out, c.run.isolation, c.run.seed, m.nr,
+				 argc, argv, &err);
 	for (unsigned int i = 0; i < m.nr && !rc; i++) {
 		if (begins_round(&m, i) && is_late(&s, &m, i, c.time_s))
 			break;

@@ -127,7 +127,7 @@ static int check_mutants(struct bench_cli *c, int argc, char **argv)
 	}
 	if (bench_mutants_missing())
 		return NWB_EXIT_USAGE;
-	rc = bench_session_begin(&s, c->out, c->run.seed,
+	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
 				 (all ? bench_nr_mutants : 1) * c->repeat, argc,
 				 argv, &err);
 	for (unsigned int n = 0; n < c->repeat && !rc; n++)
@@ -154,8 +154,8 @@ static int check_matrix(struct bench_cli *c, int argc, char **argv)
 		fprintf(stderr, "netwb: %s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
-	rc = bench_session_begin(&s, c->out, c->run.seed, m.nr * c->repeat,
-				 argc, argv, &err);
+	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
+				 m.nr * c->repeat, argc, argv, &err);
 	for (unsigned int n = 0; n < c->repeat && !rc; n++) {
 		for (unsigned int i = 0; i < m.nr && !rc; i++) {
 			struct bench_run_opts o = m.job[i].run;
@@ -185,8 +185,8 @@ static int check_plan(struct bench_cli *c, int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
-	rc = bench_session_begin(&s, c->out, c->run.seed, c->repeat, argc, argv,
-				 &err);
+	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
+				 c->repeat, argc, argv, &err);
 	for (unsigned int n = 0; n < c->repeat && !rc; n++) {
 		rc = bench_session_run(&s, &c->run, n + 1, n, NULL, &err);
 		c->run.seed++;

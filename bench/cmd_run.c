@@ -22,8 +22,10 @@ static void tell(const struct bench_run_opts *o,
 	printf("%s %s, %s, %s: %.1f MiB in %.3f s to durable = %.0f MiB/s\n",
 	       o->server, r->server_version, nwb_subject_kind_name(o->subject),
 	       o->workload->name, mib, s, s > 0 ? mib / s : 0.0);
-	printf("  isolation %s, I/O %s, signing %s, wsize %u\n", r->isolation,
-	       r->io, r->stats.signing, r->stats.wsize);
+	printf("  isolation %s%s%s%s, I/O %s, signing %s, wsize %u\n",
+	       r->isolation, r->isolation_why[0] ? " (" : "", r->isolation_why,
+	       r->isolation_why[0] ? ")" : "", r->io, r->stats.signing,
+	       r->stats.wsize);
 	printf("  CPU ns/MiB: client %.0f, server ",
 	       (double)w->client_cpu_ns / mib);
 	if (r->server_cpu_ns == UINT64_MAX)

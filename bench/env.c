@@ -89,7 +89,8 @@ static json_t *server_versions(void)
 	return o;
 }
 
-json_t *bench_env_session(const char *id, uint64_t seed, int argc, char **argv)
+json_t *bench_env_session(const char *id, const char *isolation, uint64_t seed,
+			  int argc, char **argv)
 {
 	char date[64], cpu[256], command[1024] = "netwb";
 	time_t now = time(NULL);
@@ -117,8 +118,8 @@ json_t *bench_env_session(const char *id, uint64_t seed, int argc, char **argv)
 			 un.release, "cpu", cpu, "ncpu",
 			 (int)sysconf(_SC_NPROCESSORS_ONLN), "mem_bytes",
 			 (json_int_t)si.totalram * si.mem_unit, "isolation",
-			 "ns", "servers", server_versions(), "shim_idle", "env",
-			 env_details());
+			 isolation, "servers", server_versions(), "shim_idle",
+			 "env", env_details());
 }
 
 int bench_results_dir(const char *base, char *ret_path, size_t size,

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool has_io_uring(void)
 {
@@ -28,6 +27,18 @@ static bool plan_signs(const struct nwb_plan *plan)
 	return sign && strcmp(sign, "off");
 }
 
+/* At least that much isolation: the run will get the same. */
+static bool is_isolated(const struct bench_run_opts *o,
+			enum nwb_isolation least)
+{
+	enum nwb_isolation step;
+	char why[96];
+
+	return !nwb_isolation_try(o->isolation, &step, why, sizeof(why),
+				  NULL) &&
+	       step <= least;
+}
+
 static int check_need(const struct bench_run_opts *o, const char *need,
 		      char *why, size_t size, struct nwb_err *err)
 {
@@ -36,9 +47,9 @@ static int check_need(const struct bench_run_opts *o, const char *need,
 	if (!strcmp(need, "shim") || !strcmp(need, "volatile"))
 		ok = !o->no_shim;
 	else if (!strcmp(need, "ns"))
-		ok = geteuid() == 0;
+		ok = is_isolated(o, NWB_ISOLATION_NS);
 	else if (!strcmp(need, "userns"))
-		ok = false; /* this version isolates as root only */
+		ok = is_isolated(o, NWB_ISOLATION_USERNS);
 	else if (!strcmp(need, "signing"))
 		ok = o->sign || plan_signs(o->plan);
 	else if (!strcmp(need, "io_uring"))

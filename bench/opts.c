@@ -34,6 +34,7 @@ enum {
 	OPT_FAULT_PAIRS,
 	OPT_TIME,
 	OPT_SHIM_COST,
+	OPT_ISOLATION,
 };
 
 static const struct {
@@ -150,6 +151,10 @@ static const struct {
 	 BENCH_CLI_RUN,
 	 "PATH",
 	 "start this smbd or diod instead of the distribution's"},
+	{{"isolation", 1, NULL, OPT_ISOLATION},
+	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 "STEP",
+	 "ns, userns or none (default: the first that works here)"},
 	{{"help", 0, NULL, 'h'}, ~0u, NULL, "this text"},
 };
 
@@ -253,6 +258,13 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_WITH_MUTANT:
 		return set_mutant(c, value);
+	case OPT_ISOLATION:
+		kind = nwb_isolation_find(value);
+		if (kind < 0)
+			return bad_value("isolation", value,
+					 "ns, userns, none or auto");
+		c->run.isolation = (enum nwb_isolation)kind;
+		return 0;
 	default:
 		return 1;
 	}

@@ -55,6 +55,10 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --no-shim");
 	else if (o->no_ledger)
 		append(buf, size, " --no-ledger");
+	/* the highest step is what everybody tries first */
+	if (o->isolation > NWB_ISOLATION_NS)
+		append(buf, size, " --isolation %s",
+		       nwb_isolation_name(o->isolation));
 	for (unsigned int i = 0; i < bench_nr_mutants; i++)
 		if ((o->mutants || o->mutant_credits) &&
 		    bench_mutants[i].netfs == o->mutants &&

@@ -122,6 +122,7 @@ static int run_server(struct run *r)
 	struct nwb_server_opts so = {
 		.name = o->server,
 		.binary_path = o->server_binary,
+		.isolation = o->isolation,
 		.ctl_fd = -1,
 		.ledger_fd = -1,
 		.on_event = bench_supervisor_event,
@@ -161,6 +162,8 @@ static int run_server(struct run *r)
 		 info.version);
 	snprintf(r->res->isolation, sizeof(r->res->isolation), "%s",
 		 info.isolation);
+	snprintf(r->res->isolation_why, sizeof(r->res->isolation_why), "%s",
+		 info.isolation_why);
 	return 0;
 }
 

@@ -16,10 +16,12 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * NWB_SEC + (uint64_t)ts.tv_nsec;
 }
 
-int bench_session_begin(struct bench_session *s, const char *out, uint64_t seed,
+int bench_session_begin(struct bench_session *s, const char *out,
+			enum nwb_isolation want, uint64_t seed,
 			unsigned int total, int argc, char **argv,
 			struct nwb_err *err)
 {
+	char isolation[128];
 	const char *id;
 	int rc;
 
@@ -27,6 +29,12 @@ int bench_session_begin(struct bench_session *s, const char *out, uint64_t seed,
 	s->verdict = nwb_zalloc(s->room * sizeof(*s->verdict));
 	if (!s->verdict)
 		return nwb_err_set(err, -ENOMEM, "no memory for a session");
+	/* once, so that no two runs of a session differ in it */
+	rc = nwb_isolation_try(want, &s->step, s->why, sizeof(s->why), err);
+	if (rc)
+		return rc;
+	snprintf(isolation, sizeof(isolation), s->why[0] ? "%s (%s)" : "%s",
+		 nwb_isolation_name(s->step), s->why);
 	rc = bench_results_dir(out, s->dir, sizeof(s->dir), err);
 	if (!rc)
 		rc = nwb_store_create(s->dir, &s->store, err);
@@ -34,9 +42,10 @@ int bench_session_begin(struct bench_session *s, const char *out, uint64_t seed,
 		return rc;
 	bench_interrupt_store(s->store);
 	id = strrchr(s->dir, '/');
-	rc = bench_store_add(
-		s->store,
-		bench_env_session(id ? id + 1 : s->dir, seed, argc, argv), err);
+	rc = bench_store_add(s->store,
+			     bench_env_session(id ? id + 1 : s->dir, isolation,
+					       seed, argc, argv),
+			     err);
 	bench_progress_start(&s->progress, total);
 	return rc;
 }
@@ -86,6 +95,7 @@ int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 	bench_cell_name(o, cell, sizeof(cell));
 	bench_progress_step(&s->progress, cell);
 	mine = *o;
+	mine.isolation = s->step;
 	mine.on_hang = session_hang;
 	mine.hang_arg = s;
 	s->pair = pair;
@@ -93,11 +103,11 @@ int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 	rc = bench_run_one(&mine, &res, &why);
 	if (rc) {
 		v = NWB_INCONCLUSIVE;
-		rec = bench_record_failed(o, pair, order, why.text);
+		rec = bench_record_failed(&mine, pair, order, why.text);
 		snprintf(reason, sizeof(reason), "%.250s", why.text);
 	} else {
 		v = bench_verdict(&res, o->plan, reason, sizeof(reason));
-		rec = bench_record_run(o, &res, pair, order);
+		rec = bench_record_run(&mine, &res, pair, order);
 	}
 	if (v != NWB_PASS)
 		fprintf(stderr, "%s%s: %s  %s\n",

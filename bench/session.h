@@ -14,10 +14,14 @@ struct bench_session {
 	unsigned int room;
 	unsigned int pair, order; /* of the run under way */
 	uint64_t t_start;
+	enum nwb_isolation step; /* of all its servers */
+	char why[96];		 /* no higher one */
 };
 
-/** bench_session_begin() - directory, store, session record. */
-int bench_session_begin(struct bench_session *s, const char *out, uint64_t seed,
+/** bench_session_begin() - directory, store, session record.
+ * @want: isolation of every server of the session */
+int bench_session_begin(struct bench_session *s, const char *out,
+			enum nwb_isolation want, uint64_t seed,
 			unsigned int total, int argc, char **argv,
 			struct nwb_err *err) nwb_must_check;
 /**

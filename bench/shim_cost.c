@@ -95,8 +95,9 @@ int bench_shim_cost(struct bench_cli *c, int argc, char **argv)
 	struct bench_session s = {0};
 	struct nwb_err err = {0};
 	uint64_t rnd = c->run.seed;
-	int code, rc = bench_session_begin(&s, c->out, c->run.seed,
-					   c->pairs * 4, argc, argv, &err);
+	int code, rc = bench_session_begin(&s, c->out, c->run.isolation,
+					   c->run.seed, c->pairs * 4, argc,
+					   argv, &err);
 
 	for (unsigned int i = 0; i < 2 && !rc; i++)
 		rc = cost_server(&s, servers[i], c->pairs, &rnd, &err);
