@@ -29,7 +29,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARGS_MAX 64
+#define ARGS_MAX     64
+#define STOP_WAIT_MS 1000 /* a thread in the kernel may take a while */
 
 struct agent {
 	struct nwb_agent_msg msg; /* request, then reply */
@@ -245,6 +246,24 @@ static void do_watch(struct agent *a)
 		tell_death(a);
 }
 
+/*
+ * A stop is complete when the last thread has left what it was doing; until
+ * then the server may still answer. Its parent is told of it, and may look
+ * without taking the news from whoever reaps.
+ */
+static void wait_stopped(pid_t pid)
+{
+	for (unsigned int i = 0; i < STOP_WAIT_MS; i++) {
+		siginfo_t si = {0};
+
+		if (waitid(P_PID, (id_t)pid, &si,
+			   WSTOPPED | WEXITED | WNOWAIT | WNOHANG) ||
+		    si.si_pid)
+			return;
+		usleep(1000);
+	}
+}
+
 static void do_signal(struct agent *a)
 {
 	int sig = (int)a->msg.arg[0], rc = 0;
@@ -255,6 +274,8 @@ static void do_signal(struct agent *a)
 	} else if (!a->main_pid || kill(a->main_pid, sig)) {
 		rc = -ESRCH;
 	}
+	if (!rc && sig == SIGSTOP && a->main_pid)
+		wait_stopped(a->main_pid);
 	reply(a, rc, NULL);
 }
 

@@ -153,7 +153,8 @@ int nwb_server_packet_socket(struct nwb_server *srv, int *ret_fd,
 int nwb_server_open(struct nwb_server *srv, const char *name, int flags,
 		    int *ret_fd, struct nwb_err *err) nwb_must_check;
 /** nwb_server_kill() - signal the main process, or all of the server's
- * processes (@all). */
+ * processes (@all). After SIGSTOP the main process has stopped with all its
+ * threads when this returns; others are told, but not waited for. */
 int nwb_server_kill(struct nwb_server *srv, int sig, bool all,
 		    struct nwb_err *err) nwb_must_check;
 /** nwb_server_restart() - kill all that is left, restore durable content if
