@@ -140,6 +140,8 @@ static void do_bind(struct agent *a)
 		rc = -EPROTO;
 	else if (mount(from, to, NULL, MS_BIND, NULL))
 		rc = -errno;
+	else
+		nwb_agent_inside_hide(to);
 	a->msg.text_len = 0;
 	reply(a, rc, NULL);
 }
@@ -329,6 +331,29 @@ static void do_cpu(struct agent *a)
 	reply(a, 0, NULL);
 }
 
+static void do_inside(struct agent *a)
+{
+	struct nwb_err err = {0};
+	int fds[3], i, rc;
+
+	if (!a->dir || !a->msg.text_len ||
+	    a->msg.text[a->msg.text_len - 1] != '\0') {
+		reply_text(a, -EPROTO, "malformed INSIDE request");
+		return;
+	}
+	rc = nwb_agent_inside(a->dir, a->msg.text, fds, &err);
+	if (rc) {
+		reply_text(a, rc, err.text);
+		return;
+	}
+	a->msg.text_len = 0;
+	a->msg.result = 0;
+	if (nwb_agent_send(NWB_AGENT_FD_REQ, &a->msg, fds, 3))
+		_exit(0);
+	for (i = 0; i < 3; i++)
+		close(fds[i]);
+}
+
 static void dispatch(struct agent *a)
 {
 	switch (a->msg.op) {
@@ -366,6 +391,9 @@ static void dispatch(struct agent *a)
 		break;
 	case NWB_AGENT_PACKET:
 		do_packet(a);
+		break;
+	case NWB_AGENT_INSIDE:
+		do_inside(a);
 		break;
 	default:
 		reply_text(a, -EPROTO, "unknown request");

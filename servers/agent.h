@@ -69,6 +69,9 @@ enum nwb_agent_op {
 	NWB_AGENT_CPU,
 	/* Reply: an unbound AF_PACKET socket of the namespace */
 	NWB_AGENT_PACKET,
+	/* text: directory, as the outside names it. Reply: three files, the
+	 * user, network and mount namespace of a user's command */
+	NWB_AGENT_INSIDE,
 
 	/* Events. arg[0]: the number of WATCH; DIED: arg[1]: wait status */
 	NWB_AGENT_EV_READY = 100,
@@ -119,6 +122,17 @@ void nwb_agent_main(void) __attribute__((noreturn));
  * @ret_path: static string. Return: 0; negative errno with @err. */
 int nwb_agent_setup(uint64_t bytes, bool is_userns, int *ret_dirfd,
 		    const char **ret_path, struct nwb_err *err) nwb_must_check;
+
+/* --- agent_inside.c ------------------------------------------------------ */
+
+/** nwb_agent_inside_hide() - remember that @path was mounted over. */
+void nwb_agent_inside_hide(const char *path);
+/** nwb_agent_inside() - a second mount namespace, in which nothing of the
+ * outside is hidden; the export (@dir/share) is mounted on @at.
+ * @ret_fds: user, network, mount namespace; the caller's
+ * Return: 0; negative errno with @err. Context: single-threaded caller. */
+int nwb_agent_inside(const char *dir, const char *at, int ret_fds[3],
+		     struct nwb_err *err) nwb_must_check;
 
 /* --- agent_proc.c -------------------------------------------------------- */
 

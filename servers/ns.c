@@ -296,8 +296,8 @@ static int call_locked(struct nwb_link *l, struct nwb_call *c)
 	}
 	if (nr)
 		c->ret_fd = fds[0];
-	while (nr > 1)
-		close(fds[--nr]);
+	for (; nr > 1; nr--)
+		c->ret_more[nr - 2] = fds[nr - 1];
 	memcpy(c->arg, l->msg.arg, sizeof(c->arg));
 	if (l->msg.text_len && l->msg.text_len <= sizeof(c->ret_text)) {
 		memcpy(c->ret_text, l->msg.text, l->msg.text_len);
@@ -311,6 +311,7 @@ int nwb_link_call(struct nwb_link *l, struct nwb_call *c)
 	int rc;
 
 	c->ret_fd = -1;
+	memset(c->ret_more, -1, sizeof(c->ret_more));
 	c->ret_text[0] = '\0';
 	pthread_mutex_lock(&l->lock);
 	rc = call_locked(l, c);

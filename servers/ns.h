@@ -40,6 +40,7 @@ struct nwb_link {
  * @text, @text_len: of the request; borrowed
  * @fds, @nr_fds: sent along; they stay the caller's
  * @ret_fd: the file that came with the reply, -1 = none; the caller's
+ * @ret_more: what came behind it, -1 = none; the caller's
  * @ret_text: text of the reply, or the reason of the failure
  */
 struct nwb_call {
@@ -50,6 +51,7 @@ struct nwb_call {
 	int fds[NWB_AGENT_FDS_MAX];
 	unsigned int nr_fds;
 	int ret_fd;
+	int ret_more[NWB_AGENT_FDS_MAX - 1];
 	char ret_text[NWB_ERR_TEXT_MAX];
 };
 

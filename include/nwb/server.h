@@ -169,6 +169,38 @@ int nwb_server_cpu_ns(struct nwb_server *srv, uint64_t *ret_ns) nwb_must_check;
 /** nwb_server_log_tail() - up to @size - 1 last bytes of its log. */
 int nwb_server_log_tail(struct nwb_server *srv, char *buf,
 			size_t size) nwb_must_check;
+
+/**
+ * struct nwb_inside - where a user's command runs: the server's network, and a
+ * mount namespace that hides nothing of the outside. Files, -1 = none: with
+ * isolation "none" all are, and the command just runs.
+ */
+struct nwb_inside {
+	int user;
+	int net;
+	int mnt;
+};
+#define NWB_INSIDE_NONE ((struct nwb_inside){-1, -1, -1})
+
+/**
+ * nwb_server_inside() - make the place for commands, with the export mounted
+ * on @at in it (an empty directory, named as the outside does). All commands
+ * of a run share one, so that one sees what the other has mounted.
+ * Return: 0 and @ret_p, to be closed with nwb_inside_close(); -EOPNOTSUPP when
+ * the server has no namespaces; other negative errno. @err says why.
+ */
+int nwb_server_inside(struct nwb_server *srv, const char *at,
+		      struct nwb_inside *ret_p,
+		      struct nwb_err *err) nwb_must_check;
+/**
+ * nwb_inside_enter() - go there for good; the working directory stays.
+ * Return: 0; negative errno with @err: the process is somewhere between.
+ * Context: a process with one thread, which will exec.
+ */
+int nwb_inside_enter(const struct nwb_inside *p,
+		     struct nwb_err *err) nwb_must_check;
+void nwb_inside_close(struct nwb_inside *p);
+
 /** nwb_server_probe() - is the server's binary installed and what version?
  * Return: 0, or -ENOENT with the remedy in @err. */
 int nwb_server_probe(const char *name, char *version, size_t size,
