@@ -193,6 +193,7 @@ static void p9_request(const uint8_t *f, size_t len, struct sh_pdu *p)
 		p->len = get32(f + 19);
 		p->has_extent = true;
 		break;
+	case P9_TLOPEN:
 	case P9_TFSYNC:
 	case P9_TCLUNK:
 	case P9_TREMOVE:

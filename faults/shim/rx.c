@@ -32,6 +32,26 @@ static void count_request(uint16_t cmd, bool is_9p)
 		sh_count_op(NWB_OP_CONNECT);
 }
 
+/* learn_name() - a 9P file is opened: somebody else's client may have one that
+ * the ledger has no id for yet. (Not at its Twalk: a look around would fill the
+ * table.) */
+static void learn_name(struct sh_conn *c, const struct sh_pdu *p)
+{
+	const struct sh_handle *h;
+	char name[SH_NAME];
+
+	if (!sh.ledger || !sh.ledger->hdr->learns || !p->has_fid)
+		return;
+	if (p->cmd == P9_TLCREATE)
+		nwb_ledger_learn_file(sh.ledger, p->name);
+	h = p->cmd == P9_TLOPEN ? sh_handle_find(c, p->fid) : NULL;
+	if (!h || h->file)
+		return;
+	memcpy(name, h->name, sizeof(name));
+	if (nwb_ledger_learn_file(sh.ledger, name))
+		sh_handle_set(c, p->fid, name);
+}
+
 /* learn_handle() - what a 9P request says about fids; SMB learns from the
  * reply to CREATE. */
 static void learn_handle(struct sh_conn *c, const struct sh_pdu *p)
@@ -40,6 +60,7 @@ static void learn_handle(struct sh_conn *c, const struct sh_pdu *p)
 
 	if (c->proto != NWB_FC_9P)
 		return;
+	learn_name(c, p);
 	if (p->cmd == P9_TLCREATE && p->has_fid) {
 		sh_handle_set(c, p->fid, p->name);
 	} else if (p->cmd == P9_TWALK && p->has_fid) {
@@ -77,7 +98,9 @@ static void describe(struct sh_conn *c, const struct sh_pdu *p,
 	};
 	*ret_name = h ? h->name : p->name[0] ? p->name : NULL;
 	if (!h && p->name[0] && sh.ledger)
-		ev->file = nwb_ledger_find_file(sh.ledger, p->name);
+		ev->file = p->cmd == SMB_CREATE && c->proto == NWB_FC_SMB
+				   ? nwb_ledger_learn_file(sh.ledger, p->name)
+				   : nwb_ledger_find_file(sh.ledger, p->name);
 	ev->name = *ret_name;
 }
 

@@ -30,6 +30,7 @@
 #define NWB_LEDGER_MAGIC   0x3152474457424e57ull
 #define NWB_LEDGER_VERSION 1u
 #define NWB_LEDGER_FILES   64u
+#define NWB_LEDGER_NAMING  UINT16_MAX
 #define NWB_TICKET_OPEN	   UINT64_MAX
 
 enum nwb_lrec_kind {
@@ -128,8 +129,8 @@ static inline void *nwb_lrec_raw(struct nwb_lrec *r)
 }
 
 struct nwb_ledger_file {
-	uint16_t id;
-	char name[62]; /* base name as the server sees it */
+	_Atomic uint16_t id; /* 0 free, NWB_LEDGER_NAMING: being named */
+	char name[62];	     /* base name as the server sees it */
 };
 
 struct nwb_ledger_hdr {
@@ -139,8 +140,12 @@ struct nwb_ledger_hdr {
 	uint64_t nr_slots;
 	uint8_t key[16];
 	uint32_t level; /* 0 bench: no EFFECT_RUN; 1 check: payload decoded */
-	uint32_t nr_files;
+	_Atomic uint32_t nr_files;
 	struct nwb_ledger_file file[NWB_LEDGER_FILES];
+	/* names are learned from the wire: somebody else's client decides what
+	 * its files are called */
+	uint32_t learns;
+	_Atomic uint32_t unnamed; /* names for which there was no room */
 	_Alignas(64) _Atomic uint64_t next; /* slots reserved so far */
 	_Alignas(64) _Atomic uint64_t tick;
 	_Alignas(64) _Atomic uint64_t lost; /* records refused: it was full */
@@ -171,6 +176,14 @@ void nwb_ledger_unmap(struct nwb_ledger *l);
 /** nwb_ledger_add_file() - give @name (base name) an id >= 1, or -ENOSPC.
  * Before the server starts. */
 int nwb_ledger_add_file(struct nwb_ledger *l, const char *name) nwb_must_check;
+/**
+ * nwb_ledger_learn_file() - the id of a path's base name, which gets one if it
+ * has none and @l->hdr->learns is set.
+ * Return: 0 when it is unknown and cannot be learned: the table is full
+ * (counted in unnamed), or the name is empty or too long.
+ * Context: any thread or process; lock-free.
+ */
+uint16_t nwb_ledger_learn_file(struct nwb_ledger *l, const char *path);
 /** nwb_ledger_find_file() - id of a path's base name, 0 when unknown. */
 uint16_t nwb_ledger_find_file(const struct nwb_ledger *l, const char *path);
 

@@ -161,15 +161,69 @@ int nwb_ledger_add_file(struct nwb_ledger *l, const char *name)
 	return id;
 }
 
+static bool is_named(const struct nwb_ledger_file *f, const char *base,
+		     size_t len)
+{
+	uint16_t id = atomic_load_explicit(&f->id, memory_order_acquire);
+
+	return id && id != NWB_LEDGER_NAMING && len < sizeof(f->name) &&
+	       !memcmp(f->name, base, len + 1);
+}
+
 uint16_t nwb_ledger_find_file(const struct nwb_ledger *l, const char *path)
 {
 	const char *base = base_name(path);
 	size_t len = strlen(base);
 
 	for (uint32_t i = 0; i < l->hdr->nr_files && i < NWB_LEDGER_FILES; i++)
-		if (len < sizeof(l->hdr->file[i].name) &&
-		    !memcmp(l->hdr->file[i].name, base, len + 1))
+		if (is_named(&l->hdr->file[i], base, len))
 			return l->hdr->file[i].id;
+	return 0;
+}
+
+/* Another process is naming this entry, perhaps with our name. It may have
+ * been killed in between: then the entry stays unused. */
+static void wait_named(const struct nwb_ledger_file *f)
+{
+	for (int i = 0; i < 100000; i++)
+		if (atomic_load_explicit(&f->id, memory_order_acquire) !=
+		    NWB_LEDGER_NAMING)
+			return;
+}
+
+/* Entries are taken in order and never given back, so whoever wants the same
+ * name at the same time meets the first one on its way. */
+uint16_t nwb_ledger_learn_file(struct nwb_ledger *l, const char *path)
+{
+	struct nwb_ledger_hdr *h = l->hdr;
+	const char *base = base_name(path);
+	size_t len = strlen(base);
+
+	if (!len || len >= sizeof(h->file[0].name))
+		return 0;
+	if (!h->learns)
+		return nwb_ledger_find_file(l, base);
+	for (uint32_t i = 0; i < NWB_LEDGER_FILES; i++) {
+		struct nwb_ledger_file *f = &h->file[i];
+		uint16_t none = 0;
+		uint32_t nr = h->nr_files;
+
+		if (atomic_compare_exchange_strong(&f->id, &none,
+						   NWB_LEDGER_NAMING)) {
+			memcpy(f->name, base, len + 1);
+			while (nr <= i && !atomic_compare_exchange_weak(
+						  &h->nr_files, &nr, i + 1))
+				;
+			atomic_store_explicit(&f->id, (uint16_t)(i + 1),
+					      memory_order_release);
+			return (uint16_t)(i + 1);
+		}
+		if (none == NWB_LEDGER_NAMING)
+			wait_named(f);
+		if (is_named(f, base, len))
+			return f->id;
+	}
+	atomic_fetch_add(&h->unnamed, 1);
 	return 0;
 }
 
@@ -203,9 +257,8 @@ static uint64_t get_ready(struct nwb_ledger_hdr *h)
 
 	for (uint64_t ahead = 0; ahead <= 8; ahead += 8)
 		if (next + ahead < h->nr_slots)
-			(void)atomic_load_explicit(
-				&h->slot[next + ahead].state,
-				memory_order_relaxed);
+			(void)atomic_load_explicit(&h->slot[next + ahead].state,
+						   memory_order_relaxed);
 	return now_ns();
 }
 

@@ -273,3 +273,79 @@ NWB_TEST(ledger, a_killed_writer_leaves_a_begun_record)
 	nwb_ledger_unmap(&l);
 	close(fd);
 }
+
+NWB_TEST(ledger, names_are_learned_once_only_when_wanted)
+{
+	struct nwb_ledger l;
+	char name[80];
+	int fd = new_ledger(10, &l);
+
+	nwb_check_eq(nwb_ledger_learn_file(&l, "a"), 0);
+	l.hdr->learns = 1;
+	nwb_check_eq(nwb_ledger_learn_file(&l, "dir/a"), 1);
+	nwb_check_eq(nwb_ledger_learn_file(&l, "b"), 2);
+	nwb_check_eq(nwb_ledger_learn_file(&l, "a"), 1);
+	nwb_check_eq(nwb_ledger_find_file(&l, "x/b"), 2);
+	nwb_check_eq(nwb_ledger_learn_file(&l, ""), 0);
+	memset(name, 'n', sizeof(name));
+	name[62] = 0;
+	nwb_check_eq(nwb_ledger_learn_file(&l, name), 0);
+	nwb_check_eq(l.hdr->unnamed, 0);
+	for (unsigned int i = 3; i <= NWB_LEDGER_FILES; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		nwb_check_eq(nwb_ledger_learn_file(&l, name), i);
+	}
+	nwb_check_eq(nwb_ledger_learn_file(&l, "late"), 0);
+	nwb_check_eq(l.hdr->unnamed, 1);
+	nwb_check_eq(nwb_ledger_learn_file(&l, "f9"), 9);
+	nwb_ledger_unmap(&l);
+	close(fd);
+}
+
+/* Killed while it named an entry: the others go on without that one. */
+NWB_TEST(ledger, a_name_that_was_never_finished_is_passed_over)
+{
+	struct nwb_ledger l;
+	int fd = new_ledger(10, &l);
+
+	l.hdr->learns = 1;
+	l.hdr->file[0].id = NWB_LEDGER_NAMING;
+	memcpy(l.hdr->file[0].name, "a", 2);
+	nwb_check_eq(nwb_ledger_find_file(&l, "a"), 0);
+	nwb_check_eq(nwb_ledger_learn_file(&l, "a"), 2);
+	nwb_check_eq(nwb_ledger_find_file(&l, "a"), 2);
+	nwb_ledger_unmap(&l);
+	close(fd);
+}
+
+static void *learn_all(void *arg)
+{
+	struct nwb_ledger *l = arg;
+	char name[16];
+
+	for (unsigned int i = 0; i < 50; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		if (!nwb_ledger_learn_file(l, name))
+			return arg;
+	}
+	return NULL;
+}
+
+NWB_TEST(ledger, names_learned_at_the_same_time_are_one)
+{
+	struct nwb_ledger l;
+	pthread_t t[4];
+	void *bad;
+	int fd = new_ledger(10, &l);
+
+	l.hdr->learns = 1;
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(t); i++)
+		nwb_check(!pthread_create(&t[i], NULL, learn_all, &l));
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(t); i++) {
+		nwb_check(!pthread_join(t[i], &bad));
+		nwb_check(!bad);
+	}
+	nwb_check_eq(l.hdr->nr_files, 50);
+	nwb_ledger_unmap(&l);
+	close(fd);
+}
