@@ -8,8 +8,8 @@
 static const char about[] =
 	"The quick matrix: {smbd, diod} x {in-place, temp-page} x four "
 	"workloads, clean\n(interleaved pairs, with the limits raw-cold and "
-	"raw-hot) and under each standard\nfault. Writes report.txt, junit.xml "
-	"and run.jsonl.";
+	"raw-hot) and under each standard\nfault. Writes run.jsonl and the "
+	"reports that `netwb report --help` lists.";
 
 static int broken(const struct nwb_err *err)
 {

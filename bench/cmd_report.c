@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netwb report: make the report files of a session again, and show the text. */
+/* netwb report: make the report files of a session again, and show one. */
 #include "bench_i.h"
 
 #include <dirent.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,52 +27,91 @@ static int newest(const char *base, char *ret, size_t size)
 	return 0;
 }
 
-static int show(const char *dir)
+static int show(const char *dir, enum nwb_report_format format)
 {
-	char path[4096];
-	char line[256];
+	char path[4096], buf[4096];
+	size_t n;
 	FILE *f;
+	int rc = 0;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, NWB_REPORT_TEXT);
+	snprintf(path, sizeof(path), "%s/%s", dir,
+		 nwb_report_format_file(format));
 	f = fopen(path, "re");
 	if (!f)
 		return -errno;
-	while (fgets(line, sizeof(line), f))
-		fputs(line, stdout);
+	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
+		if (fwrite(buf, 1, n, stdout) != n)
+			rc = -EIO;
 	fclose(f);
+	return fflush(stdout) ? -EIO : rc;
+}
+
+static int usage(bool is_help)
+{
+	fprintf(is_help ? stdout : stderr,
+		"usage: netwb report [--format FORMAT] [DIR]\n\n"
+		"Make the reports of a session again from its run.jsonl and "
+		"show one of them.\nWithout DIR: the newest below results/.\n\n"
+		"  --format FORMAT  which one to show (default text):\n");
+	for (int f = 0; f < NWB_REPORT_FORMATS; f++)
+		fprintf(is_help ? stdout : stderr, "      %-10s %s\n",
+			nwb_report_format_name((enum nwb_report_format)f),
+			nwb_report_format_file((enum nwb_report_format)f));
+	return is_help ? NWB_EXIT_OK : NWB_EXIT_USAGE;
+}
+
+/* Return: 0; 1: end with *@ret_code. */
+static int parse(int argc, char **argv, const char **ret_dir, int *ret_format,
+		 int *ret_code)
+{
+	static const struct option opts[] = {
+		{"format", required_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
+		if (c == 'f') {
+			*ret_format = nwb_report_format_find(optarg);
+			if (*ret_format >= 0)
+				continue;
+			fprintf(stderr, "netwb: no report format \"%s\"\n",
+				optarg);
+		}
+		*ret_code = usage(c == 'h');
+		return 1;
+	}
+	if (argc - optind > 1) {
+		*ret_code = usage(false);
+		return 1;
+	}
+	*ret_dir = optind < argc ? argv[optind] : NULL;
 	return 0;
 }
 
 int bench_cmd_report(int argc, char **argv)
 {
 	struct nwb_err err = {0};
-	char dir[1024];
-	int rc;
+	char found[1024];
+	const char *dir;
+	int rc, format = NWB_FORMAT_TEXT;
 
-	if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
-		bool help = argc == 2 && (!strcmp(argv[1], "--help") ||
-					  !strcmp(argv[1], "-h"));
-
-		fprintf(help ? stdout : stderr,
-			"usage: netwb report [DIR]\n\n"
-			"Make report.txt and junit.xml of a session again from "
-			"its run.jsonl and\nshow the text. Without DIR: the "
-			"newest below results/.\n");
-		return help ? NWB_EXIT_OK : NWB_EXIT_USAGE;
-	}
-	if (argc == 2) {
-		snprintf(dir, sizeof(dir), "%s", argv[1]);
-	} else {
-		rc = newest("results", dir, sizeof(dir));
+	if (parse(argc, argv, &dir, &format, &rc))
+		return rc;
+	if (!dir) {
+		rc = newest("results", found, sizeof(found));
 		if (rc) {
 			fprintf(stderr, "netwb: no results in results/; run "
 					"`netwb bench` or name a directory\n");
 			return NWB_EXIT_BROKEN;
 		}
+		dir = found;
 	}
 	rc = nwb_report_write_all(dir, &err);
 	if (!rc)
-		rc = show(dir);
+		rc = show(dir, (enum nwb_report_format)format);
 	if (rc)
 		fprintf(stderr, "netwb: %s\n",
 			err.text[0] ? err.text : strerror(-rc));

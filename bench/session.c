@@ -137,8 +137,11 @@ static int tell(struct bench_session *s, unsigned int parts,
 	if (parts)
 		rc = nwb_report_text(recs, stdout, parts, NULL, err);
 	json_decref(recs);
-	printf("\n%s/%s\n%s/%s\n%s/%s\n", s->dir, NWB_REPORT_TEXT, s->dir,
-	       NWB_REPORT_JUNIT, s->dir, NWB_STORE_NAME);
+	putchar('\n');
+	for (int f = 0; f < NWB_REPORT_FORMATS; f++)
+		printf("%s/%s\n", s->dir,
+		       nwb_report_format_file((enum nwb_report_format)f));
+	printf("%s/%s\n", s->dir, NWB_STORE_NAME);
 	return rc;
 }
 

@@ -12,30 +12,6 @@
 
 /* ---- findings ---- */
 
-static bool has_news(const struct rep_run *run)
-{
-	bool is_bad =
-		run->verdict != REP_PASS && run->verdict != REP_NOT_JUDGED;
-
-	return is_bad || rep_str(run->rec, "reason") ||
-	       json_array_size(json_object_get(run->rec, "findings"));
-}
-
-/* Do both say the same, so that one entry can stand for them? */
-static bool says_same(const struct rep_run *a, const struct rep_run *b)
-{
-	const char *ra = rep_str(a->rec, "reason");
-	const char *rb = rep_str(b->rec, "reason");
-	json_t *fa = json_object_get(a->rec, "findings");
-	json_t *fb = json_object_get(b->rec, "findings");
-
-	if (a->verdict != b->verdict || !ra != !rb || (ra && strcmp(ra, rb)))
-		return false;
-	if (!json_array_size(fa) && !json_array_size(fb))
-		return true;
-	return fa && fb && json_equal(fa, fb);
-}
-
 static void entry_head(struct rep_out *o, const struct rep_cell *c,
 		       const struct rep_run *run, size_t nr)
 {
@@ -90,41 +66,25 @@ static void entry(struct rep_out *o, const struct rep_cell *c,
 		rep_wrap(o, 2, 4, "reproduce: not recorded");
 }
 
-static void cell_entries(struct rep_out *o, const struct rep_cell *c,
-			 enum rep_verdict v)
-{
-	size_t nr;
-
-	for (size_t i = 0; i < c->nr_runs; i += nr) {
-		const struct rep_run *run = &c->run[i];
-
-		nr = 1;
-		if (run->verdict != v || !has_news(run))
-			continue;
-		while (i + nr < c->nr_runs && says_same(run, run + nr) &&
-		       run->is_check == run[nr].is_check)
-			nr++;
-		entry(o, c, run, nr);
-	}
-}
-
 void rep_section_findings(struct rep_out *o, const struct rep_model *m)
 {
-	size_t nr = 0;
+	struct rep_news news;
 
 	rep_heading(o, "Findings");
-	for (size_t i = 0; i < m->nr_runs; i++)
-		nr += has_news(&m->run[i]);
-	if (!nr) {
-		rep_wrap(o, 0, 0, "%s", m->nr_runs ? "None." : "No runs.");
+	if (rep_news_init(&news, m)) {
+		o->err = -ENOMEM;
 		return;
 	}
-	rep_wrap(o, 0, 0,
-		 "%zu of %zu runs. An indented command reproduces the run.", nr,
-		 m->nr_runs);
-	for (int v = 0; v < REP_VERDICT_NR; v++)
-		for (size_t i = 0; i < m->nr_cells; i++)
-			cell_entries(o, &m->cell[i], (enum rep_verdict)v);
+	if (!news.nr)
+		rep_wrap(o, 0, 0, "%s", m->nr_runs ? "None." : "No runs.");
+	else
+		rep_wrap(o, 0, 0,
+			 "%zu of %zu runs. An indented command reproduces the "
+			 "run.",
+			 news.nr_runs, m->nr_runs);
+	for (size_t i = 0; i < news.nr; i++)
+		entry(o, news.item[i].cell, news.item[i].run, news.item[i].nr);
+	rep_news_fini(&news);
 }
 
 /* ---- environment ---- */

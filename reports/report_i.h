@@ -133,6 +133,44 @@ const char **rep_keys(json_t *obj);
  * verdict, else the first, else NULL. */
 const json_t *rep_finding(const struct rep_run *run);
 
+/* ---- what all formats show, in their order (report_rows.c) ---- */
+
+/* Cells from bad to good, each verdict in the model's order. */
+struct rep_rows {
+	const struct rep_cell **cell;
+	size_t nr;
+};
+/** rep_rows_init() - Return: 0, -ENOMEM. Borrows from @m. */
+int rep_rows_init(struct rep_rows *rows,
+		  const struct rep_model *m) nwb_must_check;
+void rep_rows_fini(struct rep_rows *rows);
+
+#define REP_TALLY 256
+/** rep_tally() - "FAIL 1, PASS 17", or "nothing was run". */
+void rep_tally(const struct rep_model *m, char ret_text[REP_TALLY]);
+/** rep_session_trouble() - why the session as such is in error, or NULL. */
+const char *rep_session_trouble(const struct rep_model *m, char *buf,
+				size_t size);
+/** rep_worst_run() - the first run with the cell's verdict. */
+const struct rep_run *rep_worst_run(const struct rep_cell *c);
+
+/* Runs that have something to say: @nr in a row that say the same. */
+struct rep_news_item {
+	const struct rep_cell *cell;
+	const struct rep_run *run;
+	size_t nr;
+};
+/* From bad to good. */
+struct rep_news {
+	struct rep_news_item *item;
+	size_t nr;
+	size_t nr_runs; /* in all items */
+};
+/** rep_news_init() - Return: 0, -ENOMEM. Borrows from @m. */
+int rep_news_init(struct rep_news *news,
+		  const struct rep_model *m) nwb_must_check;
+void rep_news_fini(struct rep_news *news);
+
 /* ---- text output (report_fmt.c) ---- */
 
 /* A stream that remembers that something went wrong. */

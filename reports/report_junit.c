@@ -178,15 +178,6 @@ static void outcome_text(struct rep_out *o, const struct rep_cell *c)
 	}
 }
 
-static const struct rep_run *worst_run(const struct rep_cell *c)
-{
-	for (size_t i = 0; i < c->nr_runs; i++)
-		if (c->run[i].verdict == c->verdict)
-			return &c->run[i];
-	nwb_assert(!"a cell has its verdict from one of its runs");
-	return NULL;
-}
-
 static void outcome(struct rep_out *o, const struct rep_cell *c)
 {
 	static const char *const element[REP_VERDICT_NR] = {
@@ -194,7 +185,7 @@ static void outcome(struct rep_out *o, const struct rep_cell *c)
 		[REP_VACUOUS] = "failure",    [REP_INCONCLUSIVE] = "error",
 		[REP_NOT_JUDGED] = "skipped", [REP_SKIP] = "skipped",
 	};
-	const struct rep_run *run = worst_run(c);
+	const struct rep_run *run = rep_worst_run(c);
 	const char *name = element[c->verdict];
 	const json_t *f = rep_finding(run);
 	const char *kind = f ? rep_str(f, "kind") : NULL;
@@ -279,24 +270,6 @@ static void server_suite(struct rep_out *o, const struct rep_model *m,
 	fputs("  </testsuite>\n", o->f);
 }
 
-/* Why the session as such is in error, or NULL. Codes: oracles' 0, 1, 77 are
- * verdicts, and so is 2 when a cell is inconclusive. */
-static const char *session_trouble(const struct rep_model *m, char *buf,
-				   size_t size)
-{
-	json_int_t code = json_integer_value(json_object_get(m->end, "exit"));
-
-	if (!m->end)
-		return "interrupted: no end record";
-	if (m->is_interrupted)
-		return "interrupted";
-	if (code == 0 || code == 1 || code == 77 ||
-	    (code == 2 && m->cells_by_verdict[REP_INCONCLUSIVE]))
-		return NULL;
-	snprintf(buf, size, "exit %lld", (long long)code);
-	return buf;
-}
-
 static void session_suite(struct rep_out *o, const struct rep_model *m,
 			  const char *trouble)
 {
@@ -333,7 +306,7 @@ static void session_suite(struct rep_out *o, const struct rep_model *m,
 static void document(struct rep_out *o, const struct rep_model *m)
 {
 	char buf[32];
-	const char *trouble = session_trouble(m, buf, sizeof(buf));
+	const char *trouble = rep_session_trouble(m, buf, sizeof(buf));
 	struct totals t = {.tests = 1, .errors = trouble != NULL};
 	size_t from = 0;
 

@@ -18,44 +18,15 @@
 
 #define NAME_COLS 35
 
-/* Cells from bad to good, each verdict in the model's order. */
-struct rows {
-	const struct rep_cell **cell;
-	size_t nr;
-};
-
-static int rows_init(struct rows *rows, const struct rep_model *m)
-{
-	rows->nr = 0;
-	rows->cell = nwb_zalloc((m->nr_cells + 1) * sizeof(*rows->cell));
-	if (!rows->cell)
-		return -ENOMEM;
-	for (int v = 0; v < REP_VERDICT_NR; v++)
-		for (size_t i = 0; i < m->nr_cells; i++)
-			if (m->cell[i].verdict == (enum rep_verdict)v)
-				rows->cell[rows->nr++] = &m->cell[i];
-	nwb_assert(rows->nr == m->nr_cells);
-	return 0;
-}
-
 /* ---- verdict line and what was run ---- */
 
 static void verdict_line(struct rep_out *o, const struct rep_model *m)
 {
-	char text[256] = "";
-	size_t at = 0;
+	char text[REP_TALLY];
 
-	for (int v = 0; v < REP_VERDICT_NR; v++) {
-		if (!m->cells_by_verdict[v])
-			continue;
-		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s %zu",
-				       at ? ", " : "",
-				       rep_verdict_name((enum rep_verdict)v),
-				       m->cells_by_verdict[v]);
-		nwb_assert(at < sizeof(text));
-	}
-	rep_wrap(o, 0, 9, "Verdict: %s (%zu cells, %zu runs)",
-		 at ? text : "nothing was run", m->nr_cells, m->nr_runs);
+	rep_tally(m, text);
+	rep_wrap(o, 0, 9, "Verdict: %s (%zu cells, %zu runs)", text,
+		 m->nr_cells, m->nr_runs);
 	if (!m->end)
 		rep_wrap(o, 0, 0,
 			 "INTERRUPTED: the session wrote no end record; this "
@@ -222,7 +193,7 @@ static void legend(struct rep_out *o)
 		 REP_NM);
 }
 
-static void check_level_note(struct rep_out *o, const struct rows *rows)
+static void check_level_note(struct rep_out *o, const struct rep_rows *rows)
 {
 	size_t nr = 0;
 
@@ -236,7 +207,7 @@ static void check_level_note(struct rep_out *o, const struct rows *rows)
 		 nr, rows->nr);
 }
 
-static void main_table(struct rep_out *o, const struct rows *rows)
+static void main_table(struct rep_out *o, const struct rep_rows *rows)
 {
 	char a[REP_FIELD], b[REP_FIELD], n[REP_FIELD];
 
@@ -261,7 +232,7 @@ static void main_table(struct rep_out *o, const struct rows *rows)
 	check_level_note(o, rows);
 }
 
-static void counts_table(struct rep_out *o, const struct rows *rows)
+static void counts_table(struct rep_out *o, const struct rep_rows *rows)
 {
 	char a[REP_FIELD], b[REP_FIELD], s[REP_FIELD], t[REP_FIELD];
 
@@ -361,7 +332,7 @@ static void hits_lines(struct rep_out *o, const struct rep_cell *c)
 	json_decref(all);
 }
 
-static void faults_table(struct rep_out *o, const struct rows *rows)
+static void faults_table(struct rep_out *o, const struct rep_rows *rows)
 {
 	char a[REP_FIELD], b[REP_FIELD], s[REP_FIELD];
 
@@ -384,7 +355,7 @@ static void faults_table(struct rep_out *o, const struct rows *rows)
 	}
 }
 
-static void latency_table(struct rep_out *o, const struct rows *rows)
+static void latency_table(struct rep_out *o, const struct rep_rows *rows)
 {
 	char a[REP_FIELD], b[REP_FIELD], s[REP_FIELD], t[REP_FIELD];
 
@@ -412,13 +383,13 @@ int nwb_report_text(const json_t *recs, FILE *out, unsigned int parts,
 		    const char *sha256, struct nwb_err *err)
 {
 	struct rep_out o = {.f = out};
-	struct rows rows = {0};
+	struct rep_rows rows = {0};
 	struct rep_model m;
 	int r = rep_model_init(&m, recs, err);
 
 	if (r)
 		goto out;
-	r = rows_init(&rows, &m);
+	r = rep_rows_init(&rows, &m);
 	if (r)
 		goto out;
 	if (parts & NWB_REPORT_SUMMARY) {
@@ -447,7 +418,7 @@ int nwb_report_text(const json_t *recs, FILE *out, unsigned int parts,
 out:
 	if (r == -ENOMEM)
 		r = nwb_err_set(err, r, "report: out of memory");
-	nwb_free(rows.cell);
+	rep_rows_fini(&rows);
 	rep_model_fini(&m);
 	return r;
 }

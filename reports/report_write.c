@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * report.txt and junit.xml beside run.jsonl.
+ * The reports beside run.jsonl.
  *
- * The file is read once: the digest in the report is of the very bytes that
- * the report was made from. Both reports are complete on disk under temporary
- * names before either takes its place.
+ * The file is read once: the digest in the reports is of the very bytes that
+ * they were made from. All of them are complete on disk under temporary names
+ * before any takes its place.
  */
 #include "report_i.h"
 
+#include "nwb/mem.h"
 #include "store_i.h"
 
 #include <errno.h>
@@ -20,6 +21,66 @@
 #include <unistd.h>
 
 #define HEX_SIZE (2 * SHA256_DIGEST_SIZE + 1)
+
+typedef int (*print_fn)(const json_t *recs, FILE *out, const char *sha256,
+			struct nwb_err *err);
+
+static int print_text(const json_t *recs, FILE *out, const char *sha256,
+		      struct nwb_err *err)
+{
+	return nwb_report_text(recs, out, NWB_REPORT_ALL, sha256, err);
+}
+
+static int print_junit(const json_t *recs, FILE *out, const char *sha256,
+		       struct nwb_err *err)
+{
+	(void)sha256;
+	return nwb_report_junit(recs, out, err);
+}
+
+static int print_ktap(const json_t *recs, FILE *out, const char *sha256,
+		      struct nwb_err *err)
+{
+	(void)sha256;
+	return nwb_report_ktap(recs, out, err);
+}
+
+static const struct {
+	const char *name, *file;
+	print_fn print;
+} formats[NWB_REPORT_FORMATS] = {
+	[NWB_FORMAT_TEXT] = {"text", NWB_REPORT_TEXT, print_text},
+	[NWB_FORMAT_JUNIT] = {"junit", "junit.xml", print_junit},
+	[NWB_FORMAT_KTAP] = {"ktap", "report.ktap", print_ktap},
+	[NWB_FORMAT_MARKDOWN] = {"markdown", "report.md", nwb_report_markdown},
+};
+
+const char *nwb_report_format_name(enum nwb_report_format format)
+{
+	nwb_assert(format < NWB_REPORT_FORMATS);
+	return formats[format].name;
+}
+
+const char *nwb_report_format_file(enum nwb_report_format format)
+{
+	nwb_assert(format < NWB_REPORT_FORMATS);
+	return formats[format].file;
+}
+
+int nwb_report_format_find(const char *name)
+{
+	for (int f = 0; f < NWB_REPORT_FORMATS; f++)
+		if (!strcmp(formats[f].name, name))
+			return f;
+	return -1;
+}
+
+int nwb_report_print(const json_t *recs, enum nwb_report_format format,
+		     FILE *out, const char *sha256, struct nwb_err *err)
+{
+	nwb_assert(format < NWB_REPORT_FORMATS);
+	return formats[format].print(recs, out, sha256, err);
+}
 
 static void sha256_hex(const char *buf, size_t len, char *ret_hex)
 {
@@ -99,28 +160,35 @@ static void draft_fini(struct draft *d)
 		unlink(d->tmp);
 }
 
-static int write_both(const json_t *recs, const char *sha256, const char *dir,
+static int write_drafts(struct draft *d, const json_t *recs, const char *sha256,
+			const char *dir, struct nwb_err *err)
+{
+	int r = 0;
+
+	for (int f = 0; f < NWB_REPORT_FORMATS && !r; f++)
+		r = draft_open(&d[f], dir, formats[f].file, err);
+	for (int f = 0; f < NWB_REPORT_FORMATS && !r; f++)
+		r = nwb_report_print(recs, (enum nwb_report_format)f, d[f].f,
+				     sha256, err);
+	for (int f = 0; f < NWB_REPORT_FORMATS && !r; f++)
+		r = draft_finish(&d[f], err);
+	for (int f = 0; f < NWB_REPORT_FORMATS && !r; f++)
+		r = draft_publish(&d[f], err);
+	return r;
+}
+
+static int write_recs(const json_t *recs, const char *sha256, const char *dir,
 		      struct nwb_err *err)
 {
-	struct draft text = {0}, junit = {0};
-	int r = draft_open(&text, dir, NWB_REPORT_TEXT, err);
+	struct draft *d = nwb_zalloc(NWB_REPORT_FORMATS * sizeof(*d));
+	int r;
 
-	if (!r)
-		r = draft_open(&junit, dir, NWB_REPORT_JUNIT, err);
-	if (!r)
-		r = nwb_report_text(recs, text.f, NWB_REPORT_ALL, sha256, err);
-	if (!r)
-		r = nwb_report_junit(recs, junit.f, err);
-	if (!r)
-		r = draft_finish(&text, err);
-	if (!r)
-		r = draft_finish(&junit, err);
-	if (!r)
-		r = draft_publish(&text, err);
-	if (!r)
-		r = draft_publish(&junit, err);
-	draft_fini(&text);
-	draft_fini(&junit);
+	if (!d)
+		return nwb_err_set(err, -ENOMEM, "report: out of memory");
+	r = write_drafts(d, recs, sha256, dir, err);
+	for (int f = 0; f < NWB_REPORT_FORMATS; f++)
+		draft_fini(&d[f]);
+	nwb_free(d);
 	return r;
 }
 
@@ -142,7 +210,7 @@ int nwb_report_write_all(const char *dir, struct nwb_err *err)
 	free(buf);
 	if (r)
 		return r;
-	r = write_both(recs, hex, dir, err);
+	r = write_recs(recs, hex, dir, err);
 	json_decref(recs);
 	return r;
 }

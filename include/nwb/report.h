@@ -4,8 +4,9 @@
  *
  * A session writes one directory. In it `run.jsonl` is the truth: JSON Lines,
  * one record a line, each line in the file before nwb_store_add() returns, so
- * that a killed session leaves all that it had measured. `report.txt` and
- * `junit.xml` are made from that file alone and may be made again at any time.
+ * that a killed session leaves all that it had measured. The reports beside it
+ * (enum nwb_report_format) are made from that file alone and may be made again
+ * at any time.
  *
  * Records are jansson objects with "v" (major schema version) and "type":
  *
@@ -33,7 +34,6 @@
 #define NWB_STORE_VERSION  1
 #define NWB_STORE_NAME	   "run.jsonl"
 #define NWB_REPORT_TEXT	   "report.txt"
-#define NWB_REPORT_JUNIT   "junit.xml"
 #define NWB_REPORT_COLUMNS 72
 
 struct nwb_store;
@@ -137,11 +137,67 @@ int nwb_report_junit(const json_t *recs, FILE *out,
 		     struct nwb_err *err) nwb_must_check;
 
 /**
- * nwb_report_write_all() - make report.txt and junit.xml beside run.jsonl.
+ * nwb_report_ktap() - print KTAP, version 1: a subtest a server, a test a cell,
+ * and one for the session itself.
+ * @recs: what nwb_store_load() gave
+ * @out: stream
+ * @err: text of the failure, or NULL
+ *
+ * Source of the format: Linux, Documentation/dev-tools/ktap.rst.
+ *
+ * Return: as nwb_report_text().
+ */
+int nwb_report_ktap(const json_t *recs, FILE *out,
+		    struct nwb_err *err) nwb_must_check;
+
+/**
+ * nwb_report_markdown() - print Markdown for a comment on a merge request.
+ * @recs: what nwb_store_load() gave
+ * @out: stream
+ * @sha256: hex digest of the file, or NULL: not computed
+ * @err: text of the failure, or NULL
+ *
+ * Return: as nwb_report_text().
+ */
+int nwb_report_markdown(const json_t *recs, FILE *out, const char *sha256,
+			struct nwb_err *err) nwb_must_check;
+
+enum nwb_report_format {
+	NWB_FORMAT_TEXT,     /* report.txt */
+	NWB_FORMAT_JUNIT,    /* junit.xml */
+	NWB_FORMAT_KTAP,     /* report.ktap */
+	NWB_FORMAT_MARKDOWN, /* report.md */
+	NWB_REPORT_FORMATS
+};
+
+/** nwb_report_format_name() - "text", ... as on the command line. */
+const char *nwb_report_format_name(enum nwb_report_format format);
+/** nwb_report_format_file() - "report.txt", ... in the session's directory. */
+const char *nwb_report_format_file(enum nwb_report_format format);
+/** nwb_report_format_find() - Return: the format, or -1. */
+int nwb_report_format_find(const char *name);
+
+/**
+ * nwb_report_print() - print one format, all of it.
+ * @recs: what nwb_store_load() gave
+ * @format: which
+ * @out: stream
+ * @sha256: hex digest of the file, or NULL: not computed
+ * @err: text of the failure, or NULL
+ *
+ * Return: as nwb_report_text().
+ */
+int nwb_report_print(const json_t *recs, enum nwb_report_format format,
+		     FILE *out, const char *sha256,
+		     struct nwb_err *err) nwb_must_check;
+
+/**
+ * nwb_report_write_all() - make the report of each format beside run.jsonl.
  * @dir: directory of the session
  * @err: text of the failure, or NULL
  *
- * Each file appears whole or stays as it was (temporary file and rename).
+ * Each file appears whole or stays as it was (temporary file and rename), and
+ * none appears before all of them are on disk.
  *
  * Return: 0 or negative errno.
  */

@@ -21,6 +21,8 @@ run 3 bench --pairs 0
 run 3 bench --filter nothing.fits
 says 'fits no cell'
 run 2 report "$tmp/none"
+run 3 report --format word "$tmp/none"
+says 'no report format "word"'
 run 0 list
 says 'in-place'
 run 0 list --plans

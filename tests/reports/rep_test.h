@@ -130,6 +130,21 @@ static inline char *render(const json_t *recs, unsigned int parts)
 	return buf;
 }
 
+/* As nwb_report_write_all() has it printed, without a digest; to be freed. */
+static inline char *render_as(const json_t *recs, enum nwb_report_format format)
+{
+	struct nwb_err err = {0};
+	char *buf = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&buf, &len);
+
+	nwb_check(f != NULL);
+	nwb_check_eq(nwb_report_print(recs, format, f, NULL, &err), 0);
+	nwb_check_eq(fclose(f), 0);
+	nwb_check_streq(err.text, "");
+	return buf;
+}
+
 static inline json_t *load(const char *path)
 {
 	struct nwb_err err = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Reports beside run.jsonl: both whole, or as they were. */
+/* Reports beside run.jsonl: all whole, or as they were. */
 #include "rep_test.h"
 
 static unsigned int nr_files(const char *dir)
@@ -35,7 +35,7 @@ static void make_session(const char *dir)
 	nwb_check_eq(nwb_store_close(s), 0);
 }
 
-NWB_TEST(report_write, from_the_store_to_both_reports)
+NWB_TEST(report_write, from_the_store_to_all_reports)
 {
 	char dir[256], path[300], *text;
 	struct stat st;
@@ -43,7 +43,13 @@ NWB_TEST(report_write, from_the_store_to_both_reports)
 	tmp_dir(dir, sizeof(dir));
 	make_session(dir);
 	nwb_check_eq(nwb_report_write_all(dir, NULL), 0);
-	nwb_check_eq(nr_files(dir), 3);
+	nwb_check_eq(nr_files(dir), 1 + NWB_REPORT_FORMATS);
+	for (int f = 0; f < NWB_REPORT_FORMATS; f++) {
+		in(path, sizeof(path), dir,
+		   nwb_report_format_file((enum nwb_report_format)f));
+		nwb_check_eq(stat(path, &st), 0);
+		nwb_check(st.st_size > 0);
+	}
 	in(path, sizeof(path), dir, NWB_REPORT_TEXT);
 	nwb_check_eq(stat(path, &st), 0);
 	nwb_check_eq(st.st_mode & 07777, 0644);
