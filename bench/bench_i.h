@@ -108,6 +108,21 @@ struct bench_run_result {
 int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
 		  struct nwb_err *err) nwb_must_check;
 
+/* around.c */
+/** bench_key() - the run's stamp key; any will do as long as the seed gives
+ * it. */
+void bench_key(uint64_t seed, uint8_t key[16]);
+/** bench_server_opts() - what a plan says of the server; NULL is fine. */
+void bench_server_opts(const struct nwb_plan *plan, struct nwb_server_opts *so);
+/** bench_is_busy() - is something under way inside a server that lives? */
+bool bench_is_busy(const struct nwb_ledger *l);
+/** bench_trouble() - what the shim could not do as it was told, which makes
+ * its records worthless; @buf stays as it is when there is nothing. */
+void bench_trouble(const struct nwb_fc_page *p, char *buf, size_t size);
+/** bench_keep_ledger() - write it to the new file @path. */
+int bench_keep_ledger(const struct nwb_ledger *l, const char *path,
+		      struct nwb_err *err) nwb_must_check;
+
 /* needs.c */
 /** bench_needs() - Return: 0; 1: not there, @why says what; -EINVAL. */
 int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
@@ -165,6 +180,11 @@ struct bench_judge_in {
 	uint16_t file_id;
 	uint64_t drain_bound_ns;
 };
+/** bench_expect_hits() - what the plan expects of its rules, and what the shim
+ * counted. @e: room for NWB_PLAN_RULES. Return: how many. */
+unsigned int bench_expect_hits(const struct nwb_plan *plan,
+			       const struct nwb_fc_page *page,
+			       struct nwb_expect_hits *e);
 int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
 		struct nwb_err *err) nwb_must_check;
 

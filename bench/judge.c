@@ -51,25 +51,26 @@ static int map_content(const struct bench_judge_in *in, struct mapped *m,
 	return 0;
 }
 
-static unsigned int expectations(const struct bench_judge_in *in,
-				 struct nwb_expect_hits *e)
+unsigned int bench_expect_hits(const struct nwb_plan *plan,
+			       const struct nwb_fc_page *page,
+			       struct nwb_expect_hits *e)
 {
 	unsigned int nr = 0;
 
-	if (!in->plan)
+	if (!plan)
 		return 0;
-	for (unsigned int r = 0; r < in->plan->nr_rules; r++) {
+	for (unsigned int r = 0; r < plan->nr_rules; r++) {
 		e[r] = (struct nwb_expect_hits){
-			.name = in->plan->rule[r].name,
+			.name = plan->rule[r].name,
 			.op = 'g',
 			.nr = 1,
-			.counted = nwb_fc_hits(in->page, r),
+			.counted = nwb_fc_hits(page, r),
 			.needs_exposed = true,
 		};
 		nr = r + 1;
 	}
-	for (unsigned int i = 0; i < in->plan->nr_expects; i++) {
-		const struct nwb_plan_expect *x = &in->plan->expect[i];
+	for (unsigned int i = 0; i < plan->nr_expects; i++) {
+		const struct nwb_plan_expect *x = &plan->expect[i];
 
 		if (x->kind != NWB_EXPECT_HITS)
 			continue;
@@ -117,7 +118,7 @@ int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
 	if (rc)
 		return rc;
 	memcpy(ji.key, in->key, sizeof(ji.key));
-	ji.nr_expect = expectations(in, expect);
+	ji.nr_expect = bench_expect_hits(in->plan, in->page, expect);
 	ji.expect_reconnect = expects_reconnect(in->plan);
 	rc = nwb_judge(&ji, ret_j, err);
 	if (m.p)

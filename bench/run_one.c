@@ -55,19 +55,6 @@ static uint64_t drain_bound(const struct nwb_plan *plan)
 	return DRAIN_BOUND;
 }
 
-static void make_key(uint64_t seed, uint8_t key[16])
-{
-	/* any key will do as long as the seed gives it */
-	for (int i = 0; i < 2; i++) {
-		uint64_t z = (seed += 0x9e3779b97f4a7c15ull);
-
-		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-		z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-		z ^= z >> 31;
-		memcpy(key + 8 * i, &z, 8);
-	}
-}
-
 static uint64_t ledger_slots(const struct bench_run_opts *o)
 {
 	uint64_t bytes = o->bytes ? o->bytes : o->workload->bytes_default;
@@ -83,7 +70,7 @@ static int run_ledgers(struct run *r)
 	const struct bench_run_opts *o = r->o;
 	int rc;
 
-	make_key(o->seed, r->key);
+	bench_key(o->seed, r->key);
 	r->ledger_fd = memfd_create("netwb-ledger", MFD_CLOEXEC);
 	if (r->ledger_fd < 0)
 		return nwb_err_set(r->err, -errno, "memfd: %s",
@@ -105,15 +92,6 @@ static int run_ledgers(struct run *r)
 	return 0;
 }
 
-static bool plan_restarts(const struct nwb_plan *plan)
-{
-	for (unsigned int i = 0; plan && i < plan->nr_rules; i++)
-		for (unsigned int a = 0; a < plan->rule[i].nr_actions; a++)
-			if (plan->rule[i].action[a].kind == NWB_ACT_RESTART)
-				return true;
-	return false;
-}
-
 static int run_server(struct run *r)
 {
 	const struct bench_run_opts *o = r->o;
@@ -126,21 +104,11 @@ static int run_server(struct run *r)
 		.ctl_fd = -1,
 		.ledger_fd = -1,
 		.on_event = bench_supervisor_event,
-		.auto_restart = plan_restarts(plan),
-		.restart_delay_ns = 50 * NWB_MSEC,
 	};
 	struct nwb_server_info info;
 	int rc;
 
-	if (plan) {
-		so.max_credits = (unsigned int)nwb_plan_server_opt_nr(
-			plan, "credits", 0);
-		so.volatile_storage =
-			nwb_plan_server_opt_nr(plan, "volatile", 0);
-		so.signing_mandatory =
-			nwb_plan_server_opt(plan, "sign") &&
-			!strcmp(nwb_plan_server_opt(plan, "sign"), "mandatory");
-	}
+	bench_server_opts(plan, &so);
 	rc = bench_supervisor_start(&r->ledger, so.volatile_storage,
 				    100 * NWB_MSEC, &r->sup);
 	if (rc)
@@ -220,36 +188,12 @@ static int run_subject(struct run *r)
 	return nwb_subject_new(r->ex, &so, &r->subject, r->err);
 }
 
-/* Is an effect of a server process that may still live under way? */
-static bool is_busy(const struct nwb_ledger_hdr *h)
-{
-	uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
-
-	for (uint64_t s = nr; s-- > 0;) {
-		const struct nwb_lrec *rec = &h->slot[s];
-		uint32_t state =
-			atomic_load_explicit(&rec->state, memory_order_acquire);
-
-		/* reserved, not yet published: its writer is at work */
-		if (state == NWB_LS_FREE)
-			return true;
-		/* what began before the server died ended with it */
-		if (rec->kind == NWB_L_SERVER_DOWN)
-			return false;
-		if ((rec->kind == NWB_L_EFFECT_WRITE ||
-		     rec->kind == NWB_L_EFFECT_FSYNC) &&
-		    state == NWB_LS_BEGUN)
-			return true;
-	}
-	return false;
-}
-
 /* Writes that the server still parks belong to the run: wait for their end.
  * A killed process of smbd leaves some without one, hence the limit. */
 static void wait_quiet(struct run *r)
 {
 	for (int i = 0; i < 200; i++) {
-		if (!is_busy(r->ledger.hdr))
+		if (!bench_is_busy(&r->ledger))
 			return;
 		nwb_sleep_until(r->ex, nwb_now_ns(r->ex) + 5 * NWB_MSEC);
 	}
@@ -332,40 +276,6 @@ out:
 	bench_watchdog_stop(dog);
 }
 
-/* What the shim could not do as it was told makes its records worthless. */
-static void note_trouble(struct run *r)
-{
-	const struct nwb_fc_page *p = r->page;
-	uint64_t nomem = atomic_load(&p->nomem);
-	uint64_t marks = atomic_load(&p->marks_lost);
-	uint64_t copies = atomic_load(&p->durable_errors);
-
-	if (nomem || marks || copies)
-		snprintf(r->res->trouble, sizeof(r->res->trouble),
-			 "shim: %llu times out of memory, %llu faults lost "
-			 "their request, %llu durable copies failed",
-			 (unsigned long long)nomem, (unsigned long long)marks,
-			 (unsigned long long)copies);
-}
-
-static int keep_ledger(struct run *r)
-{
-	const struct nwb_ledger_hdr *h = r->ledger.hdr;
-	uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
-	const char *path = r->o->ledger_path;
-	FILE *f = fopen(path, "wxe");
-	size_t len = sizeof(*h) + nr * sizeof(h->slot[0]);
-	bool is_bad;
-
-	if (!f)
-		return nwb_err_set(r->err, -errno, "%s: %s", path,
-				   strerror(errno));
-	is_bad = fwrite(h, 1, len, f) != len;
-	is_bad |= fclose(f) != 0;
-	return is_bad ? nwb_err_set(r->err, -EIO, "%s: cannot be written", path)
-		      : 0;
-}
-
 /* For people to look at; nothing judges by it. */
 static int make_timeline(struct run *r)
 {
@@ -406,7 +316,7 @@ static int run_judge(struct run *r)
 	res->nr_rules = r->o->plan ? r->o->plan->nr_rules : 0;
 	for (unsigned int i = 0; i < res->nr_rules; i++)
 		res->hits[i] = nwb_fc_hits(r->page, i);
-	note_trouble(r);
+	bench_trouble(r->page, r->res->trouble, sizeof(r->res->trouble));
 	if (r->o->plan && nwb_fc_refusal(r->page))
 		return nwb_err_set(r->err, -EOPNOTSUPP, "%s",
 				   nwb_fc_refusal(r->page));
@@ -416,7 +326,7 @@ static int run_judge(struct run *r)
 	if (rc)
 		return rc;
 	if (r->o->ledger_path) {
-		rc = keep_ledger(r);
+		rc = bench_keep_ledger(&r->ledger, r->o->ledger_path, r->err);
 		if (rc)
 			return rc;
 	}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What every command that starts a server needs before and after. */
+#include "bench_i.h"
+
+#include "nwb/faultctl.h"
+#include <stdio.h>
+#include <string.h>
+
+void bench_key(uint64_t seed, uint8_t key[16])
+{
+	/* any key will do as long as the seed gives it */
+	for (int i = 0; i < 2; i++) {
+		uint64_t z = (seed += 0x9e3779b97f4a7c15ull);
+
+		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+		z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+		z ^= z >> 31;
+		memcpy(key + 8 * i, &z, 8);
+	}
+}
+
+static bool plan_restarts(const struct nwb_plan *plan)
+{
+	for (unsigned int i = 0; plan && i < plan->nr_rules; i++)
+		for (unsigned int a = 0; a < plan->rule[i].nr_actions; a++)
+			if (plan->rule[i].action[a].kind == NWB_ACT_RESTART)
+				return true;
+	return false;
+}
+
+void bench_server_opts(const struct nwb_plan *plan, struct nwb_server_opts *so)
+{
+	so->auto_restart = plan_restarts(plan);
+	so->restart_delay_ns = 50 * NWB_MSEC;
+	if (plan) {
+		so->max_credits = (unsigned int)nwb_plan_server_opt_nr(
+			plan, "credits", 0);
+		so->volatile_storage =
+			nwb_plan_server_opt_nr(plan, "volatile", 0);
+		so->signing_mandatory =
+			nwb_plan_server_opt(plan, "sign") &&
+			!strcmp(nwb_plan_server_opt(plan, "sign"), "mandatory");
+	}
+}
+
+/* Is an effect of a server process that may still live under way? */
+bool bench_is_busy(const struct nwb_ledger *l)
+{
+	const struct nwb_ledger_hdr *h = l->hdr;
+	uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
+
+	for (uint64_t s = nr; s-- > 0;) {
+		const struct nwb_lrec *rec = &h->slot[s];
+		uint32_t state =
+			atomic_load_explicit(&rec->state, memory_order_acquire);
+
+		/* reserved, not yet published: its writer is at work */
+		if (state == NWB_LS_FREE)
+			return true;
+		/* what began before the server died ended with it */
+		if (rec->kind == NWB_L_SERVER_DOWN)
+			return false;
+		if ((rec->kind == NWB_L_EFFECT_WRITE ||
+		     rec->kind == NWB_L_EFFECT_FSYNC) &&
+		    state == NWB_LS_BEGUN)
+			return true;
+	}
+	return false;
+}
+
+/* What the shim could not do as it was told makes its records worthless. */
+void bench_trouble(const struct nwb_fc_page *p, char *buf, size_t size)
+{
+	uint64_t nomem = atomic_load(&p->nomem);
+	uint64_t marks = atomic_load(&p->marks_lost);
+	uint64_t copies = atomic_load(&p->durable_errors);
+
+	if (nomem || marks || copies)
+		snprintf(buf, size,
+			 "shim: %llu times out of memory, %llu faults lost "
+			 "their request, %llu durable copies failed",
+			 (unsigned long long)nomem, (unsigned long long)marks,
+			 (unsigned long long)copies);
+}
+
+int bench_keep_ledger(const struct nwb_ledger *l, const char *path,
+		      struct nwb_err *err)
+{
+	const struct nwb_ledger_hdr *h = l->hdr;
+	uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
+	FILE *f = fopen(path, "wxe");
+	size_t len = sizeof(*h) + nr * sizeof(h->slot[0]);
+	bool is_bad;
+
+	if (!f)
+		return nwb_err_set(err, -errno, "%s: %s", path,
+				   strerror(errno));
+	is_bad = fwrite(h, 1, len, f) != len;
+	is_bad |= fclose(f) != 0;
+	return is_bad ? nwb_err_set(err, -EIO, "%s: cannot be written", path)
+		      : 0;
+}
