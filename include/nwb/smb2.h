@@ -5,7 +5,8 @@
  *
  *	nwb_smb2 ── connection (epoch n) ── receiver task
  *	   │            credits, MessageId window, outstanding requests
- *	   └── nwb_smb2_file: a name and, while connected, a FileId of this epoch
+ *	   └── nwb_smb2_file: a name and, while connected, a FileId of this
+ *epoch; perhaps a durable handle, and a lease or an oplock
  *
  * Losing the connection completes every outstanding request with -ECONNABORTED
  * (outcome unknown) and puts all credits of that instance away. Nothing is
@@ -32,8 +33,22 @@ struct nwb_smb2;
 struct nwb_smb2_file;
 struct nwb_auth_ops;
 
+/* What a client may cache, granted by a lease or an oplock (the bits of a
+ * LeaseState, [MS-SMB2] 2.2.13.2.8). */
+#define NWB_SMB2_CACHE_READ   1u
+#define NWB_SMB2_CACHE_HANDLE 2u
+#define NWB_SMB2_CACHE_WRITE  4u
+#define NWB_SMB2_CACHE_RWH    7u
+
+enum nwb_smb2_durable {
+	NWB_SMB2_DURABLE_OFF,
+	NWB_SMB2_DURABLE_V1, /* DHnQ and a batch oplock; any dialect */
+	NWB_SMB2_DURABLE_V2, /* DH2Q and a lease; SMB 3.0 and later */
+};
+
 /**
- * struct nwb_smb2_opts - copied by nwb_smb2_new(), the dialer and auth borrowed.
+ * struct nwb_smb2_opts - copied by nwb_smb2_new(), the dialer and auth
+ *borrowed.
  * @dialer: makes the TCP connection
  * @auth: token exchange (nwb/auth.h); NULL: anonymous NTLMSSP made here, enough
  *	for the in-process fake
@@ -44,6 +59,9 @@ struct nwb_auth_ops;
  * @max_credits: most credits to hold; 0 = 8192
  * @timeout_ns: a request unanswered for that long loses the connection;
  *	0 = 30 s
+ * @durable: ask for handles that outlive their connection, and reclaim them
+ * @caching: NWB_SMB2_CACHE_* to ask for with each open; 0 = nothing, and with
+ *	@durable whatever that needs
  * @count_stale_credits: mutant "credits counted twice after reconnect"; only
  *	obeyed in builds with NWB_MUTANTS
  */
@@ -58,6 +76,8 @@ struct nwb_smb2_opts {
 	bool sign;
 	uint32_t max_credits;
 	uint64_t timeout_ns;
+	enum nwb_smb2_durable durable;
+	uint32_t caching;
 	bool count_stale_credits;
 };
 
@@ -73,6 +93,11 @@ struct nwb_smb2_stats {
 	uint64_t bytes_written; /* payload of WRITEs sent */
 	uint64_t nr_pending;	/* interim responses */
 	uint64_t nr_connects;
+	uint64_t nr_opens;    /* handles opened anew, the first time included */
+	uint64_t nr_reclaims; /* handles taken up again as they were */
+	uint64_t nr_reclaims_refused;
+	uint64_t nr_breaks;  /* of oplocks and leases */
+	uint64_t nr_replays; /* WRITEs sent with FLAGS_REPLAY_OPERATION */
 	uint64_t credit_waits;
 	uint64_t credit_wait_ns;
 	int32_t credits, in_flight;
@@ -113,20 +138,36 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats);
 /** nwb_smb2_open() - connect if needed and open @name for reading and writing.
  * Reopening later never creates or truncates. */
 int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
-		  struct nwb_smb2_file **ret_file, struct nwb_err *err)
-	nwb_must_check;
+		  struct nwb_smb2_file **ret_file,
+		  struct nwb_err *err) nwb_must_check;
 /** nwb_smb2_close() - CLOSE if open on this epoch, and free @f. Return: 0 or
  * the error of the CLOSE. */
 int nwb_smb2_close(struct nwb_smb2_file *f);
 /**
  * nwb_smb2_file_ready() - make sure that @f has a FileId of the present epoch:
- * connect and reopen as needed. One attempt.
- * @ret_epoch: epoch on which it is open
+ * connect, reclaim or reopen as needed. One attempt.
+ * @ret_instance: the open that the server knows now: the epoch in which it was
+ *	last opened anew. A reclaimed handle is the same open as before.
  * Return: 0, or why not (see nwb_smb2_connect(); -ENOENT: the file is gone).
  * Context: blocks.
  */
-int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_epoch,
+int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_instance,
 			struct nwb_err *err) nwb_must_check;
+/** nwb_smb2_file_caching() - NWB_SMB2_CACHE_* that are granted now; 0 while the
+ * file is not open. */
+uint32_t nwb_smb2_file_caching(struct nwb_smb2_file *f);
+/** nwb_smb2_file_is_durable() - has the server promised to keep the handle over
+ * a lost connection? */
+bool nwb_smb2_file_is_durable(struct nwb_smb2_file *f);
+/**
+ * nwb_smb2_file_on_break() - be told when the server takes caching back.
+ * @fn: called on a task of its own with what is left (NWB_SMB2_CACHE_*); may
+ *	block and use the file. When it returns the break is acknowledged. NULL:
+ *	acknowledge at once; then no call is under way when this returns
+ * The server waits 35 s for the acknowledgement and then goes on without.
+ */
+void nwb_smb2_file_on_break(struct nwb_smb2_file *f,
+			    void (*fn)(void *arg, uint32_t caching), void *arg);
 
 /**
  * nwb_smb2_wait_mtu_credits() - reserve credits for a write of up to @size.
@@ -138,10 +179,9 @@ int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_epoch,
  * could bring one.
  * Context: blocks. Linux: smb2_wait_mtu_credits().
  */
-int nwb_smb2_wait_mtu_credits(struct nwb_smb2 *c, size_t size,
-			      uint64_t deadline_ns, size_t *ret_size,
-			      struct nwb_smb2_credits *ret_credits)
-	nwb_must_check;
+int nwb_smb2_wait_mtu_credits(
+	struct nwb_smb2 *c, size_t size, uint64_t deadline_ns, size_t *ret_size,
+	struct nwb_smb2_credits *ret_credits) nwb_must_check;
 /** nwb_smb2_put_credits() - give unspent credits back; a stale instance's are
  * forgotten. */
 void nwb_smb2_put_credits(struct nwb_smb2 *c, struct nwb_smb2_credits *cr);
@@ -154,8 +194,13 @@ void nwb_smb2_put_credits(struct nwb_smb2 *c, struct nwb_smb2_credits *cr);
  * @credits: reserved before (adjusted here to what @len needs), or all zero
  * @done: called exactly once unless nwb_smb2_write_async() failed
  * @result: bytes the server took, or negative errno: -ECONNABORTED = unknown
+ * @is_replay: these bytes were sent before and nobody knows what became of
+ *	them: FLAGS_REPLAY_OPERATION (3.x; [MS-SMB2] 3.3.5.2.10: the server
+ *	refuses it with FILE_NOT_AVAILABLE while requests of an older
+ *	ChannelSequence are under way)
  * @status: NTSTATUS of the answer, 0 when there was none
- * @epoch: connection on which it was sent
+ * @epoch: session in which it was sent
+ * @instance: open through which it was sent, see nwb_smb2_file_ready()
  */
 struct nwb_smb2_write {
 	struct nwb_smb2_file *file;
@@ -165,9 +210,11 @@ struct nwb_smb2_write {
 	uint32_t len;
 	struct nwb_smb2_credits credits;
 	void (*done)(struct nwb_smb2_write *w);
+	bool is_replay;
 	int64_t result;
 	uint32_t status;
 	uint32_t epoch;
+	uint32_t instance;
 	/* private to lib/smb2 */
 	struct nwb_list link;
 	uint64_t priv[24];
@@ -187,7 +234,7 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w) nwb_must_check;
 
 /* Synchronous requests. Each blocks until answered or the connection is lost
  * (-ECONNABORTED); @ret_status may be NULL. */
-int nwb_smb2_flush(struct nwb_smb2_file *f, uint32_t *ret_epoch,
+int nwb_smb2_flush(struct nwb_smb2_file *f, uint32_t *ret_instance,
 		   uint32_t *ret_status) nwb_must_check;
 int nwb_smb2_set_eof(struct nwb_smb2_file *f, uint64_t size,
 		     uint32_t *ret_status) nwb_must_check;

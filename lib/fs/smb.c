@@ -27,6 +27,7 @@
  *	any other status	     permanent, with the errno Linux gives it
  */
 #include "nwb/mem.h"
+#include "nwb/smb2_pdu.h"
 #include "reach.h"
 
 #include <assert.h>
@@ -71,9 +72,9 @@ static struct nwb_smb2_file *inode_file(const struct nwb_inode *inode)
 	return p->file;
 }
 
-static int try_ready(void *arg, uint32_t *ret_epoch, struct nwb_err *err)
+static int try_ready(void *arg, uint32_t *ret_instance, struct nwb_err *err)
 {
-	return nwb_smb2_file_ready(arg, ret_epoch, err);
+	return nwb_smb2_file_ready(arg, ret_instance, err);
 }
 
 /* --- writing -------------------------------------------------------------- */
@@ -161,12 +162,21 @@ static void write_done(struct nwb_smb2_write *w)
 	int64_t result = w->result;
 
 	sreq->wire_status = w->status;
-	sreq->instance = w->epoch;
+	sreq->instance = w->instance;
 	if (result == 0)
 		result = -EIO; /* no progress, and none to be expected */
 	else if (result < 0 && is_retryable(w))
 		nwb_sreq_need_retry(sreq);
 	nwb_write_subrequest_terminated(sreq, result);
+}
+
+/* These bytes were sent before, and what became of them is not known; also
+ * after the server refused to take them because of that. */
+static bool is_replay(const struct nwb_io_subrequest *sreq)
+{
+	return (sreq->flags & NWB_SREQ_RETRYING) &&
+	       (!sreq->wire_status ||
+		sreq->wire_status == NWB_STATUS_FILE_NOT_AVAILABLE);
 }
 
 static void smb_issue_write(struct nwb_io_subrequest *sreq)
@@ -184,6 +194,7 @@ static void smb_issue_write(struct nwb_io_subrequest *sreq)
 	w->nr_iov = sreq->nr_iov;
 	w->len = (uint32_t)nwb_min(left, room);
 	w->done = write_done;
+	w->is_replay = is_replay(sreq);
 	rc = nwb_smb2_write_async(w);
 	if (!rc)
 		return; /* @sreq may be gone by now */

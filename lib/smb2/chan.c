@@ -73,6 +73,7 @@ static void take_down(struct nwb_smb2_chan *ch, struct nwb_list *gone)
 	struct req *r, *next;
 
 	ch->state = CONN_DOWN;
+	c->channel_sequence++;
 	ch->stale_credits = ch->pool.credits + ch->pool.outstanding;
 	c->credits_min = nwb_min(c->credits_min, ch->pool.min_seen);
 	nwb_credits_reset(&ch->pool, 0, 0);

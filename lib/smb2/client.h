@@ -45,6 +45,7 @@
 #include "nwb/auth.h"
 #include "nwb/mem.h"
 #include "nwb/smb2.h"
+#include "nwb/smb2_ctx.h"
 #include "nwb/smb2_pdu.h"
 #include "nwb/wait.h"
 
@@ -112,7 +113,7 @@ struct sync_call {
 	struct req r;
 	struct nwb_waitq q;
 	bool is_done;
-	uint8_t rsp[256];
+	uint8_t rsp[512]; /* a CREATE response with all its contexts */
 	size_t rsp_len;
 	void *data;
 	size_t data_size;
@@ -126,12 +127,48 @@ struct rx {
 	size_t frame; /* bytes of the frame handed out last */
 };
 
+/* A break that is not acknowledged yet (lease.c). */
+struct file_break {
+	struct nwb_list link; /* c->breaks, empty: none */
+	bool is_lease;
+	bool needs_ack;
+	bool is_running;
+	uint32_t to;	/* caching that is left */
+	uint32_t epoch; /* of the session that said so */
+};
+
+/**
+ * struct nwb_smb2_file - under c->lock but for what is constant.
+ * @link: c->files
+ * @fid, @fid_epoch: FileId and its session; 0 = none
+ * @instance: fid_epoch when it was last opened anew
+ * @eof: as CREATE said
+ * @is_durable, @create_guid: the handle can be reclaimed (durable.c)
+ * @lease_key: constant
+ * @has_lease, @oplock, @caching: what is granted
+ * @is_opening, @has_early, @early: a break that overtakes the answer of CREATE
+ * @on_break, @break_arg: owner's
+ */
 struct nwb_smb2_file {
 	struct nwb_smb2 *c;
 	struct nwb_mutex lock;
-	struct nwb_smb2_fid fid; /* under c->lock */
-	uint32_t fid_epoch;	 /* of the session; under c->lock; 0 = none */
-	uint64_t eof;		 /* as CREATE said */
+	struct nwb_list link;
+	struct nwb_smb2_fid fid;
+	uint32_t fid_epoch;
+	uint32_t instance;
+	uint64_t eof;
+	bool is_durable;
+	uint8_t create_guid[NWB_SMB2_GUID_LEN];
+	uint8_t lease_key[NWB_SMB2_GUID_LEN];
+	bool has_lease;
+	uint8_t oplock;
+	uint32_t caching;
+	bool is_opening, has_early;
+	struct nwb_smb2_fid early_fid;
+	struct file_break early;
+	struct file_break brk;
+	void (*on_break)(void *arg, uint32_t caching);
+	void *break_arg;
 	uint32_t name_len;
 	uint8_t name[NAME_BYTES_MAX];
 };
@@ -190,6 +227,18 @@ struct nwb_smb2 {
 	struct nwb_waitq credit_q; /* for credits of whichever channel */
 	unsigned int nr_credit_waiters;
 	int32_t credits_min;
+
+	struct nwb_list files;
+	struct nwb_list breaks; /* files whose brk waits for the breaker */
+	struct nwb_waitq break_q;
+	bool is_breaker_ended;
+	struct nwb_task *breaker;
+
+	/* [MS-SMB2] 3.2.7.1: goes up when a connection is lost, so that the
+	 * server can tell what was sent before. Never back, also not for a new
+	 * session: a durable open remembers it. */
+	uint16_t channel_sequence;
+	uint32_t server_caps;
 
 	uint64_t session_id; /* also of the lost one: PreviousSessionId */
 	uint32_t tree_id;
@@ -256,6 +305,25 @@ int nwb_smb2_req_submit(struct nwb_smb2 *c, struct req *r,
 int nwb_smb2_sync_run(struct nwb_smb2 *c, struct sync_call *s,
 		      unsigned int command, uint32_t epoch, uint8_t *frame,
 		      int pdu_len, uint64_t deadline_ns) nwb_must_check;
+
+/* durable.c */
+#define OPEN_CTX_BYTES 256u
+int nwb_smb2_open_contexts(struct nwb_smb2_file *f, bool is_reclaim,
+			   struct nwb_smb2_ctx_list *list,
+			   uint8_t *ret_oplock) nwb_must_check;
+int nwb_smb2_open_granted(struct nwb_smb2_file *f, bool is_reclaim,
+			  const struct nwb_smb2_create_rsp *rsp) nwb_must_check;
+int nwb_smb2_durable_check(const struct nwb_smb2 *c,
+			   struct nwb_err *err) nwb_must_check;
+
+/* lease.c */
+int nwb_smb2_breaker_start(struct nwb_smb2 *c) nwb_must_check;
+void nwb_smb2_breaker_stop(struct nwb_smb2 *c);
+int nwb_smb2_break_received(struct nwb_smb2 *c, const uint8_t *pdu,
+			    size_t len) nwb_must_check;
+void nwb_smb2_break_early(struct nwb_smb2_file *f);
+void nwb_smb2_break_cancel(struct nwb_smb2_file *f);
+uint32_t nwb_smb2_oplock_caching(uint8_t level);
 
 /* anon.c: NTLMSSP messages of an anonymous login. */
 const void *nwb_smb2_anon_token(unsigned int step, size_t *ret_len);

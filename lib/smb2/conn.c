@@ -71,9 +71,18 @@ int nwb_smb2_new(struct nwb_exec *ex, const struct nwb_smb2_opts *opts,
 	nwb_mutex_init(&c->lock, ex, "smb2");
 	nwb_waitq_init(&c->state_q, ex, "smb2 connect");
 	nwb_waitq_init(&c->credit_q, ex, "smb2 credits");
+	nwb_waitq_init(&c->break_q, ex, "smb2 breaks");
+	nwb_list_init(&c->files);
+	nwb_list_init(&c->breaks);
 	nwb_random_bytes(ex, c->guid, sizeof(c->guid));
 	c->credits_min = INT32_MAX;
 	c->sign_alg = -1;
+	rc = nwb_smb2_breaker_start(c);
+	if (rc) {
+		free_client(c);
+		return nwb_err_set(err, rc, "cannot start a task: %s",
+				   nwb_errno_name(rc));
+	}
 	*ret_c = c;
 	return 0;
 }
@@ -156,6 +165,7 @@ void nwb_smb2_free(struct nwb_smb2 *c)
 		log_off(c, epoch);
 		nwb_smb2_session_lost(c, epoch);
 	}
+	nwb_smb2_breaker_stop(c);
 	for (unsigned int i = 0; i < c->nr_chans; i++) {
 		nwb_smb2_chan_bury(&c->chan[i]);
 		nwb_timer_cancel_sync(&c->chan[i].timer);

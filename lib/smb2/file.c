@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Files: open once with the caller's wish, afterwards reopened by name and
- * never created or truncated again. A FileId belongs to one epoch.
+ * Files: open once with the caller's wish, afterwards reclaimed (durable.c) or
+ * reopened by name, and never created or truncated again. A FileId belongs to
+ * one epoch.
  */
 #include "client.h"
 
-#define FRAME_BYTES (NWB_SMB2_NBT_LEN + NWB_SMB2_HDR_LEN + 64u + NAME_BYTES_MAX)
+#define FRAME_BYTES                                                            \
+	(NWB_SMB2_NBT_LEN + NWB_SMB2_HDR_LEN + 64u + NAME_BYTES_MAX +          \
+	 OPEN_CTX_BYTES)
 
 static uint32_t disposition_of(unsigned int flags)
 {
@@ -19,10 +22,12 @@ static uint32_t disposition_of(unsigned int flags)
 				   : NWB_SMB2_FILE_OPEN;
 }
 
-/* CREATE on connection @epoch; f->lock is held or @f is not shared yet. */
-static int file_create(struct nwb_smb2_file *f, uint32_t disposition,
-		       uint32_t epoch, struct nwb_err *err)
+/* The bytes of a CREATE of @f. Return: length or -ENOSPC. */
+static int create_pdu(struct nwb_smb2_file *f, uint32_t disposition,
+		      bool is_reclaim, uint8_t *frame, size_t size)
 {
+	uint8_t ctx[OPEN_CTX_BYTES];
+	struct nwb_smb2_ctx_list list = {.buf = ctx, .size = sizeof(ctx)};
 	struct nwb_smb2_create_req m = {
 		.impersonation = NWB_SMB2_IMPERSONATION,
 		.access = NWB_SMB2_ACCESS_RW,
@@ -32,30 +37,111 @@ static int file_create(struct nwb_smb2_file *f, uint32_t disposition,
 		.options = NWB_SMB2_OPT_NON_DIRECTORY,
 		.name = {f->name, f->name_len},
 	};
-	struct nwb_smb2 *c = f->c;
-	struct nwb_smb2_create_rsp rsp;
-	struct sync_call s = {0};
-	uint8_t frame[FRAME_BYTES];
-	char buf[16];
-	int rc;
+	int rc = nwb_smb2_open_contexts(f, is_reclaim, &list, &m.oplock);
 
-	rc = nwb_smb2_create_req_encode(frame + NWB_SMB2_NBT_LEN,
-					sizeof(frame) - NWB_SMB2_NBT_LEN, &m);
-	rc = nwb_smb2_sync_run(c, &s, NWB_SMB2_CREATE, epoch, frame, rc,
-			       NWB_NEVER);
 	if (rc)
-		return nwb_err_set(err, -ECONNABORTED,
-				   "create: the connection was lost");
-	if (s.r.status)
-		return nwb_err_set(err, (int)s.r.result, "create: %s",
-				   nwb_smb2_status_name(s.r.status, buf));
-	if (nwb_smb2_create_rsp_decode(s.rsp, s.rsp_len, &rsp))
+		return rc;
+	m.contexts = (struct nwb_smb2_blob){ctx, (uint32_t)list.len};
+	return nwb_smb2_create_req_encode(frame + NWB_SMB2_NBT_LEN,
+					  size - NWB_SMB2_NBT_LEN, &m);
+}
+
+/* The answer of session @epoch, under the lock. */
+static int create_done(struct nwb_smb2_file *f, const struct sync_call *s,
+		       bool is_reclaim, uint32_t epoch, struct nwb_err *err)
+{
+	struct nwb_smb2_create_rsp rsp;
+	char buf[16];
+
+	if (s->r.status)
+		return nwb_err_set(err, (int)s->r.result, "create: %s",
+				   nwb_smb2_status_name(s->r.status, buf));
+	if (nwb_smb2_create_rsp_decode(s->rsp, s->rsp_len, &rsp) ||
+	    nwb_smb2_open_granted(f, is_reclaim, &rsp))
 		return nwb_err_set(err, -EPROTO, "create: bad response");
-	nwb_mutex_lock(&c->lock);
 	f->fid = rsp.fid;
 	f->fid_epoch = epoch;
 	f->eof = rsp.eof;
+	if (is_reclaim) {
+		f->c->stats.nr_reclaims++;
+	} else {
+		f->instance = epoch;
+		f->c->stats.nr_opens++;
+	}
+	nwb_smb2_break_early(f);
+	return 0;
+}
+
+/* CREATE in session @epoch; f->lock is held or @f is not shared yet. */
+static int file_create(struct nwb_smb2_file *f, uint32_t disposition,
+		       bool is_reclaim, uint32_t epoch, uint32_t *ret_status,
+		       struct nwb_err *err)
+{
+	struct nwb_smb2 *c = f->c;
+	struct sync_call s = {0};
+	uint8_t frame[FRAME_BYTES];
+	int rc = create_pdu(f, disposition, is_reclaim, frame, sizeof(frame));
+
+	if (rc < 0)
+		return nwb_err_set(err, rc, "create: the name is too long");
+	nwb_mutex_lock(&c->lock);
+	f->is_opening = true;
 	nwb_mutex_unlock(&c->lock);
+	rc = nwb_smb2_sync_run(c, &s, NWB_SMB2_CREATE, epoch, frame, rc,
+			       NWB_NEVER);
+	nwb_mutex_lock(&c->lock);
+	f->is_opening = false;
+	*ret_status = rc ? 0 : s.r.status;
+	rc = rc ? nwb_err_set(err, -ECONNABORTED,
+			      "create: the connection was lost")
+		: create_done(f, &s, is_reclaim, epoch, err);
+	f->has_early = false;
+	nwb_mutex_unlock(&c->lock);
+	return rc;
+}
+
+/* Open again in session @epoch: the handle as it was, or else another one. */
+static int file_reopen(struct nwb_smb2_file *f, uint32_t epoch,
+		       struct nwb_err *err)
+{
+	struct nwb_smb2 *c = f->c;
+	uint32_t status;
+	int rc;
+
+	if (f->is_durable) {
+		rc = file_create(f, NWB_SMB2_FILE_OPEN, true, epoch, &status,
+				 err);
+		/* only an answer says that it is gone */
+		if (!rc || !status)
+			return rc;
+		nwb_mutex_lock(&c->lock);
+		f->is_durable = false;
+		c->stats.nr_reclaims_refused++;
+		nwb_mutex_unlock(&c->lock);
+	}
+	return file_create(f, NWB_SMB2_FILE_OPEN, false, epoch, &status, err);
+}
+
+static void file_free(struct nwb_smb2_file *f)
+{
+	nwb_mutex_lock(&f->c->lock);
+	nwb_list_del(&f->link);
+	nwb_smb2_break_cancel(f);
+	nwb_mutex_unlock(&f->c->lock);
+	nwb_free(f);
+}
+
+static int set_name(struct nwb_smb2_file *f, const char *name,
+		    struct nwb_err *err)
+{
+	int rc = nwb_smb2_utf16_encode(f->name, sizeof(f->name), name);
+
+	if (rc <= 0)
+		return nwb_err_set(err, rc ? rc : -EINVAL, "bad file name");
+	f->name_len = (uint32_t)rc;
+	for (uint32_t i = 0; i < f->name_len; i += 2)
+		if (f->name[i] == '/' && f->name[i + 1] == 0)
+			f->name[i] = '\\';
 	return 0;
 }
 
@@ -63,8 +149,11 @@ int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 		  struct nwb_smb2_file **ret_file, struct nwb_err *err)
 {
 	struct nwb_smb2_file *f;
+	uint32_t epoch, status;
 	int rc = nwb_smb2_connect(c, err);
 
+	if (!rc)
+		rc = nwb_smb2_durable_check(c, err);
 	if (rc)
 		return rc;
 	f = nwb_zalloc(sizeof(*f));
@@ -72,21 +161,18 @@ int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 		return nwb_err_set(err, -ENOMEM, "out of memory");
 	f->c = c;
 	nwb_mutex_init(&f->lock, c->ex, "smb2 file");
-	rc = nwb_smb2_utf16_encode(f->name, sizeof(f->name), name);
-	if (rc <= 0) {
-		nwb_free(f);
-		return nwb_err_set(err, rc ? rc : -EINVAL, "bad file name");
-	}
-	f->name_len = (uint32_t)rc;
-	for (uint32_t i = 0; i < f->name_len; i += 2)
-		if (f->name[i] == '/' && f->name[i + 1] == 0)
-			f->name[i] = '\\';
+	nwb_list_init(&f->brk.link);
+	nwb_random_bytes(c->ex, f->lease_key, sizeof(f->lease_key));
 	nwb_mutex_lock(&c->lock);
-	rc = c->state == CONN_UP ? (int)c->epoch : 0;
+	nwb_list_add_tail(&c->files, &f->link);
+	epoch = c->state == CONN_UP ? c->epoch : 0;
 	nwb_mutex_unlock(&c->lock);
-	rc = file_create(f, disposition_of(flags), (uint32_t)rc, err);
+	rc = set_name(f, name, err);
+	if (!rc)
+		rc = file_create(f, disposition_of(flags), false, epoch,
+				 &status, err);
 	if (rc) {
-		nwb_free(f);
+		file_free(f);
 		return rc;
 	}
 	*ret_file = f;
@@ -119,11 +205,11 @@ int nwb_smb2_close(struct nwb_smb2_file *f)
 		if (rc == -ECONNABORTED || rc == -EAGAIN)
 			rc = 0;
 	}
-	nwb_free(f);
+	file_free(f);
 	return rc;
 }
 
-int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_epoch,
+int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_instance,
 			struct nwb_err *err)
 {
 	struct nwb_smb2 *c = f->c;
@@ -141,9 +227,9 @@ int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_epoch,
 	if (!epoch)
 		rc = nwb_err_set(err, -ECONNABORTED, "the connection was lost");
 	else if (!is_open)
-		rc = file_create(f, NWB_SMB2_FILE_OPEN, epoch, err);
-	nwb_mutex_unlock(&f->lock);
+		rc = file_reopen(f, epoch, err);
 	if (!rc)
-		*ret_epoch = epoch;
+		*ret_instance = f->instance; /* changes under f->lock only */
+	nwb_mutex_unlock(&f->lock);
 	return rc;
 }

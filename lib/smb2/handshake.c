@@ -106,7 +106,7 @@ static int negotiate(struct handshake *h, struct nwb_err *err)
 		.dialects = {NWB_SMB2_DIALECT_0311},
 		.nr_dialects = 1,
 		.security_mode = NWB_SMB2_SECMODE_ENABLED,
-		.capabilities = NWB_SMB2_CAP_LARGE_MTU,
+		.capabilities = NWB_SMB2_CAP_LARGE_MTU | NWB_SMB2_CAP_LEASING,
 		.has_preauth = true,
 		.sign_algs = {NWB_SMB2_SIGN_AES_GMAC, NWB_SMB2_SIGN_AES_CMAC,
 			      NWB_SMB2_SIGN_HMAC_SHA256},
@@ -144,6 +144,7 @@ static int negotiate(struct handshake *h, struct nwb_err *err)
 	if (!(rsp.capabilities & NWB_SMB2_CAP_LARGE_MTU))
 		c->max_write = BYTES_PER_CREDIT;
 	c->max_read = rsp.max_read;
+	c->server_caps = rsp.capabilities;
 	/* without the context AES-CMAC is meant, [MS-SMB2] 3.2.5.2 */
 	c->sign_alg =
 		rsp.sign_alg < 0 ? (int)NWB_SMB2_SIGN_AES_CMAC : rsp.sign_alg;

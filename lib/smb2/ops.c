@@ -12,7 +12,7 @@
 struct call {
 	uint8_t frame[FRAME_BYTES];
 	struct nwb_smb2_fid fid;
-	uint32_t epoch;
+	uint32_t epoch, instance;
 	struct sync_call s;
 };
 
@@ -27,6 +27,7 @@ static int call_begin(struct nwb_smb2_file *f, struct call *k)
 	if (c->state == CONN_UP && f->fid_epoch == c->epoch) {
 		k->fid = f->fid;
 		k->epoch = c->epoch;
+		k->instance = f->instance;
 		rc = 0;
 	}
 	nwb_mutex_unlock(&c->lock);
@@ -55,7 +56,7 @@ static int64_t call_run(struct nwb_smb2 *c, struct call *k,
 	return k->s.r.result;
 }
 
-int nwb_smb2_flush(struct nwb_smb2_file *f, uint32_t *ret_epoch,
+int nwb_smb2_flush(struct nwb_smb2_file *f, uint32_t *ret_instance,
 		   uint32_t *ret_status)
 {
 	struct call k;
@@ -68,7 +69,7 @@ int nwb_smb2_flush(struct nwb_smb2_file *f, uint32_t *ret_epoch,
 		&(struct nwb_smb2_flush_req){.fid = k.fid});
 	rc = (int)call_run(f->c, &k, NWB_SMB2_FLUSH, rc, ret_status);
 	if (!rc)
-		*ret_epoch = k.epoch;
+		*ret_instance = k.instance;
 	return rc;
 }
 

@@ -162,8 +162,10 @@ static int handle_response(struct nwb_smb2_chan *ch, uint32_t instance,
 	if (nwb_smb2_hdr_decode(pdu, len, &h) ||
 	    !(h.flags & NWB_SMB2_F_RESPONSE) || h.next_command)
 		return -EBADMSG;
-	if (h.message_id == NWB_SMB2_MID_NONE)
-		return 0; /* a break of an oplock that nobody asked for */
+	if (h.message_id == NWB_SMB2_MID_NONE) /* never signed, no credits */
+		return h.command == NWB_SMB2_OPLOCK_BREAK
+			       ? nwb_smb2_break_received(c, pdu, len)
+			       : 0;
 	rc = check_signature(ch, &h, pdu, len);
 	if (rc)
 		return rc;

@@ -173,6 +173,12 @@ static int req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu)
 	h.message_id = r->mid;
 	h.session_id = c->session_id;
 	h.tree_id = c->tree_id;
+	if (c->dialect >= NWB_SMB2_DIALECT_0300)
+		h.status = c->channel_sequence;
+	if (r->w && r->w->is_replay && c->dialect >= NWB_SMB2_DIALECT_0300) {
+		h.flags |= NWB_SMB2_F_REPLAY;
+		c->stats.nr_replays++;
+	}
 	if (c->sign_all)
 		h.flags |= NWB_SMB2_F_SIGNED;
 	c->stats.nr_requests++;
@@ -281,6 +287,7 @@ static int write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
 		return -EAGAIN;
 	*ret_fid = w->file->fid;
 	w->epoch = c->epoch;
+	w->instance = w->file->instance;
 	if (w->credits.value == 0)
 		return 0;
 	rc = nwb_credits_adjust(&chan_of(c, &w->credits)->pool, &w->credits,

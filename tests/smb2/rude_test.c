@@ -140,6 +140,7 @@ static void be_rude(struct sconn *c, const struct smsg *m, enum rudeness how)
 	struct smsg other = *m;
 
 	h.flags = NWB_SMB2_F_RESPONSE;
+	h.status = 0; /* of a request: the ChannelSequence */
 	nwb_smb2_nbt_encode(raw, sizeof(raw) - NWB_SMB2_NBT_LEN);
 	(void)!nwb_smb2_write_rsp_encode(pdu, NWB_SMB2_HDR_LEN + 16, &rsp);
 	switch (how) {
