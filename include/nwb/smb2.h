@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An SMB 3.1.1 client: one session, one tree, one connection that may be lost
- * and made again.
+ * An SMB 2.0.2 to 3.1.1 client: one session, one tree, one connection that may
+ * be lost and made again.
  *
  *	nwb_smb2 ── connection (epoch n) ── receiver task
  *	   │            credits, MessageId window, outstanding requests
- *	   └── nwb_smb2_file: a name and, while connected, a FileId of this
- *epoch; perhaps a durable handle, and a lease or an oplock
+ *	   └── nwb_smb2_file: a name, a FileId of this epoch; perhaps a
+ *	       durable handle, a lease or an oplock
  *
  * Losing the connection completes every outstanding request with -ECONNABORTED
  * (outcome unknown) and puts all credits of that instance away. Nothing is
@@ -46,6 +46,23 @@ enum nwb_smb2_durable {
 	NWB_SMB2_DURABLE_V2, /* DH2Q and a lease; SMB 3.0 and later */
 };
 
+/* How requests are signed; what a dialect cannot do is refused by name. */
+enum nwb_smb2_signing {
+	NWB_SIGNING_BEST, /* what client and server like best */
+	NWB_SIGNING_HMAC, /* HMAC-SHA256: 2.0.2, 2.1, 3.1.1 */
+	NWB_SIGNING_CMAC, /* AES-CMAC: 3.0.2, 3.1.1 */
+	NWB_SIGNING_GMAC, /* AES-GMAC: 3.1.1 */
+};
+
+enum nwb_smb2_encryption {
+	NWB_ENCRYPT_AUTO, /* when the server or the share wants it */
+	NWB_ENCRYPT_ON,	  /* always, or there is no session */
+	NWB_ENCRYPT_OFF,  /* no cipher is offered */
+};
+
+/* Offers all of 2.0.2, 2.1, 3.0.2 and 3.1.1; the server chooses. */
+#define NWB_SMB2_DIALECT_ANY 0xffffu
+
 /**
  * struct nwb_smb2_opts - copied by nwb_smb2_new(), the dialer and auth
  *borrowed.
@@ -55,7 +72,11 @@ enum nwb_smb2_durable {
  * @server_name: for the target name and UNC path, for example "faultsrv"
  * @share: share name
  * @user, @password, @domain: empty user = guest/anonymous
+ * @dialect: 0x0202, 0x0210, 0x0302, 0x0311 or NWB_SMB2_DIALECT_ANY; 0 = 3.1.1
  * @sign: sign every request (needs a user session)
+ * @signing: with what, when something is signed
+ * @encryption: AES-128-GCM (3.1.1) or AES-128-CCM (3.0.2) of all that follows
+ *	the login (needs a user session); encrypted messages are not signed too
  * @max_credits: most credits to hold; 0 = 8192
  * @timeout_ns: a request unanswered for that long loses the connection;
  *	0 = 30 s
@@ -73,7 +94,10 @@ struct nwb_smb2_opts {
 	const char *user;
 	const char *password;
 	const char *domain;
+	uint16_t dialect;
 	bool sign;
+	enum nwb_smb2_signing signing;
+	enum nwb_smb2_encryption encryption;
 	uint32_t max_credits;
 	uint64_t timeout_ns;
 	enum nwb_smb2_durable durable;
@@ -87,6 +111,8 @@ struct nwb_smb2_stats {
 	bool is_signed;
 	bool is_guest;
 	char signing_alg[16]; /* "AES-GMAC", "none" */
+	char cipher[16];      /* "AES-128-GCM", "none" */
+	char lost_why[80];    /* the connection lost last; "": none was */
 	uint32_t max_write, max_read;
 	uint64_t nr_requests; /* PDUs sent */
 	uint64_t nr_writes;

@@ -147,6 +147,7 @@ enum nwb_smb2_command {
 	X(NOT_IMPLEMENTED, 0xc0000002)                                         \
 	X(INVALID_HANDLE, 0xc0000008)                                          \
 	X(INVALID_PARAMETER, 0xc000000d)                                       \
+	X(INVALID_DEVICE_REQUEST, 0xc0000010)                                  \
 	X(NO_SUCH_FILE, 0xc000000f)                                            \
 	X(END_OF_FILE, 0xc0000011)                                             \
 	X(MORE_PROCESSING_REQUIRED, 0xc0000016)                                \

@@ -58,6 +58,7 @@ void nwb_smb2_chan_fini(struct nwb_smb2_chan *ch)
 	nwb_free(ch->rx.buf);
 	nwb_free(ch->tx_buf);
 	nwb_free(ch->send_iov);
+	nwb_free(ch->seal_buf);
 }
 
 /* Is it up, and still connection @instance? Under the lock. */
@@ -176,6 +177,8 @@ void nwb_smb2_chan_bury(struct nwb_smb2_chan *ch)
 	nwb_mutex_unlock(&c->lock);
 	nwb_signer_fini(&ch->tx_signer);
 	nwb_signer_fini(&ch->rx_signer);
+	nwb_sealer_fini(&ch->tx_sealer);
+	nwb_sealer_fini(&ch->rx_sealer);
 	nwb_mutex_unlock(&ch->send_lock);
 	nwb_sock_close(sock);
 	nwb_smb2_rx_reset(&ch->rx);

@@ -201,9 +201,14 @@ struct nwb_smb2_chan {
 
 	struct nwb_mutex send_lock;
 	struct signer tx_signer; /* send_lock */
+	struct sealer tx_sealer; /* send_lock; ready: all is encrypted */
+	uint64_t seal_session;	 /* SessionId of encrypted messages */
+	uint8_t *seal_buf;	 /* send_lock; a frame that is encrypted */
+	size_t seal_size;
 	struct iovec *send_iov;	 /* send_lock */
 	uint8_t *tx_buf;	 /* handshake only */
 	struct signer rx_signer; /* receiver */
+	struct sealer rx_sealer; /* receiver */
 	struct rx rx;		 /* receiver, or handshake before it */
 	bool rx_ended;
 	struct nwb_task *receiver;
@@ -244,8 +249,13 @@ struct nwb_smb2 {
 	uint32_t tree_id;
 	uint8_t guid[16];
 	bool sign_all;
+	bool encrypt_all;
+	bool must_encrypt; /* the server says so, and obeys it itself */
 	bool is_guest;
-	int sign_alg;
+	int sign_alg; /* NWB_SMB2_SIGN_*, -1: not negotiated yet */
+	int cipher;   /* NWB_SMB2_CIPHER_*; NONE: there is no encryption */
+	struct session_keys keys;
+	uint64_t next_nonce; /* of keys.c2s, whichever channel uses it */
 	uint16_t dialect;
 	uint32_t max_write;
 	uint32_t max_read;
@@ -271,7 +281,12 @@ void nwb_smb2_chan_lost(struct nwb_smb2_chan *ch, uint32_t instance);
 bool nwb_smb2_chan_is(const struct nwb_smb2_chan *ch, uint32_t instance);
 void nwb_smb2_session_lost(struct nwb_smb2 *c, uint32_t epoch);
 
-/* handshake.c: on success fills session, limits, credits, signers. */
+/**
+ * struct handshake - NEGOTIATE to TREE_CONNECT of one channel; on success
+ * fills session, limits, credits, signers and sealers.
+ * @asked, @told: what NEGOTIATE said in both directions, to be asked for again
+ *	under a signature before 3.1.1
+ */
 struct handshake {
 	struct nwb_smb2 *c;
 	struct nwb_smb2_chan *ch;
@@ -283,11 +298,43 @@ struct handshake {
 	uint32_t tree_id;
 	uint16_t security_mode;
 	uint8_t hash[PREAUTH_HASH_LEN];
+	struct nwb_smb2_validate_info asked, told;
 	struct nwb_smb2_hdr rsp_hdr;
 	uint8_t *rsp;
 	uint32_t rsp_len;
 };
+
+/* handshake.c */
 int nwb_smb2_handshake(struct handshake *h, struct nwb_err *err) nwb_must_check;
+int nwb_smb2_exchange(struct handshake *h, unsigned int command, int len,
+		      bool sign, const char *what,
+		      struct nwb_err *err) nwb_must_check;
+int nwb_smb2_refused(struct nwb_err *err, const char *what, uint32_t status);
+static inline uint8_t *nwb_smb2_hs_pdu(struct handshake *h)
+{
+	return h->ch->tx_buf + NWB_SMB2_NBT_LEN;
+}
+
+/* negotiate.c */
+int nwb_smb2_check_opts(const struct nwb_smb2_opts *o,
+			struct nwb_err *err) nwb_must_check;
+int nwb_smb2_negotiate(struct handshake *h, struct nwb_err *err) nwb_must_check;
+int nwb_smb2_validate_negotiate(struct handshake *h,
+				struct nwb_err *err) nwb_must_check;
+const char *nwb_smb2_dialect_name(unsigned int dialect);
+
+/* protect.c */
+int nwb_smb2_seal_start(struct nwb_smb2_chan *ch,
+			uint64_t session_id) nwb_must_check;
+int nwb_smb2_protect_send(struct nwb_smb2_chan *ch, struct iovec *iov,
+			  unsigned int nr) nwb_must_check;
+int nwb_smb2_protect_open(struct nwb_smb2_chan *ch, uint8_t **pdu,
+			  uint32_t *len, bool *ret_sealed,
+			  const char **ret_why) nwb_must_check;
+int nwb_smb2_protect_check(struct nwb_smb2_chan *ch,
+			   const struct nwb_smb2_hdr *h, uint8_t *pdu,
+			   uint32_t len, bool is_sealed,
+			   const char **ret_why) nwb_must_check;
 
 /* rx.c */
 void nwb_smb2_rx_reset(struct rx *rx);
@@ -295,6 +342,7 @@ int nwb_smb2_rx_frame(struct rx *rx, struct nwb_sock *sock, uint8_t **ret_pdu,
 		      uint32_t *ret_len) nwb_must_check;
 void nwb_smb2_receiver(void *arg);
 bool nwb_smb2_session_gone(uint32_t status);
+bool nwb_smb2_is_interim(const struct nwb_smb2_hdr *h);
 
 /* send.c */
 int nwb_smb2_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,

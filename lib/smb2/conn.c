@@ -33,6 +33,8 @@ static void free_client(struct nwb_smb2 *c)
 {
 	for (unsigned int i = 0; i < c->nr_chans; i++)
 		nwb_smb2_chan_fini(&c->chan[i]);
+	gnutls_memset(&c->keys, 0, sizeof(c->keys));
+	gnutls_memset(c->strings, 0, sizeof(c->strings));
 	nwb_free(c);
 }
 
@@ -50,9 +52,12 @@ static int init_channels(struct nwb_smb2 *c, struct nwb_err *err)
 int nwb_smb2_new(struct nwb_exec *ex, const struct nwb_smb2_opts *opts,
 		 struct nwb_smb2 **ret_c, struct nwb_err *err)
 {
-	struct nwb_smb2 *c = nwb_zalloc(sizeof(*c));
-	int rc;
+	int rc = nwb_smb2_check_opts(opts, err);
+	struct nwb_smb2 *c;
 
+	if (rc)
+		return rc;
+	c = nwb_zalloc(sizeof(*c));
 	if (!c)
 		return nwb_err_set(err, -ENOMEM, "out of memory");
 	c->ex = ex;
@@ -179,7 +184,7 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats)
 	nwb_mutex_lock(&c->lock);
 	*ret_stats = c->stats;
 	ret_stats->dialect = c->dialect;
-	ret_stats->is_signed = c->sign_all;
+	ret_stats->is_signed = c->sign_all && !c->encrypt_all;
 	ret_stats->is_guest = c->is_guest;
 	ret_stats->max_write = c->max_write;
 	ret_stats->max_read = c->max_read;
@@ -201,5 +206,7 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats)
 	(void)snprintf(
 		ret_stats->signing_alg, sizeof(ret_stats->signing_alg), "%s",
 		c->sign_all ? nwb_signing_alg_name(c->sign_alg) : "none");
+	(void)snprintf(ret_stats->cipher, sizeof(ret_stats->cipher), "%s",
+		       c->encrypt_all ? nwb_cipher_name(c->cipher) : "none");
 	nwb_mutex_unlock(&c->lock);
 }

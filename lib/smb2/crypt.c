@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * SMB 3.1.1 signing.
+ * Keys and signatures.
+ *
+ *	2.0.2, 2.1   HMAC-SHA256 with the session key itself
+ *	3.0.2        AES-CMAC, KDF(session key, "SMB2AESCMAC", "SmbSign")
+ *	3.1.1        what was negotiated:
  *
  *	session key ──┐
- *	              ├─ KDF("SMBSigningKey\0", preauth hash) ─► signing key
- *	NEGOTIATE,    │
+ *	              ├─ KDF("SMBSigningKey", preauth hash) ─► signing key
+ *	NEGOTIATE,    │      "SMBC2SCipherKey", "SMBS2CCipherKey" likewise
  *	SESSION_SETUP ┴─ SHA-512 chain over requests and responses, the last
  *	                 response excepted
  *
@@ -51,13 +55,33 @@ void nwb_kdf_derive(const uint8_t key[16], const void *label, size_t label_len,
 	hmac_sha256_digest(&ctx, 16, ret_key);
 }
 
-void nwb_signing_key(const uint8_t session_key[16],
-		     const uint8_t hash[PREAUTH_HASH_LEN], uint8_t ret_key[16])
-{
-	static const char label[] = "SMBSigningKey";
+/* [MS-SMB2] 3.2.5.3.1: labels and contexts with their terminating zero. */
+#define LABEL(s) (s), sizeof(s)
 
-	nwb_kdf_derive(session_key, label, sizeof(label), hash,
-		       PREAUTH_HASH_LEN, ret_key);
+void nwb_session_keys(unsigned int dialect, const uint8_t session_key[16],
+		      const uint8_t hash[PREAUTH_HASH_LEN],
+		      struct session_keys *ret_keys)
+{
+	struct session_keys *k = ret_keys;
+
+	memset(k, 0, sizeof(*k));
+	if (dialect == NWB_SMB2_DIALECT_0311) {
+		nwb_kdf_derive(session_key, LABEL("SMBSigningKey"), hash,
+			       PREAUTH_HASH_LEN, k->sign);
+		nwb_kdf_derive(session_key, LABEL("SMBC2SCipherKey"), hash,
+			       PREAUTH_HASH_LEN, k->c2s);
+		nwb_kdf_derive(session_key, LABEL("SMBS2CCipherKey"), hash,
+			       PREAUTH_HASH_LEN, k->s2c);
+	} else if (dialect >= NWB_SMB2_DIALECT_0300) {
+		nwb_kdf_derive(session_key, LABEL("SMB2AESCMAC"),
+			       LABEL("SmbSign"), k->sign);
+		nwb_kdf_derive(session_key, LABEL("SMB2AESCCM"),
+			       LABEL("ServerIn "), k->c2s);
+		nwb_kdf_derive(session_key, LABEL("SMB2AESCCM"),
+			       LABEL("ServerOut"), k->s2c);
+	} else {
+		memcpy(k->sign, session_key, 16);
+	}
 }
 
 int nwb_signer_init(struct signer *s, unsigned int alg, const uint8_t key[16])

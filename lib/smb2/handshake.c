@@ -14,12 +14,7 @@
 /* As Linux asks in SESSION_SETUP: enough for one write of the largest size. */
 #define ASK_MAX 130u
 
-static uint8_t *pdu_of(struct handshake *h)
-{
-	return h->ch->tx_buf + NWB_SMB2_NBT_LEN;
-}
-
-static int refused(struct nwb_err *err, const char *what, uint32_t status)
+int nwb_smb2_refused(struct nwb_err *err, const char *what, uint32_t status)
 {
 	char buf[16];
 	int rc = nwb_smb2_status_errno(status);
@@ -41,7 +36,8 @@ static int send_request(struct handshake *h, unsigned int command, int len,
 {
 	struct nwb_smb2 *c = h->c;
 	struct nwb_smb2_hdr hdr = {.command = (uint16_t)command};
-	struct iovec iov = {h->ch->tx_buf, NWB_SMB2_NBT_LEN + (size_t)len};
+	struct iovec iov[] = {{h->ch->tx_buf, NWB_SMB2_NBT_LEN},
+			      {nwb_smb2_hs_pdu(h), (size_t)len}};
 	uint32_t room = c->opts.max_credits;
 
 	nwb_assert(len > 0);
@@ -49,40 +45,68 @@ static int send_request(struct handshake *h, unsigned int command, int len,
 		return -EAGAIN; /* a server without credits: later, perhaps */
 	h->credits--;
 	room -= nwb_min(room, (uint32_t)h->credits);
-	/* [MS-SMB2] 3.2.4.1.5: no charge before the dialect is known */
-	hdr.credit_charge = command == NWB_SMB2_NEGOTIATE ? 0 : 1;
+	/* [MS-SMB2] 3.2.4.1.5: no charge before the dialect is known, and none
+	 * in 2.0.2 */
+	hdr.credit_charge = command == NWB_SMB2_NEGOTIATE ||
+					    c->dialect == NWB_SMB2_DIALECT_0202
+				    ? 0
+				    : 1;
 	hdr.credits = (uint16_t)nwb_min(room, ASK_MAX);
 	hdr.message_id = h->mid++;
 	hdr.session_id = h->session_id;
+	hdr.tree_id = h->tree_id;
 	if (sign)
 		hdr.flags |= NWB_SMB2_F_SIGNED;
 	nwb_smb2_nbt_encode(h->ch->tx_buf, (uint32_t)len);
-	nwb_smb2_hdr_encode(pdu_of(h), &hdr);
-	if (sign) {
-		struct iovec pdu = {pdu_of(h), (size_t)len};
-		uint8_t mac[16];
-
-		if (nwb_signer_mac(&h->ch->tx_signer, &pdu, 1, mac))
-			return -EIO;
-		memcpy(pdu_of(h) + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
-	}
-	if (command != NWB_SMB2_TREE_CONNECT)
-		nwb_preauth_update(h->hash, pdu_of(h), (size_t)len);
-	return nwb_sock_sendv(h->sock, &iov, 1);
+	nwb_smb2_hdr_encode(nwb_smb2_hs_pdu(h), &hdr);
+	if (command == NWB_SMB2_NEGOTIATE || command == NWB_SMB2_SESSION_SETUP)
+		nwb_preauth_update(h->hash, nwb_smb2_hs_pdu(h), (size_t)len);
+	return nwb_smb2_protect_send(h->ch, iov, NWB_ARRAY_SIZE(iov));
 }
 
-/* Send, and wait for the final response. */
-static int exchange(struct handshake *h, unsigned int command, int len,
-		    bool sign, const char *what, struct nwb_err *err)
+/* The next response, decrypted. */
+static int receive(struct handshake *h, bool *ret_sealed, const char **ret_why)
+{
+	int rc = nwb_smb2_rx_frame(&h->ch->rx, h->sock, &h->rsp, &h->rsp_len);
+
+	if (!rc)
+		rc = nwb_smb2_protect_open(h->ch, &h->rsp, &h->rsp_len,
+					   ret_sealed, ret_why);
+	if (!rc)
+		rc = nwb_smb2_hdr_decode(h->rsp, h->rsp_len, &h->rsp_hdr);
+	return rc;
+}
+
+/* A response must be signed as its request was, or encrypted; to a
+ * SESSION_SETUP others apply. */
+static int check_protection(struct handshake *h, bool sign, bool is_sealed,
+			    const char **ret_why)
+{
+	if (sign && !is_sealed && !h->ch->rx_sealer.is_ready &&
+	    !(h->rsp_hdr.flags & NWB_SMB2_F_SIGNED)) {
+		*ret_why = "the answer is not signed";
+		return -EPROTO;
+	}
+	if (nwb_smb2_protect_check(h->ch, &h->rsp_hdr, h->rsp, h->rsp_len,
+				   is_sealed, ret_why))
+		return -EPROTO;
+	return 0;
+}
+
+/*
+ * nwb_smb2_exchange() - send the request of @len bytes that stands in tx_buf,
+ * and wait for the final response.
+ * @sign: sign it, unless the channel is encrypted
+ */
+int nwb_smb2_exchange(struct handshake *h, unsigned int command, int len,
+		      bool sign, const char *what, struct nwb_err *err)
 {
 	int rc = send_request(h, command, len, sign);
+	const char *why = NULL;
+	bool is_sealed;
 
 	while (!rc) {
-		rc = nwb_smb2_rx_frame(&h->ch->rx, h->sock, &h->rsp,
-				       &h->rsp_len);
-		if (!rc)
-			rc = nwb_smb2_hdr_decode(h->rsp, h->rsp_len,
-						 &h->rsp_hdr);
+		rc = receive(h, &is_sealed, &why);
 		if (rc)
 			break;
 		if (!(h->rsp_hdr.flags & NWB_SMB2_F_RESPONSE) ||
@@ -93,63 +117,15 @@ static int exchange(struct handshake *h, unsigned int command, int len,
 		}
 		h->credits =
 			nwb_min(h->credits + h->rsp_hdr.credits, CREDITS_CAP);
-		if (h->rsp_hdr.status != NWB_STATUS_PENDING)
+		if (h->rsp_hdr.status == NWB_STATUS_PENDING)
+			continue;
+		if (command != NWB_SMB2_SESSION_SETUP)
+			rc = check_protection(h, sign, is_sealed, &why);
+		if (!rc)
 			return 0;
 	}
-	return nwb_err_set(err, rc, "%s: %s", what, nwb_errno_name(rc));
-}
-
-static int negotiate(struct handshake *h, struct nwb_err *err)
-{
-	struct nwb_smb2 *c = h->c;
-	struct nwb_smb2_negotiate_req req = {
-		.dialects = {NWB_SMB2_DIALECT_0311},
-		.nr_dialects = 1,
-		.security_mode = NWB_SMB2_SECMODE_ENABLED,
-		.capabilities = NWB_SMB2_CAP_LARGE_MTU | NWB_SMB2_CAP_LEASING,
-		.has_preauth = true,
-		.sign_algs = {NWB_SMB2_SIGN_AES_GMAC, NWB_SMB2_SIGN_AES_CMAC,
-			      NWB_SMB2_SIGN_HMAC_SHA256},
-		.nr_sign_algs = 3,
-	};
-	struct nwb_smb2_negotiate_rsp rsp;
-	int rc;
-
-	if (c->opts.sign)
-		req.security_mode |= NWB_SMB2_SECMODE_REQUIRED;
-	memcpy(req.guid, c->guid, sizeof(req.guid));
-	nwb_random_bytes(c->ex, req.salt, sizeof(req.salt));
-	rc = nwb_smb2_negotiate_req_encode(pdu_of(h),
-					   TX_BYTES - NWB_SMB2_NBT_LEN, &req);
-	rc = exchange(h, NWB_SMB2_NEGOTIATE, rc, false, "negotiate", err);
-	if (rc)
-		return rc;
-	if (h->rsp_hdr.status)
-		return refused(err, "negotiate", h->rsp_hdr.status);
-	if (nwb_smb2_negotiate_rsp_decode(h->rsp, h->rsp_len, &rsp))
-		return nwb_err_set(err, -EPROTO, "negotiate: bad response");
-	if (rsp.dialect != NWB_SMB2_DIALECT_0311 || !rsp.has_preauth)
-		return nwb_err_set(err, -EPROTONOSUPPORT,
-				   "negotiate: no SMB 3.1.1 with SHA-512");
-	/* a limit of zero would make every write endless (C7) */
-	if (rsp.max_write < BYTES_PER_CREDIT || rsp.max_read < READ_PIECE)
-		return nwb_err_set(err, -EPROTO,
-				   "negotiate: limits of %u and %u bytes",
-				   rsp.max_write, rsp.max_read);
-	nwb_preauth_update(h->hash, h->rsp, h->rsp_len);
-	h->security_mode = rsp.security_mode;
-	nwb_mutex_lock(&c->lock);
-	c->dialect = rsp.dialect;
-	c->max_write = nwb_min(rsp.max_write, WRITE_MAX);
-	if (!(rsp.capabilities & NWB_SMB2_CAP_LARGE_MTU))
-		c->max_write = BYTES_PER_CREDIT;
-	c->max_read = rsp.max_read;
-	c->server_caps = rsp.capabilities;
-	/* without the context AES-CMAC is meant, [MS-SMB2] 3.2.5.2 */
-	c->sign_alg =
-		rsp.sign_alg < 0 ? (int)NWB_SMB2_SIGN_AES_CMAC : rsp.sign_alg;
-	nwb_mutex_unlock(&c->lock);
-	return 0;
+	return nwb_err_set(err, rc, "%s: %s", what,
+			   why ? why : nwb_errno_name(rc));
 }
 
 /* Our next token: of the mechanism, or of the anonymous login. Return: 1 to go
@@ -177,6 +153,31 @@ static int next_token(struct handshake *h, struct nwb_auth *auth,
 	return rc;
 }
 
+static const char *no_cipher_remedy(const struct nwb_smb2 *c)
+{
+	if (c->opts.encryption == NWB_ENCRYPT_OFF)
+		return "do not switch it off in the client";
+	return c->dialect < NWB_SMB2_DIALECT_0300
+		       ? "use dialect 3.0.2 or 3.1.1"
+		       : "let the server allow AES-128-GCM or AES-128-CCM";
+}
+
+/* Servers that want encryption refuse what cannot give it so, and nothing in
+ * their answer says it: a hint. */
+static int denied(struct handshake *h, const char *what, struct nwb_err *err)
+{
+	const struct nwb_smb2 *c = h->c;
+
+	if (h->rsp_hdr.status != NWB_STATUS_ACCESS_DENIED ||
+	    c->cipher != NWB_SMB2_CIPHER_NONE)
+		return nwb_smb2_refused(err, what, h->rsp_hdr.status);
+	return nwb_err_set(err, -EACCES,
+			   "%s: STATUS_ACCESS_DENIED; if the server wants "
+			   "encryption, this session over SMB %s has none: %s",
+			   what, nwb_smb2_dialect_name(c->dialect),
+			   no_cipher_remedy(c));
+}
+
 /* One SESSION_SETUP. Return: 1: the server wants another token, 0: done. */
 static int session_round(struct handshake *h, const struct nwb_smb2_blob *token,
 			 struct nwb_smb2_session_setup_rsp *ret_rsp,
@@ -193,16 +194,16 @@ static int session_round(struct handshake *h, const struct nwb_smb2_blob *token,
 	if (h->c->opts.sign)
 		req.security_mode |= NWB_SMB2_SECMODE_REQUIRED;
 	rc = nwb_smb2_session_setup_req_encode(
-		pdu_of(h), TX_BYTES - NWB_SMB2_NBT_LEN, &req);
+		nwb_smb2_hs_pdu(h), TX_BYTES - NWB_SMB2_NBT_LEN, &req);
 	if (rc < 0)
 		return nwb_err_set(err, rc, "session setup: token too long");
-	rc = exchange(h, NWB_SMB2_SESSION_SETUP, rc, false, "session setup",
-		      err);
+	rc = nwb_smb2_exchange(h, NWB_SMB2_SESSION_SETUP, rc, false,
+			       "session setup", err);
 	if (rc)
 		return rc;
 	if (h->rsp_hdr.status &&
 	    h->rsp_hdr.status != NWB_STATUS_MORE_PROCESSING_REQUIRED)
-		return refused(err, "session setup", h->rsp_hdr.status);
+		return denied(h, "session setup", err);
 	if (nwb_smb2_session_setup_rsp_decode(h->rsp, h->rsp_len, ret_rsp))
 		return nwb_err_set(err, -EPROTO, "session setup: bad response");
 	h->session_id = h->rsp_hdr.session_id;
@@ -212,41 +213,136 @@ static int session_round(struct handshake *h, const struct nwb_smb2_blob *token,
 	return 1;
 }
 
-/* A user's session: derive the key; the last response must carry a signature
- * made with it, which proves the preauth hash too ([MS-SMB2] 3.2.5.3.1). */
+/*
+ * The last response of a user's session must carry a signature made with its
+ * key, which on 3.1.1 proves the preauth hash too ([MS-SMB2] 3.2.5.3.1). Before
+ * 3.0 the server need not sign it unless it signs everything.
+ */
+static int check_last(struct handshake *h, struct nwb_err *err)
+{
+	struct nwb_smb2 *c = h->c;
+
+	if (h->rsp_hdr.flags & NWB_SMB2_F_SIGNED) {
+		if (nwb_signer_verify(&h->ch->rx_signer, h->rsp, h->rsp_len))
+			return nwb_err_set(err, -EPROTO,
+					   "session setup: bad signature");
+	} else if (c->dialect >= NWB_SMB2_DIALECT_0300 ||
+		   (h->security_mode & NWB_SMB2_SECMODE_REQUIRED)) {
+		return nwb_err_set(err, -EPROTO,
+				   "session setup: the server did not sign");
+	}
+	return 0;
+}
+
+/* A user's session: keys, signers. */
 static int secure_session(struct handshake *h, struct nwb_auth *auth,
 			  struct nwb_err *err)
 {
+	unsigned int alg = (unsigned int)h->c->sign_alg;
 	struct nwb_smb2 *c = h->c;
-	uint8_t session_key[16], key[16];
+	uint8_t session_key[16];
 	int rc = c->opts.auth->session_key(auth, session_key, err);
 
 	if (rc)
 		return nwb_err_wrap(err, rc, "session setup");
-	nwb_signing_key(session_key, h->hash, key);
+	nwb_session_keys(c->dialect, session_key, h->hash, &c->keys);
 	gnutls_memset(session_key, 0, sizeof(session_key));
-	rc = nwb_signer_init(&h->ch->tx_signer, (unsigned int)c->sign_alg, key);
+	rc = nwb_signer_init(&h->ch->tx_signer, alg, c->keys.sign);
 	if (!rc)
-		rc = nwb_signer_init(&h->ch->rx_signer,
-				     (unsigned int)c->sign_alg, key);
-	gnutls_memset(key, 0, sizeof(key));
+		rc = nwb_signer_init(&h->ch->rx_signer, alg, c->keys.sign);
 	if (rc)
 		return nwb_err_set(err, rc, "session setup: signing with %s",
 				   nwb_signing_alg_name(c->sign_alg));
-	if (!(h->rsp_hdr.flags & NWB_SMB2_F_SIGNED) ||
-	    nwb_signer_verify(&h->ch->rx_signer, h->rsp, h->rsp_len))
-		return nwb_err_set(err, -EPROTO,
-				   "session setup: bad signature");
+	return check_last(h, err);
+}
+
+/* Everything is encrypted from here on. @by_server: it wants it so */
+static int start_encryption(struct handshake *h, bool by_server,
+			    const char *what, struct nwb_err *err)
+{
+	struct nwb_smb2 *c = h->c;
+	int rc;
+
+	if (c->cipher == NWB_SMB2_CIPHER_NONE)
+		return nwb_err_set(err, -EOPNOTSUPP,
+				   "%s: the server wants encryption, this "
+				   "session over SMB %s has none; %s",
+				   what, nwb_smb2_dialect_name(c->dialect),
+				   no_cipher_remedy(c));
+	if (c->is_guest)
+		return nwb_err_set(err, -EACCES,
+				   "%s: encryption needs a key, a guest's "
+				   "session has none; give user and password",
+				   what);
+	rc = nwb_smb2_seal_start(h->ch, h->session_id);
+	if (rc)
+		return nwb_err_set(err, rc, "%s: encryption with %s: %s", what,
+				   nwb_cipher_name(c->cipher),
+				   nwb_errno_name(rc));
+	nwb_mutex_lock(&c->lock);
+	c->encrypt_all = true;
+	c->must_encrypt |= by_server;
+	nwb_mutex_unlock(&c->lock);
 	return 0;
+}
+
+/* Whose session it is, and whether that is what was asked for. */
+static int check_user(struct handshake *h, bool is_guest, struct nwb_err *err)
+{
+	const struct nwb_smb2_opts *o = &h->c->opts;
+
+	if (is_guest && *o->user)
+		return nwb_err_set(err, -EACCES,
+				   "session setup: the server made a guest of "
+				   "user %s",
+				   o->user);
+	if (is_guest && o->sign)
+		return nwb_err_set(err, -EACCES,
+				   "session setup: signing was asked for, but "
+				   "guests cannot sign: they have no key; give "
+				   "user and password");
+	if (is_guest && o->encryption == NWB_ENCRYPT_ON)
+		return nwb_err_set(err, -EACCES,
+				   "session setup: encryption was asked for, "
+				   "but guests have no key; give user and "
+				   "password");
+	return 0;
+}
+
+static int session_done(struct handshake *h, struct nwb_auth *auth,
+			const struct nwb_smb2_session_setup_rsp *rsp,
+			struct nwb_err *err)
+{
+	struct nwb_smb2 *c = h->c;
+	bool by_server = rsp->flags & NWB_SMB2_SESSION_F_ENCRYPT;
+	bool is_guest = !auth || !*c->opts.user ||
+			(rsp->flags &
+			 (NWB_SMB2_SESSION_F_GUEST | NWB_SMB2_SESSION_F_NULL));
+	int rc = check_user(h, is_guest, err);
+
+	if (rc)
+		return rc;
+	nwb_mutex_lock(&c->lock);
+	c->is_guest = is_guest;
+	c->encrypt_all = false;
+	c->must_encrypt = false;
+	c->next_nonce = 0; /* new keys */
+	c->sign_all =
+		!is_guest && (c->opts.sign ||
+			      (h->security_mode & NWB_SMB2_SECMODE_REQUIRED));
+	nwb_mutex_unlock(&c->lock);
+	if (!is_guest)
+		rc = secure_session(h, auth, err);
+	if (!rc && (by_server || c->opts.encryption == NWB_ENCRYPT_ON))
+		rc = start_encryption(h, by_server, "session setup", err);
+	return rc;
 }
 
 static int session_setup_with(struct handshake *h, struct nwb_auth *auth,
 			      struct nwb_err *err)
 {
-	struct nwb_smb2 *c = h->c;
 	struct nwb_smb2_session_setup_rsp rsp = {0};
 	struct nwb_smb2_blob token = {0};
-	bool is_guest;
 	int rc = 1;
 
 	for (unsigned int round = 0; rc == 1; round++) {
@@ -257,28 +353,7 @@ static int session_setup_with(struct handshake *h, struct nwb_auth *auth,
 		if (rc >= 0)
 			rc = session_round(h, &token, &rsp, err);
 	}
-	if (rc < 0)
-		return rc;
-	is_guest = !auth || !*c->opts.user ||
-		   (rsp.flags &
-		    (NWB_SMB2_SESSION_F_GUEST | NWB_SMB2_SESSION_F_NULL));
-	if (is_guest && *c->opts.user)
-		return nwb_err_set(err, -EACCES,
-				   "session setup: the server made a guest of "
-				   "user %s",
-				   c->opts.user);
-	if (is_guest && c->opts.sign)
-		return nwb_err_set(err, -EACCES,
-				   "session setup: guests cannot sign");
-	if (!is_guest)
-		rc = secure_session(h, auth, err);
-	nwb_mutex_lock(&c->lock);
-	c->is_guest = is_guest;
-	c->sign_all =
-		!is_guest && (c->opts.sign ||
-			      (h->security_mode & NWB_SMB2_SECMODE_REQUIRED));
-	nwb_mutex_unlock(&c->lock);
-	return rc;
+	return rc < 0 ? rc : session_done(h, auth, &rsp, err);
 }
 
 static int session_setup(struct handshake *h, struct nwb_err *err)
@@ -297,11 +372,16 @@ static int session_setup(struct handshake *h, struct nwb_err *err)
 	return rc;
 }
 
-/* Always signed on a user's session ([MS-SMB2] 3.2.4.1.1). */
+/* On a user's session of 3.1.1 always signed ([MS-SMB2] 3.2.4.1.1). */
+static bool signs_tree(const struct handshake *h)
+{
+	return h->ch->tx_signer.is_ready &&
+	       (h->c->sign_all || h->c->dialect == NWB_SMB2_DIALECT_0311);
+}
+
 static int tree_connect(struct handshake *h, struct nwb_err *err)
 {
 	struct nwb_smb2 *c = h->c;
-	bool sign = h->ch->tx_signer.is_ready;
 	struct nwb_smb2_tree_connect_req req = {0};
 	struct nwb_smb2_tree_connect_rsp rsp;
 	char text[2 * STR_MAX + 4];
@@ -316,19 +396,30 @@ static int tree_connect(struct handshake *h, struct nwb_err *err)
 	req.path.data = path;
 	req.path.len = (uint32_t)rc;
 	rc = nwb_smb2_tree_connect_req_encode(
-		pdu_of(h), TX_BYTES - NWB_SMB2_NBT_LEN, &req);
-	rc = exchange(h, NWB_SMB2_TREE_CONNECT, rc, sign, "tree connect", err);
+		nwb_smb2_hs_pdu(h), TX_BYTES - NWB_SMB2_NBT_LEN, &req);
+	rc = nwb_smb2_exchange(h, NWB_SMB2_TREE_CONNECT, rc, signs_tree(h),
+			       "tree connect", err);
 	if (rc)
 		return rc;
-	if (sign && (!(h->rsp_hdr.flags & NWB_SMB2_F_SIGNED) ||
-		     nwb_signer_verify(&h->ch->rx_signer, h->rsp, h->rsp_len)))
-		return nwb_err_set(err, -EPROTO, "tree connect: bad signature");
 	if (h->rsp_hdr.status)
-		return refused(err, "tree connect", h->rsp_hdr.status);
+		return denied(h, "tree connect", err);
 	if (nwb_smb2_tree_connect_rsp_decode(h->rsp, h->rsp_len, &rsp))
 		return nwb_err_set(err, -EPROTO, "tree connect: bad response");
 	h->tree_id = h->rsp_hdr.tree_id;
+	if ((rsp.share_flags & NWB_SMB2_SHARE_F_ENCRYPT) && !c->encrypt_all)
+		return start_encryption(h, true, "tree connect", err);
 	return 0;
+}
+
+/* Whose negotiation must be proven: a user's, where nothing else proves it and
+ * where there was something better to be talked out of. */
+static bool needs_validation(const struct handshake *h)
+{
+	uint16_t best = h->asked.dialects[h->asked.nr_dialects - 1];
+
+	return h->ch->tx_signer.is_ready &&
+	       h->c->dialect < NWB_SMB2_DIALECT_0311 &&
+	       best >= NWB_SMB2_DIALECT_0300;
 }
 
 int nwb_smb2_handshake(struct handshake *h, struct nwb_err *err)
@@ -336,10 +427,12 @@ int nwb_smb2_handshake(struct handshake *h, struct nwb_err *err)
 	int rc;
 
 	h->credits = 1; /* for NEGOTIATE */
-	rc = negotiate(h, err);
+	rc = nwb_smb2_negotiate(h, err);
 	if (!rc)
 		rc = session_setup(h, err);
 	if (!rc)
 		rc = tree_connect(h, err);
+	if (!rc && needs_validation(h))
+		rc = nwb_smb2_validate_negotiate(h, err);
 	return rc;
 }

@@ -5,6 +5,8 @@
  */
 #include "client.h"
 
+#include <stdio.h>
+
 void nwb_smb2_rx_reset(struct rx *rx)
 {
 	rx->start = 0;
@@ -73,26 +75,10 @@ bool nwb_smb2_session_gone(uint32_t status)
 	       status == NWB_STATUS_NETWORK_NAME_DELETED;
 }
 
-static bool is_interim(const struct nwb_smb2_hdr *h)
+bool nwb_smb2_is_interim(const struct nwb_smb2_hdr *h)
 {
 	return h->status == NWB_STATUS_PENDING &&
 	       (h->flags & NWB_SMB2_F_ASYNC) != 0;
-}
-
-/*
- * Signed responses must verify; on a signed session all but the interim ones
- * must be signed. Linux only logs a mismatch (H16); here it is a reason to
- * drop the connection.
- */
-static int check_signature(struct nwb_smb2_chan *ch,
-			   const struct nwb_smb2_hdr *h, uint8_t *pdu,
-			   uint32_t len)
-{
-	if (!ch->rx_signer.is_ready)
-		return 0;
-	if (h->flags & NWB_SMB2_F_SIGNED)
-		return nwb_signer_verify(&ch->rx_signer, pdu, len);
-	return ch->c->sign_all && !is_interim(h) ? -EBADMSG : 0;
 }
 
 /* Write result and status of @r from its final response. An answer that makes
@@ -148,27 +134,44 @@ static void take_grant(struct req *r, const struct nwb_smb2_hdr *h,
 		nwb_waitq_wake_all(&c->credit_q);
 }
 
+/* Why connection @instance is being lost; of several reasons the first. */
+static void note_loss(struct nwb_smb2_chan *ch, uint32_t instance,
+		      const char *why)
+{
+	struct nwb_smb2 *c = ch->c;
+
+	nwb_mutex_lock(&c->lock);
+	if (nwb_smb2_chan_is(ch, instance))
+		(void)snprintf(c->stats.lost_why, sizeof(c->stats.lost_why),
+			       "%s", why);
+	nwb_mutex_unlock(&c->lock);
+}
+
 /* Returns 0 to go on, or why the connection is of no use any more. */
 static int handle_response(struct nwb_smb2_chan *ch, uint32_t instance,
-			   uint8_t *pdu, uint32_t len)
+			   uint8_t *pdu, uint32_t len, const char **ret_why)
 {
 	struct nwb_smb2 *c = ch->c;
 	struct nwb_smb2_hdr h;
 	struct req *r;
 	uint32_t epoch;
-	bool deferred;
+	bool deferred, is_sealed;
 	int rc;
 
+	rc = nwb_smb2_protect_open(ch, &pdu, &len, &is_sealed, ret_why);
+	if (rc)
+		return rc;
+	*ret_why = "an answer makes no sense";
 	if (nwb_smb2_hdr_decode(pdu, len, &h) ||
 	    !(h.flags & NWB_SMB2_F_RESPONSE) || h.next_command)
 		return -EBADMSG;
+	rc = nwb_smb2_protect_check(ch, &h, pdu, len, is_sealed, ret_why);
+	if (rc)
+		return rc;
 	if (h.message_id == NWB_SMB2_MID_NONE) /* never signed, no credits */
 		return h.command == NWB_SMB2_OPLOCK_BREAK
 			       ? nwb_smb2_break_received(c, pdu, len)
 			       : 0;
-	rc = check_signature(ch, &h, pdu, len);
-	if (rc)
-		return rc;
 	nwb_mutex_lock(&c->lock);
 	r = nwb_smb2_chan_is(ch, instance)
 		    ? nwb_smb2_table_find(ch, h.message_id)
@@ -178,7 +181,7 @@ static int handle_response(struct nwb_smb2_chan *ch, uint32_t instance,
 		nwb_mutex_unlock(&c->lock);
 		return r ? -EBADMSG : 0;
 	}
-	if (is_interim(&h)) {
+	if (nwb_smb2_is_interim(&h)) {
 		take_grant(r, &h, false);
 		r->is_interim = true;
 		nwb_smb2_table_touch(r);
@@ -194,6 +197,7 @@ static int handle_response(struct nwb_smb2_chan *ch, uint32_t instance,
 	take_grant(r, &h, true);
 	nwb_smb2_table_remove(r);
 	if (nwb_smb2_session_gone(h.status)) {
+		*ret_why = "the server has forgotten session or tree";
 		r->result = -ECONNABORTED;
 		rc = -ESTALE;
 	}
@@ -202,6 +206,8 @@ static int handle_response(struct nwb_smb2_chan *ch, uint32_t instance,
 	r->is_known = true;
 	nwb_mutex_unlock(&c->lock);
 	/* the loss first: a retry must not meet the dead session */
+	if (rc)
+		note_loss(ch, instance, *ret_why);
 	if (rc)
 		nwb_smb2_session_lost(c, epoch);
 	if (!deferred)
@@ -215,17 +221,24 @@ void nwb_smb2_receiver(void *arg)
 {
 	struct nwb_smb2_chan *ch = arg;
 	struct nwb_smb2 *c = ch->c;
+	const char *why = NULL;
 	uint32_t instance, len;
 	struct nwb_sock *sock;
 	uint8_t *pdu;
+	int rc = 0;
 
 	nwb_mutex_lock(&c->lock);
 	instance = ch->instance;
 	sock = ch->sock;
 	nwb_mutex_unlock(&c->lock);
-	while (nwb_smb2_rx_frame(&ch->rx, sock, &pdu, &len) == 0 &&
-	       handle_response(ch, instance, pdu, len) == 0)
-		;
+	while (!rc) {
+		rc = nwb_smb2_rx_frame(&ch->rx, sock, &pdu, &len);
+		if (rc)
+			why = nwb_errno_name(rc);
+		else
+			rc = handle_response(ch, instance, pdu, len, &why);
+	}
+	note_loss(ch, instance, why);
 	/* first this, then nwb_smb2_chan_lost(): one of it and chan_up() sees
 	 * the other
 	 */

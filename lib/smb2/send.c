@@ -4,6 +4,7 @@
  *
  * A WRITE leaves with one nwb_sock_sendv(): NBT and headers from the stack,
  * payload from the caller's folios by reference, also when it is signed.
+ * Encrypted it is copied once (protect.c).
  */
 #include "client.h"
 
@@ -168,7 +169,9 @@ static int req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu)
 	r->is_known = false;
 	r->is_interim = false;
 	nwb_smb2_table_insert(ch, r);
-	h.credit_charge = r->charge;
+	/* reserved in 2.0.2 */
+	if (c->dialect != NWB_SMB2_DIALECT_0202)
+		h.credit_charge = r->charge;
 	h.credits = nwb_credits_ask(&ch->pool, r->charge);
 	h.message_id = r->mid;
 	h.session_id = c->session_id;
@@ -206,7 +209,7 @@ static unsigned int gather(struct iovec *iov, const struct req *r)
 	return n;
 }
 
-/* Sign if need be, and send; send_lock held. */
+/* Protect and send; send_lock held. */
 static int req_transmit(const struct req *r, uint8_t *frame, size_t pdu_len)
 {
 	struct nwb_smb2_chan *ch = r->ch;
@@ -221,14 +224,7 @@ static int req_transmit(const struct req *r, uint8_t *frame, size_t pdu_len)
 	iov[1].iov_len = pdu_len;
 	nr = gather(iov + 2, r);
 	nwb_smb2_nbt_encode(frame, (uint32_t)len);
-	if (pdu[NWB_SMB2_OFF_FLAGS] & NWB_SMB2_F_SIGNED) {
-		uint8_t mac[16];
-
-		if (nwb_signer_mac(&ch->tx_signer, iov + 1, nr + 1, mac))
-			return -EIO;
-		memcpy(pdu + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
-	}
-	return nwb_sock_sendv(ch->sock, iov, nr + 2);
+	return nwb_smb2_protect_send(ch, iov, nr + 2);
 }
 
 /**

@@ -22,7 +22,8 @@ static void update(uint8_t hash[PREAUTH_HASH_LEN], const uint8_t *rec,
 
 NWB_TEST(smb2_crypt, recorded_session_gives_its_keys)
 {
-	uint8_t hash[PREAUTH_HASH_LEN] = {0}, key[16];
+	uint8_t hash[PREAUTH_HASH_LEN] = {0};
+	struct session_keys keys;
 
 	update(hash, rec_negotiate_req, sizeof(rec_negotiate_req));
 	update(hash, rec_negotiate_rsp, sizeof(rec_negotiate_rsp));
@@ -30,8 +31,8 @@ NWB_TEST(smb2_crypt, recorded_session_gives_its_keys)
 	update(hash, rec_setup1_rsp, sizeof(rec_setup1_rsp));
 	update(hash, rec_setup2_req, sizeof(rec_setup2_req));
 	nwb_check(memcmp(hash, rec_preauth_hash, sizeof(hash)) == 0);
-	nwb_signing_key(rec_session_key, hash, key);
-	nwb_check(memcmp(key, rec_signing_key, sizeof(key)) == 0);
+	nwb_session_keys(NWB_SMB2_DIALECT_0311, rec_session_key, hash, &keys);
+	nwb_check(memcmp(keys.sign, rec_signing_key, 16) == 0);
 }
 
 /* Verifies as it is; with any byte changed it does not. */
@@ -177,4 +178,170 @@ NWB_TEST(smb2_crypt, unknown_algorithm_is_refused)
 
 	nwb_check_eq(nwb_signer_init(&s, 3, rec_signing_key), -EOPNOTSUPP);
 	nwb_signer_fini(&s);
+}
+
+/* --- vectors that Microsoft published with the protocol ------------------- */
+
+static size_t unhex(uint8_t *to, const char *hex)
+{
+	size_t n = 0;
+
+	for (unsigned int v; sscanf(hex + 2 * n, "%2x", &v) == 1; n++)
+		to[n] = (uint8_t)v;
+	return n;
+}
+
+static bool is_hex(const uint8_t *got, size_t len, const char *hex)
+{
+	uint8_t want[256];
+
+	return unhex(want, hex) == len && memcmp(got, want, len) == 0;
+}
+
+/* "SMB 2 and SMB 3 security in Windows 10: the anatomy of signing and
+ * cryptographic keys", appendix A and B. */
+NWB_TEST(smb2_crypt, keys_of_3_0_and_3_1_1_as_published)
+{
+	uint8_t session_key[16], hash[PREAUTH_HASH_LEN];
+	struct session_keys k;
+
+	unhex(session_key, "7CD451825D0450D235424E44BA6E78CC");
+	nwb_session_keys(NWB_SMB2_DIALECT_0302, session_key, NULL, &k);
+	nwb_check(is_hex(k.sign, 16, "0B7E9C5CAC36C0F6EA9AB275298CEDCE"));
+	nwb_check(is_hex(k.c2s, 16, "FAD27796665B313EBB578F388632B4F7"));
+	nwb_check(is_hex(k.s2c, 16, "B0F0427F7CEB416D1D9DCC0CD4F99447"));
+	unhex(session_key, "270E1BA896585EEB7AF3472D3B4C75A7");
+	unhex(hash,
+	      "0DD13628CC3ED218EF9DF9772D436D0887AB9814BFAE63A80AA845F3690"
+	      "9DB7928622DDDAD522D9751640A459762C5A9D6BB084CBB3CE6BDADEF5D"
+	      "5BCE3C6C01");
+	nwb_session_keys(NWB_SMB2_DIALECT_0311, session_key, hash, &k);
+	nwb_check(is_hex(k.sign, 16, "73FE7A9A77BEF0BDE49C650D8CCB5F76"));
+	nwb_check(is_hex(k.c2s, 16, "629BCBC54422A0F572B97F45989B6073"));
+	nwb_check(is_hex(k.s2c, 16, "E2AF0DCEFAC68DA71A0DFBD0D1350D74"));
+	/* 2.x: the session key signs as it is, nothing can be encrypted */
+	nwb_session_keys(NWB_SMB2_DIALECT_0210, session_key, NULL, &k);
+	nwb_check(memcmp(k.sign, session_key, 16) == 0);
+	nwb_check(is_hex(k.c2s, 16, "00000000000000000000000000000000"));
+}
+
+/**
+ * struct sealed - one message, as it was and as it left.
+ * @nonce: all 16 bytes of the header's field
+ */
+struct sealed {
+	unsigned int cipher;
+	const char *key;
+	const char *nonce;
+	uint64_t session_id;
+	const char *plain;
+	const char *frame;
+};
+
+/* "SMB 3.1.1 encryption in Windows 10", A.1, and "Encryption in SMB 3.0: a
+ * protocol perspective": the WRITE requests. */
+static const struct sealed sealed[] = {
+	{NWB_SMB2_CIPHER_AES_128_GCM, "A2F5E80E5D59103034F32E52F698E5EC",
+	 "C7D6822D269CAF48904C664C00000000", 0x100000000025,
+	 "FE534D4240000100000000000900010008000000000000000500000000000000FFFE"
+	 "000001000000250000000010000000000000000000000000000000000000"
+	 "31007000170000000000000000000000"
+	 "0600000004000000010000000400000000000000000000007000000000000000"
+	 "536D623320656E6372797074696F6E2074657374696E67",
+	 "FD534D42BD73D97D2BC9001BCAFAC0FDFF5FEEBCC7D6822D269CAF48904C664C0000"
+	 "0000870000000000010025000000001000006ECDD2A7AFC7B47763057A041B8FD4DA"
+	 "FFE990B70C9E09D36C084E02D14EF247F8BDE38ACF6256F8B1D3B56F77FBDEB312FE"
+	 "A5E92CBCC1ED8FB2EBBFAA75E49A4A394BB44576545567C24D4C014D47C9FBDFDAFD"
+	 "2C4F9B72F8D256452620A299F48E29E53D6B61D1C13A19E91AF013F00D17E3ABC2FC"
+	 "3D36C8C1B6B93973253852DBD442E46EE8"},
+	{NWB_SMB2_CIPHER_AES_128_CCM, "261B72350558F2E9DCF613070383EDBF",
+	 "66E69A111892584FB5ED524A744DA3EE", 0x8e40014000011,
+	 "FE534D4240000100000000000900400008000000000000000400000000000000FFFE"
+	 "0000010000001100001400E4080000000000000000000000000000000000"
+	 "31007000170000000000000000000000"
+	 "1501000039000002010000003902000000000000000000007000000000000000"
+	 "536D623320656E6372797074696F6E2074657374696E67",
+	 "FD534D4281A286535415445DAE393921E44FA42E66E69A111892584FB5ED524A744D"
+	 "A3EE87000000000001001100001400E4080025C8FEE16605A437832D1CD52DA9F464"
+	 "5333482A175FE5384563F45FCDAFAEF38BC62BA4D5C62897996625A44C29BE5658DE"
+	 "2E6117585779E7B59FFD971278D08580D7FA899E410E910EABF5AA1DB43050B33B49"
+	 "182637759AC15D84BFCDF5B6B238993C0F4CF4D6012023F6C627297075D84B780391"
+	 "2D0A9639634453595EF3E33FFE4E7AC2AB"},
+};
+
+NWB_TEST(smb2_crypt, encrypted_messages_as_published)
+{
+	uint8_t frame[256], nonce[16], key[16];
+
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(sealed); i++) {
+		const struct sealed *v = &sealed[i];
+		struct sealer s = {0};
+		uint8_t *pdu;
+		uint32_t len;
+		size_t n;
+
+		unhex(key, v->key);
+		unhex(nonce, v->nonce);
+		nwb_check_eq(nwb_sealer_init(&s, v->cipher, key), 0);
+		n = unhex(frame + NWB_SMB2_TRANSFORM_LEN, v->plain);
+		nwb_check_eq(n, 0x87);
+		nwb_check_eq(nwb_seal(&s, nonce, v->session_id, frame, n), 0);
+		n += NWB_SMB2_TRANSFORM_LEN;
+		nwb_check(is_hex(frame, n, v->frame));
+		nwb_check_eq(
+			nwb_unseal(&s, v->session_id, frame, n, &pdu, &len), 0);
+		nwb_check(pdu == frame + NWB_SMB2_TRANSFORM_LEN);
+		nwb_check(is_hex(pdu, len, v->plain));
+		nwb_sealer_fini(&s);
+	}
+}
+
+/* Whatever byte is changed, also of the header, nothing comes out. */
+NWB_TEST(smb2_crypt, changed_messages_are_not_decrypted)
+{
+	uint8_t frame[256], key[16];
+
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(sealed); i++) {
+		const struct sealed *v = &sealed[i];
+		struct sealer s = {0};
+		uint8_t *pdu;
+		uint32_t len;
+		size_t n = strlen(v->frame) / 2;
+
+		unhex(key, v->key);
+		nwb_check_eq(nwb_sealer_init(&s, v->cipher, key), 0);
+		for (size_t at = 0; at < n; at++) {
+			unhex(frame, v->frame);
+			frame[at] ^= 0x40;
+			nwb_check_eq(nwb_unseal(&s, v->session_id, frame, n,
+						&pdu, &len),
+				     -EBADMSG);
+		}
+		unhex(frame, v->frame);
+		nwb_check_eq(
+			nwb_unseal(&s, v->session_id + 1, frame, n, &pdu, &len),
+			-EBADMSG);
+		nwb_check_eq(
+			nwb_unseal(&s, v->session_id, frame, n - 1, &pdu, &len),
+			-EBADMSG);
+		nwb_sealer_fini(&s);
+	}
+}
+
+NWB_TEST(smb2_crypt, nonces_differ_and_unknown_ciphers_are_refused)
+{
+	uint8_t a[16], b[16], key[16] = {0};
+	struct sealer s = {0};
+
+	nwb_seal_nonce(0x0102030405060708, a);
+	nwb_check(is_hex(a, 16, "08070605040302010000000000000000"));
+	for (uint64_t n = 1; n; n <<= 1) {
+		nwb_seal_nonce(n - 1, a);
+		nwb_seal_nonce(n, b);
+		nwb_check(memcmp(a, b, 11) != 0);
+	}
+	nwb_check_eq(nwb_sealer_init(&s, NWB_SMB2_CIPHER_NONE, key),
+		     -EOPNOTSUPP);
+	nwb_check_eq(nwb_sealer_init(&s, 3, key), -EOPNOTSUPP);
+	nwb_sealer_fini(&s);
 }

@@ -147,7 +147,8 @@ static void do_setup(struct sconn *c, struct smsg *m)
 	struct script *s = c->s;
 	struct nwb_smb2_session_setup_req req = {0};
 	struct nwb_smb2_session_setup_rsp rsp = {.token = {token, 4}};
-	uint8_t pdu[256] = {0}, key[16];
+	struct session_keys keys;
+	uint8_t pdu[256] = {0};
 	int n;
 
 	if (nwb_smb2_session_setup_req_decode(m->pdu, m->len, &req))
@@ -170,13 +171,13 @@ static void do_setup(struct sconn *c, struct smsg *m)
 	rsp.token.len = 0;
 	rsp.flags = s->session_flags;
 	if (s->user) {
-		nwb_signing_key(session_key, c->hash, key);
+		nwb_session_keys(s->dialect, session_key, c->hash, &keys);
 		if (s->spoil_setup_signature)
-			key[3] ^= 1;
-		nwb_assert(
-			!nwb_signer_init(&c->in, NWB_SMB2_SIGN_AES_GMAC, key));
-		nwb_assert(
-			!nwb_signer_init(&c->out, NWB_SMB2_SIGN_AES_GMAC, key));
+			keys.sign[3] ^= 1;
+		nwb_assert(!nwb_signer_init(&c->in, NWB_SMB2_SIGN_AES_GMAC,
+					    keys.sign));
+		nwb_assert(!nwb_signer_init(&c->out, NWB_SMB2_SIGN_AES_GMAC,
+					    keys.sign));
 		c->is_signing = true;
 	}
 	n = nwb_smb2_session_setup_rsp_encode(pdu, sizeof(pdu), &rsp);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What protects messages on a channel: a signature, or encryption of the
+ * whole, never both ([MS-SMB2] 3.2.4.1.1, 3.2.4.1.8, 3.2.5.1.1).
+ *
+ *	sending    plain    NBT, headers, payload by reference
+ *	           signed   the same; the MAC is taken over it by iovec
+ *	           sealed   all of it is copied once and encrypted there,
+ *because what is sent from belongs to the page cache receiving  in place
+ *
+ * An answer that is not protected as it must be, or that was changed, ends the
+ * connection: the outcome of what is outstanding is unknown.
+ */
+#include "client.h"
+
+static size_t seal_bytes(const struct nwb_smb2 *c)
+{
+	return NWB_SMB2_NBT_LEN + NWB_SMB2_TRANSFORM_LEN + TX_BYTES +
+	       c->max_write;
+}
+
+/* From here on everything on @ch is encrypted; the keys are there. */
+int nwb_smb2_seal_start(struct nwb_smb2_chan *ch, uint64_t session_id)
+{
+	struct nwb_smb2 *c = ch->c;
+	size_t size = seal_bytes(c);
+	int rc;
+
+	if (ch->seal_size < size) {
+		nwb_free(ch->seal_buf);
+		ch->seal_buf = nwb_alloc_pages(size);
+		ch->seal_size = ch->seal_buf ? size : 0;
+		if (!ch->seal_buf)
+			return -ENOMEM;
+	}
+	ch->seal_session = session_id;
+	rc = nwb_sealer_init(&ch->tx_sealer, (unsigned int)c->cipher,
+			     c->keys.c2s);
+	if (!rc)
+		rc = nwb_sealer_init(&ch->rx_sealer, (unsigned int)c->cipher,
+				     c->keys.s2c);
+	return rc;
+}
+
+static int send_sealed(struct nwb_smb2_chan *ch, const struct iovec *iov,
+		       unsigned int nr)
+{
+	uint8_t *frame = ch->seal_buf + NWB_SMB2_NBT_LEN;
+	uint8_t *to = frame + NWB_SMB2_TRANSFORM_LEN;
+	struct nwb_smb2 *c = ch->c;
+	struct iovec one;
+	uint8_t nonce[16];
+	size_t len = 0;
+	uint64_t n;
+
+	for (unsigned int i = 1; i < nr; i++) {
+		nwb_assert(to + len + iov[i].iov_len <=
+			   ch->seal_buf + ch->seal_size);
+		memcpy(to + len, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
+	}
+	nwb_mutex_lock(&c->lock);
+	n = c->next_nonce++;
+	nwb_mutex_unlock(&c->lock);
+	nwb_seal_nonce(n, nonce);
+	if (nwb_seal(&ch->tx_sealer, nonce, ch->seal_session, frame, len))
+		return -EIO;
+	nwb_smb2_nbt_encode(ch->seal_buf,
+			    (uint32_t)(len + NWB_SMB2_TRANSFORM_LEN));
+	one.iov_base = ch->seal_buf;
+	one.iov_len = NWB_SMB2_NBT_LEN + NWB_SMB2_TRANSFORM_LEN + len;
+	return nwb_sock_sendv(ch->sock, &one, 1);
+}
+
+/**
+ * nwb_smb2_protect_send() - sign or encrypt a message, and send it.
+ * @iov: [0] the 4 bytes of NBT, [1] begins with the header; its SIGNED flag
+ *	says whether it is to be signed, encryption of the channel overrides it
+ * @nr: at least 2
+ * Return: 0, or why sending failed; then the connection is of no use.
+ * Context: send_lock, or the handshake.
+ */
+int nwb_smb2_protect_send(struct nwb_smb2_chan *ch, struct iovec *iov,
+			  unsigned int nr)
+{
+	uint8_t *pdu = iov[1].iov_base;
+	uint8_t mac[16];
+
+	if (ch->tx_sealer.is_ready) {
+		pdu[NWB_SMB2_OFF_FLAGS] &= (uint8_t)~NWB_SMB2_F_SIGNED;
+		return send_sealed(ch, iov, nr);
+	}
+	if (pdu[NWB_SMB2_OFF_FLAGS] & NWB_SMB2_F_SIGNED) {
+		if (nwb_signer_mac(&ch->tx_signer, iov + 1, nr - 1, mac))
+			return -EIO;
+		memcpy(pdu + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
+	}
+	return nwb_sock_sendv(ch->sock, iov, nr);
+}
+
+/**
+ * nwb_smb2_protect_open() - decrypt a frame in place if it is encrypted.
+ * @pdu, @len: the frame; then the message in it
+ * @ret_sealed: it was encrypted
+ * @ret_why: what is wrong with it; static
+ */
+int nwb_smb2_protect_open(struct nwb_smb2_chan *ch, uint8_t **pdu,
+			  uint32_t *len, bool *ret_sealed, const char **ret_why)
+{
+	*ret_sealed = nwb_smb2_is_transform(*pdu, *len);
+	if (!*ret_sealed)
+		return 0;
+	if (!ch->rx_sealer.is_ready) {
+		*ret_why =
+			"an encrypted answer in a session without encryption";
+		return -EBADMSG;
+	}
+	if (nwb_unseal(&ch->rx_sealer, ch->seal_session, *pdu, *len, pdu,
+		       len)) {
+		*ret_why = "an encrypted answer cannot be decrypted";
+		return -EBADMSG;
+	}
+	return 0;
+}
+
+/*
+ * nwb_smb2_protect_check() - is @pdu protected as the session wants it?
+ *
+ * Signed responses must verify; on a signed session all but the interim ones
+ * must be signed. Linux only logs a mismatch (H16). On an encrypted session
+ * all must be encrypted, except a break notification where only the client
+ * wants encryption: smbd sends those in the clear then
+ * (source3/smbd/smb2_server.c, smbd_smb2_send_break).
+ */
+int nwb_smb2_protect_check(struct nwb_smb2_chan *ch,
+			   const struct nwb_smb2_hdr *h, uint8_t *pdu,
+			   uint32_t len, bool is_sealed, const char **ret_why)
+{
+	struct nwb_smb2 *c = ch->c;
+
+	if (is_sealed)
+		return 0;
+	if (ch->rx_sealer.is_ready) {
+		if (h->message_id == NWB_SMB2_MID_NONE && !c->must_encrypt)
+			return 0;
+		*ret_why = "an answer in the clear in an encrypted session";
+		return -EBADMSG;
+	}
+	/* a notification is never signed, [MS-SMB2] 3.3.4.1.1 */
+	if (!ch->rx_signer.is_ready || h->message_id == NWB_SMB2_MID_NONE)
+		return 0;
+	if (h->flags & NWB_SMB2_F_SIGNED) {
+		*ret_why = "an answer carries a wrong signature";
+		return nwb_signer_verify(&ch->rx_signer, pdu, len);
+	}
+	if (!c->sign_all || nwb_smb2_is_interim(h))
+		return 0;
+	*ret_why = "an answer without a signature in a signed session";
+	return -EBADMSG;
+}
