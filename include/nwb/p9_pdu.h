@@ -37,6 +37,7 @@
 /* Message types. A reply is its request + 1; Rlerror answers any request. */
 enum nwb_p9_type {
 	NWB_P9_RLERROR = 7,
+	NWB_P9_RERROR = 107, /* nfs-ganesha's Rlerror; decoded as such */
 	NWB_P9_TLOPEN = 12,
 	NWB_P9_RLOPEN = 13,
 	NWB_P9_TLCREATE = 14,

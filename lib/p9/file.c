@@ -153,6 +153,19 @@ static int open_fid(struct nwb_p9 *c, uint32_t epoch, const char *name,
 	return rc;
 }
 
+/* That the connection was lost says less than why. */
+static int open_error(struct nwb_p9 *c, const char *what, const char *name,
+		      int rc, struct nwb_err *err)
+{
+	struct nwb_err loss;
+
+	if (rc != -ECONNABORTED)
+		return nwb_err_set(err, rc, "9p: %s \"%s\": %s", what, name,
+				   nwb_errno_name(rc));
+	nwb_p9_last_loss(c, &loss);
+	return nwb_err_set(err, rc, "9p: %s \"%s\": %s", what, name, loss.text);
+}
+
 static struct nwb_p9_file *file_alloc(struct nwb_p9 *c, const char *name)
 {
 	struct nwb_p9_file *f = nwb_zalloc(sizeof(*f));
@@ -193,8 +206,7 @@ int nwb_p9_open(struct nwb_p9 *c, const char *name, unsigned int flags,
 	rc = open_fid(c, epoch, name, flags, &f->fid);
 	if (rc) {
 		file_release(f);
-		return nwb_err_set(err, rc, "9p: open \"%s\": %s", name,
-				   nwb_errno_name(rc));
+		return open_error(c, "open", name, rc, err);
 	}
 	f->epoch = epoch;
 	*ret_file = f;
@@ -231,8 +243,7 @@ static int reopen(struct nwb_p9_file *f, struct nwb_err *err)
 	epoch = nwb_p9_epoch(c);
 	rc = open_existing(c, epoch, f->name, false, &fid);
 	if (rc)
-		return nwb_err_set(err, rc, "9p: reopen \"%s\": %s", f->name,
-				   nwb_errno_name(rc));
+		return open_error(c, "reopen", f->name, rc, err);
 	nwb_mutex_lock(&c->lock);
 	f->fid = fid;
 	f->epoch = epoch;

@@ -394,6 +394,10 @@ int nwb_p9_decode(const void *frame, size_t len, struct nwb_p9_msg *ret_m)
 		return c.error;
 	if (size != len)
 		return -EPROTO;
+	/* net/9p/client.c, p9_check_errors(): the number decides, and a number
+	 * is what 9P2000.L has. nfs-ganesha says Rerror and means Rlerror. */
+	if (ret_m->type == NWB_P9_RERROR)
+		ret_m->type = NWB_P9_RLERROR;
 	x_body(&c, ret_m);
 	if (c.error)
 		return c.error;

@@ -387,6 +387,22 @@ NWB_TEST(p9_codec, noise_never_crashes_and_what_passes_is_sound)
 	nwb_check(ok < 59000);
 }
 
+/* nfs-ganesha answers with Rerror and a number. */
+NWB_TEST(p9_codec, rerror_with_a_number_is_an_rlerror)
+{
+	static const uint8_t rerror[] = {11, 0, 0, 0, 107, 2, 1, 28, 0, 0, 0};
+	/* That of 9P2000: a string. */
+	static const uint8_t text[] = {12, 0, 0, 0,   107, 2,
+				       1,  3, 0, 'b', 'a', 'd'};
+	struct nwb_p9_msg m;
+
+	nwb_check_eq(nwb_p9_decode(rerror, sizeof(rerror), &m), 0);
+	nwb_check_eq(m.type, NWB_P9_RLERROR);
+	nwb_check_eq(m.tag, 0x102);
+	nwb_check_eq(m.rlerror.ecode, 28);
+	nwb_check_eq(nwb_p9_decode(text, sizeof(text), &m), -EPROTO);
+}
+
 NWB_TEST(p9_codec, types_have_names)
 {
 	nwb_check_streq(nwb_p9_type_name(NWB_P9_TWRITE), "Twrite");
