@@ -175,6 +175,7 @@ static int run_subject(struct run *r)
 							    so.wsize);
 		so.credits =
 			(uint32_t)nwb_plan_client_opt_nr(plan, "credits", 0);
+		so.msize = (uint32_t)nwb_plan_client_opt_nr(plan, "msize", 0);
 		so.settle_ns = nwb_plan_client_opt_nr(plan, "settle", 0);
 		so.patience_ns = nwb_plan_client_opt_nr(plan, "patience", 0);
 		if (nwb_plan_server_opt(plan, "sign") &&
@@ -317,7 +318,7 @@ static int run_judge(struct run *r)
 	for (unsigned int i = 0; i < res->nr_rules; i++)
 		res->hits[i] = nwb_fc_hits(r->page, i);
 	bench_trouble(r->page, r->res->trouble, sizeof(r->res->trouble));
-	if (r->o->plan && nwb_fc_refusal(r->page))
+	if ((r->o->plan || !r->o->no_shim) && nwb_fc_refusal(r->page))
 		return nwb_err_set(r->err, -EOPNOTSUPP, "%s",
 				   nwb_fc_refusal(r->page));
 	bench_supervisor_quiet(r->sup);

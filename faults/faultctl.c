@@ -135,6 +135,9 @@ const char *nwb_fc_refusal(const struct nwb_fc_page *page)
 		return "the server runs without the shim";
 	if (wants_pdus(page) && atomic_load(&page->nr_encrypted))
 		return "the session is encrypted, its messages cannot be read";
+	if (atomic_load(&page->nr_written) && !atomic_load(&page->nr_pwrites))
+		return "the server writes files in a way that the shim does "
+		       "not see";
 	if (!(page->ev_mask & 1u << NWB_FC_EV_GRANT))
 		return NULL;
 	switch ((enum nwb_fc_sign)atomic_load(&page->sign)) {

@@ -422,11 +422,11 @@ int nwb_plan_compile(const struct nwb_plan *plan, struct nwb_fc_page *page,
 	_Static_assert(NWB_PLAN_RULES <= 32, "arm_mask has 32 bits");
 	if (!server)
 		server = plan->server.name;
-	c.is_9p = !strcmp(server, "diod");
+	c.is_9p = !strcmp(server, "diod") || !strcmp(server, "ganesha");
 	if (!c.is_9p && strcmp(server, "smbd"))
 		return nwb_err_set(err, -EOPNOTSUPP,
 				   "plan \"%s\": server \"%s\": faults are "
-				   "injected into smbd and diod only",
+				   "injected into smbd, diod and ganesha only",
 				   plan->name, server);
 	rc = check_phases(plan, err);
 	if (rc)

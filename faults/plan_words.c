@@ -47,10 +47,7 @@ const struct pl_word_id pl_statements[] = {
 };
 
 const struct pl_word_id pl_servers[] = {
-	{"smbd", 0},
-	{"diod", 1},
-	{"fake", 2},
-	{NULL, 0},
+	{"smbd", 0}, {"diod", 1}, {"fake", 2}, {"ganesha", 3}, {NULL, 0},
 };
 
 const struct pl_word_id pl_clients[] = {
@@ -181,13 +178,14 @@ const struct pl_opt_desc pl_server_opts[] = {
 	{"sign", PL_OPT_WORD, 0, 0, sign_words, "smbd"},
 	{"guest", PL_OPT_FLAG, 0, 1, NULL, "smbd"},
 	{"dialect", PL_OPT_WORD, 0, 0, dialect_words, "smbd"},
-	{"msize", PL_OPT_SIZE, 4096, 65536, NULL, "diod"},
+	{"msize", PL_OPT_SIZE, 4096, 8 * NWB_MIB, NULL, "ganesha"},
 	{"volatile", PL_OPT_FLAG, 0, 1, NULL, NULL},
 	{NULL, 0, 0, 0, NULL, NULL},
 };
 
 const struct pl_opt_desc pl_client_opts[] = {
 	{"wsize", PL_OPT_SIZE, 4096, 8 * NWB_MIB, NULL, NULL},
+	{"msize", PL_OPT_SIZE, 4096, 8 * NWB_MIB, NULL, NULL},
 	{"settle", PL_OPT_TIME, 0, 3600 * NWB_SEC, NULL, NULL},
 	{"patience", PL_OPT_TIME, 0, 3600 * NWB_SEC, NULL, NULL},
 	{"credits", PL_OPT_COUNT, 1, 8192, NULL, NULL},

@@ -3,22 +3,20 @@
  * The functions that the servers call instead of libc's, and of Samba's one
  * private function.
  *
- * Every hook finds the real function when it is first called: constructors of
- * other libraries call read and close before this library's own constructor
- * has run. A hook looks up the fd in a table without a lock; what is neither
- * a connection nor one of the run's files goes straight through. An idle shim
- * (no page, or neither rules nor ledger) knows no fds at all.
- *
- *	fd table   0 not known, 1 of no interest, else pointer | kind
- *	           set by accept (connections) and by the first pwrite, fsync
- *	           or ftruncate (files, by their name in /proc/self/fd)
+ * Here is what arrives and leaves, and the begin; hooks_file.c has storage,
+ * hooks_i.h the table of fds. An idle shim (no page, or neither rules nor
+ * ledger) knows no fds at all.
  *
  * smb2_signing_sign_pdu(key, iov, n): iov[0] is the SMB2 header; credits are
  * decided right before it signs. Its address is taken by the version that was
  * looked at, nothing else will do.
+ *
+ * nfs-ganesha loads what writes its files (FSAL VFS) with RTLD_DEEPBIND, which
+ * lets a library see libc before any preloaded one; dlopen() is made to forget
+ * that flag. Nothing in there is defined twice, so nothing else changes.
  */
 #undef _FILE_OFFSET_BITS
-#include "shim_i.h"
+#include "hooks_i.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,120 +34,41 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXPORT	      __attribute__((visibility("default")))
 #define SAMBA_VERSION "SAMBA_4.17.12_DEBIAN_SAMBA4"
-#define FDS	      65536
 #define IOV_FAST      64
 
-#define KIND_NONE 1u
-#define KIND_CONN 2u
-#define KIND_FILE 3u
-#define KIND_MASK 3u
-
-_Static_assert(sizeof(off_t) == 8, "64-bit offsets only");
-
-static _Atomic uintptr_t fds[FDS];
-static bool on;	  /* set once, at the end of the constructor */
+_Atomic uintptr_t sh_fds[SH_FDS];
+bool sh_on;	  /* set once, at the end of the constructor */
 static bool pdus; /* connections are looked at */
-
-#define REAL(ret, name, ...)                                                   \
-	static _Atomic(ret(*)(__VA_ARGS__)) p_##name;                          \
-	static ret (*real_##name(void))(__VA_ARGS__)                           \
-	{                                                                      \
-		ret (*fn)(__VA_ARGS__) =                                       \
-			atomic_load_explicit(&p_##name, memory_order_relaxed); \
-                                                                               \
-		if (__builtin_expect(!fn, 0)) {                                \
-			*(void **)&fn = dlsym(RTLD_NEXT, #name);               \
-			atomic_store_explicit(&p_##name, fn,                   \
-					      memory_order_relaxed);           \
-		}                                                              \
-		return fn;                                                     \
-	}
 
 REAL(ssize_t, read, int, void *, size_t)
 REAL(ssize_t, readv, int, const struct iovec *, int)
 REAL(ssize_t, recvmsg, int, struct msghdr *, int)
+REAL(ssize_t, recv, int, void *, size_t, int)
+REAL(ssize_t, recvfrom, int, void *, size_t, int, struct sockaddr *,
+     socklen_t *)
 REAL(ssize_t, write, int, const void *, size_t)
 REAL(ssize_t, writev, int, const struct iovec *, int)
 REAL(ssize_t, sendmsg, int, const struct msghdr *, int)
-REAL(ssize_t, pwrite, int, const void *, size_t, off_t)
-REAL(ssize_t, pwrite64, int, const void *, size_t, off_t)
-REAL(int, fsync, int)
-REAL(int, fdatasync, int)
-REAL(int, ftruncate, int, off_t)
-REAL(int, ftruncate64, int, off_t)
-REAL(int, truncate, const char *, off_t)
-REAL(int, truncate64, const char *, off_t)
+REAL(ssize_t, send, int, const void *, size_t, int)
+REAL(ssize_t, sendto, int, const void *, size_t, int, const struct sockaddr *,
+     socklen_t)
 REAL(int, accept, int, struct sockaddr *, socklen_t *)
 REAL(int, accept4, int, struct sockaddr *, socklen_t *, int)
 REAL(int, close, int)
 REAL(int, shutdown, int, int)
 REAL(int, dup2, int, int)
 REAL(int, dup3, int, int, int)
-
-static uintptr_t slot_of(int fd)
-{
-	if (fd < 0 || fd >= FDS)
-		return 0;
-	return atomic_load_explicit(&fds[fd], memory_order_acquire);
-}
-
-static struct sh_conn *conn_of(int fd)
-{
-	uintptr_t v = slot_of(fd);
-
-	return (v & KIND_MASK) == KIND_CONN
-		       ? (struct sh_conn *)(v & ~(uintptr_t)KIND_MASK)
-		       : NULL;
-}
-
-/* classify() - what is behind an fd that pwrite or fsync came with. */
-static uintptr_t classify(int fd)
-{
-	char link[32], path[PATH_MAX];
-	const struct sh_file *f = NULL;
-	uintptr_t v = KIND_NONE;
-	struct stat st;
-	ssize_t n;
-
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n > 0 && !fstat(fd, &st) && S_ISREG(st.st_mode)) {
-		path[n] = '\0';
-		f = sh_file_intern(path);
-	}
-	if (f)
-		v = (uintptr_t)f | KIND_FILE;
-	atomic_store_explicit(&fds[fd], v, memory_order_release);
-	return v;
-}
-
-static const struct sh_file *file_of(int fd)
-{
-	uintptr_t v;
-	int keep = errno;
-
-	if (!on || fd < 0 || fd >= FDS)
-		return NULL;
-	v = slot_of(fd);
-	if (__builtin_expect(!v, 0)) {
-		v = classify(fd);
-		errno = keep;
-	}
-	return (v & KIND_MASK) == KIND_FILE
-		       ? (const struct sh_file *)(v & ~(uintptr_t)KIND_MASK)
-		       : NULL;
-}
+REAL(void *, dlopen, const char *, int)
 
 /* forget() - the number @fd means something else from now on. */
 static void forget(int fd)
 {
 	struct sh_conn *c = conn_of(fd);
 
-	if (fd < 0 || fd >= FDS || !slot_of(fd))
+	if (fd < 0 || fd >= SH_FDS || !slot_of(fd))
 		return;
-	atomic_store_explicit(&fds[fd], 0, memory_order_release);
+	atomic_store_explicit(&sh_fds[fd], 0, memory_order_release);
 	if (c)
 		sh_conn_close(c);
 }
@@ -182,6 +101,27 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	if (!c || (flags & MSG_PEEK))
 		return n;
 	return sh_rx(c, msg->msg_iov, (int)msg->msg_iovlen, n);
+}
+
+EXPORT ssize_t recv(int fd, void *buf, size_t len, int flags)
+{
+	struct sh_conn *c = conn_of(fd);
+	ssize_t n = real_recv()(fd, buf, len, flags);
+
+	if (!c || (flags & MSG_PEEK))
+		return n;
+	return sh_rx(c, &(struct iovec){buf, len}, 1, n);
+}
+
+EXPORT ssize_t recvfrom(int fd, void *buf, size_t len, int flags,
+			struct sockaddr *addr, socklen_t *addr_len)
+{
+	struct sh_conn *c = conn_of(fd);
+	ssize_t n = real_recvfrom()(fd, buf, len, flags, addr, addr_len);
+
+	if (!c || (flags & MSG_PEEK))
+		return n;
+	return sh_rx(c, &(struct iovec){buf, len}, 1, n);
 }
 
 /* --- leaving --- */
@@ -242,6 +182,49 @@ EXPORT ssize_t writev(int fd, const struct iovec *iov, int nr)
 	return as_tx(c, iov, (size_t)nr, do_write, &fd);
 }
 
+struct send_arg {
+	int fd;
+	int flags;
+};
+
+static ssize_t do_send(void *arg, const struct iovec *iov, int nr)
+{
+	const struct send_arg *a = arg;
+	struct msghdr msg = {
+		.msg_iov = (struct iovec *)(uintptr_t)iov,
+		.msg_iovlen = (size_t)nr,
+	};
+
+	if (nr == 1)
+		return real_send()(a->fd, iov->iov_base, iov->iov_len,
+				   a->flags);
+	return real_sendmsg()(a->fd, &msg, a->flags);
+}
+
+EXPORT ssize_t send(int fd, const void *buf, size_t len, int flags)
+{
+	struct sh_conn *c = conn_of(fd);
+	struct iovec iov = {(void *)(uintptr_t)buf, len};
+	struct send_arg arg = {fd, flags};
+
+	if (!c)
+		return real_send()(fd, buf, len, flags);
+	return as_tx(c, &iov, 1, do_send, &arg);
+}
+
+/* A connection has its one peer: an address given with it changes nothing. */
+EXPORT ssize_t sendto(int fd, const void *buf, size_t len, int flags,
+		      const struct sockaddr *addr, socklen_t addr_len)
+{
+	struct sh_conn *c = conn_of(fd);
+	struct iovec iov = {(void *)(uintptr_t)buf, len};
+	struct send_arg arg = {fd, flags};
+
+	if (!c)
+		return real_sendto()(fd, buf, len, flags, addr, addr_len);
+	return as_tx(c, &iov, 1, do_send, &arg);
+}
+
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	struct sh_conn *c = conn_of(fd);
@@ -250,105 +233,6 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	if (!c)
 		return real_sendmsg()(fd, msg, flags);
 	return as_tx(c, msg->msg_iov, msg->msg_iovlen, do_sendmsg, &arg);
-}
-
-/* --- storage --- */
-
-static ssize_t call_pwrite(int fd, const void *buf, size_t len, off_t off)
-{
-	return real_pwrite()(fd, buf, len, off);
-}
-
-EXPORT ssize_t pwrite(int fd, const void *buf, size_t len, off_t off)
-{
-	const struct sh_file *f = file_of(fd);
-
-	return f ? sh_pwrite(f, fd, buf, len, off, call_pwrite)
-		 : real_pwrite()(fd, buf, len, off);
-}
-
-EXPORT ssize_t pwrite64(int fd, const void *buf, size_t len, off_t off)
-{
-	const struct sh_file *f = file_of(fd);
-
-	return f ? sh_pwrite(f, fd, buf, len, off, call_pwrite)
-		 : real_pwrite64()(fd, buf, len, off);
-}
-
-static int call_fsync(int fd)
-{
-	return real_fsync()(fd);
-}
-
-static int call_fdatasync(int fd)
-{
-	return real_fdatasync()(fd);
-}
-
-EXPORT int fsync(int fd)
-{
-	const struct sh_file *f = file_of(fd);
-
-	return f ? sh_fsync(f, fd, call_fsync) : real_fsync()(fd);
-}
-
-EXPORT int fdatasync(int fd)
-{
-	const struct sh_file *f = file_of(fd);
-
-	return f ? sh_fsync(f, fd, call_fdatasync) : real_fdatasync()(fd);
-}
-
-static int end_trunc(struct nwb_lrec *rec, int rc)
-{
-	int err = errno;
-
-	sh_trunc_end(rec, rc ? -err : 0);
-	errno = err;
-	return rc;
-}
-
-static int trunc_fd(int fd, off_t size, int (*real)(int, off_t))
-{
-	const struct sh_file *f = file_of(fd);
-	struct nwb_lrec *rec;
-
-	if (!f)
-		return real(fd, size);
-	sh_trunc_begin(f, size, &rec);
-	return end_trunc(rec, real(fd, size));
-}
-
-static int trunc_path(const char *path, off_t size,
-		      int (*real)(const char *, off_t))
-{
-	const struct sh_file *f = on ? sh_file_intern(path) : NULL;
-	struct nwb_lrec *rec;
-
-	if (!f)
-		return real(path, size);
-	sh_trunc_begin(f, size, &rec);
-	return end_trunc(rec, real(path, size));
-}
-
-EXPORT int ftruncate(int fd, off_t size)
-{
-	return trunc_fd(fd, size, real_ftruncate());
-}
-
-EXPORT int ftruncate64(int fd, off_t size)
-{
-	return trunc_fd(fd, size, real_ftruncate64());
-}
-
-EXPORT int truncate(const char *path, off_t size)
-{
-	return trunc_path(path, size, real_truncate());
-}
-
-EXPORT int truncate64(const char *path, off_t size)
-{
-	return trunc_path(path, size, real_truncate64());
 }
 
 /* --- connections --- */
@@ -369,7 +253,7 @@ static void accepted(int fd)
 	struct sh_conn *c;
 	int keep = errno;
 
-	if (fd < 0 || fd >= FDS)
+	if (fd < 0 || fd >= SH_FDS)
 		return;
 	if (getsockname(fd, (struct sockaddr *)&own, &own_len) ||
 	    getpeername(fd, (struct sockaddr *)&peer, &peer_len) ||
@@ -377,7 +261,7 @@ static void accepted(int fd)
 		goto out;
 	c = sh_conn_new(fd, port_of(&peer), (enum nwb_fc_proto)sh.page->proto);
 	if (c)
-		atomic_store_explicit(&fds[fd], (uintptr_t)c | KIND_CONN,
+		atomic_store_explicit(&sh_fds[fd], (uintptr_t)c | KIND_CONN,
 				      memory_order_release);
 out:
 	errno = keep;
@@ -429,6 +313,13 @@ EXPORT int dup3(int from, int to, int flags)
 	if (from != to)
 		forget(to);
 	return real_dup3()(from, to, flags);
+}
+
+/* --- nfs-ganesha --- */
+
+EXPORT void *dlopen(const char *path, int flags)
+{
+	return real_dlopen()(path, sh_on ? flags & ~RTLD_DEEPBIND : flags);
 }
 
 /* --- Samba --- */
@@ -489,7 +380,7 @@ static uint64_t op_now(void)
 
 static ssize_t op_send(int fd, const void *buf, size_t len)
 {
-	return send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return real_send()(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* op_rst() - dissolving a TCP association resets it; the number stays. */
@@ -608,7 +499,7 @@ static int env_fd(const char *name)
 	if (!s)
 		return -1;
 	v = strtol(s, &end, 10);
-	return *s && !*end && v >= 0 && v < FDS ? (int)v : -1;
+	return *s && !*end && v >= 0 && v < SH_FDS ? (int)v : -1;
 }
 
 static void open_durable(void)
@@ -666,5 +557,5 @@ __attribute__((constructor)) static void begin(void)
 	check_samba(page);
 	pthread_atfork(NULL, NULL, after_fork);
 	pdus = sh.ledger || page->nr_rules || page->nr_phases;
-	on = pdus || sh.durable_fd >= 0;
+	sh_on = pdus || sh.durable_fd >= 0;
 }

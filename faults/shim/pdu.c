@@ -206,7 +206,8 @@ static void p9_request(const uint8_t *f, size_t len, struct sh_pdu *p)
 }
 
 /* sh_p9_decode() - a frame with its size field; a reply's type is given as
- * that of its request, Rlerror as 6 (the caller knows the tag). */
+ * that of its request, Rlerror as 6 (the caller knows the tag). nfs-ganesha
+ * calls its Rlerror Rerror. */
 bool sh_p9_decode(const uint8_t *frame, size_t len, struct sh_pdu *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -216,9 +217,13 @@ bool sh_p9_decode(const uint8_t *frame, size_t len, struct sh_pdu *ret)
 	ret->cmd = frame[4] & 0xfe;
 	ret->type = frame[4];
 	ret->mid = get16(frame + 5);
+	if (ret->type == P9_RERROR) {
+		ret->type = P9_RLERROR;
+		ret->cmd = P9_RLERROR & 0xfe;
+	}
 	if (!ret->is_reply)
 		p9_request(frame, len, ret);
-	else if (frame[4] == P9_RLERROR && len >= 11)
+	else if (ret->type == P9_RLERROR && len >= 11)
 		ret->status = get32(frame + 7);
 	else if (ret->cmd == P9_TWRITE && len >= 11)
 		ret->count = get32(frame + 7);

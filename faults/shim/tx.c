@@ -294,6 +294,11 @@ static void make_record(struct reply *rp, const struct sh_req *r,
 	};
 }
 
+static bool is_write(const struct sh_conn *c, const struct sh_req *r)
+{
+	return r->cmd == (c->proto == NWB_FC_9P ? P9_TWRITE : SMB_WRITE);
+}
+
 /* one_reply() - decide about the PDU at frame offset @at; with c->lock. */
 static void one_reply(struct reply *rp, size_t at, struct sh_pdu *p)
 {
@@ -313,6 +318,8 @@ static void one_reply(struct reply *rp, size_t at, struct sh_pdu *p)
 	make_record(rp, r, p);
 	if (!r)
 		return;
+	if (r->file && p->count && !p->status && is_write(c, r))
+		sh_count(&sh.page->nr_written);
 	rp->hold_ns = nwb_max(rp->hold_ns, r->hold_ns);
 	merge_after(rp, r, p);
 	learn(c, r, p);

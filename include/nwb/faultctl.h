@@ -150,6 +150,8 @@ struct nwb_fc_page {
 	_Atomic uint64_t nr_dropped;
 	_Atomic uint64_t nr_cuts;
 	_Atomic uint64_t nr_pwrites;
+	_Atomic uint64_t nr_written; /* WRITEs of files of the ledger, answered
+				      * with success */
 	_Atomic uint64_t nr_fsyncs;
 	_Atomic uint64_t nr_relief;	   /* famine: credits given back */
 	_Atomic uint64_t credits_withheld; /* ever */

@@ -7,7 +7,7 @@
  *
  *	plan    = { header | rule | phase | expect | "#" comment }
  *	header  = "plan" NAME | "seed" N
- *	        | "server" ("smbd"|"diod"|"fake") [opts]
+ *	        | "server" ("smbd"|"diod"|"ganesha"|"fake") [opts]
  *	        | "client" ("temp-page"|"in-place") [opts] | "needs" FEATURE
  *	rule    = [NAME ":"] "on" EVENT { MATCH } [ TIMING ]
  *	          "do" ACTION { "," ACTION } { GUARD }
@@ -299,7 +299,7 @@ struct nwb_fc_page;
 /**
  * nwb_plan_compile() - put the rules into the shim's page.
  * @page: fresh from nwb_fc_create(); the server is not started yet
- * @server: "smbd" or "diod", NULL: the plan's own
+ * @server: "smbd", "diod" or "ganesha", NULL: the plan's own
  * @err: "source:line:col: rule NAME: cannot be injected here: reason"
  *
  * What the shim of this version cannot inject under @server is refused with

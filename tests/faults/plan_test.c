@@ -30,7 +30,7 @@ static const char *const good[] = {
 	"expect amplification < 1.5\n",
 	"plan   slow-ack-9p\n"
 	"seed   4711\n"
-	"server diod msize=64K\n"
+	"server ganesha msize=64K\n"
 	"client in-place\n"
 	"slow:  on server.reply op=Rwrite p=0.10 do delay 40ms\n"
 	"armed: on client.flush nth=3 do arm cut\n"
@@ -181,6 +181,8 @@ NWB_TEST(plan, errors_have_place_and_suggestion)
 		    "\"mandatory\"?");
 	check_error("server diod credits=4",
 		    "x.plan:1:13: diod has no option \"credits\"");
+	check_error("server diod msize=64K\n",
+		    "x.plan:1:13: diod has no option \"msize\"");
 	check_error("on server.reply op=Rwrit do drop",
 		    "x.plan:1:20: unknown message \"Rwrit\"; did you mean "
 		    "\"Rwrite\"?");
@@ -405,7 +407,7 @@ NWB_TEST(plan, what_cannot_be_injected_is_refused)
 		      NO("x.plan:1:1", "a") "SMB answers with NTSTATUS codes");
 	check_refused("fake", "a: on server.write do drop",
 		      "plan \"\": server \"fake\": faults are injected into "
-		      "smbd and diod only");
+		      "smbd, diod and ganesha only");
 	check_refused("smbd", "phase a until client.write=3\n",
 		      "x.plan:1:1: phase \"a\": events of the client are not "
 		      "counted by this version");

@@ -700,6 +700,51 @@ NWB_TEST(shim, p9_tags_fids_and_flush)
 	world_end();
 }
 
+/* nfs-ganesha's Rerror has a number like Rlerror and is recorded as one. */
+NWB_TEST(shim, p9_rerror_is_an_error)
+{
+	const struct nwb_lrec *r;
+	struct sh_conn *c;
+	size_t n;
+
+	world_begin("ganesha", "e: on server.reply status=EIO do hold 1ms", 0);
+	c = world_conn();
+	n = p9_twrite(buf, 2, 9, 4096, 32);
+	nwb_check_eq(world_rx(c, buf, n), n);
+	n = p9_reply(buf, 107, 2, EIO);
+	nwb_check_eq(world_tx(c, buf, n), n);
+	nwb_check_eq(hits("e"), 1);
+	world.now += NWB_MSEC;
+	sh_queue_run(world.now);
+	r = find_record(NWB_L_PDU_REPLY, 0);
+	nwb_check_eq(r->cmd, 7);
+	nwb_check_eq(r->status, EIO);
+	sh_conn_close(c);
+	world_end();
+}
+
+/* A server whose writes the shim does not see is not judged by it. */
+NWB_TEST(shim, writes_past_the_shim_are_refused)
+{
+	struct sh_conn *c;
+	size_t n;
+
+	world_begin("ganesha", "", 0);
+	atomic_store(&sh.page->attached, 1);
+	c = world_conn();
+	sh_handle_set(c, 9, "a.dat");
+	n = p9_twrite(buf, 2, 9, 4096, 32);
+	nwb_check_eq(world_rx(c, buf, n), n);
+	nwb_check(!nwb_fc_refusal(sh.page));
+	n = p9_reply(buf, 119, 2, 32);
+	nwb_check_eq(world_tx(c, buf, n), n);
+	nwb_check(nwb_fc_refusal(sh.page));
+	sh_count(&sh.page->nr_pwrites);
+	nwb_check(!nwb_fc_refusal(sh.page));
+	sh_conn_close(c);
+	world_end();
+}
+
 NWB_TEST(shim, protocol_is_told_by_the_first_byte)
 {
 	struct sh_conn *c;
