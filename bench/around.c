@@ -36,7 +36,7 @@ void bench_server_opts(const struct nwb_plan *plan, struct nwb_server_opts *so)
 		so->max_credits = (unsigned int)nwb_plan_server_opt_nr(
 			plan, "credits", 0);
 		so->msize = (uint32_t)nwb_plan_server_opt_nr(plan, "msize", 0);
-	so->volatile_storage =
+		so->volatile_storage =
 			nwb_plan_server_opt_nr(plan, "volatile", 0);
 		so->signing_mandatory =
 			nwb_plan_server_opt(plan, "sign") &&

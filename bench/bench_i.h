@@ -37,7 +37,7 @@ struct bench_run_result;
 
 /**
  * struct bench_run_opts - all that one run depends on.
- * @server: "smbd" or "diod"
+ * @server: see nwb_server_name()
  * @plan: finished plan, or NULL: no fault; borrowed
  * @fault: name for records ("none", "reset-before", the plan's name)
  * @plan_args: how the plan is named on a command line, NULL: --fault @fault

@@ -7,17 +7,17 @@
 
 static void list_servers(void)
 {
-	static const char *const names[] = {"smbd", "diod"};
+	const char *name;
 
 	printf("servers (--server)\n");
-	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(names); i++) {
+	for (unsigned int i = 0; (name = nwb_server_name(i)); i++) {
 		struct nwb_err err = {0};
 		char v[64];
 
-		if (nwb_server_probe(names[i], v, sizeof(v), &err))
-			printf("  %-14s missing: %s\n", names[i], err.text);
+		if (nwb_server_probe(name, v, sizeof(v), &err))
+			printf("  %-14s missing: %s\n", name, err.text);
 		else
-			printf("  %-14s %s\n", names[i], v);
+			printf("  %-14s %s\n", name, v);
 	}
 }
 

@@ -76,16 +76,15 @@ static json_t *env_details(void)
 
 static json_t *server_versions(void)
 {
-	static const char *const names[] = {"smbd", "diod"};
 	json_t *o = json_object();
+	const char *name;
 	char v[64];
 
-	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(names); i++)
-		json_object_set_new(
-			o, names[i],
-			nwb_server_probe(names[i], v, sizeof(v), NULL)
-				? json_null()
-				: json_string(v));
+	for (unsigned int i = 0; (name = nwb_server_name(i)); i++)
+		json_object_set_new(o, name,
+				    nwb_server_probe(name, v, sizeof(v), NULL)
+					    ? json_null()
+					    : json_string(v));
 	return o;
 }
 

@@ -46,7 +46,7 @@ static const struct {
 	{{"server", 1, NULL, OPT_SERVER},
 	 BENCH_CLI_RUN,
 	 "NAME",
-	 "smbd or diod (default smbd)"},
+	 "smbd, diod or ganesha (default smbd)"},
 	{{"client", 1, NULL, OPT_CLIENT},
 	 BENCH_CLI_RUN,
 	 "NAME",
@@ -150,7 +150,7 @@ static const struct {
 	{{"server-binary", 1, NULL, OPT_BINARY},
 	 BENCH_CLI_RUN,
 	 "PATH",
-	 "start this smbd or diod instead of the distribution's"},
+	 "start this server instead of the distribution's"},
 	{{"isolation", 1, NULL, OPT_ISOLATION},
 	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK,
 	 "STEP",
@@ -219,15 +219,25 @@ static int set_mutant(struct bench_cli *c, const char *name)
 	return 0;
 }
 
+static bool is_server(const char *name)
+{
+	const char *s;
+
+	for (unsigned int i = 0; (s = nwb_server_name(i)); i++)
+		if (!strcmp(s, name))
+			return true;
+	return false;
+}
+
 static int set_names(struct bench_cli *c, int opt, const char *value)
 {
 	int kind;
 
 	switch (opt) {
 	case OPT_SERVER:
-		if (strcmp(value, "smbd") && strcmp(value, "diod"))
+		if (!is_server(value))
 			return bad_value("server", value,
-					 "no such server; smbd or diod");
+					 "no such server; see `netwb list`");
 		c->run.server = value;
 		c->has_server = true;
 		return 0;

@@ -23,7 +23,13 @@ struct nwb_strings {
  * struct nwb_server_desc - one kind of server.
  * @binary: where the distribution puts it
  * @package: Debian package that has it
+ * @port: TCP port that it listens on
+ * @share: SMB share or 9P aname; NULL: the path of the export
+ * @msize_max: 9P: limit of struct nwb_server_opts.msize; 0: its msize cannot
+ *	be configured
+ * @is_killed_to_stop: it takes its time after SIGTERM and has nothing to save
  * @dirs: directories under the state directory, each "mode:name"; NULL ends
+ * @env: what it wants in its environment, "NAME=value"; NULL ends. May be NULL
  * @configure: write its files, run its tools; the directories exist
  * @command: append its arguments (argv[0] is there)
  * @probe: one first exchange on a fresh connection, @fd has a timeout. 0 when
@@ -36,9 +42,13 @@ struct nwb_server_desc {
 	const char *package;
 	bool is_9p;
 	uint16_t port;
+	const char *share;
 	const char *user;
 	const char *password;
+	uint32_t msize_max;
+	bool is_killed_to_stop;
 	const char *const *dirs;
+	const char *const *env;
 	int (*configure)(struct nwb_server *srv, struct nwb_err *err);
 	void (*command)(struct nwb_server *srv, struct nwb_strings *argv);
 	int (*probe)(int fd);
@@ -47,6 +57,7 @@ struct nwb_server_desc {
 
 extern const struct nwb_server_desc nwb_server_smbd;
 extern const struct nwb_server_desc nwb_server_diod;
+extern const struct nwb_server_desc nwb_server_ganesha;
 
 /**
  * struct nwb_server - the handle.

@@ -5,8 +5,6 @@
  */
 #include "desc.h"
 #include "probe.h"
-#include <errno.h>
-#include <string.h>
 
 static const char *const dirs[] = {
 	"1777:tmp", "0755:log", "0777:share", "0777:durable", NULL,
@@ -36,24 +34,6 @@ static void command(struct nwb_server *srv, struct nwb_strings *argv)
 	nwb_strings_add(argv, "16");
 }
 
-/* A whole Tversion: size, type, tag NOTAG, msize 8192, "9P2000.L". */
-static int probe(int fd)
-{
-	static const char req[] = "\x15\0\0\0"
-				  "\x64"
-				  "\xff\xff"
-				  "\0\x20\0\0"
-				  "\x08\0"
-				  "9P2000.L";
-	uint8_t head[13];
-	int rc;
-
-	rc = nwb_probe_exchange(fd, req, sizeof(req) - 1, head, sizeof(head));
-	if (rc)
-		return rc;
-	return head[4] == 101 /* Rversion */ ? 0 : -EPROTO;
-}
-
 /* diod has no option that prints its version; its program text names it. */
 static int version(const char *path, char *buf, size_t size)
 {
@@ -71,6 +51,6 @@ const struct nwb_server_desc nwb_server_diod = {
 	.dirs = dirs,
 	.configure = configure,
 	.command = command,
-	.probe = probe,
+	.probe = nwb_probe_9p,
 	.version = version,
 };

@@ -35,6 +35,24 @@ int nwb_probe_exchange(int fd, const void *req, size_t len, void *buf,
 	return 0;
 }
 
+/* A whole Tversion: size, type, tag NOTAG, msize 8192, "9P2000.L". */
+int nwb_probe_9p(int fd)
+{
+	static const char req[] = "\x15\0\0\0"
+				  "\x64"
+				  "\xff\xff"
+				  "\0\x20\0\0"
+				  "\x08\0"
+				  "9P2000.L";
+	uint8_t head[13];
+	int rc;
+
+	rc = nwb_probe_exchange(fd, req, sizeof(req) - 1, head, sizeof(head));
+	if (rc)
+		return rc;
+	return head[4] == 101 /* Rversion */ ? 0 : -EPROTO;
+}
+
 /* Copy the printable rest of a line. */
 static int take_line(const char *p, const char *end, char *buf, size_t size)
 {

@@ -19,5 +19,7 @@ int nwb_probe_output(const char *path, const char *arg, const char *prefix,
  * the file @path, return what follows the prefix. */
 int nwb_probe_text(const char *path, const char *prefix, char *buf,
 		   size_t size) nwb_must_check;
+/** nwb_probe_9p() - Tversion; -EPROTO when something else answers. */
+int nwb_probe_9p(int fd) nwb_must_check;
 
 #endif

@@ -25,7 +25,13 @@
 static const struct nwb_server_desc *const descs[] = {
 	&nwb_server_smbd,
 	&nwb_server_diod,
+	&nwb_server_ganesha,
 };
+
+const char *nwb_server_name(unsigned int i)
+{
+	return i < NWB_ARRAY_SIZE(descs) ? descs[i]->name : NULL;
+}
 
 static const struct nwb_server_desc *find_desc(const char *name,
 					       struct nwb_err *err)
@@ -35,7 +41,8 @@ static const struct nwb_server_desc *find_desc(const char *name,
 	for (i = 0; name && i < NWB_ARRAY_SIZE(descs); i++)
 		if (!strcmp(descs[i]->name, name))
 			return descs[i];
-	nwb_err_set(err, -EINVAL, "unknown server \"%s\": smbd and diod exist",
+	nwb_err_set(err, -EINVAL,
+		    "unknown server \"%s\": smbd, diod and ganesha exist",
 		    name ? name : "");
 	return NULL;
 }
@@ -138,6 +145,23 @@ static int check_handle(struct nwb_server *srv,
 			    sizeof(srv->version), err);
 }
 
+/* Options that this kind of server has no knob for. */
+static int check_opts(const struct nwb_server_desc *desc,
+		      const struct nwb_server_opts *opts, struct nwb_err *err)
+{
+	if (opts->msize && !desc->msize_max)
+		return nwb_err_set(err, -EOPNOTSUPP,
+				   "the msize of %s cannot be configured",
+				   desc->name);
+	if (opts->msize && (opts->msize < NWB_SERVER_MSIZE_MIN ||
+			    opts->msize > desc->msize_max))
+		return nwb_err_set(err, -EINVAL,
+				   "msize %u of %s is not within %u..%u",
+				   opts->msize, desc->name,
+				   NWB_SERVER_MSIZE_MIN, desc->msize_max);
+	return 0;
+}
+
 static int open_place(struct nwb_server *srv, struct nwb_err *err)
 {
 	uint64_t bytes =
@@ -183,8 +207,10 @@ static int setup_state(struct nwb_server *srv, struct nwb_err *err)
 static int start(struct nwb_server *srv, const struct nwb_server_opts *opts,
 		 struct nwb_err *err)
 {
-	int rc = check_handle(srv, opts, err);
+	int rc = check_opts(srv->desc, opts, err);
 
+	if (!rc)
+		rc = check_handle(srv, opts, err);
 	if (!rc)
 		rc = open_place(srv, err);
 	if (!rc)
@@ -232,7 +258,8 @@ void nwb_server_free(struct nwb_server *srv)
 		/* A restart under way sees is_stopping and gives up. */
 		pthread_mutex_lock(&srv->start_lock);
 		if (atomic_load(&srv->main_pid) &&
-		    nwb_server_stop_all(srv, TERM_MS))
+		    nwb_server_stop_all(
+			    srv, srv->desc->is_killed_to_stop ? 0 : TERM_MS))
 			atomic_store(&srv->main_pid, 0); /* killed below */
 		pthread_mutex_unlock(&srv->start_lock);
 		(void)nwb_link_kill(&srv->link);
@@ -259,7 +286,7 @@ void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info)
 		.version = srv->version,
 		.is_9p = srv->desc->is_9p,
 		.port = srv->port,
-		.share = srv->desc->is_9p ? srv->share_path : "s",
+		.share = srv->desc->share ? srv->desc->share : srv->share_path,
 		.user = srv->desc->user,
 		.password = srv->desc->password,
 		.isolation = nwb_isolation_name(srv->step),
@@ -367,6 +394,21 @@ int nwb_server_restart(struct nwb_server *srv, struct nwb_err *err)
 	if (rc)
 		return nwb_err_wrap(err, rc, "restart %s", srv->desc->name);
 	return 0;
+}
+
+int nwb_server_set_msize(struct nwb_server *srv, uint32_t msize,
+			 struct nwb_err *err)
+{
+	struct nwb_server_opts opts = {.msize = msize};
+	int rc = check_opts(srv->desc, &opts, err);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&srv->start_lock);
+	srv->opts.msize = msize;
+	rc = srv->desc->configure(srv, err);
+	pthread_mutex_unlock(&srv->start_lock);
+	return rc;
 }
 
 int nwb_server_cpu_ns(struct nwb_server *srv, uint64_t *ret_ns)

@@ -189,6 +189,7 @@ const struct nwb_server_desc nwb_server_smbd = {
 	.binary = "/usr/sbin/smbd",
 	.package = "samba",
 	.port = 445,
+	.share = "s",
 	.user = USER,
 	.password = PASSWORD,
 	.dirs = dirs,

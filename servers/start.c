@@ -28,10 +28,14 @@ static uint64_t now_ns(void)
 
 static void add_env(struct nwb_server *srv, struct nwb_strings *s)
 {
+	const char *const *e;
+
 	nwb_strings_add(s, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
 	nwb_strings_add(s, "LC_ALL=C");
 	nwb_strings_add(s, "HOME=/");
 	nwb_strings_add(s, "TMPDIR=%s/tmp", srv->dir);
+	for (e = srv->desc->env; e && *e; e++)
+		nwb_strings_add(s, "%s", *e);
 }
 
 /* Only for the server itself, never for its tools. */

@@ -58,6 +58,7 @@ void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
 		.aname = o->share,
 		.uname = "root",
 		.uid = 0,
+		.msize = o->msize,
 		.timeout_ns = o->timeout_ns,
 		.settle_ns = o->settle_ns,
 	};

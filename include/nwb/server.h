@@ -3,7 +3,7 @@
  * Real servers, each in its own network, mount, pid, ipc and uts namespaces.
  *
  *	netwb ──socketpair── agent (pid 1 of the pid namespace)
- *	  │                    ├─ smbd | diod  (+ children)
+ *	  │                    ├─ smbd | diod | ganesha  (+ children)
  *	  └─ pipe: when netwb dies the agent leaves, and with it everything
  *
  * Three steps of isolation, the first that works here is taken:
@@ -32,6 +32,8 @@
 
 #include "nwb/err.h"
 
+#define NWB_SERVER_MSIZE_MIN 4096u
+
 struct nwb_server;
 
 enum nwb_isolation {
@@ -49,11 +51,12 @@ enum nwb_server_event {
 
 /**
  * struct nwb_server_opts - how to start it. All zero is sensible.
- * @name: "smbd" or "diod"
+ * @name: see nwb_server_name()
  * @isolation: which step; AUTO = the first that works here
  * @state_bytes: size of the private tmpfs; 0 = 1 GiB
  * @max_credits: smbd: `smb2 max credits`; 0 = the default 8192
  * @signing_mandatory: smbd
+ * @msize: ganesha: largest 9P message, NWB_SERVER_MSIZE_MIN..8 MiB; 0 = 1 MiB
  * @shim_path: library to preload into the server (not into its tools), NULL
  *	= none; a copy is made at the start
  * @binary_path: server binary, NULL = where the distribution has it
@@ -74,6 +77,7 @@ struct nwb_server_opts {
 	uint64_t state_bytes;
 	unsigned int max_credits;
 	bool signing_mandatory;
+	uint32_t msize;
 	const char *shim_path;
 	const char *binary_path;
 	int ctl_fd;
@@ -92,13 +96,16 @@ struct nwb_server_info {
 	const char *version; /* as the binary reports it */
 	bool is_9p;
 	uint16_t port;
-	const char *share;	   /* SMB share, or 9P aname (export path) */
+	const char *share;	   /* SMB share, or 9P aname */
 	const char *user;	   /* SMB */
 	const char *password;	   /* SMB */
 	const char *isolation;	   /* "ns", "userns" or "none" */
 	const char *isolation_why; /* why no higher step; may be "" */
 	int main_pid_in_ns;
 };
+
+/** nwb_server_name() - of the @i'th kind of server there is, NULL: no more. */
+const char *nwb_server_name(unsigned int i);
 
 /**
  * nwb_server_maybe_agent() - first call of main(): become the agent when this
@@ -161,6 +168,10 @@ int nwb_server_kill(struct nwb_server *srv, int sig, bool all,
  * storage is volatile, start, wait until ready. */
 int nwb_server_restart(struct nwb_server *srv,
 		       struct nwb_err *err) nwb_must_check;
+/** nwb_server_set_msize() - from the next start or restart on, see struct
+ * nwb_server_opts. -EOPNOTSUPP when this kind of server has no such knob. */
+int nwb_server_set_msize(struct nwb_server *srv, uint32_t msize,
+			 struct nwb_err *err) nwb_must_check;
 /** nwb_server_cpu_ns() - user + system time of all processes of the server so
  * far, the dead ones included; the agent and the tools run before the start
  * excluded. Never goes back. Exact in nanoseconds while processes live; what

@@ -18,7 +18,8 @@ struct nwb_subject;
 enum nwb_subject_kind {
 	NWB_SUBJ_IN_PLACE,
 	NWB_SUBJ_TEMP_PAGE,
-	NWB_SUBJ_RAW_COLD, /* every byte sent from its own, pre-stamped memory */
+	NWB_SUBJ_RAW_COLD, /* every byte sent from its own, pre-stamped memory
+			    */
 	NWB_SUBJ_RAW_HOT,  /* all sent from one wsize of memory: cache-hot */
 	NWB_SUBJ_KINDS
 };
@@ -33,6 +34,7 @@ enum nwb_subject_kind {
  * @wsize: largest WRITE; 0 = 1 MiB (SMB), what msize allows (9P)
  * @depth: raw: WRITEs in flight; 0 = 16
  * @credits: SMB: most credits to hold; 0 = 8192
+ * @msize: 9P: largest message to ask for; 0 = 64 KiB, what diod gives at most
  * @settle_ns: 9P: fence; 0 = 150 ms
  * @patience_ns: 0 = 10 s
  * @timeout_ns: unanswered request loses the connection; 0 = 10 s
@@ -54,6 +56,7 @@ struct nwb_subject_opts {
 	uint32_t wsize;
 	uint32_t depth;
 	uint32_t credits;
+	uint32_t msize;
 	uint64_t settle_ns;
 	uint64_t patience_ns;
 	uint64_t timeout_ns;
@@ -67,7 +70,7 @@ struct nwb_subject_opts {
 struct nwb_subject_stats {
 	uint64_t rpcs;
 	uint64_t write_rpcs;
-	uint64_t bytes_sent;	/* payload of WRITEs */
+	uint64_t bytes_sent; /* payload of WRITEs */
 	uint64_t bytes_dirtied;
 	uint64_t temp_bytes_max;
 	uint64_t retries;
@@ -99,8 +102,8 @@ struct nwb_subject {
 
 /** nwb_subject_new() - connect and get ready. Blocks. */
 int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
-		    struct nwb_subject **ret_s, struct nwb_err *err)
-	nwb_must_check;
+		    struct nwb_subject **ret_s,
+		    struct nwb_err *err) nwb_must_check;
 /** nwb_subject_free() - NULL is fine; the file was closed. */
 void nwb_subject_free(struct nwb_subject *s);
 const char *nwb_subject_kind_name(enum nwb_subject_kind kind);

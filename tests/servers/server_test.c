@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Real smbd and diod: start, hello, files, signals, crash, restart, failure.
+ * Real smbd, diod and nfs-ganesha: start, hello, files, signals, crash,
+ * restart, failure.
  */
 #include "server_util.h"
 #include <errno.h>
@@ -66,6 +67,12 @@ NWB_TEST(server, smbd_works_in_a_user_namespace)
 NWB_TEST(server, diod_works_in_a_user_namespace)
 {
 	start_hello_stop("diod", NWB_ISOLATION_USERNS);
+}
+
+NWB_TEST(server, ganesha_starts_answers_stops)
+{
+	skip_unless_ganesha();
+	start_hello_stop("ganesha", NWB_ISOLATION_NS);
 }
 
 NWB_TEST(server, two_at_once_are_apart)

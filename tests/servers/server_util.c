@@ -27,6 +27,14 @@ void skip_unless_isolated(enum nwb_isolation step)
 		nwb_test_skip("diod is not installed");
 }
 
+void skip_unless_ganesha(void)
+{
+	char version[64];
+
+	if (nwb_server_probe("ganesha", version, sizeof(version), NULL))
+		nwb_test_skip("nfs-ganesha is not installed");
+}
+
 static int exchange(int fd, const void *req, size_t len, uint8_t *buf,
 		    size_t want)
 {

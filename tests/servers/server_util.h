@@ -12,6 +12,8 @@
 
 /* Skip the test when servers cannot be started on this machine. */
 void skip_unless_servers(void);
+/** skip_unless_ganesha() - after skip_unless_servers(). */
+void skip_unless_ganesha(void);
 /* ... when not with this isolation. */
 void skip_unless_isolated(enum nwb_isolation step);
 
