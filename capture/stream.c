@@ -54,7 +54,9 @@ struct segment {
 struct follow {
 	uint16_t port;
 	bool is_9p;
-	struct flow **flow; /* by client port; [0] requests, [1] replies */
+	/* by the two bytes of the client's port: pairs of [0] requests and
+	 * [1] replies */
+	struct flow **flow[256];
 	struct cap_pdus *out;
 	uint64_t max;
 };
@@ -265,18 +267,50 @@ static void data(struct follow *fo, struct flow *fl, const struct segment *s)
 	feed(fo, fl, s, s->data + skip, s->len - skip);
 }
 
+/* flows() - both directions of the client's port; NULL: no memory. */
+static struct flow *flows(struct follow *fo, uint16_t port)
+{
+	struct flow ***some = &fo->flow[port >> 8], **fl;
+
+	if (!*some)
+		*some = nwb_zalloc(256 * sizeof(**some));
+	if (!*some) {
+		fo->out->is_short = true;
+		return NULL;
+	}
+	fl = &(*some)[port & 0xff];
+	if (!*fl)
+		*fl = nwb_zalloc(2 * sizeof(**fl));
+	if (!*fl)
+		fo->out->is_short = true;
+	return *fl;
+}
+
+/* flows_end() - what is unfinished is told; all is freed. */
+static void flows_end(struct follow *fo)
+{
+	for (uint32_t i = 0; i < 65536; i++) {
+		struct flow **some = fo->flow[i >> 8];
+
+		if (!some) {
+			i |= 0xff;
+			continue;
+		}
+		for (int r = 0; some[i & 0xff] && r < 2; r++)
+			frame_end(fo, &some[i & 0xff][r], (uint16_t)i, r,
+				  false);
+		nwb_free(some[i & 0xff]);
+		if ((i & 0xff) == 0xff)
+			nwb_free(some);
+	}
+}
+
 static void segment(struct follow *fo, const struct segment *s)
 {
-	struct flow *fl = fo->flow[s->port], *mine;
+	struct flow *fl = flows(fo, s->port), *mine;
 
-	if (!fl) {
-		fl = nwb_zalloc(2 * sizeof(*fl));
-		fo->flow[s->port] = fl;
-		if (!fl) {
-			fo->out->is_short = true;
-			return;
-		}
-	}
+	if (!fl)
+		return;
 	mine = &fl[s->is_reply];
 	if (s->flags & TCP_SYN) {
 		frame_end(fo, mine, s->port, s->is_reply, false);
@@ -355,21 +389,9 @@ void cap_pdus_find(const struct cap_packets *p, uint16_t port, bool is_9p,
 	size_t at = 0;
 
 	*ret = (struct cap_pdus){0};
-	fo.flow = nwb_zalloc(65536 * sizeof(*fo.flow));
-	if (!fo.flow) {
-		ret->is_short = true;
-		return;
-	}
 	for (uint64_t nr = 0; (d = cap_next(p, &at, &h)) != NULL; nr++)
 		packet(&fo, d, h.len, h.t_ns, nr);
-	for (uint32_t i = 0; i < 65536; i++) {
-		if (!fo.flow[i])
-			continue;
-		for (int r = 0; r < 2; r++)
-			frame_end(&fo, &fo.flow[i][r], (uint16_t)i, r, false);
-		nwb_free(fo.flow[i]);
-	}
-	nwb_free(fo.flow);
+	flows_end(&fo);
 }
 
 void cap_pdus_free(struct cap_pdus *p)
