@@ -29,7 +29,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ARGS_MAX     64
 #define STOP_WAIT_MS 1000 /* a thread in the kernel may take a while */
 
 struct agent {
@@ -146,31 +145,6 @@ static void do_bind(struct agent *a)
 	reply(a, rc, NULL);
 }
 
-/* Split the NUL-terminated strings of a request. Return: what follows. */
-static const char *parse_strings(struct agent *a, char **argv, char **envp)
-{
-	char *p = a->msg.text, *end = p + a->msg.text_len;
-	uint64_t i, nr = a->msg.arg[0] + a->msg.arg[1];
-
-	if (a->msg.arg[0] < 1 || a->msg.arg[0] >= ARGS_MAX ||
-	    a->msg.arg[1] >= ARGS_MAX)
-		return NULL;
-	argv[a->msg.arg[0]] = NULL;
-	envp[a->msg.arg[1]] = NULL;
-	for (i = 0; i < nr; i++) {
-		char *nul = memchr(p, '\0', (size_t)(end - p));
-
-		if (!nul)
-			return NULL;
-		if (i < a->msg.arg[0])
-			argv[i] = p;
-		else
-			envp[i - a->msg.arg[0]] = p;
-		p = nul + 1;
-	}
-	return p;
-}
-
 /* A helper's input is a few bytes: a pipe holds them without a writer. */
 static int input_pipe(const char *text, size_t len)
 {
@@ -188,9 +162,9 @@ static int input_pipe(const char *text, size_t len)
 
 static void do_run(struct agent *a)
 {
-	char *argv[ARGS_MAX], *envp[ARGS_MAX];
+	char *argv[NWB_AGENT_ARGS_MAX], *envp[NWB_AGENT_ARGS_MAX];
 	struct nwb_agent_cmd cmd = {argv, envp, a->dir, -1, -1, -1, -1};
-	const char *in = parse_strings(a, argv, envp);
+	const char *in = nwb_agent_strings(&a->msg, argv, envp);
 	int pid;
 
 	if (!in || !a->dir || a->nr_fds != 1) {
@@ -211,13 +185,13 @@ static void do_run(struct agent *a)
 
 static void do_spawn(struct agent *a)
 {
-	char *argv[ARGS_MAX], *envp[ARGS_MAX];
+	char *argv[NWB_AGENT_ARGS_MAX], *envp[NWB_AGENT_ARGS_MAX];
 	struct nwb_agent_cmd cmd = {argv, envp, a->dir, -1, -1, -1, -1};
 	uint64_t has = a->msg.arg[2];
 	unsigned int i = 1;
 	int pid;
 
-	if (!parse_strings(a, argv, envp) || !a->dir || a->main_pid ||
+	if (!nwb_agent_strings(&a->msg, argv, envp) || !a->dir || a->main_pid ||
 	    a->nr_fds != 1u + !!(has & NWB_AGENT_HAS_CTL) +
 				 !!(has & NWB_AGENT_HAS_LEDGER)) {
 		reply_text(a, -EPROTO, "malformed SPAWN request");

@@ -40,6 +40,7 @@
 #define NWB_AGENT_NAME	   "netwb-agent"
 #define NWB_AGENT_TEXT_MAX 6144
 #define NWB_AGENT_FDS_MAX  4
+#define NWB_AGENT_ARGS_MAX 64
 
 enum nwb_agent_op {
 	/* arg[0]: bytes of the tmpfs, arg[1]: enum nwb_isolation. Reply:
@@ -109,6 +110,15 @@ int nwb_agent_send(int sock, const struct nwb_agent_msg *msg, const int *fds,
  */
 int nwb_agent_recv(int sock, struct nwb_agent_msg *msg, int *fds,
 		   unsigned int *ret_nr_fds) nwb_must_check;
+
+/**
+ * nwb_agent_strings() - split the arg[0] arguments and arg[1] environment
+ * strings of @msg; both arrays get NULL at their end and point into @msg.
+ * Return: what follows them, NULL: malformed.
+ */
+const char *nwb_agent_strings(struct nwb_agent_msg *msg,
+			      char *argv[NWB_AGENT_ARGS_MAX],
+			      char *envp[NWB_AGENT_ARGS_MAX]);
 
 /**
  * nwb_agent_main() - be the agent, on the fds above. Never returns.

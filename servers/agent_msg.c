@@ -88,3 +88,29 @@ int nwb_agent_recv(int sock, struct nwb_agent_msg *msg, int *fds,
 	*ret_nr_fds = nr;
 	return 0;
 }
+
+const char *nwb_agent_strings(struct nwb_agent_msg *msg,
+			      char *argv[NWB_AGENT_ARGS_MAX],
+			      char *envp[NWB_AGENT_ARGS_MAX])
+{
+	char *p = msg->text, *end = p + msg->text_len;
+	uint64_t nr_args = msg->arg[0], nr_env = msg->arg[1];
+
+	if (nr_args < 1 || nr_args >= NWB_AGENT_ARGS_MAX ||
+	    nr_env >= NWB_AGENT_ARGS_MAX)
+		return NULL;
+	argv[nr_args] = NULL;
+	envp[nr_env] = NULL;
+	for (uint64_t i = 0; i < nr_args + nr_env; i++) {
+		char *nul = memchr(p, '\0', (size_t)(end - p));
+
+		if (!nul)
+			return NULL;
+		if (i < nr_args)
+			argv[i] = p;
+		else
+			envp[i - nr_args] = p;
+		p = nul + 1;
+	}
+	return p;
+}
