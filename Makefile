@@ -3,15 +3,17 @@
 
 BUILD ?= build
 JOBS  ?= $(shell nproc)
+TIME  ?= 600
 ARGS  ?=
 
-.PHONY: help deps build bench test check lint report asan tsan clean
+.PHONY: help deps build bench test check fuzz fuzzers lint report asan tsan clean
 
 help:
 	@echo 'make bench    set up, build, run the quick matrix, write the report'
 	@echo 'make test     set up, build, unit and end-to-end tests'
 	@echo 'make check    judge the standard plans and the mutants (no timing)'
 	@echo 'make asan     unit and end-to-end tests under ASan and UBSan'
+	@echo 'make fuzz     every fuzzer for TIME=600 seconds'
 	@echo 'make tsan     the same on the real executor under TSan'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make build    only build, into $$BUILD (default: build)'
@@ -41,7 +43,19 @@ test: build
 		meson setup $(BUILD)-mutants -Dmutants=true >/dev/null
 	@ninja -C $(BUILD)-mutants -j $(JOBS) --quiet bench/netwb \
 		faults/libnwb-shim.so
-	@scripts/run-tests $(BUILD) $(BUILD)-mutants:mutants
+	@$(MAKE) --no-print-directory fuzzers
+	@scripts/run-tests $(BUILD) $(BUILD)-mutants:mutants $(BUILD)-fuzz:fuzz
+
+# libFuzzer comes with clang; where there is none, run-tests counts a skip.
+fuzzers:
+	@[ -e $(BUILD)-fuzz/build.ninja ] || ! command -v clang >/dev/null || \
+		CC=clang meson setup $(BUILD)-fuzz -Dfuzz=true \
+		-Db_sanitize=address,undefined -Db_lundef=false >/dev/null
+	@[ ! -e $(BUILD)-fuzz/build.ninja ] || \
+		ninja -C $(BUILD)-fuzz -j $(JOBS) --quiet fuzzers
+
+fuzz: deps fuzzers
+	@scripts/fuzz $(BUILD)-fuzz $(TIME)
 
 asan: deps
 	@[ -e build-asan/build.ninja ] || meson setup build-asan \
@@ -56,4 +70,4 @@ tsan: deps
 	@scripts/run-tests build-tsan
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-mutants build-asan build-tsan
+	rm -rf $(BUILD) $(BUILD)-mutants $(BUILD)-fuzz build-asan build-tsan
