@@ -169,6 +169,7 @@ static int run_subject(struct run *r)
 	so.is_9p = info.is_9p;
 	so.share = info.share;
 	so.user = info.user;
+	so.uid = info.uid;
 	so.password = info.password;
 	if (plan) {
 		so.wsize = (uint32_t)nwb_plan_client_opt_nr(plan, "wsize",

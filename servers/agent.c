@@ -5,6 +5,7 @@
  *	poll ─┬─ request socket   do it, answer (RUN and STOP answer later)
  *	      ├─ SIGCHLD          wait for everybody; the main one: tell netwb
  *	      └─ pipe, pidfd      netwb is gone: exit, the kernel kills the rest
+ *	                          (without namespaces: agent_none.c does)
  *
  * It is a program of its own (see nwb_server_maybe_agent()), has one thread,
  * and lives in a session of its own, so that ^C on netwb's terminal reaches
@@ -36,6 +37,7 @@ struct agent {
 	int fds[NWB_AGENT_FDS_MAX];
 	unsigned int nr_fds;
 	int sigfd;
+	enum nwb_isolation step;
 	const char *dir; /* state directory, once there is one */
 
 	pid_t main_pid; /* 0: not running */
@@ -61,11 +63,27 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+/* The end. In a pid namespace the kernel does the rest. */
+static void __attribute__((noreturn)) leave(struct agent *a, int code)
+{
+	if (a->step == NWB_ISOLATION_NONE)
+		nwb_none_clean();
+	_exit(code);
+}
+
+/* kill(-1) means all in the namespace, or, without one, half the machine. */
+static int signal_all(struct agent *a, int sig)
+{
+	if (a->step == NWB_ISOLATION_NONE)
+		return nwb_tree_signal(sig) ? 0 : -ESRCH;
+	return kill(-1, sig) ? -errno : 0;
+}
+
 static void reply(struct agent *a, int result, const int *fd)
 {
 	a->msg.result = result;
 	if (nwb_agent_send(NWB_AGENT_FD_REQ, &a->msg, fd, fd ? 1 : 0))
-		_exit(0); /* nobody listens any more */
+		leave(a, 0); /* nobody listens any more */
 }
 
 static void reply_text(struct agent *a, int result, const char *text)
@@ -86,7 +104,7 @@ static void event(uint32_t op, uint64_t id, int status)
 	ev.arg[0] = id;
 	ev.arg[1] = (uint32_t)status;
 	if (nwb_agent_send(NWB_AGENT_FD_EV, &ev, NULL, 0))
-		_exit(0);
+		leave(&agent, 0);
 }
 
 static void tell_death(struct agent *a)
@@ -103,23 +121,31 @@ static void do_setup(struct agent *a)
 {
 	struct nwb_err err = {0};
 	const char *path;
+	uint16_t port = 0;
 	int rc, fd;
 
-	/* Without namespaces of our own it would mount over the host's. */
-	if (a->msg.arg[1] != NWB_ISOLATION_NS &&
-	    a->msg.arg[1] != NWB_ISOLATION_USERNS) {
+	a->step = (enum nwb_isolation)a->msg.arg[1];
+	switch (a->step) {
+	case NWB_ISOLATION_NS:
+	case NWB_ISOLATION_USERNS:
+		rc = nwb_agent_setup(a->msg.arg[0],
+				     a->step == NWB_ISOLATION_USERNS, &fd,
+				     &path, &err);
+		break;
+	case NWB_ISOLATION_NONE:
+		rc = nwb_none_setup(a->msg.arg[0], &fd, &path, &port, &err);
+		break;
+	default:
+		/* Setting up without namespaces would mount over the host's. */
 		reply_text(a, -EPROTO, "malformed SETUP request");
 		return;
 	}
-	rc = nwb_agent_setup(a->msg.arg[0],
-			     a->msg.arg[1] == NWB_ISOLATION_USERNS, &fd, &path,
-			     &err);
 	if (rc) {
 		reply_text(a, rc, err.text);
 		return;
 	}
 	a->dir = path;
-	a->msg.arg[0] = 0;
+	a->msg.arg[0] = port;
 	a->msg.text_len = (uint32_t)strlen(path) + 1;
 	memcpy(a->msg.text, path, a->msg.text_len);
 	reply(a, 0, &fd);
@@ -163,7 +189,9 @@ static int input_pipe(const char *text, size_t len)
 static void do_run(struct agent *a)
 {
 	char *argv[NWB_AGENT_ARGS_MAX], *envp[NWB_AGENT_ARGS_MAX];
-	struct nwb_agent_cmd cmd = {argv, envp, a->dir, -1, -1, -1, -1};
+	struct nwb_agent_cmd cmd = {
+		argv, envp, a->dir, -1,
+		-1,   -1,   -1,	    a->step == NWB_ISOLATION_NONE};
 	const char *in = nwb_agent_strings(&a->msg, argv, envp);
 	int pid;
 
@@ -186,7 +214,9 @@ static void do_run(struct agent *a)
 static void do_spawn(struct agent *a)
 {
 	char *argv[NWB_AGENT_ARGS_MAX], *envp[NWB_AGENT_ARGS_MAX];
-	struct nwb_agent_cmd cmd = {argv, envp, a->dir, -1, -1, -1, -1};
+	struct nwb_agent_cmd cmd = {
+		argv, envp, a->dir, -1,
+		-1,   -1,   -1,	    a->step == NWB_ISOLATION_NONE};
 	uint64_t has = a->msg.arg[2];
 	unsigned int i = 1;
 	int pid;
@@ -245,8 +275,7 @@ static void do_signal(struct agent *a)
 	int sig = (int)a->msg.arg[0], rc = 0;
 
 	if (a->msg.arg[1]) {
-		if (kill(-1, sig))
-			rc = -errno;
+		rc = signal_all(a, sig);
 	} else if (!a->main_pid || kill(a->main_pid, sig)) {
 		rc = -ESRCH;
 	}
@@ -290,13 +319,15 @@ static void do_stop(struct agent *a)
 		kill(a->main_pid, SIGCONT); /* it may have been stopped */
 	} else {
 		a->kill_at_ms = 0;
-		kill(-1, SIGKILL);
+		signal_all(a, SIGKILL);
 	}
 }
 
 static void do_cpu(struct agent *a)
 {
-	uint64_t ns = a->reaped_ns + nwb_agent_cpu_live(a->helper_pid);
+	uint64_t ns =
+		a->reaped_ns + nwb_agent_cpu_live(a->step != NWB_ISOLATION_NONE,
+						  a->helper_pid);
 
 	/* What a child used goes from nanoseconds to ticks when its parent
 	 * waits for it: clamp, so that the sum never goes back. */
@@ -323,13 +354,36 @@ static void do_inside(struct agent *a)
 	a->msg.text_len = 0;
 	a->msg.result = 0;
 	if (nwb_agent_send(NWB_AGENT_FD_REQ, &a->msg, fds, 3))
-		_exit(0);
+		leave(a, 0);
 	for (i = 0; i < 3; i++)
 		close(fds[i]);
 }
 
+static void do_listens(struct agent *a)
+{
+	struct nwb_err err = {0};
+	int rc = 0;
+
+	if (a->step == NWB_ISOLATION_NONE)
+		rc = nwb_none_check_port((unsigned int)a->msg.arg[0], &err);
+	reply_text(a, rc, err.text);
+}
+
+/* What would reach the host where there are no namespaces of our own. */
+static bool needs_ns(uint32_t op)
+{
+	return op == NWB_AGENT_BIND || op == NWB_AGENT_PACKET ||
+	       op == NWB_AGENT_INSIDE;
+}
+
 static void dispatch(struct agent *a)
 {
+	if (needs_ns(a->msg.op) && a->step != NWB_ISOLATION_NS &&
+	    a->step != NWB_ISOLATION_USERNS) {
+		reply_text(a, -EOPNOTSUPP,
+			   "isolation is \"none\": there are no namespaces");
+		return;
+	}
 	switch (a->msg.op) {
 	case NWB_AGENT_SETUP:
 		do_setup(a);
@@ -362,6 +416,9 @@ static void dispatch(struct agent *a)
 		break;
 	case NWB_AGENT_CPU:
 		do_cpu(a);
+		break;
+	case NWB_AGENT_LISTENS:
+		do_listens(a);
 		break;
 	case NWB_AGENT_PACKET:
 		do_packet(a);
@@ -408,7 +465,7 @@ static void reap(struct agent *a)
 	} else if (!a->main_pid || now_ms() >= a->kill_at_ms) {
 		/* The main process has had its time; so have the others. */
 		a->kill_at_ms = 0;
-		kill(-1, SIGKILL);
+		signal_all(a, SIGKILL);
 	}
 }
 
@@ -423,7 +480,7 @@ static void serve_one(struct agent *a)
 		return;
 	}
 	if (rc)
-		_exit(0);
+		leave(a, 0);
 	dispatch(a);
 	while (a->nr_fds)
 		close(a->fds[--a->nr_fds]);
@@ -445,6 +502,7 @@ static void agent_init(struct agent *a)
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	sigemptyset(&all);
 	sigaddset(&all, SIGCHLD);
+	sigaddset(&all, SIGTERM);
 	a->sigfd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (a->sigfd < 0 || chdir("/"))
 		_exit(errno);
@@ -465,11 +523,12 @@ void nwb_agent_main(void)
 	for (;;) {
 		ms = a->is_stopping ? 10 : -1;
 		if (poll(pfds, NWB_ARRAY_SIZE(pfds), ms) < 0 && errno != EINTR)
-			_exit(errno);
+			leave(a, errno);
 		if (pfds[1].revents || pfds[2].revents)
-			_exit(0);
+			leave(a, 0);
 		while (read(a->sigfd, &si, sizeof(si)) > 0)
-			;
+			if (si.ssi_signo == SIGTERM)
+				leave(a, 0);
 		reap(a);
 		if (pfds[0].revents)
 			serve_one(a);

@@ -68,6 +68,9 @@ enum nwb_agent_op {
 	NWB_AGENT_STOP,
 	/* Reply: arg[0]: nanoseconds */
 	NWB_AGENT_CPU,
+	/* arg[0]: port. Without namespaces: do the server's processes listen
+	 * there, and on loopback only? Reply: 0, or an error */
+	NWB_AGENT_LISTENS,
 	/* Reply: an unbound AF_PACKET socket of the namespace */
 	NWB_AGENT_PACKET,
 	/* text: directory, as the outside names it. Reply: three files, the
@@ -153,6 +156,7 @@ int nwb_agent_inside(const char *dir, const char *at, int ret_fds[3],
  * @in: becomes fd 0, -1 = /dev/null
  * @out: becomes fd 1 and 2
  * @ctl, @ledger: become NWB_SERVER_FD_*, -1 = none
+ * @dies_too: killed when the agent dies; a namespace does that by itself
  */
 struct nwb_agent_cmd {
 	char **argv;
@@ -162,13 +166,50 @@ struct nwb_agent_cmd {
 	int out;
 	int ctl;
 	int ledger;
+	bool dies_too;
 };
 
 /** nwb_agent_fork_exec() - start @cmd. Return: its pid, or negative errno of
  * fork or exec. Context: single-threaded caller. */
 int nwb_agent_fork_exec(const struct nwb_agent_cmd *cmd) nwb_must_check;
 /** nwb_agent_cpu_live() - CPU time of all live processes but pid 1 and
- * @except, and of the children that those have waited for. */
-uint64_t nwb_agent_cpu_live(int except);
+ * @except, and of the children that those have waited for.
+ * @is_ns: all in /proc, else all in the agent's tree */
+uint64_t nwb_agent_cpu_live(bool is_ns, int except);
+
+/* What proc(5) says of a process. */
+struct nwb_agent_stat {
+	char state;
+	int ppid;
+	uint64_t waited_ns; /* used by children that were waited for */
+};
+
+/** nwb_agent_stat() - read /proc/@pid/stat. Return: 0 or negative errno. */
+int nwb_agent_stat(int pid, struct nwb_agent_stat *ret) nwb_must_check;
+
+/* --- agent_tree.c: descendants, where there is no pid namespace ---------- */
+
+#define NWB_TREE_MAX 512
+
+/** nwb_tree_pids() - the agent's descendants, zombies too. Return: how many,
+ * @max at most. */
+unsigned int nwb_tree_pids(int *ret_pids, unsigned int max);
+/** nwb_tree_signal() - @sig to all. Return: how many got it. */
+unsigned int nwb_tree_signal(int sig);
+/** nwb_tree_end() - kill and wait for all, @max_ms at most. */
+void nwb_tree_end(unsigned int max_ms);
+
+/* --- agent_none.c: no namespaces ----------------------------------------- */
+
+/** nwb_none_setup() - a directory of our own, a port of 127.0.0.1.
+ * @bytes: that it should have room for
+ * @ret_path: static string. Return: 0; negative errno with @err. */
+int nwb_none_setup(uint64_t bytes, int *ret_dirfd, const char **ret_path,
+		   uint16_t *ret_port, struct nwb_err *err) nwb_must_check;
+/** nwb_none_clean() - end all descendants, remove the directory. Fine after a
+ * failed setup, too. */
+void nwb_none_clean(void);
+/** nwb_none_check_port() - see NWB_AGENT_LISTENS. */
+int nwb_none_check_port(unsigned int port, struct nwb_err *err) nwb_must_check;
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -40,6 +41,8 @@ static void child(const struct nwb_agent_cmd *cmd, int status_fd)
 	sigset_t none;
 
 	status_fd = lift(status_fd);
+	if (cmd->dies_too && prctl(PR_SET_PDEATHSIG, SIGKILL))
+		_exit(127);
 	for (sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
 	sigemptyset(&none);
@@ -96,32 +99,38 @@ int nwb_agent_fork_exec(const struct nwb_agent_cmd *cmd)
 	return pid;
 }
 
-/* Ticks that @pid's waited-for children have used (proc(5): cutime, cstime);
- * the name in parentheses may hold anything, so count from the last ')'. */
-static uint64_t waited_ns(int pid)
+/* Ticks that its waited-for children have used are cutime and cstime; the
+ * name in parentheses may hold anything, so count from the last ')'. */
+int nwb_agent_stat(int pid, struct nwb_agent_stat *ret)
 {
 	unsigned long long cutime, cstime;
 	char path[48], buf[1024], *p;
 	long hz = sysconf(_SC_CLK_TCK);
 	ssize_t n;
-	int fd;
+	int fd, ppid;
+	char state;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
+		return -errno;
 	n = read(fd, buf, sizeof(buf) - 1);
 	close(fd);
 	if (n <= 0 || hz <= 0)
-		return 0;
+		return -ESRCH;
 	buf[n] = '\0';
 	p = strrchr(buf, ')');
 	if (!p || sscanf(p + 1,
-			 " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
+			 " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u "
 			 "%*u %*u %llu %llu",
-			 &cutime, &cstime) != 2)
-		return 0;
-	return (cutime + cstime) * (NWB_SEC / (uint64_t)hz);
+			 &state, &ppid, &cutime, &cstime) != 4)
+		return -ESRCH;
+	*ret = (struct nwb_agent_stat){
+		.state = state,
+		.ppid = ppid,
+		.waited_ns = (cutime + cstime) * (NWB_SEC / (uint64_t)hz),
+	};
+	return 0;
 }
 
 /* The kernel's MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED), which is what
@@ -136,20 +145,42 @@ static uint64_t process_ns(int pid)
 	return (uint64_t)ts.tv_sec * NWB_SEC + (uint64_t)ts.tv_nsec;
 }
 
-uint64_t nwb_agent_cpu_live(int except)
+static uint64_t used_ns(int pid)
+{
+	struct nwb_agent_stat st;
+	uint64_t ns = process_ns(pid);
+
+	return nwb_agent_stat(pid, &st) ? ns : ns + st.waited_ns;
+}
+
+static uint64_t tree_ns(int except)
+{
+	static int pids[NWB_TREE_MAX];
+	unsigned int nr = nwb_tree_pids(pids, NWB_TREE_MAX);
+	uint64_t sum = 0;
+
+	while (nr--)
+		if (pids[nr] != except)
+			sum += used_ns(pids[nr]);
+	return sum;
+}
+
+uint64_t nwb_agent_cpu_live(bool is_ns, int except)
 {
 	struct dirent *de;
 	uint64_t sum = 0;
 	DIR *dir;
 	int pid;
 
+	if (!is_ns)
+		return tree_ns(except);
 	dir = opendir("/proc");
 	if (!dir)
 		return 0;
 	while ((de = readdir(dir)) != NULL) {
 		pid = atoi(de->d_name);
 		if (pid > 1 && pid != except)
-			sum += process_ns(pid) + waited_ns(pid);
+			sum += used_ns(pid);
 	}
 	closedir(dir);
 	return sum;

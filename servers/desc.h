@@ -64,6 +64,9 @@ extern const struct nwb_server_desc nwb_server_ganesha;
  * @opts: copy; strings are owned, ctl_fd and ledger_fd are duplicates
  * @step, @why: its isolation, and why no higher one
  * @port: on which it listens
+ * @user, @uid: as whom a client comes; the descriptor's and 0, but without
+ *	namespaces it is the account that runs netwb
+ * @preload: path of the shim, inside
  * @dir: path of the state directory, inside; @root_fd the directory itself
  * @share_path: the export, inside; @share_fd the directory itself
  * @start_lock: held while the server is being started or started again
@@ -77,6 +80,9 @@ struct nwb_server {
 	enum nwb_isolation step;
 	char why[96];
 	uint16_t port;
+	char user[64];
+	uint32_t uid;
+	char preload[256];
 	char dir[32];
 	char share_path[64];
 	char version[64];

@@ -119,7 +119,7 @@ int nwb_place_open(struct nwb_link *l, enum nwb_isolation want, uint64_t bytes,
 			*ret_place = p;
 		return rc;
 	}
-	for (step = NWB_ISOLATION_NS; step <= NWB_ISOLATION_USERNS; step++) {
+	for (step = NWB_ISOLATION_NS; step <= NWB_ISOLATION_NONE; step++) {
 		rc = try_step(l, step, bytes, &p, err);
 		if (!rc)
 			*ret_place = p;

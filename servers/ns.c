@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #define USERNS_NAMES "a user namespace with " NS_NAMES
 #define ENV_MAX	     32
 #define CALL_S	     10
+#define END_S	     12
 
 /* Set when main() has said hello; without it a clone would run main() again
  * and not the agent. */
@@ -247,12 +249,23 @@ int nwb_link_open(struct nwb_link *l, enum nwb_isolation step,
 	return rc;
 }
 
+/* A janitor sees the end of its sockets and goes when it has tidied up. */
+static void wait_end(int pidfd)
+{
+	struct pollfd p = {pidfd, POLLIN, 0};
+
+	while (poll(&p, 1, 1000 * END_S) < 0 && errno == EINTR)
+		;
+}
+
 int nwb_link_kill(struct nwb_link *l)
 {
 	siginfo_t si = {0};
 
 	nwb_close_fd(&l->life);
 	nwb_close_fd(&l->req);
+	if (l->pidfd >= 0 && l->step == NWB_ISOLATION_NONE)
+		wait_end(l->pidfd);
 	if (l->pidfd >= 0) {
 		/* pid 1 of a namespace can be killed from outside, and is
 		 * gone only when every process of the namespace is. */

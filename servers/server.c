@@ -9,11 +9,14 @@
 #include <linux/openat2.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -162,6 +165,27 @@ static int check_opts(const struct nwb_server_desc *desc,
 	return 0;
 }
 
+/* Without a /etc/passwd of its own a server knows the accounts of the host
+ * only, and as an ordinary user it can act for one of them. */
+static int take_account(struct nwb_server *srv, struct nwb_err *err)
+{
+	struct passwd pw, *found = NULL;
+	char buf[4096];
+	int rc = getpwuid_r(geteuid(), &pw, buf, sizeof(buf), &found);
+
+	if (!found)
+		return nwb_err_set(err, rc ? -rc : -ENOENT,
+				   "isolation none: uid %u has no account in "
+				   "/etc/passwd, and a server cannot act for "
+				   "it",
+				   (unsigned int)geteuid());
+	if (strlen(pw.pw_name) >= sizeof(srv->user))
+		return nwb_err_set(err, -ENAMETOOLONG, "account name too long");
+	snprintf(srv->user, sizeof(srv->user), "%s", pw.pw_name);
+	srv->uid = pw.pw_uid;
+	return 0;
+}
+
 static int open_place(struct nwb_server *srv, struct nwb_err *err)
 {
 	uint64_t bytes =
@@ -179,6 +203,40 @@ static int open_place(struct nwb_server *srv, struct nwb_err *err)
 	memcpy(srv->dir, p.dir, sizeof(srv->dir));
 	snprintf(srv->share_path, sizeof(srv->share_path), "%s/share",
 		 srv->dir);
+	snprintf(srv->user, sizeof(srv->user), "%s", srv->desc->user);
+	return srv->step == NWB_ISOLATION_NONE ? take_account(srv, err) : 0;
+}
+
+/*
+ * A copy: what is preloaded must be seen inside, and must not change when
+ * somebody builds during the run. But nothing can be executed from a
+ * filesystem that is mounted noexec, as /dev/shm often is.
+ */
+static int place_shim(struct nwb_server *srv, struct nwb_err *err)
+{
+	const char *path = srv->opts.shim_path;
+	struct statvfs fs;
+	char *real;
+
+	if (srv->step != NWB_ISOLATION_NONE || fstatvfs(srv->root_fd, &fs) ||
+	    !(fs.f_flag & ST_NOEXEC)) {
+		snprintf(srv->preload, sizeof(srv->preload), "%s/shim.so",
+			 srv->dir);
+		return nwb_state_copy_in(srv, path, "shim.so", err);
+	}
+	real = realpath(path, NULL);
+	if (!real)
+		return nwb_err_set(err, -errno, "open %s: %s", path,
+				   nwb_errno_name(errno));
+	snprintf(srv->preload, sizeof(srv->preload), "%s", real);
+	free(real);
+	/* ld.so(8): these separate libraries */
+	if (strlen(srv->preload) + 1 == sizeof(srv->preload) ||
+	    strpbrk(srv->preload, " :"))
+		return nwb_err_set(err, -EINVAL,
+				   "%s: a path with a blank or a colon, or so "
+				   "long, cannot be preloaded",
+				   path);
 	return 0;
 }
 
@@ -196,8 +254,7 @@ static int setup_state(struct nwb_server *srv, struct nwb_err *err)
 		return nwb_err_set(err, -errno, "open in %s: %s", srv->dir,
 				   nwb_errno_name(errno));
 	if (srv->opts.shim_path) {
-		rc = nwb_state_copy_in(srv, srv->opts.shim_path, "shim.so",
-				       err);
+		rc = place_shim(srv, err);
 		if (rc)
 			return rc;
 	}
@@ -287,7 +344,8 @@ void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info)
 		.is_9p = srv->desc->is_9p,
 		.port = srv->port,
 		.share = srv->desc->share ? srv->desc->share : srv->share_path,
-		.user = srv->desc->user,
+		.user = srv->user,
+		.uid = srv->uid,
 		.password = srv->desc->password,
 		.isolation = nwb_isolation_name(srv->step),
 		.isolation_why = srv->why,

@@ -36,7 +36,7 @@ static const char conf[] = "[global]\n"
 			   "log file = %1$s/log/smbd.log\n"
 			   "log level = %2$u\n"
 			   "max log size = 0\n"
-			   "interfaces = lo\n"
+			   "interfaces = 127.0.0.1/8\n"
 			   "bind interfaces only = yes\n"
 			   "smb ports = %3$u\n"
 			   "disable netbios = yes\n"
@@ -92,18 +92,19 @@ static int write_files(struct nwb_server *srv, const struct accounts *who,
 {
 	static const char nss[] = "passwd: files\ngroup: files\n"
 				  "hosts: files\n";
+	const char *guest = who ? who->guest : srv->user;
 	char text[TEXT_MAX];
 	int rc, n;
 
-	n = snprintf(text, sizeof(text), conf, srv->dir, srv->opts.log_level,
-		     srv->port,
-		     srv->opts.max_credits ? srv->opts.max_credits : 8192,
-		     srv->opts.signing_mandatory ? "mandatory" : "default",
-		     who->guest);
+	n = snprintf(
+		text, sizeof(text), conf, srv->dir, srv->opts.log_level,
+		srv->port, srv->opts.max_credits ? srv->opts.max_credits : 8192,
+		srv->opts.signing_mandatory ? "mandatory" : "default", guest);
 	nwb_assert(n > 0 && (size_t)n < sizeof(text));
 	rc = nwb_state_write(srv, "smb.conf", 0644, text, err);
-	if (!rc)
-		rc = nwb_state_write(srv, "etc/passwd", 0644, who->passwd, err);
+	if (rc || !who)
+		return rc;
+	rc = nwb_state_write(srv, "etc/passwd", 0644, who->passwd, err);
 	if (!rc)
 		rc = nwb_state_write(srv, "etc/group", 0644, who->group, err);
 	if (!rc)
@@ -111,15 +112,11 @@ static int write_files(struct nwb_server *srv, const struct accounts *who,
 	return rc;
 }
 
-static int configure(struct nwb_server *srv, struct nwb_err *err)
+static int bind_accounts(struct nwb_server *srv, struct nwb_err *err)
 {
-	struct nwb_strings argv = {.len = 0};
 	int rc;
 
-	rc = write_files(srv, srv->step == NWB_ISOLATION_NS ? &many : &one,
-			 err);
-	if (!rc)
-		rc = nwb_server_bind(srv, "etc/passwd", "/etc/passwd", err);
+	rc = nwb_server_bind(srv, "etc/passwd", "/etc/passwd", err);
 	if (!rc)
 		rc = nwb_server_bind(srv, "etc/group", "/etc/group", err);
 	if (rc)
@@ -127,7 +124,23 @@ static int configure(struct nwb_server *srv, struct nwb_err *err)
 	/* Without the file, libc's default is "files" as well. */
 	rc = nwb_server_bind(srv, "etc/nsswitch.conf", "/etc/nsswitch.conf",
 			     err);
-	if (rc && rc != -ENOENT)
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static int configure(struct nwb_server *srv, struct nwb_err *err)
+{
+	static const struct accounts *const who[] = {
+		[NWB_ISOLATION_NS] = &many,
+		[NWB_ISOLATION_USERNS] = &one,
+		[NWB_ISOLATION_NONE] = NULL, /* the host's */
+	};
+	struct nwb_strings argv = {.len = 0};
+	int rc;
+
+	rc = write_files(srv, who[srv->step], err);
+	if (!rc && who[srv->step])
+		rc = bind_accounts(srv, err);
+	if (rc)
 		return rc;
 	nwb_strings_add(&argv, "/usr/bin/pdbedit");
 	nwb_strings_add(&argv, "-s");
@@ -135,7 +148,7 @@ static int configure(struct nwb_server *srv, struct nwb_err *err)
 	nwb_strings_add(&argv, "-t");
 	nwb_strings_add(&argv, "-a");
 	nwb_strings_add(&argv, "-u");
-	nwb_strings_add(&argv, USER);
+	nwb_strings_add(&argv, "%s", srv->user);
 	return nwb_server_run(srv, &argv, PASSWORD "\n" PASSWORD "\n", err);
 }
 

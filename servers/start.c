@@ -42,7 +42,7 @@ static void add_env(struct nwb_server *srv, struct nwb_strings *s)
 static void add_shim_env(struct nwb_server *srv, struct nwb_strings *s)
 {
 	if (srv->opts.shim_path)
-		nwb_strings_add(s, "LD_PRELOAD=%s/shim.so", srv->dir);
+		nwb_strings_add(s, "LD_PRELOAD=%s", srv->preload);
 	if (srv->opts.ctl_fd >= 0)
 		nwb_strings_add(s, "NWB_SHIM_CTL_FD=%d", NWB_SERVER_FD_CTL);
 	if (srv->opts.ledger_fd >= 0)
@@ -244,6 +244,21 @@ static void add_log(struct nwb_server *srv, struct nwb_err *err)
 		    NWB_ERR_TEXT_MAX - LOG_LINES_MAX - 20, old.text, p);
 }
 
+/* Without namespaces: is it ours that answers, and for us only? */
+static int check_port(struct nwb_server *srv, struct nwb_err *err)
+{
+	struct nwb_call c = {
+		.op = NWB_AGENT_LISTENS,
+		.arg = {srv->port},
+	};
+	int rc = nwb_link_call(&srv->link, &c);
+
+	if (rc)
+		return nwb_err_set(err, rc, "%s: %s", nwb_server_binary(srv),
+				   c.ret_text);
+	return 0;
+}
+
 int nwb_server_bring_up(struct nwb_server *srv, struct nwb_err *err)
 {
 	struct nwb_call c = {.op = NWB_AGENT_WATCH};
@@ -258,6 +273,12 @@ int nwb_server_bring_up(struct nwb_server *srv, struct nwb_err *err)
 		if (nwb_server_stop_all(srv, 0))
 			return rc;
 		add_log(srv, err);
+		return rc;
+	}
+	rc = check_port(srv, err);
+	if (rc) {
+		if (nwb_server_stop_all(srv, 0))
+			srv->link.is_broken = true;
 		return rc;
 	}
 	c.arg[0] = srv->epoch;

@@ -97,7 +97,8 @@ struct nwb_server_info {
 	bool is_9p;
 	uint16_t port;
 	const char *share;	   /* SMB share, or 9P aname */
-	const char *user;	   /* SMB */
+	const char *user;	   /* SMB account, 9P uname */
+	uint32_t uid;		   /* 9P: n_uname of Tattach */
 	const char *password;	   /* SMB */
 	const char *isolation;	   /* "ns", "userns" or "none" */
 	const char *isolation_why; /* why no higher step; may be "" */

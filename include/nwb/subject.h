@@ -28,7 +28,7 @@ enum nwb_subject_kind {
  * struct nwb_subject_opts - what to drive and over what.
  * @kind: see above
  * @dialer: borrowed
- * @is_9p, @share, @user, @password: as nwb_server_info() says
+ * @is_9p, @share, @user, @uid, @password: as nwb_server_info() says
  * @anonymous: no authentication; enough for the in-process fake
  * @sign: SMB: sign every request
  * @wsize: largest WRITE; 0 = 1 MiB (SMB), what msize allows (9P)
@@ -50,6 +50,7 @@ struct nwb_subject_opts {
 	bool is_9p;
 	const char *share;
 	const char *user;
+	uint32_t uid; /* 9P */
 	const char *password;
 	bool anonymous;
 	bool sign;
