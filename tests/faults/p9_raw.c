@@ -2,6 +2,7 @@
 #include "p9_raw.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -90,6 +91,12 @@ uint32_t p9_raw_value(const struct p9_raw *p)
 	return p->len >= 11 ? get32(p->buf + 7) : 0;
 }
 
+/* Rlerror, and what nfs-ganesha takes for it. */
+static bool is_error(const struct p9_raw *p)
+{
+	return p9_raw_type(p) == 7 || p9_raw_type(p) == 107;
+}
+
 /* begin() - the header; its size comes when it is sent. */
 static uint8_t *begin(uint8_t *buf, uint8_t type, uint16_t tag)
 {
@@ -106,7 +113,7 @@ static int call(struct p9_raw *p, uint8_t *buf, uint8_t *end)
 	rc = send_all(p->fd, buf, (size_t)(end - buf));
 	if (!rc)
 		rc = p9_raw_recv(p);
-	if (!rc && p9_raw_type(p) == 7)
+	if (!rc && is_error(p))
 		rc = -(int)p9_raw_value(p);
 	return rc;
 }
@@ -182,8 +189,16 @@ int p9_raw_write(struct p9_raw *p, uint64_t off, const void *data, uint32_t len)
 		rc = p9_raw_recv(p);
 	if (rc)
 		return rc;
-	return p9_raw_type(p) == 7 ? -(int)p9_raw_value(p)
-				   : (int)p9_raw_value(p);
+	return is_error(p) ? -(int)p9_raw_value(p) : (int)p9_raw_value(p);
+}
+
+int p9_raw_send_flush(struct p9_raw *p, uint16_t tag, uint16_t oldtag)
+{
+	uint8_t b[9];
+
+	put16(begin(b, 108, tag), oldtag);
+	put32(b, sizeof(b));
+	return send_all(p->fd, b, sizeof(b));
 }
 
 int p9_raw_fsync(struct p9_raw *p)

@@ -28,6 +28,8 @@ int p9_raw_open(struct p9_raw *p, const char *name);
 /** p9_raw_send_write() - a Twrite, not waiting for its reply. */
 int p9_raw_send_write(struct p9_raw *p, uint16_t tag, uint64_t off,
 		      const void *data, uint32_t len);
+/** p9_raw_send_flush() - a Tflush, not waiting for its reply. */
+int p9_raw_send_flush(struct p9_raw *p, uint16_t tag, uint16_t oldtag);
 /** p9_raw_recv() - one reply: 0, or -errno of the connection (EOF: -EPIPE). */
 int p9_raw_recv(struct p9_raw *p);
 uint8_t p9_raw_type(const struct p9_raw *p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The shim in the real diod, driven by bytes: what it records, what its rules
- * do, what is on storage afterwards.
+ * The shim in the real diod and nfs-ganesha, driven by bytes: what it records,
+ * what its rules do, what is on storage afterwards.
  */
 #include "nwb/faultctl.h"
 #include "nwb/ledger.h"
@@ -56,17 +56,19 @@ static void rig_connect(struct rig *r, bool create)
 		     0);
 }
 
-static void rig_begin(struct rig *r, const char *text, bool is_volatile)
+static void rig_begin(struct rig *r, const char *server, const char *text,
+		      bool is_volatile)
 {
 	struct nwb_err err = {0};
 	struct nwb_server_opts opts = {
-		.name = "diod",
+		.name = server,
 		.shim_path = getenv("NWB_SHIM"),
 		.volatile_storage = is_volatile,
 	};
 	char version[64];
 
-	if (nwb_server_probe("diod", version, sizeof(version), &err))
+	memset(r, 0, sizeof(*r));
+	if (nwb_server_probe(server, version, sizeof(version), &err))
 		nwb_test_skip(err.text);
 	nwb_check(opts.shim_path);
 	nwb_check_eq(nwb_plan_new(&r->plan), 0);
@@ -74,7 +76,7 @@ static void rig_begin(struct rig *r, const char *text, bool is_volatile)
 		     0);
 	nwb_check_eq(nwb_plan_finish(r->plan, &err), 0);
 	nwb_check_eq(nwb_fc_create(&r->ctl_fd, &r->page), 0);
-	nwb_check_eq(nwb_plan_compile(r->plan, r->page, "diod", &err), 0);
+	nwb_check_eq(nwb_plan_compile(r->plan, r->page, server, &err), 0);
 	r->ledger_fd = memfd_create("ledger", MFD_CLOEXEC);
 	nwb_check_eq(nwb_ledger_create(r->ledger_fd, 8192, key, 1, &r->ledger),
 		     0);
@@ -151,13 +153,13 @@ static ssize_t content(struct rig *r, char *buf, size_t size)
 	return n;
 }
 
-NWB_TEST(diod, ledger_sees_what_happened)
+static void ledger_sees_what_happened(const char *server)
 {
 	static struct rig r;
 	const struct nwb_lrec *req, *eff, *run, *reply;
 	uint8_t data[64];
 
-	rig_begin(&r, "", false);
+	rig_begin(&r, server, "", false);
 	nwb_stamp_fill(&r.key, 1, 7, 4096, data, sizeof(data));
 	nwb_check_eq(p9_raw_write(&r.p9, 4096, data, sizeof(data)), 64);
 	nwb_check_eq(p9_raw_fsync(&r.p9), 0);
@@ -184,12 +186,13 @@ NWB_TEST(diod, ledger_sees_what_happened)
 	rig_end(&r);
 }
 
-NWB_TEST(diod, reset_before_is_not_executed)
+static void reset_before_is_not_executed(const char *server)
 {
 	static struct rig r;
 	char got[64] = "";
 
-	rig_begin(&r, "cut: on server.write nth=2 before do rst", false);
+	rig_begin(&r, server, "cut: on server.write nth=2 before do rst",
+		  false);
 	nwb_check_eq(p9_raw_write(&r.p9, 0, "one", 3), 3);
 	nwb_check_eq(p9_raw_write(&r.p9, 3, "two", 3), -ECONNRESET);
 	nwb_check_eq(nwb_fc_hits(r.page, 0), 1);
@@ -203,12 +206,13 @@ NWB_TEST(diod, reset_before_is_not_executed)
 	rig_end(&r);
 }
 
-NWB_TEST(diod, reset_after_is_executed)
+static void reset_after_is_executed(const char *server)
 {
 	static struct rig r;
 	char got[64] = "";
 
-	rig_begin(&r, "cut: on server.write nth=2 after do drop, rst", false);
+	rig_begin(&r, server, "cut: on server.write nth=2 after do drop, rst",
+		  false);
 	nwb_check_eq(p9_raw_write(&r.p9, 0, "one", 3), 3);
 	nwb_check_eq(p9_raw_write(&r.p9, 3, "two", 3), -ECONNRESET);
 	nwb_check_eq(nwb_fc_hits(r.page, 0), 1);
@@ -218,21 +222,30 @@ NWB_TEST(diod, reset_after_is_executed)
 	rig_end(&r);
 }
 
-NWB_TEST(diod, fin_is_an_end_of_file)
+static void fin_is_an_end_of_file(const char *server)
 {
 	static struct rig r;
 
-	rig_begin(&r, "cut: on server.write after do fin", false);
+	rig_begin(&r, server, "cut: on server.write after do fin", false);
 	nwb_check_eq(p9_raw_write(&r.p9, 0, "one", 3), -EPIPE);
 	nwb_check_eq(nwb_fc_hits(r.page, 0), 1);
 	rig_end(&r);
 }
 
-NWB_TEST(diod, held_acks_are_overtaken_and_block_nobody)
+/* wait_for() - until a counter of the shim says @nr; seconds at most. */
+static bool wait_for(_Atomic uint64_t *counter, uint64_t nr)
+{
+	for (int i = 0; i < 5000 && atomic_load(counter) < nr; i++)
+		usleep(1000);
+	return atomic_load(counter) == nr;
+}
+
+static void held_acks_are_overtaken_and_block_nobody(const char *server)
 {
 	static struct rig r;
 
-	rig_begin(&r, "slow: on server.write nth=1..2 do hold 60s", false);
+	rig_begin(&r, server, "slow: on server.write nth=1..2 do hold 60s",
+		  false);
 	for (uint16_t tag = 1; tag <= 4; tag++)
 		nwb_check_eq(
 			p9_raw_send_write(&r.p9, tag, tag * 8u, "12345678", 8),
@@ -241,8 +254,8 @@ NWB_TEST(diod, held_acks_are_overtaken_and_block_nobody)
 	nwb_check(p9_raw_tag(&r.p9) >= 3);
 	nwb_check_eq(p9_raw_recv(&r.p9), 0);
 	nwb_check(p9_raw_tag(&r.p9) >= 3);
+	nwb_check(wait_for(&r.page->nr_held, 2));
 	nwb_check_eq(nwb_fc_hits(r.page, 0), 2);
-	nwb_check_eq(atomic_load(&r.page->nr_held), 2);
 	nwb_check(!has(&r, NWB_L_PDU_REPLY, 119, 2));
 	nwb_fc_heal(r.page);
 	nwb_check_eq(p9_raw_recv(&r.p9), 0);
@@ -252,11 +265,11 @@ NWB_TEST(diod, held_acks_are_overtaken_and_block_nobody)
 	rig_end(&r);
 }
 
-NWB_TEST(diod, storage_faults)
+static void storage_faults(const char *server)
 {
 	static struct rig r;
 
-	rig_begin(&r,
+	rig_begin(&r, server,
 		  "full: on server.write nth=1 do error ENOSPC\n"
 		  "short: on backend.pwrite nth=2 do short 5\n"
 		  "quota: on backend.fsync nth=1 do error EDQUOT\n"
@@ -275,12 +288,12 @@ NWB_TEST(diod, storage_faults)
 	rig_end(&r);
 }
 
-NWB_TEST(diod, a_crash_loses_what_was_not_synced)
+static void a_crash_loses_what_was_not_synced(const char *server)
 {
 	static struct rig r;
 	char got[64] = "";
 
-	rig_begin(&r, "k: on server.write nth=3 after do kill", true);
+	rig_begin(&r, server, "k: on server.write nth=3 after do kill", true);
 	nwb_check_eq(p9_raw_write(&r.p9, 0, "one", 3), 3);
 	nwb_check_eq(p9_raw_fsync(&r.p9), 0);
 	nwb_check_eq(p9_raw_write(&r.p9, 3, "two", 3), 3);
@@ -299,3 +312,117 @@ NWB_TEST(diod, a_crash_loses_what_was_not_synced)
 	nwb_check_eq(nwb_fc_matches(r.page, 0), 4);
 	rig_end(&r);
 }
+
+/* What comes when a running Twrite is flushed: it is executed, answered, and
+ * only then is the Rflush there. */
+static void flush_of_a_running_write(const char *server)
+{
+	static struct rig r;
+	char got[64] = "";
+
+	rig_begin(&r, server, "park: on backend.pwrite do delay 300ms", false);
+	nwb_check_eq(p9_raw_send_write(&r.p9, 5, 0, "late", 4), 0);
+	nwb_check(wait_for(&r.page->nr_pwrites, 1));
+	nwb_check_eq(p9_raw_send_flush(&r.p9, 6, 5), 0);
+	nwb_check_eq(p9_raw_recv(&r.p9), 0);
+	nwb_check_eq(p9_raw_type(&r.p9), 119);
+	nwb_check_eq(p9_raw_tag(&r.p9), 5);
+	nwb_check_eq(p9_raw_recv(&r.p9), 0);
+	nwb_check_eq(p9_raw_type(&r.p9), 109);
+	nwb_check_eq(p9_raw_tag(&r.p9), 6);
+	nwb_check_eq(content(&r, got, sizeof(got)), 4);
+	rig_end(&r);
+}
+
+/*
+ * park_across_a_reset() - a Twrite of "OLD!" is parked, its connection reset,
+ * and "NEW!" written on the @nr'th one after it; leaves with "OLD!" in the
+ * file, on both servers: nothing fences it.
+ */
+static void park_across_a_reset(struct rig *r, const char *server,
+				unsigned int nr)
+{
+	char got[64] = "";
+
+	rig_begin(r, server,
+		  "park: on backend.pwrite nth=1 do delay 300ms\n"
+		  "cut: on server.write nth=2 before do rst\n",
+		  false);
+	nwb_check_eq(p9_raw_send_write(&r->p9, 1, 0, "OLD!", 4), 0);
+	nwb_check(wait_for(&r->page->nr_pwrites, 1));
+	nwb_check_eq(p9_raw_write(&r->p9, 4, "gone", 4), -ECONNRESET);
+	while (nr--) {
+		close(r->p9.fd);
+		usleep(10000); /* it closes its end as well */
+		rig_connect(r, false);
+	}
+	nwb_check_eq(p9_raw_write(&r->p9, 0, "NEW!", 4), 4);
+	nwb_check_eq(content(r, got, sizeof(got)), 4);
+	nwb_check_streq(got, "NEW!");
+	for (int i = 0; i < 5000 && memcmp(got, "OLD!", 4); i++) {
+		usleep(1000);
+		nwb_check_eq(content(r, got, sizeof(got)), 4);
+	}
+	nwb_check_streq(got, "OLD!");
+}
+
+static void a_running_write_survives_its_connection(const char *server)
+{
+	static struct rig r;
+
+	park_across_a_reset(&r, server, 1);
+	rig_end(&r);
+}
+
+/* recv_within() - a reply, or -EAGAIN when none comes in @ms. */
+static int recv_within(struct rig *r, unsigned int ms)
+{
+	struct timeval tv = {.tv_usec = ms * 1000};
+
+	setsockopt(r->p9.fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	return p9_raw_recv(&r->p9);
+}
+
+/* diod answers on the connection that asked, or not at all. */
+NWB_TEST(diod, a_late_reply_goes_to_nobody)
+{
+	static struct rig r;
+
+	park_across_a_reset(&r, "diod", 2);
+	nwb_check_eq(recv_within(&r, 100), -EAGAIN);
+	rig_end(&r);
+}
+
+/* nfs-ganesha 4.3 closes the socket while a request still runs, and answers on
+ * the number: it is the next connection's but one, which gets a reply that it
+ * never asked for. */
+NWB_TEST(ganesha, a_late_reply_goes_to_the_next_connection_but_one)
+{
+	static struct rig r;
+
+	park_across_a_reset(&r, "ganesha", 2);
+	nwb_check_eq(recv_within(&r, 500), 0);
+	nwb_check_eq(p9_raw_type(&r.p9), 119);
+	nwb_check_eq(p9_raw_tag(&r.p9), 1);
+	rig_end(&r);
+}
+
+#define BOTH(name)                                                             \
+	NWB_TEST(diod, name)                                                   \
+	{                                                                      \
+		name("diod");                                                  \
+	}                                                                      \
+	NWB_TEST(ganesha, name)                                                \
+	{                                                                      \
+		name("ganesha");                                               \
+	}
+
+BOTH(ledger_sees_what_happened)
+BOTH(reset_before_is_not_executed)
+BOTH(reset_after_is_executed)
+BOTH(fin_is_an_end_of_file)
+BOTH(held_acks_are_overtaken_and_block_nobody)
+BOTH(storage_faults)
+BOTH(a_crash_loses_what_was_not_synced)
+BOTH(flush_of_a_running_write)
+BOTH(a_running_write_survives_its_connection)
