@@ -5,10 +5,10 @@
  *
  *	real:      tasks are threads, waits are futexes, sockets are io_uring
  *	           (or plain blocking calls where io_uring is refused).
- *	simulated: tasks are coroutines on guarded stacks, all on one thread; the
- *	           clock is virtual, every lock, wait and wake is a scheduling
- *	           point that the seed decides; nothing runnable and no timer is a
- *	           DEADLOCK, reported with the wait graph.
+ *	simulated: tasks are coroutines on guarded stacks, all on one thread;
+ *the clock is virtual, every lock, wait and wake is a scheduling point that the
+ *seed decides; nothing runnable and no timer is a DEADLOCK, reported with the
+ *wait graph.
  *
  * The same client code runs on both. Code above never asks which it is.
  */
@@ -37,8 +37,8 @@ struct nwb_exec_real_opts {
 
 /** nwb_exec_real_new() - start the real executor. Free with nwb_exec_free(). */
 int nwb_exec_real_new(const struct nwb_exec_real_opts *opts,
-		      struct nwb_exec **ret_ex, struct nwb_err *err)
-	nwb_must_check;
+		      struct nwb_exec **ret_ex,
+		      struct nwb_err *err) nwb_must_check;
 
 /** nwb_exec_sim_new() - a simulated executor whose every choice follows from
  * @seed. Use it from one thread only. -ENOTSUP under ThreadSanitizer.
@@ -105,16 +105,22 @@ void nwb_yield(struct nwb_exec *ex, const char *point);
  * struct nwb_dialer - makes connections to one server; embeds in its owner.
  * @dial: blocks until connected or failed (negative errno). Called from any
  *	task, one call at a time a dialer. The result is owned by the caller.
+ * @dial_to: the same, to another IPv4 address of that server (host order), on
+ *	the port that @dial uses; NULL: there is only one address
+ * @addr: IPv4 address that @dial uses, 0: not known
  */
 struct nwb_dialer {
 	int (*dial)(struct nwb_dialer *d, struct nwb_exec *ex,
 		    struct nwb_sock **ret_sock, struct nwb_err *err);
+	int (*dial_to)(struct nwb_dialer *d, struct nwb_exec *ex, uint32_t addr,
+		       struct nwb_sock **ret_sock, struct nwb_err *err);
+	uint32_t addr;
 };
 
 /** nwb_sock_from_fd() - wrap a connected stream socket; takes @fd over, also
  * on failure. Real executor only (-ENOTSUP otherwise). */
-int nwb_sock_from_fd(struct nwb_exec *ex, int fd, struct nwb_sock **ret_sock)
-	nwb_must_check;
+int nwb_sock_from_fd(struct nwb_exec *ex, int fd,
+		     struct nwb_sock **ret_sock) nwb_must_check;
 /** nwb_sock_pair() - two connected in-memory sockets (both executors).
  * @latency_ns: one-way delay in virtual time (simulated; ignored in real)
  * @buf_bytes: bytes in flight each way before a sender blocks */
@@ -136,8 +142,8 @@ int nwb_sock_sendv(struct nwb_sock *s, const struct iovec *iov,
  * came before is lost), or negative errno.
  * Context: one receiver at a time a socket.
  */
-ssize_t nwb_sock_recv(struct nwb_sock *s, void *buf, size_t min, size_t max)
-	nwb_must_check;
+ssize_t nwb_sock_recv(struct nwb_sock *s, void *buf, size_t min,
+		      size_t max) nwb_must_check;
 /** nwb_sock_shutdown() - make all present and future calls on @s return
  * -ESHUTDOWN; the peer receives what was sent, then 0. Any task, any number of
  * times. */

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An SMB 2.0.2 to 3.1.1 client: one session, one tree, one connection that may
- * be lost and made again.
+ * An SMB 2.0.2 to 3.1.1 client: one session, one tree, one connection or
+ * several (multichannel) that may be lost and made again.
  *
- *	nwb_smb2 ── connection (epoch n) ── receiver task
- *	   │            credits, MessageId window, outstanding requests
+ *	nwb_smb2 (session, epoch n)
+ *	   ├── channel ── receiver task
+ *	   │      credits, MessageId window, outstanding requests
+ *	   ├── channel ...
  *	   └── nwb_smb2_file: a name, a FileId of this epoch; perhaps a
  *	       durable handle, a lease or an oplock
  *
- * Losing the connection completes every outstanding request with -ECONNABORTED
- * (outcome unknown) and puts all credits of that instance away. Nothing is
- * retried here: retrying is netfs' business. nwb_smb2_file_ready() connects
- * and opens again when that is needed.
+ * Losing a channel completes every request outstanding on it with -ECONNABORTED
+ * (outcome unknown) and puts all its credits away; session and FileIds live on
+ * while another channel does, and the lost one is bound again in the
+ * background. With the last channel the session is lost. Nothing is retried
+ * here: retrying is netfs' business. nwb_smb2_file_ready() connects and opens
+ * again when that is needed.
  *
  * Credits are taken as Linux takes them (fs/smb/client/smb2ops.c,
  * smb2_wait_mtu_credits, smb2_adjust_credits, smb2_add_credits): reserved for a
@@ -28,6 +32,8 @@
 
 #include "nwb/exec.h"
 #include "nwb/list.h"
+
+#define NWB_SMB2_CHANNELS_MAX 4u
 
 struct nwb_smb2;
 struct nwb_smb2_file;
@@ -83,8 +89,12 @@ enum nwb_smb2_encryption {
  * @durable: ask for handles that outlive their connection, and reclaim them
  * @caching: NWB_SMB2_CACHE_* to ask for with each open; 0 = nothing, and with
  *	@durable whatever that needs
+ * @channels: connections of the session, 1..4; 0 = 1. More than one needs a
+ *	user's session, SMB 3 and a server with multichannel: refused otherwise
  * @count_stale_credits: mutant "credits counted twice after reconnect"; only
  *	obeyed in builds with NWB_MUTANTS
+ * @repick_channel: mutant "credits reserved on one channel, spent on another"
+ *	(B1); the same
  */
 struct nwb_smb2_opts {
 	struct nwb_dialer *dialer;
@@ -102,7 +112,9 @@ struct nwb_smb2_opts {
 	uint64_t timeout_ns;
 	enum nwb_smb2_durable durable;
 	uint32_t caching;
+	unsigned int channels;
 	bool count_stale_credits;
+	bool repick_channel;
 };
 
 /* What was negotiated and what happened; exact counts. */
@@ -122,8 +134,12 @@ struct nwb_smb2_stats {
 	uint64_t nr_opens;    /* handles opened anew, the first time included */
 	uint64_t nr_reclaims; /* handles taken up again as they were */
 	uint64_t nr_reclaims_refused;
-	uint64_t nr_breaks;  /* of oplocks and leases */
-	uint64_t nr_replays; /* WRITEs sent with FLAGS_REPLAY_OPERATION */
+	uint64_t nr_breaks;	  /* of oplocks and leases */
+	uint64_t nr_replays;	  /* WRITEs sent with FLAGS_REPLAY_OPERATION */
+	uint64_t nr_binds;	  /* further channels, also those made again */
+	uint64_t nr_chan_lost;	  /* channels lost while another one lived */
+	unsigned int nr_channels; /* up now */
+	uint64_t chan_writes[NWB_SMB2_CHANNELS_MAX]; /* WRITEs sent */
 	uint64_t credit_waits;
 	uint64_t credit_wait_ns;
 	int32_t credits, in_flight;
@@ -150,9 +166,12 @@ void nwb_smb2_free(struct nwb_smb2 *c);
  * Return: 0; -ECONNREFUSED, -ECONNRESET, -EACCES, -EPROTO, ... with @err.
  */
 int nwb_smb2_connect(struct nwb_smb2 *c, struct nwb_err *err) nwb_must_check;
-/** nwb_smb2_disconnect() - drop the connection as if it had been reset. */
+/** nwb_smb2_disconnect() - drop all connections as if they had been reset. */
 void nwb_smb2_disconnect(struct nwb_smb2 *c);
-/** nwb_smb2_epoch() - number of the present connection, 1 for the first;
+/** nwb_smb2_drop_channel() - drop connection @nr (0..channels - 1) as if it had
+ * been reset; nothing if it is not up. */
+void nwb_smb2_drop_channel(struct nwb_smb2 *c, unsigned int nr);
+/** nwb_smb2_epoch() - number of the present session, 1 for the first;
  * 0 when there is none now. */
 uint32_t nwb_smb2_epoch(struct nwb_smb2 *c);
 void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats);

@@ -97,6 +97,9 @@ enum nwb_smb2_command {
 #define NWB_SMB2_CIPHER_AES_128_CCM 1u
 #define NWB_SMB2_CIPHER_AES_128_GCM 2u
 
+/* Flag of a SESSION_SETUP request: one more channel of that session. */
+#define NWB_SMB2_SESSION_BINDING 1u
+
 #define NWB_SMB2_SESSION_F_GUEST   1u
 #define NWB_SMB2_SESSION_F_NULL	   2u
 #define NWB_SMB2_SESSION_F_ENCRYPT 4u
@@ -424,6 +427,20 @@ struct nwb_smb2_ioctl_rsp {
 	struct nwb_smb2_blob out;
 };
 
+/**
+ * struct nwb_smb2_iface - one entry of FSCTL_QUERY_NETWORK_INTERFACE_INFO's
+ * answer, [MS-SMB2] 2.2.32.5.
+ * @speed: bits a second
+ * @ipv4: host order; 0: another family
+ */
+#define NWB_SMB2_IFACE_LEN 152u
+struct nwb_smb2_iface {
+	uint32_t index;
+	uint32_t capability;
+	uint64_t speed;
+	uint32_t ipv4;
+};
+
 /* FSCTL_VALIDATE_NEGOTIATE_INFO, [MS-SMB2] 2.2.31.4 and 2.2.32.6; the answer
  * has one dialect. */
 #define NWB_SMB2_VALIDATE_REQ_MAX (24u + 2 * NWB_SMB2_DIALECTS_MAX)
@@ -517,6 +534,18 @@ NWB_SMB2_CODEC(set_info_req);
 NWB_SMB2_CODEC(ioctl_req);
 NWB_SMB2_CODEC(ioctl_rsp);
 NWB_SMB2_CODEC(error_rsp);
+
+/** nwb_smb2_iface_encode() - one entry. @is_last: none follows at once.
+ * Return: bytes written, or -ENOSPC. */
+int nwb_smb2_iface_encode(uint8_t *buf, size_t size,
+			  const struct nwb_smb2_iface *m,
+			  bool is_last) nwb_must_check;
+/** nwb_smb2_iface_decode() - the entry that @buf begins with.
+ * @ret_next: where the next one begins, 0: this is the last.
+ * Return: 0, or -EBADMSG. */
+int nwb_smb2_iface_decode(const void *buf, size_t len,
+			  struct nwb_smb2_iface *ret_m,
+			  size_t *ret_next) nwb_must_check;
 
 /* Without struct: LOGOFF, TREE_DISCONNECT, ECHO (both ways), CANCEL, and the
  * responses of FLUSH are 4 bytes; the response of SET_INFO is 2. */

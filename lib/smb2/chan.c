@@ -44,6 +44,7 @@ int nwb_smb2_chan_init(struct nwb_smb2_chan *ch, struct nwb_smb2 *c,
 	/* every channel asks for credits, not the first one only (B5) */
 	ch->pool.max = c->opts.max_credits;
 	ch->pool.chan = index;
+	ch->pool.is_loose = c->opts.repick_channel;
 	nwb_mutex_init(&ch->send_lock, c->ex, "smb2 send");
 	nwb_timer_init(&ch->timer, c->ex, timer_fired, "smb2 timeout");
 	nwb_smb2_table_init(ch);
@@ -97,11 +98,23 @@ static bool any_up(const struct nwb_smb2 *c)
 	return false;
 }
 
+/* No channel is left: the session is lost, and what is being bound to it is in
+ * vain. */
+static void session_down(struct nwb_smb2 *c)
+{
+	c->state = CONN_DOWN;
+	for (unsigned int i = 0; i < c->nr_chans; i++)
+		if (c->chan[i].state == CONN_CONNECTING && c->chan[i].sock)
+			nwb_sock_shutdown(c->chan[i].sock);
+}
+
 /* After take_down(): under the lock, which is released. */
 static void finish_all(struct nwb_smb2 *c, struct nwb_list *gone)
 {
 	if (c->state == CONN_UP && !any_up(c))
-		c->state = CONN_DOWN;
+		session_down(c);
+	else
+		c->stats.nr_chan_lost++;
 	nwb_waitq_wake_all(&c->credit_q);
 	nwb_waitq_wake_all(&c->state_q);
 	nwb_mutex_unlock(&c->lock);
@@ -184,6 +197,12 @@ void nwb_smb2_chan_bury(struct nwb_smb2_chan *ch)
 	nwb_smb2_rx_reset(&ch->rx);
 }
 
+/* May it still become a channel of session @bind_to? Under the lock. */
+static bool may_bind(const struct nwb_smb2 *c, uint32_t bind_to)
+{
+	return c->state == CONN_UP && c->epoch == bind_to;
+}
+
 /* The handshake is done: everything for the next instance. The state stays
  * CONNECTING until the receiver runs, so that nobody can lose the connection,
  * and make the next one, in between. */
@@ -202,15 +221,19 @@ static void chan_prepare(struct nwb_smb2_chan *ch, const struct handshake *h)
 	ch->instance = ++c->last_instance;
 	ch->rx_ended = false;
 	nwb_credits_reset(&ch->pool, ch->instance, credits);
-	c->session_id = h->session_id;
-	c->tree_id = h->tree_id;
-	c->epoch++;
-	c->stats.nr_connects++;
+	if (h->is_binding) {
+		c->stats.nr_binds++;
+	} else {
+		c->session_id = h->session_id;
+		c->tree_id = h->tree_id;
+		c->epoch++;
+		c->stats.nr_connects++;
+	}
 	nwb_mutex_unlock(&c->lock);
 }
 
-/* Open for business, unless the stream has ended already. */
-static int chan_up(struct nwb_smb2_chan *ch)
+/* Open for business, unless the stream has ended already, or the session. */
+static int chan_up(struct nwb_smb2_chan *ch, uint32_t bind_to)
 {
 	struct nwb_smb2 *c = ch->c;
 	int rc = 0;
@@ -218,9 +241,14 @@ static int chan_up(struct nwb_smb2_chan *ch)
 	nwb_mutex_lock(&c->lock);
 	if (ch->rx_ended) {
 		rc = -ECONNRESET;
+	} else if (bind_to && !may_bind(c, bind_to)) {
+		rc = -ECONNABORTED;
 	} else {
 		ch->state = CONN_UP;
+		ch->nr_failed = 0;
 		c->state = CONN_UP;
+		if (c->nr_credit_waiters)
+			nwb_waitq_wake_all(&c->credit_q);
 	}
 	nwb_mutex_unlock(&c->lock);
 	return rc;
@@ -228,13 +256,18 @@ static int chan_up(struct nwb_smb2_chan *ch)
 
 /* Shake hands on @sock and begin to receive. */
 static int chan_start(struct nwb_smb2_chan *ch, struct nwb_sock *sock,
-		      struct nwb_err *err)
+		      uint32_t bind_to, struct nwb_err *err)
 {
 	struct nwb_smb2 *c = ch->c;
-	struct handshake h = {.c = c,
-			      .ch = ch,
-			      .sock = sock,
-			      .previous_session_id = c->session_id};
+	struct handshake h = {
+		.c = c,
+		.ch = ch,
+		.sock = sock,
+		.is_binding = bind_to != 0,
+		.session_id = bind_to ? c->session_id : 0,
+		.tree_id = bind_to ? c->tree_id : 0,
+		.previous_session_id = bind_to ? 0 : c->session_id,
+	};
 	int rc = nwb_smb2_handshake(&h, err);
 
 	if (rc)
@@ -245,34 +278,67 @@ static int chan_start(struct nwb_smb2_chan *ch, struct nwb_sock *sock,
 	if (rc)
 		ch->receiver = NULL;
 	else
-		rc = chan_up(ch);
+		rc = chan_up(ch, bind_to);
 	if (rc)
 		return nwb_err_set(err, rc, "start of the receiver: %s",
 				   nwb_errno_name(rc));
 	return 0;
 }
 
-/* Dial and shake hands; the channel is DOWN, and only one task does it. */
-int nwb_smb2_chan_connect(struct nwb_smb2_chan *ch, struct nwb_err *err)
+static int dial(struct nwb_smb2 *c, uint32_t addr, struct nwb_sock **ret_sock,
+		struct nwb_err *err)
+{
+	struct nwb_dialer *d = c->opts.dialer;
+
+	return addr ? d->dial_to(d, c->ex, addr, ret_sock, err)
+		    : d->dial(d, c->ex, ret_sock, err);
+}
+
+/* Has the session that the socket is for ended while it was dialled? */
+static int chan_begin(struct nwb_smb2_chan *ch, struct nwb_sock *sock,
+		      uint32_t bind_to)
+{
+	struct nwb_smb2 *c = ch->c;
+	int rc = 0;
+
+	nwb_mutex_lock(&ch->send_lock);
+	nwb_mutex_lock(&c->lock);
+	ch->state = CONN_CONNECTING;
+	ch->sock = sock;
+	if (bind_to && !may_bind(c, bind_to)) {
+		rc = -ECONNABORTED;
+	} else {
+		ch->handshake_deadline_ns =
+			nwb_now_ns(c->ex) + c->opts.timeout_ns;
+		ch->timer_set = true;
+		nwb_timer_arm(&ch->timer, ch->handshake_deadline_ns);
+	}
+	nwb_mutex_unlock(&c->lock);
+	nwb_mutex_unlock(&ch->send_lock);
+	return rc;
+}
+
+/**
+ * nwb_smb2_chan_connect() - dial and shake hands; the channel is DOWN, and
+ * c->is_binding is ours, so only one task does it.
+ * @addr: IPv4 address, 0: where the dialer goes by itself
+ * @bind_to: epoch of the session that it shall belong to; 0: make one
+ */
+int nwb_smb2_chan_connect(struct nwb_smb2_chan *ch, uint32_t addr,
+			  uint32_t bind_to, struct nwb_err *err)
 {
 	struct nwb_smb2 *c = ch->c;
 	struct nwb_sock *sock;
 	int rc;
 
 	nwb_smb2_chan_bury(ch);
-	rc = c->opts.dialer->dial(c->opts.dialer, c->ex, &sock, err);
+	rc = dial(c, addr, &sock, err);
 	if (rc)
 		return rc;
-	nwb_mutex_lock(&ch->send_lock);
-	nwb_mutex_lock(&c->lock);
-	ch->state = CONN_CONNECTING;
-	ch->sock = sock;
-	ch->handshake_deadline_ns = nwb_now_ns(c->ex) + c->opts.timeout_ns;
-	ch->timer_set = true;
-	nwb_timer_arm(&ch->timer, ch->handshake_deadline_ns);
-	nwb_mutex_unlock(&c->lock);
-	nwb_mutex_unlock(&ch->send_lock);
-	rc = chan_start(ch, sock, err);
+	ch->addr = addr;
+	rc = chan_begin(ch, sock, bind_to);
+	if (!rc)
+		rc = chan_start(ch, sock, bind_to, err);
 	if (rc) {
 		nwb_mutex_lock(&c->lock);
 		ch->state = CONN_DOWN;

@@ -52,19 +52,22 @@
 #include <errno.h>
 #include <string.h>
 
-#define TABLE_BUCKETS	      1024u
-#define RX_BYTES	      (128u * 1024)
-#define TX_BYTES	      (20u * 1024) /* requests without payload */
-#define SEND_IOV_MAX	      4096u
-#define READ_PIECE	      65536u
-#define NWB_SMB2_CHANNELS_MAX 4u
-#define NAME_BYTES_MAX	      1024u
-#define STR_MAX		      256u
-#define DEFAULT_MAX_CREDITS   8192u
-#define DEFAULT_TIMEOUT_NS    (30 * NWB_SEC)
-#define WRITE_MAX	      (8u * 1024 * 1024)
+#define TABLE_BUCKETS	    1024u
+#define RX_BYTES	    (128u * 1024)
+#define TX_BYTES	    (20u * 1024) /* requests without payload */
+#define SEND_IOV_MAX	    4096u
+#define READ_PIECE	    65536u
+#define NAME_BYTES_MAX	    1024u
+#define STR_MAX		    256u
+#define DEFAULT_MAX_CREDITS 8192u
+#define DEFAULT_TIMEOUT_NS  (30 * NWB_SEC)
+#define WRITE_MAX	    (8u * 1024 * 1024)
 /* With no credit and nothing in flight no server can ever give any. */
 #define STARVED_GRACE_NS NWB_SEC
+/* Addresses of a server that are remembered. */
+#define ADDRS_MAX 8u
+/* A channel that could not be bound is tried again after that time. */
+#define BIND_AGAIN_NS NWB_SEC
 
 /* Of the session and of each channel. */
 enum conn_state {
@@ -178,6 +181,8 @@ struct nwb_smb2_file {
  * said otherwise.
  * @c, @index: whose, and which one; constant
  * @instance: of the newest connection, whatever became of it
+ * @addr: IPv4 address it goes to, 0: where the dialer goes by itself
+ * @nr_failed: attempts to bind it since it was up
  * @handshake_deadline_ns: 0 = none under way
  * @rx_ended: the present receiver is about to return
  * @receiver: owned by the connecting task
@@ -187,6 +192,8 @@ struct nwb_smb2_chan {
 	unsigned int index;
 	enum conn_state state;
 	uint32_t instance;
+	uint32_t addr;
+	unsigned int nr_failed;
 	struct nwb_sock *sock;
 	uint64_t handshake_deadline_ns;
 
@@ -229,6 +236,12 @@ struct nwb_smb2 {
 	unsigned int nr_chans;
 	struct nwb_smb2_chan chan[NWB_SMB2_CHANNELS_MAX];
 	uint32_t last_instance;
+	unsigned int last_pick;
+	uint32_t addr[ADDRS_MAX]; /* of the server, as it says */
+	unsigned int nr_addrs;
+	bool is_binding;	   /* some task makes a session or channels */
+	struct nwb_task *binder;   /* the newest background task that does */
+	uint64_t bind_after_ns;	   /* not before */
 	struct nwb_waitq credit_q; /* for credits of whichever channel */
 	unsigned int nr_credit_waiters;
 	int32_t credits_min;
@@ -274,12 +287,19 @@ void nwb_smb2_req_finish(struct req *r);
 int nwb_smb2_chan_init(struct nwb_smb2_chan *ch, struct nwb_smb2 *c,
 		       unsigned int index) nwb_must_check;
 void nwb_smb2_chan_fini(struct nwb_smb2_chan *ch);
-int nwb_smb2_chan_connect(struct nwb_smb2_chan *ch,
-			  struct nwb_err *err) nwb_must_check;
+int nwb_smb2_chan_connect(struct nwb_smb2_chan *ch, uint32_t addr,
+			  uint32_t bind_to, struct nwb_err *err) nwb_must_check;
 void nwb_smb2_chan_bury(struct nwb_smb2_chan *ch);
 void nwb_smb2_chan_lost(struct nwb_smb2_chan *ch, uint32_t instance);
 bool nwb_smb2_chan_is(const struct nwb_smb2_chan *ch, uint32_t instance);
 void nwb_smb2_session_lost(struct nwb_smb2 *c, uint32_t epoch);
+
+/* channels.c */
+int nwb_smb2_channels_bind(struct nwb_smb2 *c,
+			   struct nwb_err *err) nwb_must_check;
+void nwb_smb2_channels_mend(struct nwb_smb2 *c);
+void nwb_smb2_channels_stop(struct nwb_smb2 *c);
+void nwb_smb2_channels_learn(struct nwb_smb2 *c, const void *info, size_t len);
 
 /**
  * struct handshake - NEGOTIATE to TREE_CONNECT of one channel; on success
@@ -291,6 +311,7 @@ struct handshake {
 	struct nwb_smb2 *c;
 	struct nwb_smb2_chan *ch;
 	struct nwb_sock *sock;
+	bool is_binding; /* one more channel of the session that exists */
 	uint64_t mid;
 	int32_t credits;
 	uint64_t session_id;

@@ -42,7 +42,13 @@ static int init_channels(struct nwb_smb2 *c, struct nwb_err *err)
 {
 	int rc = 0;
 
-	for (unsigned int i = 0; !rc && i < 1; i++) {
+	if (!c->opts.channels)
+		c->opts.channels = 1;
+	if (c->opts.channels > NWB_SMB2_CHANNELS_MAX)
+		return nwb_err_set(err, -EINVAL,
+				   "%u channels: at most %u are possible",
+				   c->opts.channels, NWB_SMB2_CHANNELS_MAX);
+	for (unsigned int i = 0; !rc && i < c->opts.channels; i++) {
 		rc = nwb_smb2_chan_init(&c->chan[i], c, i);
 		c->nr_chans++;
 	}
@@ -92,31 +98,64 @@ int nwb_smb2_new(struct nwb_exec *ex, const struct nwb_smb2_opts *opts,
 	return 0;
 }
 
+/* A new session on the first channel, wherever the server can be reached, and
+ * its other channels. State is CONNECTING, c->is_binding is ours. */
+static int session_begin(struct nwb_smb2 *c, struct nwb_err *err)
+{
+	struct nwb_smb2_chan *ch = &c->chan[0];
+	int rc;
+
+	for (unsigned int i = 1; i < c->nr_chans; i++)
+		nwb_smb2_chan_bury(&c->chan[i]);
+	rc = nwb_smb2_chan_connect(ch, 0, 0, err);
+	for (unsigned int i = 0; rc && i < c->nr_addrs; i++)
+		if (c->opts.dialer->dial_to &&
+		    c->addr[i] != c->opts.dialer->addr)
+			rc = nwb_smb2_chan_connect(ch, c->addr[i], 0, err);
+	if (!rc)
+		return nwb_smb2_channels_bind(c, err);
+	nwb_mutex_lock(&c->lock);
+	c->state = CONN_DOWN;
+	nwb_mutex_unlock(&c->lock);
+	return rc;
+}
+
+/* Wait for the attempt under way, under the lock, which is released. */
+static int join_attempt(struct nwb_smb2 *c, struct nwb_err *err)
+{
+	int rc;
+
+	nwb_wait_event(&c->state_q, &c->lock, c->state != CONN_CONNECTING);
+	rc = c->state == CONN_UP ? 0 : c->connect_rc;
+	if (rc && err)
+		*err = c->connect_err;
+	nwb_mutex_unlock(&c->lock);
+	return rc;
+}
+
 int nwb_smb2_connect(struct nwb_smb2 *c, struct nwb_err *err)
 {
 	struct nwb_err e = {0};
 	int rc;
 
 	nwb_mutex_lock(&c->lock);
-	if (c->state == CONN_CONNECTING) {
-		nwb_wait_event(&c->state_q, &c->lock,
-			       c->state != CONN_CONNECTING);
-		rc = c->connect_rc;
-		if (rc && err)
-			*err = c->connect_err;
-		nwb_mutex_unlock(&c->lock);
-		return rc;
-	}
+	if (c->state == CONN_CONNECTING)
+		return join_attempt(c, err);
 	if (c->state == CONN_UP) {
 		nwb_mutex_unlock(&c->lock);
+		nwb_smb2_channels_mend(c);
 		return 0;
 	}
 	c->state = CONN_CONNECTING;
+	nwb_wait_event(&c->state_q, &c->lock, !c->is_binding);
+	c->is_binding = true;
 	nwb_mutex_unlock(&c->lock);
-	rc = nwb_smb2_chan_connect(&c->chan[0], &e);
+	rc = session_begin(c, &e);
+	/* refused after all: half a session is none */
+	if (rc)
+		nwb_smb2_disconnect(c);
 	nwb_mutex_lock(&c->lock);
-	if (rc && c->state == CONN_CONNECTING)
-		c->state = CONN_DOWN;
+	c->is_binding = false;
 	c->connect_rc = rc;
 	c->connect_err = e;
 	nwb_waitq_wake_all(&c->state_q);
@@ -134,6 +173,17 @@ void nwb_smb2_disconnect(struct nwb_smb2 *c)
 	epoch = c->epoch;
 	nwb_mutex_unlock(&c->lock);
 	nwb_smb2_session_lost(c, epoch);
+}
+
+void nwb_smb2_drop_channel(struct nwb_smb2 *c, unsigned int nr)
+{
+	uint32_t instance;
+
+	nwb_assert(nr < c->nr_chans);
+	nwb_mutex_lock(&c->lock);
+	instance = c->chan[nr].instance;
+	nwb_mutex_unlock(&c->lock);
+	nwb_smb2_chan_lost(&c->chan[nr], instance);
 }
 
 uint32_t nwb_smb2_epoch(struct nwb_smb2 *c)
@@ -170,6 +220,7 @@ void nwb_smb2_free(struct nwb_smb2 *c)
 		log_off(c, epoch);
 		nwb_smb2_session_lost(c, epoch);
 	}
+	nwb_smb2_channels_stop(c);
 	nwb_smb2_breaker_stop(c);
 	for (unsigned int i = 0; i < c->nr_chans; i++) {
 		nwb_smb2_chan_bury(&c->chan[i]);
@@ -188,6 +239,7 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats)
 	ret_stats->is_guest = c->is_guest;
 	ret_stats->max_write = c->max_write;
 	ret_stats->max_read = c->max_read;
+	ret_stats->nr_channels = 0;
 	ret_stats->credits = 0;
 	ret_stats->in_flight = 0;
 	ret_stats->credits_min = c->credits_min;
@@ -196,6 +248,7 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats)
 
 		if (ch->state != CONN_UP)
 			continue;
+		ret_stats->nr_channels++;
 		ret_stats->credits += ch->pool.credits;
 		ret_stats->in_flight += ch->pool.in_flight;
 		ret_stats->credits_min =

@@ -38,6 +38,7 @@
  * @instance: of the channel; 0 = none, nothing can be had
  * @chan: index of the channel, noted in all that is taken
  * @max: most to ask for
+ * @is_loose: a mutant's books, which need not balance
  */
 struct credit_pool {
 	int32_t credits;
@@ -47,6 +48,7 @@ struct credit_pool {
 	uint32_t instance;
 	uint32_t chan;
 	uint32_t max;
+	bool is_loose;
 };
 
 /** nwb_credits_reset() - a new connection holds @credits; nothing of the old

@@ -6,6 +6,8 @@
  */
 #include "client.h"
 
+/* One a channel that may be lost, and some that were bound again. */
+#define CLOSE_TRIES (2 * NWB_SMB2_CHANNELS_MAX)
 #define FRAME_BYTES                                                            \
 	(NWB_SMB2_NBT_LEN + NWB_SMB2_HDR_LEN + 64u + NAME_BYTES_MAX +          \
 	 OPEN_CTX_BYTES)
@@ -179,34 +181,46 @@ int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 	return 0;
 }
 
-int nwb_smb2_close(struct nwb_smb2_file *f)
+/* CLOSE on a channel of the file's session, if that lives. Return: 0, the
+ * error of the CLOSE, or -ECONNABORTED: the channel was lost. */
+static int try_close(struct nwb_smb2_file *f)
 {
 	uint8_t frame[NWB_SMB2_NBT_LEN + NWB_SMB2_HDR_LEN + 24];
 	struct nwb_smb2_close_req m = {0};
 	struct nwb_smb2 *c = f->c;
 	struct sync_call s = {0};
 	uint32_t epoch = 0;
-	int rc = 0;
+	int rc;
 
 	nwb_mutex_lock(&c->lock);
 	if (c->state == CONN_UP && f->fid_epoch == c->epoch)
 		epoch = c->epoch;
 	m.fid = f->fid;
 	nwb_mutex_unlock(&c->lock);
-	if (epoch) {
-		rc = nwb_smb2_close_req_encode(frame + NWB_SMB2_NBT_LEN,
-					       sizeof(frame) - NWB_SMB2_NBT_LEN,
-					       &m);
-		rc = nwb_smb2_sync_run(c, &s, NWB_SMB2_CLOSE, epoch, frame, rc,
-				       NWB_NEVER);
-		if (!rc)
-			rc = (int)s.r.result;
-		/* with its connection the handle is gone: closed as well */
-		if (rc == -ECONNABORTED || rc == -EAGAIN)
+	/* with its session the handle is gone: closed as well */
+	if (!epoch)
+		return 0;
+	rc = nwb_smb2_close_req_encode(frame + NWB_SMB2_NBT_LEN,
+				       sizeof(frame) - NWB_SMB2_NBT_LEN, &m);
+	rc = nwb_smb2_sync_run(c, &s, NWB_SMB2_CLOSE, epoch, frame, rc,
+			       NWB_NEVER);
+	return rc ? -ECONNABORTED : (int)s.r.result;
+}
+
+int nwb_smb2_close(struct nwb_smb2_file *f)
+{
+	unsigned int tries = 0;
+	int rc;
+
+	do {
+		rc = try_close(f);
+		/* the first one may have been executed */
+		if (tries &&
+		    rc == nwb_smb2_status_errno(NWB_STATUS_FILE_CLOSED))
 			rc = 0;
-	}
+	} while (rc == -ECONNABORTED && ++tries < CLOSE_TRIES);
 	file_free(f);
-	return rc;
+	return rc == -ECONNABORTED ? 0 : rc;
 }
 
 int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_instance,

@@ -39,6 +39,7 @@ static int send_request(struct handshake *h, unsigned int command, int len,
 	struct iovec iov[] = {{h->ch->tx_buf, NWB_SMB2_NBT_LEN},
 			      {nwb_smb2_hs_pdu(h), (size_t)len}};
 	uint32_t room = c->opts.max_credits;
+	int rc;
 
 	nwb_assert(len > 0);
 	if (h->credits < 1)
@@ -59,9 +60,11 @@ static int send_request(struct handshake *h, unsigned int command, int len,
 		hdr.flags |= NWB_SMB2_F_SIGNED;
 	nwb_smb2_nbt_encode(h->ch->tx_buf, (uint32_t)len);
 	nwb_smb2_hdr_encode(nwb_smb2_hs_pdu(h), &hdr);
+	rc = nwb_smb2_protect_send(h->ch, iov, NWB_ARRAY_SIZE(iov));
+	/* as it was sent, the signature of a binding included */
 	if (command == NWB_SMB2_NEGOTIATE || command == NWB_SMB2_SESSION_SETUP)
 		nwb_preauth_update(h->hash, nwb_smb2_hs_pdu(h), (size_t)len);
-	return nwb_smb2_protect_send(h->ch, iov, NWB_ARRAY_SIZE(iov));
+	return rc;
 }
 
 /* The next response, decrypted. */
@@ -191,13 +194,16 @@ static int session_round(struct handshake *h, const struct nwb_smb2_blob *token,
 	};
 	int rc;
 
+	if (h->is_binding)
+		req.flags = NWB_SMB2_SESSION_BINDING;
 	if (h->c->opts.sign)
 		req.security_mode |= NWB_SMB2_SECMODE_REQUIRED;
 	rc = nwb_smb2_session_setup_req_encode(
 		nwb_smb2_hs_pdu(h), TX_BYTES - NWB_SMB2_NBT_LEN, &req);
 	if (rc < 0)
 		return nwb_err_set(err, rc, "session setup: token too long");
-	rc = nwb_smb2_exchange(h, NWB_SMB2_SESSION_SETUP, rc, false,
+	/* binding is signed with the session's key, others have none yet */
+	rc = nwb_smb2_exchange(h, NWB_SMB2_SESSION_SETUP, rc, h->is_binding,
 			       "session setup", err);
 	if (rc)
 		return rc;
@@ -206,6 +212,9 @@ static int session_round(struct handshake *h, const struct nwb_smb2_blob *token,
 		return denied(h, "session setup", err);
 	if (nwb_smb2_session_setup_rsp_decode(h->rsp, h->rsp_len, ret_rsp))
 		return nwb_err_set(err, -EPROTO, "session setup: bad response");
+	if (h->is_binding && h->rsp_hdr.session_id != h->session_id)
+		return nwb_err_set(err, -EPROTO,
+				   "session setup: bound to another session");
 	h->session_id = h->rsp_hdr.session_id;
 	if (!h->rsp_hdr.status)
 		return 0;
@@ -234,22 +243,29 @@ static int check_last(struct handshake *h, struct nwb_err *err)
 	return 0;
 }
 
-/* A user's session: keys, signers. */
+/* A user's session, or one more channel of it: keys, signers. A channel has
+ * only its own key for signing. */
 static int secure_session(struct handshake *h, struct nwb_auth *auth,
 			  struct nwb_err *err)
 {
 	unsigned int alg = (unsigned int)h->c->sign_alg;
+	struct nwb_smb2_chan *ch = h->ch;
 	struct nwb_smb2 *c = h->c;
+	struct session_keys keys;
 	uint8_t session_key[16];
 	int rc = c->opts.auth->session_key(auth, session_key, err);
 
 	if (rc)
 		return nwb_err_wrap(err, rc, "session setup");
-	nwb_session_keys(c->dialect, session_key, h->hash, &c->keys);
+	nwb_session_keys(c->dialect, session_key, h->hash, &keys);
 	gnutls_memset(session_key, 0, sizeof(session_key));
-	rc = nwb_signer_init(&h->ch->tx_signer, alg, c->keys.sign);
+	if (!h->is_binding)
+		c->keys = keys;
+	nwb_signer_fini(&ch->tx_signer); /* with which binding was signed */
+	rc = nwb_signer_init(&ch->tx_signer, alg, keys.sign);
 	if (!rc)
-		rc = nwb_signer_init(&h->ch->rx_signer, alg, c->keys.sign);
+		rc = nwb_signer_init(&ch->rx_signer, alg, keys.sign);
+	gnutls_memset(&keys, 0, sizeof(keys));
 	if (rc)
 		return nwb_err_set(err, rc, "session setup: signing with %s",
 				   nwb_signing_alg_name(c->sign_alg));
@@ -306,7 +322,25 @@ static int check_user(struct handshake *h, bool is_guest, struct nwb_err *err)
 				   "session setup: encryption was asked for, "
 				   "but guests have no key; give user and "
 				   "password");
+	if (is_guest && h->c->nr_chans > 1)
+		return nwb_err_set(err, -EACCES,
+				   "session setup: %u channels were asked for, "
+				   "but guests have no key to bind them with; "
+				   "give user and password",
+				   h->c->nr_chans);
 	return 0;
+}
+
+/* One more channel of a session: nothing of that changes. */
+static int binding_done(struct handshake *h, struct nwb_auth *auth,
+			struct nwb_err *err)
+{
+	int rc = secure_session(h, auth, err);
+
+	if (rc || !h->c->encrypt_all)
+		return rc;
+	rc = nwb_smb2_seal_start(h->ch, h->session_id);
+	return rc ? nwb_err_set(err, rc, "session setup: encryption") : 0;
 }
 
 static int session_done(struct handshake *h, struct nwb_auth *auth,
@@ -322,6 +356,8 @@ static int session_done(struct handshake *h, struct nwb_auth *auth,
 
 	if (rc)
 		return rc;
+	if (h->is_binding)
+		return binding_done(h, auth, err);
 	nwb_mutex_lock(&c->lock);
 	c->is_guest = is_guest;
 	c->encrypt_all = false;
@@ -422,17 +458,59 @@ static bool needs_validation(const struct handshake *h)
 	       best >= NWB_SMB2_DIALECT_0300;
 }
 
+/* Where else the server can be reached. One that does not tell has one address.
+ */
+static int query_interfaces(struct handshake *h, struct nwb_err *err)
+{
+	struct nwb_smb2_ioctl_req req = {
+		.code = NWB_SMB2_FSCTL_QUERY_INTERFACES,
+		.fid = {NWB_SMB2_FID_NONE, NWB_SMB2_FID_NONE},
+		.max_out = 64 * 1024,
+		.flags = NWB_SMB2_IOCTL_IS_FSCTL,
+	};
+	struct nwb_smb2_ioctl_rsp rsp;
+	int rc;
+
+	rc = nwb_smb2_ioctl_req_encode(nwb_smb2_hs_pdu(h),
+				       TX_BYTES - NWB_SMB2_NBT_LEN, &req);
+	rc = nwb_smb2_exchange(h, NWB_SMB2_IOCTL, rc, h->c->sign_all,
+			       "query interfaces", err);
+	if (rc || h->rsp_hdr.status)
+		return rc;
+	if (nwb_smb2_ioctl_rsp_decode(h->rsp, h->rsp_len, &rsp))
+		return nwb_err_set(err, -EPROTO,
+				   "query interfaces: bad response");
+	nwb_smb2_channels_learn(h->c, rsp.out.data, rsp.out.len);
+	return 0;
+}
+
+/* Until the channel has its own key, it signs with the session's. */
+static int begin_binding(struct handshake *h, struct nwb_err *err)
+{
+	struct nwb_smb2 *c = h->c;
+	int rc = nwb_signer_init(&h->ch->tx_signer, (unsigned int)c->sign_alg,
+				 c->keys.sign);
+
+	return rc ? nwb_err_set(err, rc, "binding: signing with %s",
+				nwb_signing_alg_name(c->sign_alg))
+		  : 0;
+}
+
 int nwb_smb2_handshake(struct handshake *h, struct nwb_err *err)
 {
 	int rc;
 
 	h->credits = 1; /* for NEGOTIATE */
 	rc = nwb_smb2_negotiate(h, err);
+	if (!rc && h->is_binding)
+		rc = begin_binding(h, err);
 	if (!rc)
 		rc = session_setup(h, err);
-	if (!rc)
+	if (!rc && !h->is_binding)
 		rc = tree_connect(h, err);
 	if (!rc && needs_validation(h))
 		rc = nwb_smb2_validate_negotiate(h, err);
+	if (!rc && !h->is_binding && h->c->nr_chans > 1)
+		rc = query_interfaces(h, err);
 	return rc;
 }

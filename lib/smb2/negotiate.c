@@ -143,6 +143,8 @@ static void fill_request(struct handshake *h,
 			NWB_SMB2_CAP_LARGE_MTU | NWB_SMB2_CAP_LEASING;
 		if (c->opts.encryption != NWB_ENCRYPT_OFF)
 			req->capabilities |= NWB_SMB2_CAP_ENCRYPTION;
+		if (c->nr_chans > 1)
+			req->capabilities |= NWB_SMB2_CAP_MULTI_CHANNEL;
 	}
 	if (asked != NWB_SMB2_DIALECT_0202)
 		memcpy(req->guid, c->guid, sizeof(req->guid));
@@ -258,6 +260,8 @@ static void take_response(struct handshake *h, int alg, int cipher,
 		.nr_dialects = 1,
 	};
 	memcpy(h->told.guid, rsp->guid, sizeof(rsp->guid));
+	if (h->is_binding)
+		return; /* check_same() */
 	nwb_mutex_lock(&c->lock);
 	c->dialect = rsp->dialect;
 	c->max_write = nwb_min(rsp->max_write, WRITE_MAX);
@@ -270,6 +274,48 @@ static void take_response(struct handshake *h, int alg, int cipher,
 	c->sign_alg = alg;
 	c->cipher = cipher;
 	nwb_mutex_unlock(&c->lock);
+}
+
+/* One more channel is only what the first one is: the same server, which says
+ * the same ([MS-SMB2] 3.2.5.2). */
+static int check_same(struct handshake *h, int alg, int cipher,
+		      const struct nwb_smb2_negotiate_rsp *rsp,
+		      struct nwb_err *err)
+{
+	struct nwb_smb2 *c = h->c;
+	int rc = 0;
+
+	nwb_mutex_lock(&c->lock);
+	if (rsp->dialect != c->dialect || rsp->capabilities != c->server_caps ||
+	    nwb_min(rsp->max_write, WRITE_MAX) < c->max_write ||
+	    rsp->max_read < c->max_read || alg != c->sign_alg ||
+	    cipher != c->cipher)
+		rc = nwb_err_set(err, -EPROTO,
+				 "negotiate: the server answered something "
+				 "else than on the first channel");
+	nwb_mutex_unlock(&c->lock);
+	return rc;
+}
+
+static int check_multichannel(struct handshake *h,
+			      const struct nwb_smb2_negotiate_rsp *rsp,
+			      struct nwb_err *err)
+{
+	unsigned int nr = h->c->nr_chans;
+
+	if (nr == 1 || (rsp->capabilities & NWB_SMB2_CAP_MULTI_CHANNEL))
+		return 0;
+	if (rsp->dialect < NWB_SMB2_DIALECT_0300)
+		return nwb_err_set(err, -EOPNOTSUPP,
+				   "negotiate: %u channels were asked for, SMB "
+				   "%s has no multichannel; use dialect 3.0.2 "
+				   "or 3.1.1",
+				   nr, nwb_smb2_dialect_name(rsp->dialect));
+	return nwb_err_set(err, -EOPNOTSUPP,
+			   "negotiate: %u channels were asked for, the server "
+			   "has no multichannel; switch it on there, or do "
+			   "with one",
+			   nr);
 }
 
 /* The server would not speak any dialect that was offered. */
@@ -315,6 +361,10 @@ int nwb_smb2_negotiate(struct handshake *h, struct nwb_err *err)
 	alg = choose_alg(&rsp);
 	cipher = choose_cipher(&h->c->opts, &rsp);
 	rc = check_choice(h, alg, cipher, &rsp, err);
+	if (!rc)
+		rc = check_multichannel(h, &rsp, err);
+	if (!rc && h->is_binding)
+		rc = check_same(h, alg, cipher, &rsp, err);
 	if (rc)
 		return rc;
 	nwb_preauth_update(h->hash, h->rsp, h->rsp_len);

@@ -71,11 +71,41 @@ static int credit_wait(struct nwb_smb2 *c, uint32_t epoch, uint64_t deadline_ns)
 	return nwb_now_ns(c->ex) >= deadline_ns ? -ETIMEDOUT : 0;
 }
 
-/* The channel that is up and has the fewest requests in flight, under the lock.
- */
-static struct nwb_smb2_chan *pick_chan(struct nwb_smb2 *c)
+/* Is @a the better choice for a request of @need credits than @b? Enough
+ * credits first, then fewer requests in flight (cifs_pick_channel()). */
+static bool is_better(const struct nwb_smb2_chan *a,
+		      const struct nwb_smb2_chan *b, int32_t need)
 {
-	return c->chan[0].state == CONN_UP ? &c->chan[0] : NULL;
+	bool a_has = a->pool.credits >= need, b_has = b->pool.credits >= need;
+
+	if (a_has != b_has)
+		return a_has;
+	if (!a_has)
+		return a->pool.credits > b->pool.credits;
+	return a->pool.in_flight < b->pool.in_flight;
+}
+
+/*
+ * The channel for a request of @need credits, under the lock; NULL: none is up.
+ * Picked once a request: what is reserved on it is spent on it (B1). Looks at
+ * each channel's own state (C6), and begins behind the last pick, so that ties
+ * go round.
+ */
+static struct nwb_smb2_chan *pick_chan(struct nwb_smb2 *c, uint32_t need)
+{
+	struct nwb_smb2_chan *best = NULL;
+
+	for (unsigned int i = 1; i <= c->nr_chans; i++) {
+		struct nwb_smb2_chan *ch =
+			&c->chan[(c->last_pick + i) % c->nr_chans];
+
+		if (ch->state == CONN_UP &&
+		    (!best || is_better(ch, best, (int32_t)need)))
+			best = ch;
+	}
+	if (best)
+		c->last_pick = best->index;
+	return best;
 }
 
 int nwb_smb2_wait_mtu_credits(struct nwb_smb2 *c, size_t size,
@@ -90,7 +120,7 @@ int nwb_smb2_wait_mtu_credits(struct nwb_smb2 *c, size_t size,
 	epoch = c->epoch;
 	rc = stale_reason(c, epoch);
 	while (!rc) {
-		struct nwb_smb2_chan *ch = pick_chan(c);
+		struct nwb_smb2_chan *ch = pick_chan(c, 2);
 
 		if (ch &&
 		    !nwb_credits_reserve(&ch->pool,
@@ -133,7 +163,7 @@ int nwb_smb2_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
 	nwb_mutex_lock(&c->lock);
 	rc = stale_reason(c, epoch);
 	while (!rc) {
-		struct nwb_smb2_chan *ch = pick_chan(c);
+		struct nwb_smb2_chan *ch = pick_chan(c, 2);
 
 		if (ch && !nwb_credits_take_one(&ch->pool, is_write, ret_cr))
 			break;
@@ -187,6 +217,7 @@ static int req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu)
 	c->stats.nr_requests++;
 	if (r->w) {
 		c->stats.nr_writes++;
+		c->stats.chan_writes[ch->index]++;
 		c->stats.bytes_written += r->w->len;
 	}
 	nwb_mutex_unlock(&c->lock);
@@ -268,6 +299,21 @@ int nwb_smb2_req_submit(struct nwb_smb2 *c, struct req *r,
 	return 0;
 }
 
+#ifdef NWB_MUTANTS
+/* B1: the credits were reserved on @cr's channel, and it goes on the first one
+ * that is up. */
+static void repick(struct nwb_smb2 *c, struct nwb_smb2_credits *cr)
+{
+	for (unsigned int i = 0; i < c->nr_chans; i++) {
+		if (c->chan[i].state != CONN_UP)
+			continue;
+		cr->chan = i;
+		cr->instance = c->chan[i].instance;
+		return;
+	}
+}
+#endif
+
 /* Everything that must hold before a WRITE may be sent, under the lock. */
 static int write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
 		       struct nwb_smb2_fid *ret_fid)
@@ -290,6 +336,10 @@ static int write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
 				nwb_smb2_charge(w->len));
 	if (!rc && c->nr_credit_waiters)
 		nwb_waitq_wake_all(&c->credit_q);
+#ifdef NWB_MUTANTS
+	if (!rc && c->opts.repick_channel)
+		repick(c, &w->credits);
+#endif
 	return rc;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * SMB2 IOCTL ([MS-SMB2] 2.2.31, 2.2.32) and the buffers of
- * FSCTL_VALIDATE_NEGOTIATE_INFO (2.2.31.4, 2.2.32.6).
+ * FSCTL_VALIDATE_NEGOTIATE_INFO (2.2.31.4, 2.2.32.6) and
+ * FSCTL_QUERY_NETWORK_INTERFACE_INFO (2.2.32.5).
  */
 #include "smb2_le.h"
 
@@ -140,5 +141,47 @@ int nwb_smb2_validate_rsp_decode(const void *buf, size_t len,
 	m.security_mode = get16(b + 20);
 	m.dialects[0] = get16(b + 22);
 	*ret_m = m;
+	return 0;
+}
+
+#define FAMILY_IPV4 2u
+
+int nwb_smb2_iface_encode(uint8_t *buf, size_t size,
+			  const struct nwb_smb2_iface *m, bool is_last)
+{
+	if (size < NWB_SMB2_IFACE_LEN)
+		return -ENOSPC;
+	memset(buf, 0, NWB_SMB2_IFACE_LEN);
+	put32(buf, is_last ? 0 : NWB_SMB2_IFACE_LEN);
+	put32(buf + 4, m->index);
+	put32(buf + 8, m->capability);
+	put64(buf + 16, m->speed);
+	put16(buf + 24, FAMILY_IPV4);
+	/* the address is in network order, as in a sockaddr_in */
+	for (unsigned int i = 0; i < 4; i++)
+		buf[28 + i] = (uint8_t)(m->ipv4 >> (24 - 8 * i));
+	return (int)NWB_SMB2_IFACE_LEN;
+}
+
+int nwb_smb2_iface_decode(const void *buf, size_t len,
+			  struct nwb_smb2_iface *ret_m, size_t *ret_next)
+{
+	struct nwb_smb2_iface m = {0};
+	const uint8_t *b = buf;
+	uint32_t next;
+
+	if (len < NWB_SMB2_IFACE_LEN)
+		return -EBADMSG;
+	next = get32(b);
+	if (next && (next < NWB_SMB2_IFACE_LEN || next > len))
+		return -EBADMSG;
+	m.index = get32(b + 4);
+	m.capability = get32(b + 8);
+	m.speed = get64(b + 16);
+	if (get16(b + 24) == FAMILY_IPV4)
+		for (unsigned int i = 0; i < 4; i++)
+			m.ipv4 = m.ipv4 << 8 | b[28 + i];
+	*ret_m = m;
+	*ret_next = next;
 	return 0;
 }

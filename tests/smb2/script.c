@@ -125,7 +125,8 @@ static void do_negotiate(struct sconn *c, const struct smsg *m)
 	struct nwb_smb2_negotiate_rsp rsp = {
 		.security_mode = s->sign_all ? 3 : 1,
 		.dialect = s->dialect,
-		.capabilities = NWB_SMB2_CAP_LARGE_MTU,
+		.capabilities = NWB_SMB2_CAP_LARGE_MTU |
+				(s->nr_ifaces ? NWB_SMB2_CAP_MULTI_CHANNEL : 0),
 		.max_transact = 8 << 20,
 		.max_read = 8 << 20,
 		.max_write = s->max_write,
@@ -141,6 +142,31 @@ static void do_negotiate(struct sconn *c, const struct smsg *m)
 	nwb_preauth_update(c->hash, pdu, (size_t)n);
 }
 
+/* One more channel: of a session that is there, and signed with its key. */
+static uint32_t check_binding(struct sconn *c, const struct smsg *m)
+{
+	uint64_t nr = m->h.session_id - SESSION_ID;
+
+	if (nr == 0 || nr > c->s->nr_conns || nr == c->nr)
+		violation(c->s, "binding to no session");
+	if (!(m->h.flags & NWB_SMB2_F_SIGNED))
+		violation(c->s, "binding is not signed");
+	c->session = (unsigned int)nr;
+	return c->s->bind_status;
+}
+
+/* Before the first signature of a connection is looked at: it binds. */
+static void take_session_key(struct sconn *c, const struct smsg *m)
+{
+	uint64_t nr = m->h.session_id - SESSION_ID;
+
+	if (m->h.command != NWB_SMB2_SESSION_SETUP || c->in.is_ready ||
+	    nr == 0 || nr > c->s->nr_conns)
+		return;
+	nwb_assert(!nwb_signer_init(&c->in, NWB_SMB2_SIGN_AES_GMAC,
+				    c->s->conns[nr - 1]->key));
+}
+
 static void do_setup(struct sconn *c, struct smsg *m)
 {
 	static const uint8_t token[4] = "more";
@@ -148,6 +174,7 @@ static void do_setup(struct sconn *c, struct smsg *m)
 	struct nwb_smb2_session_setup_req req = {0};
 	struct nwb_smb2_session_setup_rsp rsp = {.token = {token, 4}};
 	struct session_keys keys;
+	uint32_t status = s->setup_status;
 	uint8_t pdu[256] = {0};
 	int n;
 
@@ -155,10 +182,13 @@ static void do_setup(struct sconn *c, struct smsg *m)
 		violation(s, "bad SESSION_SETUP");
 	s->previous_session = req.previous_session_id;
 	nwb_preauth_update(c->hash, m->pdu, m->len);
-	m->h.session_id = SESSION_ID + c->nr;
-	if (s->setup_status) {
-		script_reply(c, m, s->setup_status, script_grant(c, &m->h), 0,
-			     NULL, 0);
+	if (req.flags & NWB_SMB2_SESSION_BINDING)
+		status = check_binding(c, m);
+	else
+		c->session = c->nr;
+	m->h.session_id = SESSION_ID + c->session;
+	if (status) {
+		script_reply(c, m, status, script_grant(c, &m->h), 0, NULL, 0);
 		return;
 	}
 	if (c->setups++ == 0) {
@@ -174,6 +204,8 @@ static void do_setup(struct sconn *c, struct smsg *m)
 		nwb_session_keys(s->dialect, session_key, c->hash, &keys);
 		if (s->spoil_setup_signature)
 			keys.sign[3] ^= 1;
+		memcpy(c->key, keys.sign, sizeof(c->key));
+		nwb_signer_fini(&c->in);
 		nwb_assert(!nwb_signer_init(&c->in, NWB_SMB2_SIGN_AES_GMAC,
 					    keys.sign));
 		nwb_assert(!nwb_signer_init(&c->out, NWB_SMB2_SIGN_AES_GMAC,
@@ -182,6 +214,10 @@ static void do_setup(struct sconn *c, struct smsg *m)
 	}
 	n = nwb_smb2_session_setup_rsp_encode(pdu, sizeof(pdu), &rsp);
 	script_reply(c, m, 0, script_grant(c, &m->h), 0, pdu, n);
+	if (c->session != c->nr) {
+		c->is_signing = s->expect_sign;
+		s->nr_binds++;
+	}
 }
 
 static void do_tree(struct sconn *c, struct smsg *m)
@@ -205,13 +241,14 @@ static void do_tree(struct sconn *c, struct smsg *m)
 
 static void check_fid(struct sconn *c, const struct nwb_smb2_fid *fid)
 {
-	if (fid->persistent != c->nr || fid->volatil != 1)
-		violation(c->s, "FileId of another connection");
+	if (fid->persistent != c->session || fid->volatil != 1)
+		violation(c->s, "FileId of another session");
 }
 
 static void do_create(struct sconn *c, const struct smsg *m)
 {
-	struct nwb_smb2_create_rsp rsp = {.fid = {c->nr, 1}, .eof = c->s->size};
+	struct nwb_smb2_create_rsp rsp = {.fid = {c->session, 1},
+					  .eof = c->s->size};
 	struct nwb_smb2_create_req req = {0};
 	uint8_t pdu[256] = {0};
 	int n = nwb_smb2_create_rsp_encode(pdu, sizeof(pdu), &rsp);
@@ -316,6 +353,33 @@ static void do_close(struct sconn *c, const struct smsg *m)
 	script_reply(c, m, 0, script_grant(c, &m->h), 0, pdu, n);
 }
 
+static void do_ioctl(struct sconn *c, const struct smsg *m)
+{
+	uint8_t info[4 * NWB_SMB2_IFACE_LEN], pdu[1024] = {0};
+	struct nwb_smb2_ioctl_rsp rsp = {
+		.code = NWB_SMB2_FSCTL_QUERY_INTERFACES,
+		.out = {info, c->s->nr_ifaces * NWB_SMB2_IFACE_LEN},
+	};
+	struct nwb_smb2_ioctl_req req;
+	int n;
+
+	if (nwb_smb2_ioctl_req_decode(m->pdu, m->len, &req) ||
+	    req.code != NWB_SMB2_FSCTL_QUERY_INTERFACES ||
+	    m->h.tree_id != TREE_ID)
+		violation(c->s, "bad IOCTL");
+	for (unsigned int i = 0; i < c->s->nr_ifaces; i++) {
+		struct nwb_smb2_iface iface = {.index = i + 1,
+					       .speed = 1000000000,
+					       .ipv4 = c->s->ifaces[i]};
+
+		nwb_assert(nwb_smb2_iface_encode(info + i * NWB_SMB2_IFACE_LEN,
+						 NWB_SMB2_IFACE_LEN, &iface,
+						 i + 1 == c->s->nr_ifaces) > 0);
+	}
+	n = nwb_smb2_ioctl_rsp_encode(pdu, sizeof(pdu), &rsp);
+	script_reply(c, m, 0, script_grant(c, &m->h), 0, pdu, n);
+}
+
 static void do_empty(struct sconn *c, const struct smsg *m)
 {
 	uint8_t pdu[NWB_SMB2_HDR_LEN + 4] = {0};
@@ -363,6 +427,9 @@ static int dispatch(struct sconn *c, struct smsg *m)
 		break;
 	case NWB_SMB2_CLOSE:
 		do_close(c, m);
+		break;
+	case NWB_SMB2_IOCTL:
+		do_ioctl(c, m);
 		break;
 	default:
 		do_empty(c, m);
@@ -418,9 +485,13 @@ static void conn_task(void *arg)
 		if (recv_all(c, c->rx + NWB_SMB2_HDR_LEN,
 			     m.len - NWB_SMB2_HDR_LEN))
 			break;
+		if (m.h.flags & NWB_SMB2_F_SIGNED)
+			take_session_key(c, &m);
 		if ((m.h.flags & NWB_SMB2_F_SIGNED) &&
 		    nwb_signer_verify(&c->in, c->rx, m.len))
 			violation(c->s, "bad signature");
+		/* as it came: the preauth hash covers it */
+		memcpy(c->rx + NWB_SMB2_OFF_SIGNATURE, m.h.signature, 16);
 		c->s->nr_writes += m.h.command == NWB_SMB2_WRITE;
 		if (dispatch(c, &m) < 0)
 			break;
@@ -428,13 +499,15 @@ static void conn_task(void *arg)
 	nwb_sock_reset(c->sock);
 }
 
-static int dial(struct nwb_dialer *d, struct nwb_exec *ex,
-		struct nwb_sock **ret_sock, struct nwb_err *err)
+static int dial_to(struct nwb_dialer *d, struct nwb_exec *ex, uint32_t addr,
+		   struct nwb_sock **ret_sock, struct nwb_err *err)
 {
 	struct script *s = nwb_container_of(d, struct script, dialer);
 	struct sconn *c = calloc(1, sizeof(*c));
 	struct nwb_sock *pair[2];
 
+	if (addr && addr == s->dead_addr)
+		return nwb_err_set(err, -ECONNREFUSED, "nobody is there");
 	nwb_assert(s->nr_conns < SCRIPT_CONNS_MAX);
 	if (nwb_sock_pair(ex, 10 * NWB_USEC, s->buf_bytes, pair)) {
 		free(c);
@@ -442,6 +515,7 @@ static int dial(struct nwb_dialer *d, struct nwb_exec *ex,
 	}
 	c->s = s;
 	c->sock = pair[0];
+	c->addr = addr;
 	c->credits = 1;
 	c->rx = malloc(RX_BYTES);
 	nwb_mutex_init(&c->send_lock, ex, "script send");
@@ -452,12 +526,20 @@ static int dial(struct nwb_dialer *d, struct nwb_exec *ex,
 	return 0;
 }
 
+static int dial(struct nwb_dialer *d, struct nwb_exec *ex,
+		struct nwb_sock **ret_sock, struct nwb_err *err)
+{
+	return dial_to(d, ex, 0, ret_sock, err);
+}
+
 struct script *script_new(struct nwb_exec *ex)
 {
 	struct script *s = calloc(1, sizeof(*s));
 
 	s->ex = ex;
 	s->dialer.dial = dial;
+	s->dialer.dial_to = dial_to;
+	s->dialer.addr = SCRIPT_ADDR;
 	s->dialect = NWB_SMB2_DIALECT_0311;
 	s->max_write = 8 << 20;
 	s->max_credits = 64;

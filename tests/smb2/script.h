@@ -16,7 +16,9 @@
 #include "nwb/wait.h"
 
 #define SCRIPT_FILE_BYTES (2u * 1024 * 1024)
-#define SCRIPT_CONNS_MAX  256
+/* Where the dialer goes by itself. */
+#define SCRIPT_ADDR	 0x0a000001u
+#define SCRIPT_CONNS_MAX 256
 
 struct script;
 
@@ -32,7 +34,10 @@ struct sconn {
 	struct nwb_sock *sock;
 	struct nwb_task *task;
 	struct nwb_mutex send_lock;
-	unsigned int nr; /* 1 for the first connection */
+	unsigned int nr;      /* 1 for the first connection */
+	unsigned int session; /* connection that made its session */
+	uint32_t addr;	      /* that was dialled, 0: the usual one */
+	uint8_t key[16];
 	uint8_t *rx;
 	uint64_t next_mid;
 	int64_t credits; /* the client's, as we count them */
@@ -49,6 +54,9 @@ struct sconn {
  * @sign_all: SIGNING_REQUIRED is announced
  * @expect_sign: all requests must be signed, and are answered so
  * @dialect, @max_write, @setup_status, @tree_status: handshake answers
+ * @ifaces, @nr_ifaces: multichannel is offered, on these addresses
+ * @dead_addr: cannot be dialled
+ * @bind_status: answer to a SESSION_SETUP that binds
  * @no_preauth, @spoil_setup_signature: handshake faults
  * @spoil_every: in each so-many-th frame sent some bytes are wrong; 0 = never
  * @early: called when only the header of a request was read
@@ -65,7 +73,9 @@ struct script {
 	bool user, sign_all, expect_sign;
 	uint16_t dialect;
 	uint32_t max_write;
-	uint32_t setup_status, tree_status;
+	uint32_t setup_status, tree_status, bind_status;
+	uint32_t ifaces[4], dead_addr;
+	unsigned int nr_ifaces;
 	bool no_preauth, spoil_setup_signature, mute;
 	uint16_t session_flags;
 	unsigned int spoil_every;
@@ -76,6 +86,7 @@ struct script {
 	unsigned int nr_conns;
 	uint64_t previous_session; /* of the newest SESSION_SETUP */
 	unsigned int nr_writes, nr_flushes, nr_closes, nr_logoffs;
+	unsigned int nr_binds;
 	unsigned int nr_creates, nr_sent, nr_spoiled;
 	uint32_t last_disposition;
 	unsigned int violations;
