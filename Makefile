@@ -6,12 +6,13 @@ JOBS  ?= $(shell nproc)
 TIME  ?= 600
 ARGS  ?=
 
-.PHONY: help deps build bench test check fuzz fuzzers lint report asan tsan clean
+.PHONY: help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean
 
 help:
 	@echo 'make bench    set up, build, run the quick matrix, write the report'
 	@echo 'make test     set up, build, unit and end-to-end tests'
 	@echo 'make check    judge the standard plans and the mutants (no timing)'
+	@echo 'make campaign durable handles, reset and lost, 50 times each'
 	@echo 'make asan     unit and end-to-end tests under ASan and UBSan'
 	@echo 'make fuzz     every fuzzer for TIME=600 seconds'
 	@echo 'make tsan     the same on the real executor under TSan'
@@ -33,6 +34,9 @@ bench: build
 
 check: build
 	@$(BUILD)/bench/netwb check $(ARGS)
+
+campaign: build
+	@tests/e2e/handles.sh $(BUILD) 50
 
 report: build
 	@$(BUILD)/bench/netwb report $(ARGS)

@@ -41,6 +41,9 @@ struct bench_run_result;
  * @plan: finished plan, or NULL: no fault; borrowed
  * @fault: name for records ("none", "reset-before", the plan's name)
  * @plan_args: how the plan is named on a command line, NULL: --fault @fault
+ * @durable: SMB handles that outlive a connection: 0 off, 1 v1, 2 v2
+ * @hard: wait for the server for ever
+ * @retrans: give a write up after so many attempts; 0 = 64
  * @server_binary: NULL = where the distribution has it
  * @isolation: of the server; AUTO = the first step that works here
  * @no_shim: do not preload (then nothing below the client is recorded)
@@ -68,6 +71,9 @@ struct bench_run_opts {
 	bool judge;
 	uint32_t wsize;
 	uint32_t depth;
+	unsigned int durable;
+	bool hard;
+	uint32_t retrans;
 	uint32_t mutants;
 	bool mutant_credits;
 	const char *ledger_path;

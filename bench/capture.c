@@ -57,6 +57,7 @@ static bool cuts(const struct nwb_plan_rule *r)
 		case NWB_ACT_FIN:
 		case NWB_ACT_KILL:
 		case NWB_ACT_RESTART:
+		case NWB_ACT_KILL_CHILD:
 		case NWB_ACT_SEQ: /* its u and r */
 			return true;
 		default:

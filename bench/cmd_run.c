@@ -44,6 +44,13 @@ static void tell(const struct bench_run_opts *o,
 	       (unsigned long long)r->stats.retries,
 	       (unsigned long long)r->stats.reconnects,
 	       (unsigned long long)w->nr_allocs);
+	if (r->stats.opens != UINT64_MAX)
+		printf("  handles: %llu opened, %llu reclaimed, %llu not given "
+		       "back; acked bytes sent again %llu\n",
+		       (unsigned long long)r->stats.opens,
+		       (unsigned long long)r->stats.reclaims,
+		       (unsigned long long)r->stats.reclaims_refused,
+		       (unsigned long long)r->stats.unstable_resent);
 	for (unsigned int i = 0; i < r->nr_rules; i++)
 		printf("  rule %s: %llu hits\n", o->plan->rule[i].name,
 		       (unsigned long long)r->hits[i]);

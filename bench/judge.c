@@ -89,7 +89,8 @@ static bool expects_reconnect(const struct nwb_plan *plan)
 		for (unsigned int a = 0; a < rule->nr_actions; a++)
 			if (rule->action[a].kind == NWB_ACT_RST ||
 			    rule->action[a].kind == NWB_ACT_FIN ||
-			    rule->action[a].kind == NWB_ACT_RESTART)
+			    rule->action[a].kind == NWB_ACT_RESTART ||
+			    rule->action[a].kind == NWB_ACT_KILL_CHILD)
 				return true;
 	}
 	return false;

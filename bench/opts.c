@@ -18,6 +18,10 @@ enum {
 	OPT_LEVEL,
 	OPT_WSIZE,
 	OPT_DEPTH,
+	OPT_DURABLE,
+	OPT_HARD,
+	OPT_SOFT,
+	OPT_RETRANS,
 	OPT_NO_SHIM,
 	OPT_PLAN,
 	OPT_FAULT,
@@ -79,6 +83,22 @@ static const struct {
 	 BENCH_CLI_RUN,
 	 "N",
 	 "raw: requests in flight (default 16)"},
+	{{"durable", 1, NULL, OPT_DURABLE},
+	 BENCH_CLI_RUN,
+	 "off|v1|v2",
+	 "SMB: handles that outlive a connection"},
+	{{"soft", 0, NULL, OPT_SOFT},
+	 BENCH_CLI_RUN,
+	 NULL,
+	 "give up when patience ends (the default)"},
+	{{"hard", 0, NULL, OPT_HARD},
+	 BENCH_CLI_RUN,
+	 NULL,
+	 "wait for the server for ever"},
+	{{"retrans", 1, NULL, OPT_RETRANS},
+	 BENCH_CLI_RUN,
+	 "N",
+	 "give a write up after N attempts (default 64)"},
 	{{"no-shim", 0, NULL, OPT_NO_SHIM},
 	 BENCH_CLI_RUN,
 	 NULL,
@@ -266,6 +286,12 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 			return bad_value("level", value, "bench or check");
 		c->run.level = !strcmp(value, "check");
 		return 0;
+	case OPT_DURABLE:
+		if (strcmp(value, "off") && strcmp(value, "v1") &&
+		    strcmp(value, "v2"))
+			return bad_value("durable", value, "off, v1 or v2");
+		c->run.durable = value[0] == 'v' ? value[1] - '0' : 0;
+		return 0;
 	case OPT_WITH_MUTANT:
 		return set_mutant(c, value);
 	case OPT_ISOLATION:
@@ -305,6 +331,9 @@ static int set_number(struct bench_cli *c, int opt, const char *name,
 	case OPT_WSIZE:
 		c->run.wsize = (uint32_t)n;
 		break;
+	case OPT_RETRANS:
+		c->run.retrans = (uint32_t)n;
+		break;
 	case OPT_DEPTH:
 		c->run.depth = (uint32_t)n;
 		break;
@@ -333,6 +362,12 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 	switch (opt) {
 	case OPT_SIGN:
 		c->run.sign = true;
+		return 0;
+	case OPT_HARD:
+		c->run.hard = true;
+		return 0;
+	case OPT_SOFT:
+		c->run.hard = false;
 		return 0;
 	case OPT_NO_SHIM:
 		c->run.no_shim = true;

@@ -47,6 +47,12 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --wsize %u", o->wsize);
 	if (o->depth)
 		append(buf, size, " --depth %u", o->depth);
+	if (o->durable)
+		append(buf, size, " --durable v%u", o->durable);
+	if (o->hard)
+		append(buf, size, " --hard");
+	if (o->retrans)
+		append(buf, size, " --retrans %u", o->retrans);
 	if (o->sign)
 		append(buf, size, " --sign");
 	if (!o->level)
@@ -147,6 +153,10 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 		r->is_judged || v != NWB_PASS ? json_string(nwb_verdict_name(v))
 					      : json_null());
 	json_object_update_missing_new(rec, more);
+	json_object_set_new(rec, "opens", number(st->opens));
+	json_object_set_new(rec, "reclaims", number(st->reclaims));
+	json_object_set_new(rec, "unstable_resent",
+			    number(st->unstable_resent));
 	bench_record_timeline(rec, &r->timeline, o->plan);
 	return rec;
 }

@@ -159,6 +159,9 @@ static int run_subject(struct run *r)
 		.sign = o->sign,
 		.wsize = o->wsize,
 		.depth = o->depth,
+		.durable = o->durable,
+		.hard = o->hard,
+		.max_attempts = o->retrans,
 		.mutants = o->mutants,
 		.mutant_credits = o->mutant_credits,
 		.ledger = &r->ledger,
@@ -179,6 +182,13 @@ static int run_subject(struct run *r)
 		so.msize = (uint32_t)nwb_plan_client_opt_nr(plan, "msize", 0);
 		so.settle_ns = nwb_plan_client_opt_nr(plan, "settle", 0);
 		so.patience_ns = nwb_plan_client_opt_nr(plan, "patience", 0);
+		so.durable = (unsigned int)nwb_plan_client_opt_nr(
+			plan, "durable", so.durable);
+		so.hard |= nwb_plan_client_opt_nr(plan, "hard", 0) != 0;
+		so.max_attempts = (uint32_t)nwb_plan_client_opt_nr(
+			plan, "attempts", so.max_attempts);
+		so.max_attempts = (uint32_t)nwb_plan_client_opt_nr(
+			plan, "retrans", so.max_attempts);
 		if (nwb_plan_server_opt(plan, "sign") &&
 		    strcmp(nwb_plan_server_opt(plan, "sign"), "off"))
 			so.sign = true;
@@ -227,8 +237,11 @@ static void told_hang(void *arg)
 
 static int start_watchdog(struct run *r, struct bench_watchdog **ret_dog)
 {
-	/* what a client may rightly wait for, and some time for itself */
-	uint64_t limit = r->res->policy.patience_ns + 15 * NWB_SEC;
+	/* what a client may rightly wait for, and some time for itself; a hard
+	 * one waits for as long as it likes, but not here */
+	uint64_t limit = r->res->policy.hard
+				 ? 60 * NWB_SEC
+				 : r->res->policy.patience_ns + 15 * NWB_SEC;
 
 	return bench_watchdog_start(&r->ledger, r->sup, limit, r->bound_ns,
 				    heal_once, told_hang, r, ret_dog);

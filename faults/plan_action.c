@@ -80,6 +80,7 @@ static bool has_arg(enum nwb_plan_action_kind kind)
 	case NWB_ACT_FIN:
 	case NWB_ACT_KILL:
 	case NWB_ACT_RESTART:
+	case NWB_ACT_KILL_CHILD:
 	case NWB_ACT_DUP:
 		return false;
 	default:

@@ -67,7 +67,8 @@ static void name_the_nameless(struct nwb_plan *plan)
 static bool is_cut(enum nwb_plan_action_kind kind)
 {
 	return kind == NWB_ACT_RST || kind == NWB_ACT_FIN ||
-	       kind == NWB_ACT_KILL || kind == NWB_ACT_RESTART;
+	       kind == NWB_ACT_KILL || kind == NWB_ACT_RESTART ||
+	       kind == NWB_ACT_KILL_CHILD;
 }
 
 /* is_request() - is the event a request that can be executed or not? */
@@ -179,6 +180,28 @@ static void default_expects(struct nwb_plan *plan)
 	}
 }
 
+/* check_client() - how long the client waits can be said only once. */
+static int check_client(const struct nwb_plan *plan, struct nwb_err *err)
+{
+	bool is_hard = nwb_plan_client_opt_nr(plan, "hard", 0);
+	const char *other = NULL;
+
+	if (!is_hard)
+		return 0;
+	if (nwb_plan_client_opt_nr(plan, "soft", 0))
+		other = "soft";
+	else if (nwb_plan_client_opt(plan, "patience"))
+		other = "patience";
+	else if (nwb_plan_client_opt(plan, "retrans"))
+		other = "retrans";
+	if (!other)
+		return 0;
+	return pl_fail_pos(plan, &plan->client.pos, err, -EINVAL,
+			   "\"hard\" waits for ever: it does not go with "
+			   "\"%s\"",
+			   other);
+}
+
 int nwb_plan_finish(struct nwb_plan *plan, struct nwb_err *err)
 {
 	int rc;
@@ -190,6 +213,9 @@ int nwb_plan_finish(struct nwb_plan *plan, struct nwb_err *err)
 		if (rc)
 			return rc;
 	}
+	rc = check_client(plan, err);
+	if (rc)
+		return rc;
 	rc = check_expects(plan, err);
 	if (rc)
 		return rc;

@@ -3,6 +3,7 @@
  * Rules to the shim's page. Here it is decided what this version injects:
  *
  *	event				actions
+ *	(kill-child goes where kill does, on smbd)
  *	server|wire . write flush	rst fin kill restart  before | after
  *	   create close any connect	drop hold dup         (after)
  *					error short delay     (at its pwrite
@@ -26,7 +27,8 @@
 #include <string.h>
 
 #define CUTS                                                                   \
-	(NWB_FC_DO_RST | NWB_FC_DO_FIN | NWB_FC_DO_KILL | NWB_FC_DO_RESTART)
+	(NWB_FC_DO_RST | NWB_FC_DO_FIN | NWB_FC_DO_KILL | NWB_FC_DO_RESTART |  \
+	 NWB_FC_DO_KILL_CHILD)
 #define MARKS	     (NWB_FC_DO_ERROR | NWB_FC_DO_DELAY | NWB_FC_DO_SHORT)
 #define SEQ_DELAY_NS (100 * NWB_MSEC) /* what "d" in a seq means */
 
@@ -218,10 +220,12 @@ static uint32_t allowed(const struct compile *c)
 		return NWB_FC_DO_GRANT;
 	case NWB_FC_EV_PWRITE:
 		return any | NWB_FC_DO_ERROR | NWB_FC_DO_SHORT |
-		       NWB_FC_DO_DELAY | NWB_FC_DO_KILL | NWB_FC_DO_RESTART;
+		       NWB_FC_DO_DELAY | NWB_FC_DO_KILL | NWB_FC_DO_RESTART |
+		       NWB_FC_DO_KILL_CHILD;
 	case NWB_FC_EV_FSYNC:
 		return any | NWB_FC_DO_ERROR | NWB_FC_DO_DELAY |
-		       NWB_FC_DO_KILL | NWB_FC_DO_RESTART;
+		       NWB_FC_DO_KILL | NWB_FC_DO_RESTART |
+		       NWB_FC_DO_KILL_CHILD;
 	default:
 		return 0;
 	}
@@ -240,6 +244,7 @@ static const uint16_t action_bits[NWB_PLAN_ACTS] = {
 	[NWB_ACT_DUP] = NWB_FC_DO_DUP,
 	[NWB_ACT_SEQ] = NWB_FC_DO_SEQ,
 	[NWB_ACT_RESTART] = NWB_FC_DO_RESTART,
+	[NWB_ACT_KILL_CHILD] = NWB_FC_DO_KILL_CHILD,
 };
 
 static int seq_letters(struct compile *c, const struct nwb_plan_action *a)
@@ -282,6 +287,10 @@ static int one_action(struct compile *c, const struct nwb_plan_action *a)
 			out->disarm_mask |= mask;
 		return 0;
 	}
+	if (a->kind == NWB_ACT_KILL_CHILD && c->is_9p)
+		return refuse(c, &a->pos,
+			      "this server has one process for all "
+			      "connections; use kill or rst");
 	if (!(bit & allowed(c)))
 		return refuse(c, &a->pos,
 			      a->kind == NWB_ACT_CORRUPT

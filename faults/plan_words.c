@@ -31,14 +31,23 @@ const struct pl_word_id pl_ops[] = {
 };
 
 const struct pl_word_id pl_actions[] = {
-	{"error", NWB_ACT_ERROR},     {"drop", NWB_ACT_DROP},
-	{"hold", NWB_ACT_HOLD},	      {"delay", NWB_ACT_DELAY},
-	{"short", NWB_ACT_SHORT},     {"rst", NWB_ACT_RST},
-	{"fin", NWB_ACT_FIN},	      {"kill", NWB_ACT_KILL},
-	{"restart", NWB_ACT_RESTART}, {"grant", NWB_ACT_GRANT},
-	{"dup", NWB_ACT_DUP},	      {"seq", NWB_ACT_SEQ},
-	{"arm", NWB_ACT_ARM},	      {"disarm", NWB_ACT_DISARM},
-	{"corrupt", NWB_ACT_CORRUPT}, {NULL, 0},
+	{"error", NWB_ACT_ERROR},
+	{"drop", NWB_ACT_DROP},
+	{"hold", NWB_ACT_HOLD},
+	{"delay", NWB_ACT_DELAY},
+	{"short", NWB_ACT_SHORT},
+	{"rst", NWB_ACT_RST},
+	{"fin", NWB_ACT_FIN},
+	{"kill", NWB_ACT_KILL},
+	{"restart", NWB_ACT_RESTART},
+	{"grant", NWB_ACT_GRANT},
+	{"dup", NWB_ACT_DUP},
+	{"seq", NWB_ACT_SEQ},
+	{"arm", NWB_ACT_ARM},
+	{"disarm", NWB_ACT_DISARM},
+	{"corrupt", NWB_ACT_CORRUPT},
+	{"kill-child", NWB_ACT_KILL_CHILD},
+	{NULL, 0},
 };
 
 const struct pl_word_id pl_statements[] = {
@@ -173,6 +182,13 @@ static const struct pl_word_id dialect_words[] = {
 	{NULL, 0},
 };
 
+static const struct pl_word_id durable_words[] = {
+	{"off", 0},
+	{"v1", 1},
+	{"v2", 2},
+	{NULL, 0},
+};
+
 const struct pl_opt_desc pl_server_opts[] = {
 	{"credits", PL_OPT_COUNT, 1, 8192, NULL, "smbd"},
 	{"sign", PL_OPT_WORD, 0, 0, sign_words, "smbd"},
@@ -191,6 +207,10 @@ const struct pl_opt_desc pl_client_opts[] = {
 	{"credits", PL_OPT_COUNT, 1, 8192, NULL, NULL},
 	{"attempts", PL_OPT_COUNT, 1, 1000000, NULL, NULL},
 	{"depth", PL_OPT_COUNT, 1, 4096, NULL, NULL},
+	{"durable", PL_OPT_WORD, 0, 0, durable_words, NULL},
+	{"soft", PL_OPT_FLAG, 0, 1, NULL, NULL},
+	{"hard", PL_OPT_FLAG, 0, 1, NULL, NULL},
+	{"retrans", PL_OPT_COUNT, 1, 1000000, NULL, NULL},
 	{NULL, 0, 0, 0, NULL, NULL},
 };
 

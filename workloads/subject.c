@@ -46,6 +46,7 @@ void nwb_subject_smb2_opts(const struct nwb_subject_opts *o,
 		.sign = o->sign,
 		.max_credits = o->credits,
 		.timeout_ns = o->timeout_ns,
+		.durable = (enum nwb_smb2_durable)o->durable,
 		.count_stale_credits = o->mutant_credits,
 	};
 }
@@ -84,9 +85,12 @@ static void set_policy(const struct nwb_subject_opts *o, struct nwb_policy *p)
 		.flush_on_close = !o->is_9p,
 		.stable_pages = o->sign || o->kind != NWB_SUBJ_IN_PLACE,
 		.is_9p = o->is_9p,
+		.hard = o->hard,
 		.patience_ns = o->patience_ns,
-		.max_attempts = 64,
-		.fence = o->is_9p ? NWB_FENCE_SETTLE : NWB_FENCE_SESSION,
+		.max_attempts = o->hard ? 0 : o->max_attempts,
+		.fence = o->is_9p     ? NWB_FENCE_SETTLE
+			 : o->durable ? NWB_FENCE_DURABLE
+				      : NWB_FENCE_SESSION,
 		.settle_ns = o->is_9p ? o->settle_ns : 0,
 	};
 	if (o->is_9p)
@@ -107,6 +111,14 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 		o.depth = 16;
 	if (!o.settle_ns)
 		o.settle_ns = 150 * NWB_MSEC;
+	if (o.is_9p && o.durable)
+		return nwb_err_set(err, -EOPNOTSUPP,
+				   "durable handles are part of SMB, 9P has "
+				   "none");
+	if (o.hard)
+		o.patience_ns = NWB_NEVER;
+	if (!o.max_attempts)
+		o.max_attempts = 64;
 	if (!o.patience_ns)
 		o.patience_ns = 10 * NWB_SEC;
 	if (!o.timeout_ns)

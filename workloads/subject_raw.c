@@ -209,6 +209,9 @@ static void raw_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.bytes_dirtied = r->bytes_dirtied,
 		.temp_bytes_max = UINT64_MAX,
 		.retries = 0,
+		.opens = UINT64_MAX,
+		.reclaims = UINT64_MAX,
+		.unstable_resent = UINT64_MAX,
 		.depth = s->opts.depth,
 		.wsize = r->wsize,
 	};

@@ -61,6 +61,9 @@ static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.temp_bytes_max = ns.temp_bytes_max,
 		.retries = ns.retries,
 		.gave_up = ns.gave_up,
+		.opens = UINT64_MAX,
+		.reclaims = UINT64_MAX,
+		.unstable_resent = ns.unstable_resent,
 	};
 	if (nwb_mount_smb2(r->mnt)) {
 		struct nwb_smb2_stats st;
@@ -71,6 +74,9 @@ static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		ret->bytes_sent = st.bytes_written;
 		ret->reconnects = st.nr_connects - 1;
 		ret->wsize = nwb_min(s->opts.wsize, st.max_write);
+		ret->opens = st.nr_opens;
+		ret->reclaims = st.nr_reclaims;
+		ret->reclaims_refused = st.nr_reclaims_refused;
 		snprintf(ret->signing, sizeof(ret->signing), "%s",
 			 st.signing_alg);
 	} else {
@@ -117,6 +123,7 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 		.wsize = opts->wsize,
 		.cache_bytes = opts->cache_bytes,
 		.patience_ns = opts->patience_ns,
+		.max_attempts = opts->hard ? UINT32_MAX : opts->max_attempts,
 		.mutants = opts->mutants,
 	};
 	struct nwb_netfs_tap *tap = NULL;

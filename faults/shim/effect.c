@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KILLS (NWB_FC_DO_KILL | NWB_FC_DO_RESTART)
+#define KILLS (NWB_FC_DO_KILL | NWB_FC_DO_RESTART | NWB_FC_DO_KILL_CHILD)
 
 static pthread_mutex_t files_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sh_file *files;

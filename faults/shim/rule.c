@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define CUTS                                                                   \
-	(NWB_FC_DO_RST | NWB_FC_DO_FIN | NWB_FC_DO_KILL | NWB_FC_DO_RESTART)
+	(NWB_FC_DO_RST | NWB_FC_DO_FIN | NWB_FC_DO_KILL | NWB_FC_DO_RESTART |  \
+	 NWB_FC_DO_KILL_CHILD)
 #define MARKS (NWB_FC_DO_ERROR | NWB_FC_DO_DELAY | NWB_FC_DO_SHORT)
 
 bool sh_wants(enum nwb_fc_event ev)
@@ -311,9 +312,15 @@ void sh_rules_hit(uint32_t rules, const struct sh_ev *ev)
 	sh_event_wake();
 }
 
-/* sh_die() - kill or restart: the server's main process and this one. */
+/* sh_die() - kill or restart: the server's main process and this one.
+ * kill-child: this one only; who waits for the server hears nothing. */
 void sh_die(uint16_t actions)
 {
+	if (actions & NWB_FC_DO_KILL_CHILD) {
+		sh_event_wake();
+		sh.ops->die(0);
+		return;
+	}
 	if (!(actions & (NWB_FC_DO_KILL | NWB_FC_DO_RESTART)))
 		return;
 	atomic_fetch_add(&sh.page->kills, 1);

@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define CUTS                                                                   \
-	(NWB_FC_DO_RST | NWB_FC_DO_FIN | NWB_FC_DO_KILL | NWB_FC_DO_RESTART)
+	(NWB_FC_DO_RST | NWB_FC_DO_FIN | NWB_FC_DO_KILL | NWB_FC_DO_RESTART |  \
+	 NWB_FC_DO_KILL_CHILD)
 
 static void count_request(uint16_t cmd, bool is_9p)
 {

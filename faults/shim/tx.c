@@ -24,7 +24,8 @@
 #include <string.h>
 
 #define CUTS                                                                   \
-	(NWB_FC_DO_RST | NWB_FC_DO_FIN | NWB_FC_DO_KILL | NWB_FC_DO_RESTART)
+	(NWB_FC_DO_RST | NWB_FC_DO_FIN | NWB_FC_DO_KILL | NWB_FC_DO_RESTART |  \
+	 NWB_FC_DO_KILL_CHILD)
 #define CREDITS_AT 14u
 
 static size_t iov_total(const struct iovec *iov, int nr)

@@ -51,19 +51,20 @@ enum nwb_fc_event {
 };
 
 /* Actions of a compiled rule. */
-#define NWB_FC_DO_ERROR	  0x0001u
-#define NWB_FC_DO_DROP	  0x0002u
-#define NWB_FC_DO_HOLD	  0x0004u
-#define NWB_FC_DO_DELAY	  0x0008u
-#define NWB_FC_DO_SHORT	  0x0010u
-#define NWB_FC_DO_RST	  0x0020u
-#define NWB_FC_DO_FIN	  0x0040u
-#define NWB_FC_DO_KILL	  0x0080u
-#define NWB_FC_DO_RESTART 0x0100u
-#define NWB_FC_DO_GRANT	  0x0200u
-#define NWB_FC_DO_DUP	  0x0400u
-#define NWB_FC_DO_SEQ	  0x0800u
-#define NWB_FC_DO_AFTER	  0x1000u /* the cut, drop or error comes after */
+#define NWB_FC_DO_ERROR	     0x0001u
+#define NWB_FC_DO_DROP	     0x0002u
+#define NWB_FC_DO_HOLD	     0x0004u
+#define NWB_FC_DO_DELAY	     0x0008u
+#define NWB_FC_DO_SHORT	     0x0010u
+#define NWB_FC_DO_RST	     0x0020u
+#define NWB_FC_DO_FIN	     0x0040u
+#define NWB_FC_DO_KILL	     0x0080u
+#define NWB_FC_DO_RESTART    0x0100u
+#define NWB_FC_DO_GRANT	     0x0200u
+#define NWB_FC_DO_DUP	     0x0400u
+#define NWB_FC_DO_SEQ	     0x0800u
+#define NWB_FC_DO_AFTER	     0x1000u /* the cut, drop or error comes after */
+#define NWB_FC_DO_KILL_CHILD 0x2000u /* this process only */
 
 /* Filters of a compiled rule. */
 #define NWB_FC_IF_FILE	 0x01u

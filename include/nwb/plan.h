@@ -23,6 +23,7 @@
  *	ACTION  = "error" NAME | "drop" | "hold" T | "delay" T | "short" N
  *	        | "rst" | "fin" | "kill" | "restart" | "grant" N | "dup"
  *	        | "seq" STRING | "arm" NAME | "disarm" NAME | "corrupt" N
+ *	        | "kill-child"
  *	GUARD   = "max=" N | "while" NAME | "unarmed"
  *	phase   = "phase" NAME ("until" EVENT "=" N | "for" T) | "heal"
  *	expect  = "expect" ("hits" NAME CMP N | "verdict" V | "drain" CMP T
@@ -39,7 +40,9 @@
  *
  * Times stand only in delay, hold and for; order is by events. "before": the
  * event does not take effect. "after": it does, and only its answer is
- * touched. A cut (rst, fin, kill, restart) of a request must say which.
+ * touched. A cut (rst, fin, kill, restart, kill-child) of a request must say
+ * which. kill-child ends the process that serves the connection and
+ * leaves the server alone: smbd has one for each, and with it the handles go.
  * "seq" spends one letter a matching event: . nothing, x error, d delay,
  * u applied and the ack lost with the connection, r reset before. After the
  * last letter nothing happens any more, unless it is an upper-case one, which
@@ -57,7 +60,7 @@
 #define NWB_PLAN_ACTIONS 4u
 #define NWB_PLAN_PHASES	 16u
 #define NWB_PLAN_EXPECTS 64u
-#define NWB_PLAN_OPTS	 8u
+#define NWB_PLAN_OPTS	 16u
 #define NWB_PLAN_NEEDS	 8u
 #define NWB_PLAN_SOURCES 32u
 #define NWB_PLAN_NAME	 32u /* longest name + 1 */
@@ -107,6 +110,7 @@ enum nwb_plan_action_kind {
 	NWB_ACT_ARM,
 	NWB_ACT_DISARM,
 	NWB_ACT_CORRUPT,
+	NWB_ACT_KILL_CHILD,
 	NWB_PLAN_ACTS
 };
 

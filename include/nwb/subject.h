@@ -36,7 +36,10 @@ enum nwb_subject_kind {
  * @credits: SMB: most credits to hold; 0 = 8192
  * @msize: 9P: largest message to ask for; 0 = 64 KiB, what diod gives at most
  * @settle_ns: 9P: fence; 0 = 150 ms
+ * @durable: SMB: handles that outlive a connection: 0 off, 1 v1, 2 v2
  * @patience_ns: 0 = 10 s
+ * @hard: patience has no end, and attempts have none
+ * @max_attempts: of one write; 0 = 64
  * @timeout_ns: unanswered request loses the connection; 0 = 10 s
  * @cache_bytes: page cache, faulted in at once; 0 = 160 MiB
  * @mutants: NWB_MUT_* of nwb/netfs.h
@@ -59,7 +62,10 @@ struct nwb_subject_opts {
 	uint32_t credits;
 	uint32_t msize;
 	uint64_t settle_ns;
+	unsigned int durable;
 	uint64_t patience_ns;
+	bool hard;
+	uint32_t max_attempts;
 	uint64_t timeout_ns;
 	uint64_t cache_bytes;
 	uint32_t mutants;
@@ -77,6 +83,10 @@ struct nwb_subject_stats {
 	uint64_t retries;
 	uint64_t reconnects;
 	uint64_t gave_up;
+	uint64_t opens; /* SMB handles: opened, reclaimed, not given back */
+	uint64_t reclaims;
+	uint64_t reclaims_refused;
+	uint64_t unstable_resent; /* acked bytes sent again: another open */
 	uint32_t depth; /* most WRITEs in flight; 0: credits or tags decide */
 	uint32_t wsize;
 	char signing[16];

@@ -20,9 +20,10 @@
  * next ChannelSequence, so that the server refuses them as long as one of the
  * first kind is still under way (3.3.5.2.10).
  *
- * A reclaim that is refused (OBJECT_NAME_NOT_FOUND: that open is gone) is
- * followed by a plain open: another open, another instance, and unstable bytes
- * are sent again.
+ * A reclaim that is refused (OBJECT_NAME_NOT_FOUND: that open is gone, or smbd
+ * finds the file's times changed, as they are when a pwrite that was under way
+ * at the loss ended after its handle had been put aside) is followed by a plain
+ *open: another open, another instance, and unstable bytes are sent again.
  */
 #include "client.h"
 

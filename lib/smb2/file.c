@@ -102,7 +102,14 @@ static int file_create(struct nwb_smb2_file *f, uint32_t disposition,
 	return rc;
 }
 
-/* Open again in session @epoch: the handle as it was, or else another one. */
+/*
+ * Open again in session @epoch: the handle as it was, or else another one.
+ *
+ * smbd 4.17 keeps the oplock of a handle that it denied for as long as the
+ * connection lives on which it was asked for, and would make the plain open
+ * wait 35 s for a break that nobody answers; a lease is shared by its key. So
+ * the oplock's plain open comes in the next session.
+ */
 static int file_reopen(struct nwb_smb2_file *f, uint32_t epoch,
 		       struct nwb_err *err)
 {
@@ -120,6 +127,12 @@ static int file_reopen(struct nwb_smb2_file *f, uint32_t epoch,
 		f->is_durable = false;
 		c->stats.nr_reclaims_refused++;
 		nwb_mutex_unlock(&c->lock);
+		if (!f->has_lease) {
+			nwb_smb2_session_lost(c, epoch);
+			return nwb_err_set(err, -ECONNABORTED,
+					   "reclaim: refused, not in this "
+					   "session");
+		}
 	}
 	return file_create(f, NWB_SMB2_FILE_OPEN, false, epoch, &status, err);
 }

@@ -314,6 +314,25 @@ NWB_TEST(shim, kill_is_recorded_first)
 	world_end();
 }
 
+/* The harness must not take it for the death of the server. */
+NWB_TEST(shim, kill_child_leaves_the_server_alone)
+{
+	struct sh_conn *c;
+
+	world_begin("smbd", "k: on server.write after do kill-child", 0);
+	atomic_store(&sh.page->main_pid, 77);
+	c = world_conn();
+	request(c, 1, 1);
+	reply(c, 1, 1);
+	nwb_check_eq(world.nr_die, 1);
+	nwb_check_eq(world.died_with, 0);
+	nwb_check_eq(count_records(NWB_L_FAULT), 1);
+	nwb_check_eq(atomic_load(&sh.page->kills), 0);
+	nwb_check_eq(world.nr_out, 0);
+	sh_conn_close(c);
+	world_end();
+}
+
 NWB_TEST(shim, events_are_counted_for_phases)
 {
 	struct sh_conn *c;

@@ -94,7 +94,7 @@ static void w_start_sender(void)
 
 static void w_die(int main_pid)
 {
-	(void)main_pid;
+	world.died_with = main_pid;
 	world.nr_die++;
 }
 

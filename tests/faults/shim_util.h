@@ -12,6 +12,7 @@
 struct world {
 	uint64_t now;
 	unsigned int nr_rst, nr_fin, nr_die, nr_senders, nr_wake;
+	int died_with; /* main process, too */
 	uint64_t slept;
 	/* what left, by the server or by the queue, one PDU a slot */
 	unsigned int nr_out;

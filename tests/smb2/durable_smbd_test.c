@@ -190,6 +190,54 @@ NWB_TEST(smb2_durable_smbd, stolen_handles_are_opened_anew)
 	on_smbd(&r);
 }
 
+/*
+ * The file was written below the server meanwhile, as a pwrite does that was
+ * under way when the connection went: smbd compares times and denies. The
+ * plain open that follows must not wait for the oplock of the handle that was
+ * denied (35 s).
+ */
+static void changed_body(struct rig *r)
+{
+	struct nwb_smb2 *c = client(r, r->durable, 0);
+	struct nwb_smb2_file *f;
+	uint32_t instance = 0;
+	uint64_t begin;
+	int fd = -1, rc;
+
+	nwb_check_eq(nwb_smb2_open(c, "f", NWB_O_CREATE, &f, NULL), 0);
+	nwb_smb2_disconnect(c);
+	nwb_sleep_until(r->ex, nwb_now_ns(r->ex) + 50 * NWB_MSEC);
+	nwb_check_eq(nwb_server_open(r->srv, "f", O_WRONLY, &fd, NULL), 0);
+	nwb_check_eq(pwrite(fd, "x", 1, 0), 1);
+	close(fd);
+	begin = nwb_now_ns(r->ex);
+	do
+		rc = nwb_smb2_file_ready(f, &instance, NULL);
+	while (rc == -ECONNABORTED);
+	nwb_check_eq(rc, 0);
+	nwb_check(instance > 1);
+	nwb_check_eq(stats_of(c).nr_reclaims_refused, 1);
+	nwb_check_eq(stats_of(c).nr_opens, 2);
+	nwb_check(nwb_now_ns(r->ex) - begin < 5 * NWB_SEC);
+	nwb_check(nwb_smb2_file_is_durable(f));
+	nwb_check_eq(nwb_smb2_close(f), 0);
+	nwb_smb2_free(c);
+}
+
+NWB_TEST(smb2_durable_smbd, v1_of_changed_files_are_opened_anew)
+{
+	struct rig r = {.durable = NWB_SMB2_DURABLE_V1, .body = changed_body};
+
+	on_smbd(&r);
+}
+
+NWB_TEST(smb2_durable_smbd, v2_of_changed_files_are_opened_anew)
+{
+	struct rig r = {.durable = NWB_SMB2_DURABLE_V2, .body = changed_body};
+
+	on_smbd(&r);
+}
+
 /* --- breaks --------------------------------------------------------------- */
 
 static void on_break(void *arg, uint32_t caching)
