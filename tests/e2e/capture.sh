@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# netwb run --capture: tshark reads every packet, and the faults stand on the
+# packets that they hit.
+. "$(dirname "$0")/lib.sh"
+
+if ! command -v tshark >/dev/null; then
+	echo "[SKIP] tshark is not installed"
+	echo "0 passed, 0 failed, 1 skipped"
+	exit 77
+fi
+
+# shows FILE ARGUMENTS...: tshark's words in $tmp/out
+shows() {
+	file=$1
+	shift
+	tshark -n -r "$tmp/$file" "$@" >"$tmp/out" 2>"$tmp/tshark-err" ||
+		bad "tshark -r $file $*: $(cat "$tmp/tshark-err")"
+}
+
+# nothing WHAT: the last command printed nothing
+nothing() {
+	if [ -s "$tmp/out" ]; then
+		bad "$1"
+	else
+		ok
+	fi
+}
+
+# sound FILE: no packet is malformed, none is an error
+sound() {
+	shows "$1" -Y '_ws.malformed or _ws.expert.severity == "Error" or
+		_ws.unreassembled'
+	nothing "tshark finds something wrong in $1"
+}
+
+cut='cut: on server.write nth=5 after do drop, rst'
+# behind the sixteen that may be in flight when the connection is cut
+slow='slow: on server.write nth=20..23 after do hold 5ms'
+
+run 0 run --write 16M -e "$cut" -e "$slow" --capture a.pcapng
+says 'capture: [0-9]+ packets, 5 of 5 faults on their packet'
+says 'tshark -r a.pcapng$'
+if [ "$(stat -c %a "$tmp/a.pcapng")" = 600 ]; then
+	ok
+else
+	bad "the capture is readable by others"
+fi
+sound a.pcapng
+shows a.pcapng -Y 'smb2.cmd == 9 and smb2.flags.response == 0' \
+	-T fields -e frame.comment
+says '^netwb: rule cut, hit 1: drop, rst after, WRITE mid [0-9]+ off [0-9]+'
+shows a.pcapng -Y 'tcp.flags.reset == 1 and frame.comment' \
+	-T fields -e frame.comment
+says 'rule cut, hit 1.*this ends the connection'
+shows a.pcapng -Y 'smb2.cmd == 9 and smb2.flags.response == 1 and
+	frame.comment' -T fields -e frame.comment
+says 'rule slow, hit 1: hold 5ms after'
+says 'rule slow, hit 4: hold 5ms after'
+# the MessageId of the comment is the packet's
+shows a.pcapng -Y 'frame.comment contains "rule cut" and smb2' \
+	-T fields -e smb2.msg_id -e frame.comment
+if awk -F'\t' '{ n = split($1, id, ","); split($2, w, " mid ")
+	sub(" .*", "", w[2]); for (i = 1; i <= n; i++) if (id[i] == w[2]) hit = 1
+	} END { exit !hit }' "$tmp/out"; then
+	ok
+else
+	bad "the comment names another MessageId than its packet has"
+fi
+
+# an older capture is replaced, and nothing else is left
+run 0 run --server diod --client temp-page --write 16M \
+	-e 'cut: on server.write nth=5 before do rst' --capture a.pcapng
+says 'capture: [0-9]+ packets, 1 of 1 faults on their packet'
+sound a.pcapng
+shows a.pcapng -Y '9p.msgtype == 118 and frame.comment' \
+	-T fields -e frame.comment
+says 'rule cut, hit 1: rst before, Twrite tag [0-9]+'
+(cd "$tmp" && ls -A | grep -v -e '^a.pcapng$' -e '^out$' -e '^tshark-err$') \
+	>"$tmp/out"
+nothing "files are left behind"
+
+# a capture that cannot be written: said, before anything runs
+run 2 run --write 4M --capture none/a.pcapng
+says 'none/a.pcapng: cannot be written: ENOENT'
+run 2 run --write 4M --capture /dev/null
+says '/dev/null: not a regular file'
+finish
