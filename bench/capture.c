@@ -85,8 +85,7 @@ static void tell(const struct bench_capture *c,
 				      (unsigned long long)st->drops);
 	if (n < size)
 		snprintf(text + n, size - n, "\n    %s\n",
-			 nwb_capture_command(&c->opts,
-					     st->encrypted ? c->password : NULL,
+			 nwb_capture_command(&c->opts, st, c->password,
 					     command, sizeof(command)));
 }
 

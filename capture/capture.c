@@ -19,6 +19,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -78,14 +79,6 @@ static int64_t clock_shift(void)
 /* --- the thread ------------------------------------------------------------
  */
 
-static bool is_outgoing(const struct tpacket3_hdr *h)
-{
-	const struct sockaddr_ll *ll =
-		(const void *)((const uint8_t *)h + TPACKET_ALIGN(sizeof(*h)));
-
-	return ll->sll_pkttype == PACKET_OUTGOING;
-}
-
 static void take_block(struct nwb_capture *c, struct tpacket_block_desc *b)
 {
 	const uint8_t *p = (const uint8_t *)b + b->hdr.bh1.offset_to_first_pkt;
@@ -98,8 +91,7 @@ static void take_block(struct nwb_capture *c, struct tpacket_block_desc *b)
 			.orig_len = h->tp_len,
 		};
 
-		/* on lo what leaves arrives as well */
-		if (!is_outgoing(h) && !c->raw_error &&
+		if (!c->raw_error &&
 		    (fwrite(&out, sizeof(out), 1, c->raw) != 1 ||
 		     (out.len &&
 		      fwrite(p + h->tp_mac, out.len, 1, c->raw) != 1)))
@@ -140,6 +132,29 @@ static void *pump(void *arg)
 /* --- setting up ------------------------------------------------------------
  */
 
+/*
+ * On lo every packet leaves and arrives. It is taken when it leaves: there the
+ * segments of a connection are in the order of its socket. On arrival two CPUs
+ * may have turned them round, which TCP repairs and a reader must guess.
+ */
+static int take_outgoing(struct nwb_capture *c, struct nwb_err *err)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS,
+			 (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, CAP_SNAPLEN),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog prog = {NWB_ARRAY_SIZE(code), code};
+
+	if (setsockopt(c->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog,
+		       sizeof(prog)))
+		return nwb_err_set(err, -errno, "capture: filter: %s",
+				   nwb_errno_name(errno));
+	return 0;
+}
+
 static int make_ring(struct nwb_capture *c, struct nwb_err *err)
 {
 	struct tpacket_req3 req = {
@@ -147,15 +162,12 @@ static int make_ring(struct nwb_capture *c, struct nwb_err *err)
 		.tp_frame_size = 2048, /* a unit of account only */
 		.tp_retire_blk_tov = RETIRE_MS,
 	};
-	int v3 = TPACKET_V3, one = 1, rc;
+	int v3 = TPACKET_V3, rc;
 	void *p;
 
 	if (setsockopt(c->fd, SOL_PACKET, PACKET_VERSION, &v3, sizeof(v3)))
 		return nwb_err_set(err, -errno, "capture: TPACKET_V3: %s",
 				   nwb_errno_name(errno));
-	/* Saves the kernel a copy; what comes nevertheless is skipped. */
-	(void)setsockopt(c->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one,
-			 sizeof(one));
 	for (c->nr_blocks = BLOCKS; c->nr_blocks >= 4; c->nr_blocks /= 2) {
 		req.tp_block_nr = c->nr_blocks;
 		req.tp_frame_nr = c->nr_blocks * (BLOCK_BYTES / 2048);
@@ -286,6 +298,8 @@ int nwb_capture_start(const struct nwb_capture_opts *opts,
 	}
 	if (!rc)
 		rc = open_raw(c, err);
+	if (!rc)
+		rc = take_outgoing(c, err);
 	if (!rc)
 		rc = make_ring(c, err);
 	if (!rc)
@@ -432,6 +446,7 @@ void nwb_capture_free(struct nwb_capture *c)
 }
 
 const char *nwb_capture_command(const struct nwb_capture_opts *opts,
+				const struct nwb_capture_stats *st,
 				const char *password, char *buf, size_t size)
 {
 	const char *proto = opts->is_9p ? "9p" : "nbss";
@@ -441,9 +456,10 @@ const char *nwb_capture_command(const struct nwb_capture_opts *opts,
 	if (opts->port != own)
 		snprintf(decode, sizeof(decode), " -d tcp.port==%u,%s",
 			 opts->port, proto);
-	if (password)
+	if (st->encrypted && password)
 		snprintf(key, sizeof(key), " -o ntlmssp.nt_password:%s",
 			 password);
-	snprintf(buf, size, "tshark -r %s%s%s", opts->path, decode, key);
+	snprintf(buf, size, "tshark -r %s%s%s%s", opts->path, decode,
+		 st->resent ? " -o tcp.reassemble_out_of_order:TRUE" : "", key);
 	return buf;
 }

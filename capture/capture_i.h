@@ -66,7 +66,7 @@ struct cap_pdu {
 struct cap_pdus {
 	struct cap_pdu *v; /* by packet */
 	uint64_t nr;
-	uint64_t encrypted;
+	uint64_t encrypted, resent;
 	bool is_short; /* memory ran out: the rest is not here */
 };
 

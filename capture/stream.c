@@ -242,6 +242,7 @@ static void data(struct follow *fo, struct flow *fl, const struct segment *s)
 
 		if (behind < 0x80000000u) {
 			skip = behind; /* sent again */
+			fo->out->resent++;
 		} else {
 			frame_end(fo, fl, s->port, s->is_reply, false);
 			fl->is_lost = true;

@@ -109,6 +109,7 @@ void cap_write(const struct cap_job *job, FILE *f,
 	ret->placed = notes.placed;
 	ret->by_time = notes.by_time;
 	ret->encrypted = pdus.encrypted;
+	ret->resent = pdus.resent;
 	cap_pdus_free(&pdus);
 	cap_notes_free(&notes);
 }

@@ -11,7 +11,7 @@
  *	                        ▼
  *	                 FILE (pcapng, 0600, renamed into place)
  *
- * Each packet is taken once (when it arrives; it also leaves), whole: loopback
+ * Each packet is taken once (when it leaves; it also arrives), whole: loopback
  * sends 64 KiB at a time. A fault becomes a comment on the packet in which its
  * PDU ends, which is where Wireshark shows the PDU: on the reply when one was
  * sent after the fault, else on the request. A fault whose packet is not there
@@ -77,6 +77,8 @@ struct nwb_capture_notes {
  * @faults: FAULT records; @placed of them stand on a packet, @by_time of these
  *	on the packet that was nearest in time (no MessageId or tag to go by)
  * @encrypted: frames with an SMB3 transform header
+ * @resent: segments that TCP sent again; Wireshark must be told to put them in
+ *	order (tcp.reassemble_out_of_order), or it reports errors
  */
 struct nwb_capture_stats {
 	uint64_t packets;
@@ -86,6 +88,7 @@ struct nwb_capture_stats {
 	uint64_t placed;
 	uint64_t by_time;
 	uint64_t encrypted;
+	uint64_t resent;
 };
 
 /**
@@ -117,12 +120,16 @@ void nwb_capture_free(struct nwb_capture *c);
 
 /**
  * nwb_capture_command() - the command that shows the capture.
- * @buf: gets "tshark -r FILE ..." with the options that @port (when it is not
- *	the protocol's own) and @password (of the captured user; NULL: nothing
- *	is encrypted) make necessary
+ * @st: what came of it
+ * @password: of the captured user, to be used if something is encrypted
+ * @buf: gets "tshark -r FILE ..." with the options that the port (when it is
+ *	not the protocol's own), encryption and what was sent again make
+ *	necessary
+ *
  * Return: @buf.
  */
 const char *nwb_capture_command(const struct nwb_capture_opts *opts,
+				const struct nwb_capture_stats *st,
 				const char *password, char *buf, size_t size);
 
 #endif

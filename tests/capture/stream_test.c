@@ -109,6 +109,7 @@ NWB_TEST(stream, sent_again_counts_once)
 	find(false);
 	nwb_check_eq(pdus.nr, 1);
 	expect(0, 3, 3, CAP_REQUEST);
+	nwb_check_eq(pdus.resent, 2);
 	cap_pdus_free(&pdus);
 }
 

@@ -14,7 +14,8 @@ fi
 shows() {
 	file=$1
 	shift
-	tshark -n -r "$tmp/$file" "$@" >"$tmp/out" 2>"$tmp/tshark-err" ||
+	# on a busy machine loopback turns segments round, and TCP sends again
+	tshark -n -o tcp.reassemble_out_of_order:TRUE -r "$tmp/$file" "$@" >"$tmp/out" 2>"$tmp/tshark-err" ||
 		bad "tshark -r $file $*: $(cat "$tmp/tshark-err")"
 }
 
@@ -34,13 +35,10 @@ sound() {
 	nothing "tshark finds something wrong in $1"
 }
 
-cut='cut: on server.write nth=5 after do drop, rst'
-# behind the sixteen that may be in flight when the connection is cut
-slow='slow: on server.write nth=20..23 after do hold 5ms'
-
-run 0 run --write 16M -e "$cut" -e "$slow" --capture a.pcapng
-says 'capture: [0-9]+ packets, 5 of 5 faults on their packet'
-says 'tshark -r a.pcapng$'
+run 0 run --write 16M -e 'cut: on server.write nth=5 after do drop, rst' \
+	--capture a.pcapng
+says 'capture: [0-9]+ packets, 1 of 1 faults on their packet'
+says 'tshark -r a.pcapng( |$)'
 if [ "$(stat -c %a "$tmp/a.pcapng")" = 600 ]; then
 	ok
 else
@@ -53,10 +51,6 @@ says '^netwb: rule cut, hit 1: drop, rst after, WRITE mid [0-9]+ off [0-9]+'
 shows a.pcapng -Y 'tcp.flags.reset == 1 and frame.comment' \
 	-T fields -e frame.comment
 says 'rule cut, hit 1.*this ends the connection'
-shows a.pcapng -Y 'smb2.cmd == 9 and smb2.flags.response == 1 and
-	frame.comment' -T fields -e frame.comment
-says 'rule slow, hit 1: hold 5ms after'
-says 'rule slow, hit 4: hold 5ms after'
 # the MessageId of the comment is the packet's
 shows a.pcapng -Y 'frame.comment contains "rule cut" and smb2' \
 	-T fields -e smb2.msg_id -e frame.comment
@@ -67,6 +61,16 @@ if awk -F'\t' '{ n = split($1, id, ","); split($2, w, " mid ")
 else
 	bad "the comment names another MessageId than its packet has"
 fi
+
+run 0 run --write 16M -e 'slow: on server.write nth=9..12 after do hold 5ms' \
+	--capture b.pcapng
+says 'capture: [0-9]+ packets, 4 of 4 faults on their packet'
+sound b.pcapng
+shows b.pcapng -Y 'smb2.cmd == 9 and smb2.flags.response == 1 and
+	frame.comment' -T fields -e frame.comment
+says 'rule slow, hit 1: hold 5ms after'
+says 'rule slow, hit 4: hold 5ms after'
+rm -f "$tmp/b.pcapng"
 
 # an older capture is replaced, and nothing else is left
 run 0 run --server diod --client temp-page --write 16M \
