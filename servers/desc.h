@@ -140,9 +140,11 @@ int nwb_server_bring_up(struct nwb_server *srv,
 /** nwb_server_stop_all() - TERM, @grace_ms later KILL, wait for all. */
 int nwb_server_stop_all(struct nwb_server *srv,
 			unsigned int grace_ms) nwb_must_check;
-/** nwb_server_socket() - connect to it. @timeout_ms: 0 = none */
-int nwb_server_socket(struct nwb_server *srv, unsigned int timeout_ms,
-		      int *ret_fd, struct nwb_err *err) nwb_must_check;
+/** nwb_server_socket() - connect to it at IPv4 address @addr. @timeout_ms: 0 =
+ * none */
+int nwb_server_socket(struct nwb_server *srv, uint32_t addr,
+		      unsigned int timeout_ms, int *ret_fd,
+		      struct nwb_err *err) nwb_must_check;
 
 /* --- monitor.c ----------------------------------------------------------- */
 

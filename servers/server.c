@@ -353,11 +353,12 @@ void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info)
 	};
 }
 
-int nwb_server_dial(struct nwb_server *srv, int *ret_fd, struct nwb_err *err)
+int nwb_server_dial_to(struct nwb_server *srv, uint32_t addr, int *ret_fd,
+		       struct nwb_err *err)
 {
 	int one = 1, fd, rc;
 
-	rc = nwb_server_socket(srv, 0, &fd, err);
+	rc = nwb_server_socket(srv, addr, 0, &fd, err);
 	if (rc)
 		return rc;
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))) {
@@ -368,6 +369,11 @@ int nwb_server_dial(struct nwb_server *srv, int *ret_fd, struct nwb_err *err)
 	}
 	*ret_fd = fd;
 	return 0;
+}
+
+int nwb_server_dial(struct nwb_server *srv, int *ret_fd, struct nwb_err *err)
+{
+	return nwb_server_dial_to(srv, NWB_SERVER_ADDR, ret_fd, err);
 }
 
 int nwb_server_packet_socket(struct nwb_server *srv, int *ret_fd,

@@ -36,7 +36,7 @@ static const char conf[] = "[global]\n"
 			   "log file = %1$s/log/smbd.log\n"
 			   "log level = %2$u\n"
 			   "max log size = 0\n"
-			   "interfaces = 127.0.0.1/8\n"
+			   "interfaces = %7$s\n"
 			   "bind interfaces only = yes\n"
 			   "smb ports = %3$u\n"
 			   "disable netbios = yes\n"
@@ -52,7 +52,7 @@ static const char conf[] = "[global]\n"
 			   "server max protocol = SMB3_11\n"
 			   "smb2 max credits = %4$u\n"
 			   "server signing = %5$s\n"
-			   "server multi channel support = no\n"
+			   "server multi channel support = %8$s\n"
 			   "deadtime = 0\n"
 			   "host msdfs = no\n"
 			   "[s]\n"
@@ -62,6 +62,12 @@ static const char conf[] = "[global]\n"
 			   "store dos attributes = no\n"
 			   "force create mode = 0666\n"
 			   "force directory mode = 0777\n";
+
+/* Speed and capability are given so that smbd tells of interfaces that it
+ * knows nothing about; all of 127/8 is local everywhere. */
+#define IFACE(addr) "\"" addr "/8;speed=1000000000,capability=RSS\""
+static const char one_iface[] = "127.0.0.1/8";
+static const char two_ifaces[] = IFACE("127.0.0.1") " " IFACE("127.0.0.2");
 
 /*
  * Who there is. In a user namespace there is one id only, so that everybody
@@ -96,10 +102,12 @@ static int write_files(struct nwb_server *srv, const struct accounts *who,
 	char text[TEXT_MAX];
 	int rc, n;
 
-	n = snprintf(
-		text, sizeof(text), conf, srv->dir, srv->opts.log_level,
-		srv->port, srv->opts.max_credits ? srv->opts.max_credits : 8192,
-		srv->opts.signing_mandatory ? "mandatory" : "default", guest);
+	n = snprintf(text, sizeof(text), conf, srv->dir, srv->opts.log_level,
+		     srv->port,
+		     srv->opts.max_credits ? srv->opts.max_credits : 8192,
+		     srv->opts.signing_mandatory ? "mandatory" : "default",
+		     guest, srv->opts.multichannel ? two_ifaces : one_iface,
+		     srv->opts.multichannel ? "yes" : "no");
 	nwb_assert(n > 0 && (size_t)n < sizeof(text));
 	rc = nwb_state_write(srv, "smb.conf", 0644, text, err);
 	if (rc || !who)

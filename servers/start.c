@@ -131,15 +131,19 @@ static int spawn(struct nwb_server *srv, struct nwb_err *err)
 	return 0;
 }
 
-int nwb_server_socket(struct nwb_server *srv, unsigned int timeout_ms,
-		      int *ret_fd, struct nwb_err *err)
+int nwb_server_socket(struct nwb_server *srv, uint32_t addr,
+		      unsigned int timeout_ms, int *ret_fd, struct nwb_err *err)
 {
 	struct timeval tv = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
 	struct sockaddr_in to = {
 		.sin_family = AF_INET,
 		.sin_port = htons(srv->port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_addr.s_addr = htonl(addr),
 	};
+	/* Two connections to two addresses could get the same port, and the
+	 * port is a connection's name in ledgers and captures: a port that is
+	 * asked for by itself is nobody else's. */
+	struct sockaddr_in from = {.sin_family = AF_INET};
 	struct nwb_call c = {.op = NWB_AGENT_SOCKET};
 	int rc;
 
@@ -152,6 +156,8 @@ int nwb_server_socket(struct nwb_server *srv, unsigned int timeout_ms,
 	/* A socket stays in the namespace in which it was made. */
 	if (setsockopt(c.ret_fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) ||
 	    setsockopt(c.ret_fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) ||
+	    (srv->opts.multichannel &&
+	     bind(c.ret_fd, (struct sockaddr *)&from, sizeof(from))) ||
 	    connect(c.ret_fd, (struct sockaddr *)&to, sizeof(to))) {
 		rc = -errno;
 		close(c.ret_fd);
@@ -166,7 +172,7 @@ static int probe(struct nwb_server *srv)
 {
 	int fd, rc;
 
-	rc = nwb_server_socket(srv, PROBE_MS, &fd, NULL);
+	rc = nwb_server_socket(srv, NWB_SERVER_ADDR, PROBE_MS, &fd, NULL);
 	if (rc)
 		return rc;
 	rc = srv->desc->probe(fd);

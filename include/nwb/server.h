@@ -33,6 +33,9 @@
 #include "nwb/err.h"
 
 #define NWB_SERVER_MSIZE_MIN 4096u
+/* Addresses of a server with multichannel: 127.0.0.1 and what follows. */
+#define NWB_SERVER_ADDR	 0x7f000001u
+#define NWB_SERVER_ADDRS 2u
 
 struct nwb_server;
 
@@ -56,6 +59,7 @@ enum nwb_server_event {
  * @state_bytes: size of the private tmpfs; 0 = 1 GiB
  * @max_credits: smbd: `smb2 max credits`; 0 = the default 8192
  * @signing_mandatory: smbd
+ * @multichannel: smbd: offer it, on NWB_SERVER_ADDRS addresses
  * @msize: ganesha: largest 9P message, NWB_SERVER_MSIZE_MIN..8 MiB; 0 = 1 MiB
  * @shim_path: library to preload into the server (not into its tools), NULL
  *	= none; a copy is made at the start
@@ -77,6 +81,7 @@ struct nwb_server_opts {
 	uint64_t state_bytes;
 	unsigned int max_credits;
 	bool signing_mandatory;
+	bool multichannel;
 	uint32_t msize;
 	const char *shim_path;
 	const char *binary_path;
@@ -156,6 +161,10 @@ int nwb_server_dial(struct nwb_server *srv, int *ret_fd,
  * no network namespace of its own. */
 int nwb_server_packet_socket(struct nwb_server *srv, int *ret_fd,
 			     struct nwb_err *err) nwb_must_check;
+/** nwb_server_dial_to() - the same, to another of its addresses.
+ * @addr: IPv4, host order; NWB_SERVER_ADDR is where nwb_server_dial() goes */
+int nwb_server_dial_to(struct nwb_server *srv, uint32_t addr, int *ret_fd,
+		       struct nwb_err *err) nwb_must_check;
 /** nwb_server_open() - open @name (relative) in the export, below server and
  * shim. @flags as open(2); with O_CREAT the file becomes writable for all. */
 int nwb_server_open(struct nwb_server *srv, const char *name, int flags,
