@@ -2,16 +2,18 @@
 /*
  * What each fault cost (definitions: include/nwb/timeline.h).
  *
- * One walk over WRITEs (by their end), SENTs, ACKEDs and FAULTs (by their
- * begin) in the order of tickets, with, for each page of the file,
+ * One walk over WRITEs (by their end) and SENTs, ACKEDs, FAULTs and CONN_DOWNs
+ * (by their begin) in the order of tickets, with, for each page of the file,
  *
  *	written  ticket of its last WRITE
- *	sent     ticket of its last SENT, and which bytes [lo, hi) of it
+ *	sent     ticket of its last SENT, which bytes [lo, hi) of it, and how
+ *		 many connections had ended by then
  *
- * SENT after SENT without a WRITE in between has sent the common bytes again.
- * A page is the grain: two WRITEs to different bytes of one page hide what was
- * sent again of it, so the figure is a lower bound, and exact for workloads
- * that write whole pages.
+ * SENT after SENT without a WRITE in between has sent the common bytes again,
+ * if the client says so itself (aux, its retry count) or the connection was
+ * lost in between. Neither of them: the bytes were written while their request
+ * was under way to the wire, and the second SENT carries them for the first
+ * time.
  */
 #include "timeline_i.h"
 
@@ -27,6 +29,7 @@
 
 struct page {
 	uint64_t written, sent;
+	uint32_t losses;
 	uint16_t lo, hi; /* of PAGE; the end is not included */
 };
 
@@ -45,6 +48,7 @@ struct walk {
 	struct nwb_timeline *tl;
 	struct page *page;
 	uint64_t nr_pages;
+	uint32_t losses;	  /* connections that ended so far */
 	struct nwb_tl_rule *last; /* of the last hit */
 	struct hit hit[HITS_MAX];
 	unsigned int nr_hits;
@@ -59,7 +63,8 @@ static bool is_event(const struct nwb_lrec *r)
 {
 	return nwb_tl_is_there(r) &&
 	       (r->kind == NWB_L_WRITE || r->kind == NWB_L_SENT ||
-		r->kind == NWB_L_ACKED || r->kind == NWB_L_FAULT);
+		r->kind == NWB_L_ACKED || r->kind == NWB_L_FAULT ||
+		r->kind == NWB_L_CONN_DOWN);
 }
 
 static int by_ticket(const void *pa, const void *pb)
@@ -80,10 +85,11 @@ static void walk_write(struct walk *w, const struct event *e)
 		w->page[p].written = e->ticket;
 }
 
-/* Bytes of @p that were sent before, of [lo, hi). */
-static uint64_t page_sent(struct page *p, uint64_t ticket, uint16_t lo,
-			  uint16_t hi)
+/* Bytes of @p, of [lo, hi), that the SENT of event @e sends again. */
+static uint64_t page_sent(const struct walk *w, struct page *p,
+			  const struct event *e, uint16_t lo, uint16_t hi)
 {
+	bool is_again = e->rec->aux || p->losses != w->losses;
 	uint64_t again = 0;
 
 	if (!p->sent || p->written > p->sent) {
@@ -101,8 +107,9 @@ static uint64_t page_sent(struct page *p, uint64_t ticket, uint16_t lo,
 		p->lo = lo;
 		p->hi = hi;
 	}
-	p->sent = ticket;
-	return again;
+	p->sent = e->ticket;
+	p->losses = w->losses;
+	return is_again ? again : 0;
 }
 
 static void walk_sent(struct walk *w, const struct event *e)
@@ -112,8 +119,7 @@ static void walk_sent(struct walk *w, const struct event *e)
 	while (at < end && at / PAGE < w->nr_pages) {
 		uint64_t p = at / PAGE, next = nwb_min(end, (p + 1) * PAGE);
 
-		again += page_sent(&w->page[p], e->ticket,
-				   (uint16_t)(at - p * PAGE),
+		again += page_sent(w, &w->page[p], e, (uint16_t)(at - p * PAGE),
 				   (uint16_t)(next - p * PAGE));
 		at = next;
 	}
@@ -192,6 +198,9 @@ static void walk_all(struct walk *w, const struct event *ev, uint64_t nr)
 			break;
 		case NWB_L_ACKED:
 			walk_acked(w, ev, i);
+			break;
+		case NWB_L_CONN_DOWN:
+			w->losses++;
 			break;
 		default:
 			walk_fault(w, ev, i);

@@ -12,9 +12,12 @@
  * so looking at a run costs the run nothing. Nothing here judges: that is
  * lib/oracle.
  *
- * What a fault did. "Sent again" are bytes that the client sends although it
- * has sent them before and nobody has written to their page in between; they
- * count for the fault that hit last before. "Recovery" is the time from a hit
+ * What a fault did. "Sent again" are bytes that the client sends, as a retry of
+ * its own or after a connection was lost, although it has sent them before and
+ * nobody has written to their page in between; they count for the fault that
+ * hit last before. Two writes to different bytes of one page hide what of it
+ * was sent again: the figure is exact for workloads that write whole pages and
+ * a lower bound for others. "Recovery" is the time from a hit
  * to the first ack of bytes that were sent after the hit: an ack that was on
  * its way already proves no recovery.
  *

@@ -175,9 +175,19 @@ NWB_TEST(timeline, a_rewrite_is_not_a_retry)
 	put(&h, NWB_L_SENT, 30, 0, 4096);
 	tl = made(&h, 1, 100);
 	nwb_check_eq(tl.rule[0].bytes_again, 0);
+	/* written while its request was under way */
 	put(&h, NWB_L_SENT, 40, 0, 4096);
 	tl = made(&h, 1, 100);
+	nwb_check_eq(tl.rule[0].bytes_again, 0);
+	put(&h, NWB_L_SENT, 50, 0, 4096)->aux = 1;
+	tl = made(&h, 1, 100);
+	nwb_check_eq(tl.rule[0].retries, 1);
 	nwb_check_eq(tl.rule[0].bytes_again, 4096);
+	put(&h, NWB_L_CONN_DOWN, 60, 0, 0);
+	put(&h, NWB_L_SENT, 70, 0, 4096);
+	tl = made(&h, 1, 100);
+	nwb_check_eq(tl.rule[0].retries, 2);
+	nwb_check_eq(tl.rule[0].bytes_again, 8192);
 }
 
 /* Requests that share a page share no byte. */
@@ -193,7 +203,7 @@ NWB_TEST(timeline, an_odd_wsize_is_exact)
 	put(&h, NWB_L_SENT, 12, 10000, 2288);
 	tl = made(&h, 1, 100);
 	nwb_check_eq(tl.rule[0].bytes_again, 0);
-	put(&h, NWB_L_SENT, 20, 5000, 5000);
+	put(&h, NWB_L_SENT, 20, 5000, 5000)->aux = 1;
 	tl = made(&h, 1, 100);
 	nwb_check_eq(tl.rule[0].retries, 1);
 	nwb_check_eq(tl.rule[0].bytes_again, 5000);
@@ -208,8 +218,9 @@ NWB_TEST(timeline, what_is_sent_again_counts_for_the_last_hit)
 	put(&h, NWB_L_WRITE, 0, 0, 8192);
 	put(&h, NWB_L_SENT, 10, 0, 8192);
 	put(&h, NWB_L_FAULT, 20, 0, 0);
-	put(&h, NWB_L_SENT, 30, 0, 4096);
+	put(&h, NWB_L_SENT, 30, 0, 4096)->aux = 1;
 	put(&h, NWB_L_FAULT, 40, 0, 0)->rule = 1;
+	put(&h, NWB_L_CONN_DOWN, 45, 0, 0);
 	put(&h, NWB_L_SENT, 50, 0, 8192);
 	put(&h, NWB_L_FAULT, 60, 0, 0)->rule = 9; /* of no plan */
 	tl = made(&h, 2, 100);
