@@ -11,6 +11,7 @@
 
 #include "nwb/err.h"
 #include "nwb/report.h"
+#include "nwb/stats.h"
 
 /* Runs of one cell; more is an error and not a long wait. */
 #define REP_RUNS_MAX 4096
@@ -50,6 +51,8 @@ enum rep_metric {
 	REP_ALLOCS,
 	REP_WSIZE,
 	REP_DEPTH,
+	REP_CLIENT_NS_MIB, /* the two halves of REP_CPU_NS_MIB */
+	REP_SERVER_NS_MIB,
 	REP_METRIC_NR,
 };
 
@@ -93,6 +96,7 @@ struct rep_cmp {
 	double a, b;   /* medians over those pairs */
 	double ratio;  /* Hodges-Lehmann of a/b; NAN without a pair */
 	double lo, hi; /* 95 % interval; NAN below REP_PAIRS_MIN */
+	double each[NWB_PAIRS_MAX]; /* a/b of each pair used */
 };
 
 /**

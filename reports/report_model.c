@@ -131,6 +131,8 @@ static void run_metrics(struct rep_run *run)
 	m[REP_ALLOCS] = rep_num(rec, "allocs");
 	m[REP_WSIZE] = rep_num(rec, "wsize");
 	m[REP_DEPTH] = rep_num(rec, "depth");
+	m[REP_CLIENT_NS_MIB] = per(rep_num(rec, "client_cpu_ns"), mib);
+	m[REP_SERVER_NS_MIB] = per(rep_num(rec, "server_cpu_ns"), mib);
 }
 
 static void run_init(struct rep_run *run, const json_t *rec, size_t seq)
@@ -402,6 +404,7 @@ static void compare_level(const struct rep_run *a, size_t na,
 		}
 		xa[n] = x;
 		xb[n] = y;
+		cmp->each[n] = x / y;
 		d[n++] = log(x / y);
 	}
 	cmp->pairs = n;

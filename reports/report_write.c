@@ -50,6 +50,7 @@ static const struct {
 	print_fn print;
 } formats[NWB_REPORT_FORMATS] = {
 	[NWB_FORMAT_TEXT] = {"text", NWB_REPORT_TEXT, print_text},
+	[NWB_FORMAT_HTML] = {"html", "report.html", nwb_report_html},
 	[NWB_FORMAT_JUNIT] = {"junit", "junit.xml", print_junit},
 	[NWB_FORMAT_KTAP] = {"ktap", "report.ktap", print_ktap},
 	[NWB_FORMAT_MARKDOWN] = {"markdown", "report.md", nwb_report_markdown},

@@ -162,8 +162,24 @@ int nwb_report_ktap(const json_t *recs, FILE *out,
 int nwb_report_markdown(const json_t *recs, FILE *out, const char *sha256,
 			struct nwb_err *err) nwb_must_check;
 
+/**
+ * nwb_report_html() - print one HTML file: tables and pictures, no script, no
+ * request, light and dark, for screens from a phone's up and for paper.
+ * @recs: what nwb_store_load() gave
+ * @out: stream
+ * @sha256: hex digest of the file, or NULL: not computed
+ * @err: text of the failure, or NULL
+ *
+ * Nothing from a record reaches the page unescaped.
+ *
+ * Return: as nwb_report_text().
+ */
+int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
+		    struct nwb_err *err) nwb_must_check;
+
 enum nwb_report_format {
 	NWB_FORMAT_TEXT,     /* report.txt */
+	NWB_FORMAT_HTML,     /* report.html */
 	NWB_FORMAT_JUNIT,    /* junit.xml */
 	NWB_FORMAT_KTAP,     /* report.ktap */
 	NWB_FORMAT_MARKDOWN, /* report.md */
