@@ -59,7 +59,7 @@ struct nwb_call {
  * nwb_link_open() - an agent in new namespaces, or in none.
  * @step: not AUTO
  *
- * clone3(2) makes a child like fork(2)'s that execs this very program under
+ * clone(2) makes a child like fork(2)'s that execs this very program under
  * the name "netwb-agent": between the two it makes only system calls, so it
  * works in a program with threads and under sanitizers.
  *
