@@ -65,10 +65,26 @@ static int check_need(const struct bench_run_opts *o, const char *need,
 	return 1;
 }
 
+/* Some servers want more isolation than there is. */
+static int check_server(const struct bench_run_opts *o, char *why, size_t size)
+{
+	enum nwb_isolation step;
+	struct nwb_err err = {0};
+	char reason[96];
+
+	if (!nwb_server_check_step(o->server, NWB_ISOLATION_NONE, NULL) ||
+	    nwb_isolation_try(o->isolation, &step, reason, sizeof(reason),
+			      NULL) ||
+	    !nwb_server_check_step(o->server, step, &err))
+		return 0;
+	snprintf(why, size, "%s", err.text);
+	return 1;
+}
+
 int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
 		struct nwb_err *err)
 {
-	int rc = 0;
+	int rc = check_server(o, why, size);
 
 	for (unsigned int i = 0; o->plan && i < o->plan->nr_needs && !rc; i++)
 		rc = check_need(o, o->plan->needs[i], why, size, err);

@@ -28,6 +28,8 @@ struct nwb_strings {
  * @msize_max: 9P: limit of struct nwb_server_opts.msize; 0: its msize cannot
  *	be configured
  * @is_killed_to_stop: it takes its time after SIGTERM and has nothing to save
+ * @lowest: the last step of isolation in which it works; AUTO: all
+ * @lowest_why: why not below
  * @dirs: directories under the state directory, each "mode:name"; NULL ends
  * @env: what it wants in its environment, "NAME=value"; NULL ends. May be NULL
  * @configure: write its files, run its tools; the directories exist
@@ -47,6 +49,8 @@ struct nwb_server_desc {
 	const char *password;
 	uint32_t msize_max;
 	bool is_killed_to_stop;
+	enum nwb_isolation lowest;
+	const char *lowest_why;
 	const char *const *dirs;
 	const char *const *env;
 	int (*configure)(struct nwb_server *srv, struct nwb_err *err);

@@ -87,10 +87,6 @@ static int configure(struct nwb_server *srv, struct nwb_err *err)
 	char text[TEXT_MAX];
 	int rc, n;
 
-	if (srv->step == NWB_ISOLATION_NONE)
-		return nwb_err_set(err, -EOPNOTSUPP,
-				   "ganesha listens on all addresses and opens "
-				   "files by handle: not without namespaces");
 	n = snprintf(text, sizeof(text), conf, srv->dir, srv->port,
 		     srv->opts.msize ? srv->opts.msize : MSIZE_DEFAULT,
 		     srv->share_path, MULTIARCH);
@@ -130,6 +126,10 @@ const struct nwb_server_desc nwb_server_ganesha = {
 	.password = "",
 	.msize_max = 8u << 20,
 	.is_killed_to_stop = true,
+	/* may_decode_fh(): a file that is no directory only with the
+	 * capability in the first user namespace. */
+	.lowest = NWB_ISOLATION_NS,
+	.lowest_why = "it opens files by handle, which only root may",
 	.dirs = dirs,
 	.env = env,
 	.configure = configure,

@@ -186,6 +186,26 @@ static int take_account(struct nwb_server *srv, struct nwb_err *err)
 	return 0;
 }
 
+static int check_step(const struct nwb_server_desc *desc,
+		      enum nwb_isolation step, struct nwb_err *err)
+{
+	if (desc->lowest == NWB_ISOLATION_AUTO || step <= desc->lowest)
+		return 0;
+	return nwb_err_set(
+		err, -EOPNOTSUPP,
+		"%s works with isolation \"%s\" only, not \"%s\": %s",
+		desc->name, nwb_isolation_name(desc->lowest),
+		nwb_isolation_name(step), desc->lowest_why);
+}
+
+int nwb_server_check_step(const char *name, enum nwb_isolation step,
+			  struct nwb_err *err)
+{
+	const struct nwb_server_desc *desc = find_desc(name, err);
+
+	return desc ? check_step(desc, step, err) : -EINVAL;
+}
+
 static int open_place(struct nwb_server *srv, struct nwb_err *err)
 {
 	uint64_t bytes =
@@ -197,6 +217,9 @@ static int open_place(struct nwb_server *srv, struct nwb_err *err)
 	if (rc)
 		return rc;
 	srv->root_fd = p.dirfd;
+	rc = check_step(srv->desc, p.step, err);
+	if (rc)
+		return rc;
 	srv->step = p.step;
 	srv->port = p.port ? p.port : srv->desc->port;
 	memcpy(srv->why, p.why, sizeof(srv->why));

@@ -56,7 +56,8 @@ enum nwb_server_event {
  * struct nwb_server_opts - how to start it. All zero is sensible.
  * @name: see nwb_server_name()
  * @isolation: which step; AUTO = the first that works here
- * @state_bytes: size of the private tmpfs; 0 = 1 GiB
+ * @state_bytes: size of the private tmpfs; 0 = 1 GiB. Without namespaces no
+ *	limit, only what there must be room for
  * @max_credits: smbd: `smb2 max credits`; 0 = the default 8192
  * @signing_mandatory: smbd
  * @multichannel: smbd: offer it, on NWB_SERVER_ADDRS addresses
@@ -134,6 +135,11 @@ int nwb_isolation_find(const char *name);
 int nwb_isolation_try(enum nwb_isolation want, enum nwb_isolation *ret_step,
 		      char *ret_why, size_t size,
 		      struct nwb_err *err) nwb_must_check;
+
+/** nwb_server_check_step() - does this kind of server work with that
+ * isolation? Return: 0; -EOPNOTSUPP with the reason in @err. */
+int nwb_server_check_step(const char *name, enum nwb_isolation step,
+			  struct nwb_err *err) nwb_must_check;
 
 /**
  * nwb_server_start() - make the namespaces, start the server, wait until it

@@ -4,8 +4,18 @@
 . "$(dirname "$0")/lib.sh"
 
 if ! [ -x /usr/bin/ganesha.nfsd ]; then
-	echo "needs nfs-ganesha: apt-get install nfs-ganesha nfs-ganesha-vfs"
+	echo "SKIP: needs nfs-ganesha: apt-get install nfs-ganesha nfs-ganesha-vfs"
 	echo "0 passed, 0 failed, 1 skipped"
+	exit 77
+fi
+
+run 77 run --server ganesha --isolation userns --write 1M
+says '^verdict: SKIP  ganesha works with isolation "ns" only'
+(cd "$tmp" && "$netwb" run --server ganesha --write 1M) >"$tmp/out" 2>&1
+if [ $? = 77 ]; then
+	sed -n 's/^verdict: SKIP */SKIP: /p' "$tmp/out"
+	echo "$passed passed, $failed failed, 1 skipped"
+	[ "$failed" -eq 0 ] || exit 1
 	exit 77
 fi
 
