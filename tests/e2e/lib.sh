@@ -51,8 +51,3 @@ case $build in
 /*) ;;
 *) netwb=$PWD/$netwb ;;
 esac
-if [ "$(id -u)" != 0 ]; then
-	echo "needs root: network, mount and pid namespaces"
-	echo "0 passed, 0 failed, 1 skipped"
-	exit 77
-fi

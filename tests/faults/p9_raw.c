@@ -130,7 +130,7 @@ int p9_raw_attach(struct p9_raw *p, int fd, const char *aname)
 	if (rc)
 		return rc;
 	e = put32(put32(begin(b, 104, 1), P9_RAW_ROOT), 0xffffffffu);
-	e = put32(put_str(put_str(e, ""), aname), 0);
+	e = put32(put_str(put_str(e, ""), aname), p->uid);
 	return call(p, b, e);
 }
 

@@ -15,6 +15,7 @@
 
 struct p9_raw {
 	int fd;
+	uint32_t uid; /* as whom to attach */
 	uint8_t buf[P9_RAW_MAX];
 	size_t len; /* of the last reply */
 };

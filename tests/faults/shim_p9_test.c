@@ -50,6 +50,7 @@ static void rig_connect(struct rig *r, bool create)
 		nwb_check_streq(err.text, "");
 	nwb_check_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
 	r->port = ntohs(sa.sin_port);
+	r->p9.uid = r->info.uid;
 	nwb_check_eq(p9_raw_attach(&r->p9, fd, r->info.share), 0);
 	nwb_check_eq(create ? p9_raw_create(&r->p9, "a.dat")
 			    : p9_raw_open(&r->p9, "a.dat"),
@@ -65,10 +66,16 @@ static void rig_begin(struct rig *r, const char *server, const char *text,
 		.shim_path = getenv("NWB_SHIM"),
 		.volatile_storage = is_volatile,
 	};
-	char version[64];
+	enum nwb_isolation step;
+	char version[64], why[96];
 
 	memset(r, 0, sizeof(*r));
 	if (nwb_server_probe(server, version, sizeof(version), &err))
+		nwb_test_skip(err.text);
+	nwb_check_eq(nwb_isolation_try(NWB_ISOLATION_AUTO, &step, why,
+				       sizeof(why), &err),
+		     0);
+	if (nwb_server_check_step(server, step, &err))
 		nwb_test_skip(err.text);
 	nwb_check(opts.shim_path);
 	nwb_check_eq(nwb_plan_new(&r->plan), 0);

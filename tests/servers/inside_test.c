@@ -29,7 +29,7 @@ static void scene_open(struct scene *s, const char *name)
 	struct nwb_server_opts opts = {.name = name};
 	struct nwb_err err = {0};
 
-	skip_unless_servers();
+	skip_unless_namespaces();
 #ifdef NWB_TEST_SEQUENTIAL
 	nwb_test_skip("ThreadSanitizer has a thread of its own after fork");
 #endif

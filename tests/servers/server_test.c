@@ -118,7 +118,7 @@ NWB_TEST(server, network_is_its_own)
 	struct nwb_server *a, *b;
 	int here, in_a, in_b;
 
-	skip_unless_servers();
+	skip_unless_namespaces();
 	a = start(&opts);
 	b = start(&opts);
 	here = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

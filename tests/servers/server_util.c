@@ -35,6 +35,17 @@ void skip_unless_ganesha(void)
 		nwb_test_skip("nfs-ganesha is not installed");
 }
 
+void skip_unless_namespaces(void)
+{
+	enum nwb_isolation step = NWB_ISOLATION_AUTO;
+	char why[96];
+
+	skip_unless_servers();
+	if (nwb_isolation_try(step, &step, why, sizeof(why), NULL) ||
+	    step == NWB_ISOLATION_NONE)
+		nwb_test_skip("needs namespaces, and there are none here");
+}
+
 static int exchange(int fd, const void *req, size_t len, uint8_t *buf,
 		    size_t want)
 {

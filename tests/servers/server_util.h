@@ -16,6 +16,8 @@ void skip_unless_servers(void);
 void skip_unless_ganesha(void);
 /* ... when not with this isolation. */
 void skip_unless_isolated(enum nwb_isolation step);
+/* ... or when they would be started without namespaces. */
+void skip_unless_namespaces(void);
 
 /* One NEGOTIATE or Tversion on @fd; 0 when the answer is one. */
 int say_hello(int fd, bool is_9p);
