@@ -38,9 +38,7 @@ void bench_server_opts(const struct nwb_plan *plan, struct nwb_server_opts *so)
 		so->msize = (uint32_t)nwb_plan_server_opt_nr(plan, "msize", 0);
 		so->volatile_storage =
 			nwb_plan_server_opt_nr(plan, "volatile", 0);
-		so->signing_mandatory =
-			nwb_plan_server_opt(plan, "sign") &&
-			!strcmp(nwb_plan_server_opt(plan, "sign"), "mandatory");
+		bench_server_security(plan, &so->security);
 	}
 }
 

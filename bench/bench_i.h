@@ -46,6 +46,7 @@ struct bench_run_result;
  * @retrans: give a write up after so many attempts; 0 = 64
  * @server_binary: NULL = where the distribution has it
  * @isolation: of the server; AUTO = the first step that works here
+ * @sign, @dialect, @signing, @encryption: see struct nwb_smb2_opts
  * @no_shim: do not preload (then nothing below the client is recorded)
  * @no_ledger: preload, but do not let it record
  * @judge: read the content and judge; else only measure
@@ -66,6 +67,9 @@ struct bench_run_opts {
 	uint64_t seed;
 	uint32_t level;
 	bool sign;
+	uint16_t dialect;
+	enum nwb_smb2_signing signing;
+	enum nwb_smb2_encryption encryption;
 	bool no_shim;
 	bool no_ledger;
 	bool judge;
@@ -296,6 +300,7 @@ struct bench_cli {
 	unsigned int time_s;
 	unsigned int repeat;
 	bool shim_cost;
+	bool signing_cost;
 	bool has_server, has_client, has_seed;
 	char plan_args[2048];  /* what names the plan, for reproducing */
 	struct nwb_plan *plan; /* owned, run.plan points to it */
@@ -338,6 +343,31 @@ extern const unsigned int bench_nr_mutants;
 const struct bench_mutant *bench_mutant_find(const char *name);
 /** bench_mutants_missing() - says so when this build has none in it. */
 bool bench_mutants_missing(void);
+
+/* security.c: dialect, signing, encryption of plan and command line */
+/** bench_server_security() - of the plan's "server" line. */
+void bench_server_security(const struct nwb_plan *plan,
+			   struct nwb_server_security *ret);
+/** bench_client_security() - of @o, and of the plan's "client" line, which
+ * wins. */
+void bench_client_security(const struct bench_run_opts *o,
+			   struct nwb_subject_opts *so);
+/** bench_signs() - will the client sign every request? */
+bool bench_signs(const struct bench_run_opts *o);
+/** bench_set_dialect(), bench_set_sign(), bench_set_encrypt() - from a word;
+ * @word NULL: the bare option. -EINVAL, and @ret_want says what there is. */
+int bench_set_dialect(struct bench_run_opts *o, const char *word,
+		      const char **ret_want) nwb_must_check;
+int bench_set_sign(struct bench_run_opts *o, const char *word,
+		   const char **ret_want) nwb_must_check;
+int bench_set_encrypt(struct bench_run_opts *o, const char *word,
+		      const char **ret_want) nwb_must_check;
+/** bench_security_args() - the options that say it again, to @buf. */
+void bench_security_args(const struct bench_run_opts *o, char *buf,
+			 size_t size);
+
+/* signing_cost.c */
+int bench_signing_cost(struct bench_cli *c, int argc, char **argv);
 
 /* shim_cost.c */
 int bench_shim_cost(struct bench_cli *c, int argc, char **argv);

@@ -57,6 +57,8 @@ int bench_cmd_bench(int argc, char **argv)
 		return NWB_EXIT_BROKEN;
 	if (c.shim_cost)
 		return bench_shim_cost(&c, argc, argv);
+	if (c.signing_cost)
+		return bench_signing_cost(&c, argc, argv);
 	rc = bench_matrix_build(&m, c.pairs, c.fault_pairs, c.run.seed,
 				c.filter, &err);
 	if (rc) {

@@ -22,10 +22,11 @@ static void tell(const struct bench_run_opts *o,
 	printf("%s %s, %s, %s: %.1f MiB in %.3f s to durable = %.0f MiB/s\n",
 	       o->server, r->server_version, nwb_subject_kind_name(o->subject),
 	       o->workload->name, mib, s, s > 0 ? mib / s : 0.0);
-	printf("  isolation %s%s%s%s, I/O %s, signing %s, wsize %u\n",
+	printf("  isolation %s%s%s%s, I/O %s, signing %s, encryption %s, "
+	       "wsize %u\n",
 	       r->isolation, r->isolation_why[0] ? " (" : "", r->isolation_why,
 	       r->isolation_why[0] ? ")" : "", r->io, r->stats.signing,
-	       r->stats.wsize);
+	       r->stats.cipher, r->stats.wsize);
 	printf("  CPU ns/MiB: client %.0f, server ",
 	       (double)w->client_cpu_ns / mib);
 	if (r->server_cpu_ns == UINT64_MAX)
@@ -51,6 +52,8 @@ static void tell(const struct bench_run_opts *o,
 		       (unsigned long long)r->stats.reclaims,
 		       (unsigned long long)r->stats.reclaims_refused,
 		       (unsigned long long)r->stats.unstable_resent);
+	if (r->stats.lost_why[0])
+		printf("  the connection lost last: %s\n", r->stats.lost_why);
 	for (unsigned int i = 0; i < r->nr_rules; i++)
 		printf("  rule %s: %llu hits\n", o->plan->rule[i].name,
 		       (unsigned long long)r->hits[i]);

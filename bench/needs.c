@@ -20,13 +20,6 @@ static bool has_io_uring(void)
 	return has;
 }
 
-static bool plan_signs(const struct nwb_plan *plan)
-{
-	const char *sign = nwb_plan_server_opt(plan, "sign");
-
-	return sign && strcmp(sign, "off");
-}
-
 /* At least that much isolation: the run will get the same. */
 static bool is_isolated(const struct bench_run_opts *o,
 			enum nwb_isolation least)
@@ -51,7 +44,7 @@ static int check_need(const struct bench_run_opts *o, const char *need,
 	else if (!strcmp(need, "userns"))
 		ok = is_isolated(o, NWB_ISOLATION_USERNS);
 	else if (!strcmp(need, "signing"))
-		ok = o->sign || plan_signs(o->plan);
+		ok = bench_signs(o);
 	else if (!strcmp(need, "io_uring"))
 		ok = has_io_uring();
 	else

@@ -15,6 +15,9 @@ enum {
 	OPT_FSYNCS,
 	OPT_SEED,
 	OPT_SIGN,
+	OPT_DIALECT,
+	OPT_ENCRYPT,
+	OPT_SIGNING_COST,
 	OPT_LEVEL,
 	OPT_WSIZE,
 	OPT_DEPTH,
@@ -67,10 +70,18 @@ static const struct {
 	 BENCH_CLI_RUN,
 	 "N",
 	 "fsync so often, the last at the end (default 1)"},
-	{{"sign", 0, NULL, OPT_SIGN},
+	{{"dialect", 1, NULL, OPT_DIALECT},
 	 BENCH_CLI_RUN,
-	 NULL,
-	 "SMB: sign every request"},
+	 "VERSION",
+	 "SMB: 2.0.2, 2.1, 3.0.2, 3.1.1 (default) or any"},
+	{{"sign", 2, NULL, OPT_SIGN},
+	 BENCH_CLI_RUN,
+	 "[=ALG]",
+	 "SMB: sign every request, with hmac, cmac or gmac"},
+	{{"encrypt", 2, NULL, OPT_ENCRYPT},
+	 BENCH_CLI_RUN,
+	 "[=WHEN]",
+	 "SMB: encrypt on (bare), off, auto (as the server wants)"},
 	{{"level", 1, NULL, OPT_LEVEL},
 	 BENCH_CLI_RUN,
 	 "NAME",
@@ -167,6 +178,10 @@ static const struct {
 	 BENCH_CLI_BENCH,
 	 NULL,
 	 "instead: what the idle shim costs the servers"},
+	{{"signing-cost", 0, NULL, OPT_SIGNING_COST},
+	 BENCH_CLI_BENCH,
+	 NULL,
+	 "instead: what signing and encrypting cost on smbd"},
 	{{"server-binary", 1, NULL, OPT_BINARY},
 	 BENCH_CLI_RUN,
 	 "PATH",
@@ -186,7 +201,8 @@ static void print_help(unsigned int groups, const char *name, const char *about)
 
 		if (!(options[i].groups & groups))
 			continue;
-		snprintf(left, sizeof(left), "--%s %s", options[i].opt.name,
+		snprintf(left, sizeof(left), "--%s%s%s", options[i].opt.name,
+			 options[i].opt.has_arg == 2 ? "" : " ",
 			 options[i].arg ? options[i].arg : "");
 		printf("  %-18s %s\n", left, options[i].help);
 	}
@@ -247,6 +263,30 @@ static bool is_server(const char *name)
 		if (!strcmp(s, name))
 			return true;
 	return false;
+}
+
+static int set_security(struct bench_cli *c, int opt, const char *value)
+{
+	const char *want, *name;
+	int rc;
+
+	switch (opt) {
+	case OPT_DIALECT:
+		name = "dialect";
+		rc = bench_set_dialect(&c->run, value, &want);
+		break;
+	case OPT_SIGN:
+		name = "sign";
+		rc = bench_set_sign(&c->run, value, &want);
+		break;
+	case OPT_ENCRYPT:
+		name = "encrypt";
+		rc = bench_set_encrypt(&c->run, value, &want);
+		break;
+	default:
+		return 1;
+	}
+	return rc ? bad_value(name, value, want) : 0;
 }
 
 static int set_names(struct bench_cli *c, int opt, const char *value)
@@ -360,9 +400,6 @@ static int set_number(struct bench_cli *c, int opt, const char *name,
 static int set_other(struct bench_cli *c, int opt, const char *value)
 {
 	switch (opt) {
-	case OPT_SIGN:
-		c->run.sign = true;
-		return 0;
 	case OPT_HARD:
 		c->run.hard = true;
 		return 0;
@@ -383,6 +420,9 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_SHIM_COST:
 		c->shim_cost = true;
+		return 0;
+	case OPT_SIGNING_COST:
+		c->signing_cost = true;
 		return 0;
 	case OPT_BINARY:
 		c->run.server_binary = value;
@@ -454,6 +494,8 @@ int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
 			return -1;
 		}
 		rc = set_names(c, opt, optarg);
+		if (rc > 0)
+			rc = set_security(c, opt, optarg);
 		if (rc > 0)
 			rc = set_other(c, opt, optarg);
 		if (rc > 0)

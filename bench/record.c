@@ -31,6 +31,8 @@ static void append(char *buf, size_t size, const char *fmt, ...)
 
 void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 {
+	char security[80];
+
 	snprintf(buf, size, "netwb run --server %s --client %s --workload %s",
 		 o->server, nwb_subject_kind_name(o->subject),
 		 o->workload->name);
@@ -53,8 +55,8 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --hard");
 	if (o->retrans)
 		append(buf, size, " --retrans %u", o->retrans);
-	if (o->sign)
-		append(buf, size, " --sign");
+	bench_security_args(o, security, sizeof(security));
+	append(buf, size, "%s", security);
 	if (!o->level)
 		append(buf, size, " --level bench");
 	if (o->no_shim)
@@ -135,7 +137,7 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 
 	more = json_pack(
 		"{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,"
-		"s:s,s:o,s:o,s:o,s:o,s:s,s:o}",
+		"s:s,s:s,s:o,s:o,s:o,s:o,s:s,s:o}",
 		"bytes", number(w->bytes), "bytes_dirtied",
 		number(st->bytes_dirtied), "durable_ns", number(w->durable_ns),
 		"client_cpu_ns", number(w->client_cpu_ns), "server_cpu_ns",
@@ -146,10 +148,10 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 		"reconnects", number(st->reconnects), "allocs",
 		number(w->nr_allocs), "wsize", number(st->wsize), "depth",
 		st->depth ? number(st->depth) : json_null(), "signing",
-		st->signing, "write_lat", bench_record_latency(&w->write_lat),
-		"fsync_lat", bench_record_latency(&w->fsync_lat), "hits",
-		hits(o, r), "findings", findings(r), "reason", reason,
-		"verdict",
+		st->signing, "cipher", st->cipher, "write_lat",
+		bench_record_latency(&w->write_lat), "fsync_lat",
+		bench_record_latency(&w->fsync_lat), "hits", hits(o, r),
+		"findings", findings(r), "reason", reason, "verdict",
 		r->is_judged || v != NWB_PASS ? json_string(nwb_verdict_name(v))
 					      : json_null());
 	json_object_update_missing_new(rec, more);

@@ -156,7 +156,6 @@ static int run_subject(struct run *r)
 	struct nwb_subject_opts so = {
 		.kind = o->subject,
 		.dialer = &r->dialer,
-		.sign = o->sign,
 		.wsize = o->wsize,
 		.depth = o->depth,
 		.durable = o->durable,
@@ -174,6 +173,7 @@ static int run_subject(struct run *r)
 	so.user = info.user;
 	so.uid = info.uid;
 	so.password = info.password;
+	bench_client_security(o, &so);
 	if (plan) {
 		so.wsize = (uint32_t)nwb_plan_client_opt_nr(plan, "wsize",
 							    so.wsize);
@@ -189,9 +189,6 @@ static int run_subject(struct run *r)
 			plan, "attempts", so.max_attempts);
 		so.max_attempts = (uint32_t)nwb_plan_client_opt_nr(
 			plan, "retrans", so.max_attempts);
-		if (nwb_plan_server_opt(plan, "sign") &&
-		    strcmp(nwb_plan_server_opt(plan, "sign"), "off"))
-			so.sign = true;
 		if (nwb_plan_server_opt_nr(plan, "guest", 0)) {
 			so.user = "";
 			so.password = "";

@@ -171,6 +171,12 @@ static int opt_value(struct pl_cur *c, const struct pl_opt_desc *d,
 	int err;
 
 	if (!pl_char(c, '=')) {
+		if (d->bare) {
+			t = (struct pl_tok){d->bare, strlen(d->bare)};
+			o->nr = pl_find(words, &t)->id;
+			(void)pl_copy(&t, o->value, sizeof(o->value));
+			return 0;
+		}
 		if (d->type != PL_OPT_FLAG)
 			return pl_fail(c, c->at, -EINVAL,
 				       "\"=\" must follow \"%s\"", d->key);

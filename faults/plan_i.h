@@ -87,6 +87,7 @@ struct pl_opt_desc {
 	uint64_t min, max;
 	const struct pl_word_id *words;
 	const char *only; /* name of the only server that has it */
+	const char *bare; /* WORD: what it means without "=" */
 };
 extern const struct pl_opt_desc pl_server_opts[];
 extern const struct pl_opt_desc pl_client_opts[];

@@ -170,7 +170,15 @@ const struct pl_word_id pl_errnos[] = {
 	{NULL, 0},
 };
 
+/* of the client; the numbers are enum nwb_smb2_signing, on: the best */
 static const struct pl_word_id sign_words[] = {
+	{"on", 0},   {"off", NWB_PLAN_SIGN_OFF},
+	{"hmac", 1}, {"cmac", 2},
+	{"gmac", 3}, {NULL, 0},
+};
+
+/* of a server: also what its client does */
+static const struct pl_word_id server_sign_words[] = {
 	{"on", 1},
 	{"off", 0},
 	{"mandatory", 2},
@@ -178,7 +186,47 @@ static const struct pl_word_id sign_words[] = {
 };
 
 static const struct pl_word_id dialect_words[] = {
-	{"3.1.1", 0x311},
+	{"2.0.2", 0x202}, {"2.1", 0x210},  {"3.0.2", 0x302},
+	{"3.1.1", 0x311}, {"any", 0xffff}, {NULL, 0},
+};
+
+static const struct pl_word_id server_dialect_words[] = {
+	{"2.0.2", 0x202}, {"2.1", 0x210}, {"3.0.2", 0x302},
+	{"3.1.1", 0x311}, {NULL, 0},
+};
+
+/* enum nwb_smb2_encryption */
+static const struct pl_word_id encrypt_words[] = {
+	{"auto", 0},
+	{"on", 1},
+	{"off", 2},
+	{NULL, 0},
+};
+
+/* enum nwb_server_signing, enum nwb_server_encrypt */
+static const struct pl_word_id signing_words[] = {
+	{"default", 0},
+	{"mandatory", 1},
+	{"disabled", 2},
+	{NULL, 0},
+};
+
+static const struct pl_word_id server_encrypt_words[] = {
+	{"default", 0},	 {"off", 1},   {"desired", 2},
+	{"required", 3}, {"share", 4}, {NULL, 0},
+};
+
+/* struct nwb_server_security */
+static const struct pl_word_id sign_alg_words[] = {
+	{"hmac", 1},
+	{"cmac", 2},
+	{"gmac", 3},
+	{NULL, 0},
+};
+
+static const struct pl_word_id cipher_words[] = {
+	{"ccm", 1},
+	{"gcm", 2},
 	{NULL, 0},
 };
 
@@ -191,9 +239,16 @@ static const struct pl_word_id durable_words[] = {
 
 const struct pl_opt_desc pl_server_opts[] = {
 	{"credits", PL_OPT_COUNT, 1, 8192, NULL, "smbd"},
-	{"sign", PL_OPT_WORD, 0, 0, sign_words, "smbd"},
+	{"sign", PL_OPT_WORD, 0, 0, server_sign_words, "smbd"},
+	{"signing", PL_OPT_WORD, 0, 0, signing_words, "smbd"},
+	{"sign-alg", PL_OPT_WORD, 0, 0, sign_alg_words, "smbd"},
+	{"encrypt", PL_OPT_WORD, 0, 0, server_encrypt_words, "smbd",
+	 "required"},
+	{"cipher", PL_OPT_WORD, 0, 0, cipher_words, "smbd"},
 	{"guest", PL_OPT_FLAG, 0, 1, NULL, "smbd"},
-	{"dialect", PL_OPT_WORD, 0, 0, dialect_words, "smbd"},
+	{"dialect", PL_OPT_WORD, 0, 0, server_dialect_words, "smbd"},
+	{"min-dialect", PL_OPT_WORD, 0, 0, server_dialect_words, "smbd"},
+	{"max-dialect", PL_OPT_WORD, 0, 0, server_dialect_words, "smbd"},
 	{"msize", PL_OPT_SIZE, 4096, 8 * NWB_MIB, NULL, "ganesha"},
 	{"volatile", PL_OPT_FLAG, 0, 1, NULL, NULL},
 	{NULL, 0, 0, 0, NULL, NULL},
@@ -211,6 +266,9 @@ const struct pl_opt_desc pl_client_opts[] = {
 	{"soft", PL_OPT_FLAG, 0, 1, NULL, NULL},
 	{"hard", PL_OPT_FLAG, 0, 1, NULL, NULL},
 	{"retrans", PL_OPT_COUNT, 1, 1000000, NULL, NULL},
+	{"dialect", PL_OPT_WORD, 0, 0, dialect_words, NULL},
+	{"sign", PL_OPT_WORD, 0, 0, sign_words, NULL, "on"},
+	{"encrypt", PL_OPT_WORD, 0, 0, encrypt_words, NULL, "on"},
 	{NULL, 0, 0, 0, NULL, NULL},
 };
 

@@ -52,6 +52,7 @@ static const struct field run_fields[] = {
 	{"bytes_dirtied", NUM},
 	{"bytes_sent", NUM},
 	{"cell", STR_MUST},
+	{"cipher", STR},
 	{"client_cpu_ns", NUM},
 	{"depth", NUM},
 	{"durable_ns", NUM},

@@ -113,6 +113,15 @@ const char *nwb_server_binary(const struct nwb_server *srv);
 void nwb_strings_add(struct nwb_strings *s, const char *fmt, ...)
 	nwb_printf(2, 3);
 
+/* --- smbd_security.c ----------------------------------------------------- */
+
+/** nwb_smbd_security() - lines of [global]; @size 512 is enough. */
+void nwb_smbd_security(const struct nwb_server_security *sec, char *buf,
+		       size_t size);
+/** nwb_smbd_share_security() - lines of the share, or ""; @size 64. */
+void nwb_smbd_share_security(const struct nwb_server_security *sec, char *buf,
+			     size_t size);
+
 /* --- state.c: files in the state directory ------------------------------- */
 
 /** nwb_state_dirs() - make the directories of the descriptor. */

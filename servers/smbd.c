@@ -48,10 +48,8 @@ static const char conf[] = "[global]\n"
 			   "rpc start on demand helpers = no\n"
 			   "map to guest = Bad User\n"
 			   "guest account = %6$s\n"
-			   "server min protocol = SMB2_02\n"
-			   "server max protocol = SMB3_11\n"
 			   "smb2 max credits = %4$u\n"
-			   "server signing = %5$s\n"
+			   "%5$s" /* security */
 			   "server multi channel support = %8$s\n"
 			   "deadtime = 0\n"
 			   "host msdfs = no\n"
@@ -61,7 +59,8 @@ static const char conf[] = "[global]\n"
 			   "guest ok = yes\n"
 			   "store dos attributes = no\n"
 			   "force create mode = 0666\n"
-			   "force directory mode = 0777\n";
+			   "force directory mode = 0777\n"
+			   "%9$s"; /* security of the share */
 
 /* Speed and capability are given so that smbd tells of interfaces that it
  * knows nothing about; all of 127/8 is local everywhere. */
@@ -99,15 +98,17 @@ static int write_files(struct nwb_server *srv, const struct accounts *who,
 	static const char nss[] = "passwd: files\ngroup: files\n"
 				  "hosts: files\n";
 	const char *guest = who ? who->guest : srv->user;
-	char text[TEXT_MAX];
+	char text[TEXT_MAX], security[512], share[64];
 	int rc, n;
 
+	nwb_smbd_security(&srv->opts.security, security, sizeof(security));
+	nwb_smbd_share_security(&srv->opts.security, share, sizeof(share));
 	n = snprintf(text, sizeof(text), conf, srv->dir, srv->opts.log_level,
 		     srv->port,
 		     srv->opts.max_credits ? srv->opts.max_credits : 8192,
-		     srv->opts.signing_mandatory ? "mandatory" : "default",
-		     guest, srv->opts.multichannel ? two_ifaces : one_iface,
-		     srv->opts.multichannel ? "yes" : "no");
+		     security, guest,
+		     srv->opts.multichannel ? two_ifaces : one_iface,
+		     srv->opts.multichannel ? "yes" : "no", share);
 	nwb_assert(n > 0 && (size_t)n < sizeof(text));
 	rc = nwb_state_write(srv, "smb.conf", 0644, text, err);
 	if (rc || !who)
@@ -169,33 +170,39 @@ static void command(struct nwb_server *srv, struct nwb_strings *argv)
 }
 
 /*
- * A whole NEGOTIATE ([MS-SMB2] 2.2.3) that offers 2.0.2 and 2.1, behind its
- * transport header: no contexts are needed to see whether somebody answers.
+ * A whole NEGOTIATE ([MS-SMB2] 2.2.3) that offers 2.0.2, 2.1 and 3.0.2, behind
+ * its transport header: no contexts are needed to see whether somebody answers.
+ * A server that wants 3.1.1 says STATUS_NOT_SUPPORTED, one that may not sign as
+ * 3.0.2 does STATUS_INVALID_PARAMETER: answers too.
  */
 static int probe(int fd)
 {
-	uint8_t req[4 + 64 + 36 + 4] = {0}, head[4 + 64];
+	uint8_t req[4 + 64 + 36 + 6] = {0}, head[4 + 64];
 	uint8_t *h = req + 4, *b = h + 64;
 	int rc;
 
-	req[3] = 64 + 36 + 4;
+	req[3] = 64 + 36 + 6;
 	memcpy(h, "\xfeSMB", 4);
 	h[4] = 64; /* StructureSize */
 	h[14] = 1; /* CreditRequest */
 	b[0] = 36; /* StructureSize */
-	b[2] = 2;  /* DialectCount */
+	b[2] = 3;  /* DialectCount */
 	b[4] = 1;  /* SecurityMode: signing enabled */
 	b[12] = 1; /* ClientGuid */
 	b[36] = 2; /* 2.0.2 */
 	b[37] = 2;
 	b[38] = 0x10; /* 2.1 */
 	b[39] = 2;
+	b[40] = 2; /* 3.0.2 */
+	b[41] = 3;
 	rc = nwb_probe_exchange(fd, req, sizeof(req), head, sizeof(head));
 	if (rc)
 		return rc;
-	/* A reply, with status 0. */
-	if (memcmp(head + 4, "\xfeSMB", 4) ||
-	    memcmp(head + 12, "\0\0\0\0", 4) || !(head[20] & 1))
+	/* A reply, with one of these statuses. */
+	if (memcmp(head + 4, "\xfeSMB", 4) || !(head[20] & 1) ||
+	    (memcmp(head + 12, "\0\0\0\0", 4) &&
+	     memcmp(head + 12, "\xbb\0\0\xc0", 4) &&
+	     memcmp(head + 12, "\x0d\0\0\xc0", 4)))
 		return -EPROTO;
 	return 0;
 }

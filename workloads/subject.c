@@ -44,11 +44,26 @@ void nwb_subject_smb2_opts(const struct nwb_subject_opts *o,
 		.password = o->password,
 		.domain = "",
 		.sign = o->sign,
+		.dialect = o->dialect,
+		.signing = o->signing,
+		.encryption = o->encryption,
 		.max_credits = o->credits,
 		.timeout_ns = o->timeout_ns,
 		.durable = (enum nwb_smb2_durable)o->durable,
 		.count_stale_credits = o->mutant_credits,
 	};
+}
+
+void nwb_subject_smb2_stats(const struct nwb_smb2_stats *st,
+			    struct nwb_subject_stats *ret)
+{
+	ret->rpcs = st->nr_requests;
+	ret->write_rpcs = st->nr_writes;
+	ret->bytes_sent = st->bytes_written;
+	ret->reconnects = st->nr_connects - 1;
+	memcpy(ret->signing, st->signing_alg, sizeof(ret->signing));
+	memcpy(ret->cipher, st->cipher, sizeof(ret->cipher));
+	memcpy(ret->lost_why, st->lost_why, sizeof(ret->lost_why));
 }
 
 void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
@@ -65,7 +80,10 @@ void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
 	};
 }
 
-static void set_policy(const struct nwb_subject_opts *o, struct nwb_policy *p)
+/* @is_signed: a signature covers the bytes of one instant, so that pages must
+ * stay as they are while they are sent */
+static void set_policy(const struct nwb_subject_opts *o, bool is_signed,
+		       struct nwb_policy *p)
 {
 	/* NTSTATUS that lib/fs/smb.c sends again for (kernel-semantics 5.5),
 	 * and, on 9P, no Rlerror at all. */
@@ -83,7 +101,7 @@ static void set_policy(const struct nwb_subject_opts *o, struct nwb_policy *p)
 
 	*p = (struct nwb_policy){
 		.flush_on_close = !o->is_9p,
-		.stable_pages = o->sign || o->kind != NWB_SUBJ_IN_PLACE,
+		.stable_pages = is_signed || o->kind != NWB_SUBJ_IN_PLACE,
 		.is_9p = o->is_9p,
 		.hard = o->hard,
 		.patience_ns = o->patience_ns,
@@ -103,6 +121,7 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 		    struct nwb_subject **ret_s, struct nwb_err *err)
 {
 	struct nwb_subject_opts o = *opts;
+	struct nwb_subject_stats st;
 	int rc;
 
 	if (!o.wsize && !o.is_9p)
@@ -131,7 +150,8 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 		rc = nwb_subject_raw_new(ex, &o, ret_s, err);
 	if (rc)
 		return nwb_err_wrap(err, rc, "subject %s", kind_names[o.kind]);
-	set_policy(&o, &(*ret_s)->policy);
+	(*ret_s)->ops->stats(*ret_s, &st);
+	set_policy(&o, strcmp(st.signing, "none") != 0, &(*ret_s)->policy);
 	return 0;
 }
 

@@ -219,12 +219,7 @@ static void raw_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		struct nwb_smb2_stats st;
 
 		nwb_smb2_get_stats(r->smb2, &st);
-		ret->rpcs = st.nr_requests;
-		ret->write_rpcs = st.nr_writes;
-		ret->bytes_sent = st.bytes_written;
-		ret->reconnects = st.nr_connects - 1;
-		snprintf(ret->signing, sizeof(ret->signing), "%s",
-			 st.signing_alg);
+		nwb_subject_smb2_stats(&st, ret);
 	} else {
 		struct nwb_p9_stats st;
 
@@ -234,6 +229,7 @@ static void raw_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		ret->bytes_sent = st.bytes_written;
 		ret->reconnects = st.nr_connects - 1;
 		snprintf(ret->signing, sizeof(ret->signing), "none");
+		snprintf(ret->cipher, sizeof(ret->cipher), "none");
 	}
 }
 

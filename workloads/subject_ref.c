@@ -69,16 +69,11 @@ static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		struct nwb_smb2_stats st;
 
 		nwb_smb2_get_stats(nwb_mount_smb2(r->mnt), &st);
-		ret->rpcs = st.nr_requests;
-		ret->write_rpcs = st.nr_writes;
-		ret->bytes_sent = st.bytes_written;
-		ret->reconnects = st.nr_connects - 1;
+		nwb_subject_smb2_stats(&st, ret);
 		ret->wsize = nwb_min(s->opts.wsize, st.max_write);
 		ret->opens = st.nr_opens;
 		ret->reclaims = st.nr_reclaims;
 		ret->reclaims_refused = st.nr_reclaims_refused;
-		snprintf(ret->signing, sizeof(ret->signing), "%s",
-			 st.signing_alg);
 	} else {
 		struct nwb_p9_stats st;
 
@@ -89,6 +84,7 @@ static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		ret->reconnects = st.nr_connects - 1;
 		ret->wsize = st.max_write;
 		snprintf(ret->signing, sizeof(ret->signing), "none");
+		snprintf(ret->cipher, sizeof(ret->cipher), "none");
 	}
 }
 

@@ -34,6 +34,9 @@ struct nwb_smb2_opts;
 struct nwb_p9_opts;
 void nwb_subject_smb2_opts(const struct nwb_subject_opts *o,
 			   struct nwb_smb2_opts *ret);
+struct nwb_smb2_stats;
+void nwb_subject_smb2_stats(const struct nwb_smb2_stats *st,
+			    struct nwb_subject_stats *ret);
 void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
 			 struct nwb_p9_opts *ret);
 

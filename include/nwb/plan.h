@@ -31,6 +31,9 @@
  *	        | "never" INVARIANT)
  *	CMP     = "<" | "<=" | ">" | ">=" | "=" ("=" may be left out in len=)
  *
+ * opts are words, "key", "key=value"; docs/plans.md lists them. A bare key is a
+ * flag, or the usual one of its values ("encrypt" of smbd: required).
+ *
  * Numbers take K, M, G (powers of 1024), times us, ms, s; both may have a
  * fraction ("1.5M") as long as the result is whole. A range is FIRST..END in
  * bytes, END not included ("1M..2M", "1M.." to the end); a single number is
@@ -60,7 +63,7 @@
 #define NWB_PLAN_ACTIONS 4u
 #define NWB_PLAN_PHASES	 16u
 #define NWB_PLAN_EXPECTS 64u
-#define NWB_PLAN_OPTS	 16u
+#define NWB_PLAN_OPTS	 32u
 #define NWB_PLAN_NEEDS	 8u
 #define NWB_PLAN_SOURCES 32u
 #define NWB_PLAN_NAME	 32u /* longest name + 1 */
@@ -198,9 +201,12 @@ struct nwb_plan_expect {
 	struct nwb_plan_pos pos;
 };
 
+/* Value of "client ... sign=off"; others are enum nwb_smb2_signing. */
+#define NWB_PLAN_SIGN_OFF 255u
+
 struct nwb_plan_opt {
 	char key[16];
-	char value[24]; /* canonical text; "on" for a bare flag */
+	char value[24]; /* canonical text, also of a bare word */
 	uint64_t nr;	/* bytes, ns, number; flag: 1 or 0 */
 };
 

@@ -46,6 +46,38 @@ enum nwb_isolation {
 	NWB_ISOLATION_NONE,
 };
 
+/* smbd: `server signing` */
+enum nwb_server_signing {
+	NWB_SERVER_SIGNING_DEFAULT, /* as the client wants it */
+	NWB_SERVER_SIGNING_MANDATORY,
+	NWB_SERVER_SIGNING_DISABLED, /* but who signs is answered so */
+};
+
+/* smbd: `server smb encrypt`, of the server or of the share only */
+enum nwb_server_encrypt {
+	NWB_SERVER_ENCRYPT_DEFAULT, /* as the client wants it */
+	NWB_SERVER_ENCRYPT_OFF,	    /* no cipher is negotiated */
+	NWB_SERVER_ENCRYPT_DESIRED, /* who can must, others need not */
+	NWB_SERVER_ENCRYPT_REQUIRED,
+	NWB_SERVER_ENCRYPT_SHARE, /* required by the share */
+};
+
+/**
+ * struct nwb_server_security - what smbd insists on. All zero: nothing.
+ * @min_dialect, @max_dialect: 0x0202 ... 0x0311; 0 = no limit
+ * @sign_alg: 1 + the only algorithm that it signs 3.1.1 with (0 HMAC-SHA256, 1
+ *	AES-CMAC, 2 AES-GMAC); 0 = all of them
+ * @cipher: the only one that it encrypts 3.1.1 with (1 AES-128-CCM, 2
+ *	AES-128-GCM); 0 = all of them
+ */
+struct nwb_server_security {
+	enum nwb_server_signing signing;
+	enum nwb_server_encrypt encrypt;
+	uint16_t min_dialect, max_dialect;
+	unsigned int sign_alg;
+	unsigned int cipher;
+};
+
 enum nwb_server_event {
 	NWB_SERVER_READY,  /* answers; also after a restart */
 	NWB_SERVER_DIED,   /* main process ended; wait status is given */
@@ -59,7 +91,7 @@ enum nwb_server_event {
  * @state_bytes: size of the private tmpfs; 0 = 1 GiB. Without namespaces no
  *	limit, only what there must be room for
  * @max_credits: smbd: `smb2 max credits`; 0 = the default 8192
- * @signing_mandatory: smbd
+ * @security: smbd
  * @multichannel: smbd: offer it, on NWB_SERVER_ADDRS addresses
  * @msize: ganesha: largest 9P message, NWB_SERVER_MSIZE_MIN..8 MiB; 0 = 1 MiB
  * @shim_path: library to preload into the server (not into its tools), NULL
@@ -81,7 +113,7 @@ struct nwb_server_opts {
 	enum nwb_isolation isolation;
 	uint64_t state_bytes;
 	unsigned int max_credits;
-	bool signing_mandatory;
+	struct nwb_server_security security;
 	bool multichannel;
 	uint32_t msize;
 	const char *shim_path;

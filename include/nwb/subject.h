@@ -12,6 +12,7 @@
 #include "nwb/exec.h"
 #include "nwb/ledger.h"
 #include "nwb/oracle.h"
+#include "nwb/smb2.h"
 
 struct nwb_subject;
 
@@ -31,6 +32,7 @@ enum nwb_subject_kind {
  * @is_9p, @share, @user, @uid, @password: as nwb_server_info() says
  * @anonymous: no authentication; enough for the in-process fake
  * @sign: SMB: sign every request
+ * @dialect, @signing, @encryption: SMB: see struct nwb_smb2_opts
  * @wsize: largest WRITE; 0 = 1 MiB (SMB), what msize allows (9P)
  * @depth: raw: WRITEs in flight; 0 = 16
  * @credits: SMB: most credits to hold; 0 = 8192
@@ -57,6 +59,9 @@ struct nwb_subject_opts {
 	const char *password;
 	bool anonymous;
 	bool sign;
+	uint16_t dialect;
+	enum nwb_smb2_signing signing;
+	enum nwb_smb2_encryption encryption;
 	uint32_t wsize;
 	uint32_t depth;
 	uint32_t credits;
@@ -90,6 +95,8 @@ struct nwb_subject_stats {
 	uint32_t depth; /* most WRITEs in flight; 0: credits or tags decide */
 	uint32_t wsize;
 	char signing[16];
+	char cipher[16];   /* "none": nothing is encrypted */
+	char lost_why[80]; /* SMB: the connection lost last, or "" */
 };
 
 struct nwb_subject_ops {

@@ -256,9 +256,10 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats)
 	}
 	if (!c->stats.nr_connects)
 		ret_stats->credits_min = 0;
-	(void)snprintf(
-		ret_stats->signing_alg, sizeof(ret_stats->signing_alg), "%s",
-		c->sign_all ? nwb_signing_alg_name(c->sign_alg) : "none");
+	(void)snprintf(ret_stats->signing_alg, sizeof(ret_stats->signing_alg),
+		       "%s",
+		       ret_stats->is_signed ? nwb_signing_alg_name(c->sign_alg)
+					    : "none");
 	(void)snprintf(ret_stats->cipher, sizeof(ret_stats->cipher), "%s",
 		       c->encrypt_all ? nwb_cipher_name(c->cipher) : "none");
 	nwb_mutex_unlock(&c->lock);

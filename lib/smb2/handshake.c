@@ -170,15 +170,19 @@ static const char *no_cipher_remedy(const struct nwb_smb2 *c)
 static int denied(struct handshake *h, const char *what, struct nwb_err *err)
 {
 	const struct nwb_smb2 *c = h->c;
+	const char *remedy = NULL;
 
-	if (h->rsp_hdr.status != NWB_STATUS_ACCESS_DENIED ||
-	    c->cipher != NWB_SMB2_CIPHER_NONE)
+	if (c->cipher == NWB_SMB2_CIPHER_NONE)
+		remedy = no_cipher_remedy(c);
+	else if (!*c->opts.user)
+		remedy = "give user and password, guests have no key";
+	if (h->rsp_hdr.status != NWB_STATUS_ACCESS_DENIED || !remedy)
 		return nwb_smb2_refused(err, what, h->rsp_hdr.status);
 	return nwb_err_set(err, -EACCES,
 			   "%s: STATUS_ACCESS_DENIED; if the server wants "
-			   "encryption, this session over SMB %s has none: %s",
-			   what, nwb_smb2_dialect_name(c->dialect),
-			   no_cipher_remedy(c));
+			   "encryption, this session over SMB %s cannot give "
+			   "it: %s",
+			   what, nwb_smb2_dialect_name(c->dialect), remedy);
 }
 
 /* One SESSION_SETUP. Return: 1: the server wants another token, 0: done. */

@@ -334,6 +334,17 @@ static int no_dialect(struct handshake *h, int rc, struct nwb_err *err)
 			: "");
 }
 
+/* smbd's answer to an offer of algorithms of which it has none. */
+static int no_alg(struct handshake *h, struct nwb_err *err)
+{
+	return nwb_err_set(
+		err, -EOPNOTSUPP,
+		"negotiate: signing with %s only was offered, the server "
+		"answered STATUS_INVALID_PARAMETER; allow it in the server's "
+		"signing algorithms, or sign with another",
+		nwb_signing_alg_name(wanted_alg(&h->c->opts)));
+}
+
 int nwb_smb2_negotiate(struct handshake *h, struct nwb_err *err)
 {
 	struct nwb_smb2_negotiate_req req;
@@ -351,6 +362,9 @@ int nwb_smb2_negotiate(struct handshake *h, struct nwb_err *err)
 		return rc;
 	if (h->rsp_hdr.status == NWB_STATUS_NOT_SUPPORTED)
 		return no_dialect(h, -EPROTONOSUPPORT, err);
+	if (h->rsp_hdr.status == NWB_STATUS_INVALID_PARAMETER &&
+	    wanted_alg(&h->c->opts) >= 0 && req.nr_sign_algs)
+		return no_alg(h, err);
 	if (h->rsp_hdr.status)
 		return nwb_smb2_refused(err, "negotiate", h->rsp_hdr.status);
 	if (nwb_smb2_negotiate_rsp_decode(h->rsp, h->rsp_len, &rsp))

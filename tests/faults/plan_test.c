@@ -5,6 +5,8 @@
  */
 #include "nwb/faultctl.h"
 #include "nwb/plan.h"
+#include "nwb/server.h"
+#include "nwb/smb2.h"
 #include "nwb_test.h"
 
 #include <errno.h>
@@ -59,6 +61,11 @@ static const char *const good[] = {
 	"server smbd guest sign=mandatory volatile=off\n"
 	"client in-place settle=50ms patience=1.5s credits=8 attempts=3 "
 	"depth=8\n",
+	"server smbd encrypt signing=mandatory min-dialect=2.1 "
+	"max-dialect=3.1.1 sign-alg=gmac cipher=gcm\n"
+	"client in-place dialect=3.0.2 sign=cmac encrypt\n",
+	"server smbd encrypt=share signing=disabled dialect=2.0.2\n"
+	"client temp-page dialect=any sign encrypt=off\n",
 };
 
 static struct nwb_plan *parse(const char *text, struct nwb_err *err)
@@ -94,6 +101,41 @@ static void check_error(const char *text, const char *want)
 		fprintf(stderr, "accepted: %s\n", text);
 	nwb_check(!plan);
 	nwb_check_streq(err.text, want);
+}
+
+/* A bare word means what its option says, and the numbers are those that its
+ * readers take them for. */
+NWB_TEST(plan, words_of_security)
+{
+	struct nwb_plan *plan =
+		parse("server smbd encrypt signing=disabled max-dialect=3.0.2\n"
+		      "client in-place sign encrypt dialect=any\n",
+		      NULL);
+
+	nwb_check(plan);
+	nwb_check_streq(nwb_plan_server_opt(plan, "encrypt"), "required");
+	nwb_check_eq(nwb_plan_server_opt_nr(plan, "encrypt", 9),
+		     NWB_SERVER_ENCRYPT_REQUIRED);
+	nwb_check_eq(nwb_plan_server_opt_nr(plan, "signing", 9),
+		     NWB_SERVER_SIGNING_DISABLED);
+	nwb_check_eq(nwb_plan_server_opt_nr(plan, "max-dialect", 9), 0x302);
+	nwb_check_streq(nwb_plan_client_opt(plan, "sign"), "on");
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "sign", 9), NWB_SIGNING_BEST);
+	nwb_check_streq(nwb_plan_client_opt(plan, "encrypt"), "on");
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "encrypt", 9),
+		     NWB_ENCRYPT_ON);
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "dialect", 9),
+		     NWB_SMB2_DIALECT_ANY);
+	nwb_plan_free(plan);
+	plan = parse("client in-place sign=gmac encrypt=off\n", NULL);
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "sign", 9), NWB_SIGNING_GMAC);
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "encrypt", 9),
+		     NWB_ENCRYPT_OFF);
+	nwb_plan_free(plan);
+	plan = parse("client in-place sign=off\n", NULL);
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "sign", 9),
+		     NWB_PLAN_SIGN_OFF);
+	nwb_plan_free(plan);
 }
 
 NWB_TEST(plan, good_ones_parse_and_round_trip)
@@ -179,6 +221,22 @@ NWB_TEST(plan, errors_have_place_and_suggestion)
 	check_error("client in-place wsze=4K",
 		    "x.plan:1:17: unknown option \"wsze\"; did you mean "
 		    "\"wsize\"?");
+	check_error("client in-place dialect=3.0.1",
+		    "x.plan:1:25: unknown value \"3.0.1\"; did you mean "
+		    "\"3.0.2\"?");
+	check_error("client in-place sign=gmca",
+		    "x.plan:1:22: unknown value \"gmca\"; did you mean "
+		    "\"gmac\"?");
+	check_error("client in-place encrpyt",
+		    "x.plan:1:17: unknown option \"encrpyt\"; did you mean "
+		    "\"encrypt\"?");
+	check_error("server smbd encrypt=requierd",
+		    "x.plan:1:21: unknown value \"requierd\"; did you mean "
+		    "\"required\"?");
+	check_error("server diod encrypt",
+		    "x.plan:1:13: diod has no option \"encrypt\"");
+	check_error("client in-place dialect",
+		    "x.plan:1:24: \"=\" must follow \"dialect\"");
 	check_error("server smbd sign=mandatry",
 		    "x.plan:1:18: unknown value \"mandatry\"; did you mean "
 		    "\"mandatory\"?");

@@ -287,7 +287,9 @@ static void body_all(struct rig *r)
 	nwb_check_eq(st.dialect, NWB_SMB2_DIALECT_0311);
 	nwb_check_eq(st.is_guest, !r->as_user);
 	nwb_check_eq(st.is_signed,
-		     r->as_user && (r->sign || r->srv_opts.signing_mandatory));
+		     r->as_user &&
+			     (r->sign || r->srv_opts.security.signing ==
+						 NWB_SERVER_SIGNING_MANDATORY));
 	nwb_check_streq(st.signing_alg, st.is_signed ? "AES-GMAC" : "none");
 	nwb_check_eq(st.bytes_written, FILE_BYTES);
 	nwb_check_eq(st.in_flight, 0);
@@ -342,8 +344,8 @@ NWB_TEST(smbd, signing_mandatory)
 	struct rig user = {.body = body_all, .as_user = true};
 	struct rig guest = {.body = body_all};
 
-	user.srv_opts.signing_mandatory = true;
-	guest.srv_opts.signing_mandatory = true;
+	user.srv_opts.security.signing = NWB_SERVER_SIGNING_MANDATORY;
+	guest.srv_opts.security.signing = NWB_SERVER_SIGNING_MANDATORY;
 	on_smbd(&user, false);
 	on_smbd(&guest, false);
 }
