@@ -31,6 +31,7 @@
 #define SPARK_W	   120
 #define SPARK_H	   24
 #define SPARK_BINS 40
+#define HITS_FEW   12 /* each with a line of its own */
 
 struct strip {
 	const struct rep_cell *cell;
@@ -108,14 +109,12 @@ void html_spark(struct rep_out *o, const struct rep_cell *c)
 /* ---- figures ---- */
 
 static void put_mark(struct rep_out *o, const struct rep_mark *m, double x,
-		     double top, double y0, bool with_line)
+		     double top, double y0)
 {
 	switch (m->kind) {
 	case 'f':
-		if (with_line)
-			fprintf(o->f,
-				"<path class=\"hit\" d=\"M%.1f %.1fV%.1f\"/>",
-				x, top, y0);
+		fprintf(o->f, "<path class=\"hit\" d=\"M%.1f %.1fV%.1f\"/>", x,
+			top, y0);
 		fprintf(o->f,
 			"<path class=\"hitm\" d=\"M%.1f %.1fh7l-3.5 "
 			"6z\"><title>",
@@ -152,6 +151,18 @@ static void put_mark(struct rep_out *o, const struct rep_mark *m, double x,
 	}
 }
 
+/* Many hits are one row of arrows, without a line and a name for each. */
+static void put_hits(struct rep_out *o, const struct rep_series *s, double px,
+		     double top, size_t hits)
+{
+	fputs("<path class=\"hitm\" d=\"", o->f);
+	for (size_t i = 0; i < s->nr_marks; i++)
+		if (s->mark[i].kind == 'f')
+			fprintf(o->f, "M%.1f %.1fh7l-3.5 6z",
+				LEFT + s->mark[i].t_ns * px - 3.5, top - 4);
+	fprintf(o->f, "\"><title>%zu hits</title></path>\n", hits);
+}
+
 static void put_marks(struct rep_out *o, const struct rep_series *s, double px,
 		      double top, double y0)
 {
@@ -160,8 +171,11 @@ static void put_marks(struct rep_out *o, const struct rep_series *s, double px,
 	for (size_t i = 0; i < s->nr_marks; i++)
 		hits += s->mark[i].kind == 'f';
 	for (size_t i = 0; i < s->nr_marks; i++)
-		put_mark(o, &s->mark[i], LEFT + s->mark[i].t_ns * px, top, y0,
-			 hits <= 12);
+		if (s->mark[i].kind != 'f' || hits <= HITS_FEW)
+			put_mark(o, &s->mark[i], LEFT + s->mark[i].t_ns * px,
+				 top, y0);
+	if (hits > HITS_FEW)
+		put_hits(o, s, px, top, hits);
 }
 
 static void put_strip(struct rep_out *o, const struct strip *t, double top,

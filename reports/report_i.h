@@ -175,6 +175,67 @@ int rep_news_init(struct rep_news *news,
 		  const struct rep_model *m) nwb_must_check;
 void rep_news_fini(struct rep_news *news);
 
+/* ---- time lines, histograms, faults (report_series.c) ---- */
+
+#define REP_SERIES_MAX 64 /* bins that a figure has room for */
+#define REP_MARKS_MAX  200
+
+struct rep_mark {
+	double t_ns;
+	char kind; /* f fault, d connection down, u up, s fsync, e its error,
+		    * x server down, y server up, h heal, ? another */
+	const char *rule; /* of a fault; may be NULL */
+};
+
+/* MiB/s over time of one run. */
+struct rep_series {
+	size_t nr;
+	double bin_ns, span_ns;
+	double rate[REP_SERIES_MAX];
+	bool is_by_server;
+	struct rep_mark mark[REP_MARKS_MAX];
+	size_t nr_marks;
+	bool has_more_marks;
+};
+
+/** rep_series_load() - @max: bins at most, 1..REP_SERIES_MAX; bins of the
+ * record are joined until they fit. Return: whether @run has a series. */
+bool rep_series_load(const struct rep_run *run, size_t max,
+		     struct rep_series *ret);
+/** rep_series_run() - the run that stands for @c: of those with the cell's
+ * verdict and a series, the one nearest to the cell's throughput. Or NULL. */
+const struct rep_run *rep_series_run(const struct rep_cell *c);
+
+struct rep_bin {
+	double low_ns, count;
+};
+/* All calls of a cell, by time. */
+struct rep_lat {
+	struct rep_bin *bin;
+	size_t nr;
+	double n;
+};
+/** rep_lat_load() - @key: "write_lat", "fsync_lat". Merges the runs of the
+ * level that the cell's figures are of. Return: 0, -ENOMEM; nothing recorded
+ * gives nr = 0. */
+int rep_lat_load(const struct rep_cell *c, const char *key,
+		 struct rep_lat *ret) nwb_must_check;
+void rep_lat_fini(struct rep_lat *l);
+
+/* What one rule did in the runs of a cell; NAN: not measured. */
+struct rep_fault {
+	size_t nr; /* runs that counted hits */
+	double hits_lo, hits_hi;
+	double retries, bytes_again; /* medians over runs */
+	double recovery_ns;	     /* median of each run's longest */
+	double recovered;	     /* of all hits of all runs, 0..1 */
+};
+void rep_fault_load(const struct rep_cell *c, const char *rule,
+		    struct rep_fault *ret);
+/** rep_fault_rules() - names of all rules that any run of @c counts; as
+ * rep_keys(). The names live as long as *@ret_owner. */
+const char **rep_fault_rules(const struct rep_cell *c, json_t **ret_owner);
+
 /* ---- text output (report_fmt.c) ---- */
 
 /* A stream that remembers that something went wrong. */

@@ -3,7 +3,7 @@
  * Time lines, histograms and what faults did, out of the records. All of it is
  * optional there: files of older versions have none of it.
  */
-#include "html_i.h"
+#include "report_i.h"
 
 #include "nwb/mem.h"
 
@@ -11,6 +11,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What no machine measures would break the drawing of all the rest. */
+static double sane(double v)
+{
+	return isfinite(v) ? fmin(v, 1e15) : 1e15;
+}
 
 /* ---- time lines ---- */
 
@@ -89,7 +95,8 @@ bool rep_series_load(const struct rep_run *run, size_t max,
 			ret->nr = i;
 			break;
 		}
-		ret->rate[i] *= (double)NWB_SEC / width / (double)NWB_MIB;
+		ret->rate[i] = sane(ret->rate[i] * (double)NWB_SEC / width /
+				    (double)NWB_MIB);
 	}
 	load_marks(run->rec, ret);
 	return true;
@@ -156,11 +163,16 @@ int rep_lat_load(const struct rep_cell *c, const char *key, struct rep_lat *ret)
 		for (size_t k = 0; k + 1 < json_array_size(bins); k += 2) {
 			struct rep_bin *b = &ret->bin[nr++];
 
-			b->low_ns = json_number_value(json_array_get(bins, k));
-			b->count =
-				json_number_value(json_array_get(bins, k + 1));
+			b->low_ns = sane(
+				json_number_value(json_array_get(bins, k)));
+			b->count = sane(
+				json_number_value(json_array_get(bins, k + 1)));
 			ret->n += b->count;
 		}
+	}
+	if (ret->n < 1) {
+		rep_lat_fini(ret);
+		return 0;
 	}
 	qsort(ret->bin, nr, sizeof(*ret->bin), by_low);
 	for (size_t i = 0; i < nr; i++) {
@@ -181,16 +193,20 @@ void rep_lat_fini(struct rep_lat *l)
 
 /* ---- faults ---- */
 
-/* A figure of one rule in one run. "hits" is older than the rest and is
- * counted by the shim, not by the ledger; both are the same number. */
+/* A figure of one rule in one run. "hits" is older than the rest and counted
+ * by the shim; a run that counts hits and does not name a rule had none of it.
+ */
 static double fault_num(const struct rep_run *r, const char *rule,
 			const char *key)
 {
+	const json_t *hits = json_object_get(r->rec, "hits");
 	const json_t *all = json_object_get(r->rec, "faults");
 
-	if (!strcmp(key, "hits"))
-		return rep_num(json_object_get(r->rec, "hits"), rule);
-	return rep_num(json_object_get(all, rule), key);
+	if (strcmp(key, "hits"))
+		return rep_num(json_object_get(all, rule), key);
+	if (json_is_object(hits) && !json_object_get(hits, rule))
+		return 0;
+	return rep_num(hits, rule);
 }
 
 static double median_over(const struct rep_cell *c, const char *rule,
@@ -225,6 +241,7 @@ void rep_fault_load(const struct rep_cell *c, const char *rule,
 		double h = fault_num(&c->run[i], rule, "hits");
 		double r = fault_num(&c->run[i], rule, "recovered");
 
+		ret->nr += isfinite(h);
 		/* fmin() and fmax() pass over a NAN */
 		ret->hits_lo = fmin(ret->hits_lo, h);
 		ret->hits_hi = fmax(ret->hits_hi, h);

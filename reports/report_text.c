@@ -259,77 +259,54 @@ static void counts_table(struct rep_out *o, const struct rep_rows *rows)
 	}
 }
 
-/* Least and most hits of @rule over the runs that counted hits. */
-static size_t hits_of(const struct rep_cell *c, const char *rule, double *lo,
-		      double *hi)
-{
-	size_t nr = 0;
-
-	*lo = INFINITY;
-	*hi = -INFINITY;
-	for (size_t i = 0; i < c->nr_runs; i++) {
-		const json_t *hits = json_object_get(c->run[i].rec, "hits");
-		const json_t *v = json_object_get(hits, rule);
-		double x = json_is_number(v) ? json_number_value(v) : 0;
-
-		if (!json_is_object(hits) || json_is_null(v))
-			continue;
-		*lo = fmin(*lo, x);
-		*hi = fmax(*hi, x);
-		nr++;
-	}
-	return nr;
-}
-
-/* All rules of a cell's runs; NULL without memory. */
-static json_t *rules_of(const struct rep_cell *c)
-{
-	json_t *all = json_object();
-
-	for (size_t i = 0; all && i < c->nr_runs; i++) {
-		json_t *hits = json_object_get(c->run[i].rec, "hits");
-
-		if (hits && json_is_object(hits) &&
-		    json_object_update(all, hits)) {
-			json_decref(all);
-			return NULL;
-		}
-	}
-	return all;
-}
-
 static void rule_line(struct rep_out *o, const struct rep_cell *c,
 		      const char *rule)
 {
-	double lo, hi;
-	size_t nr = hits_of(c, rule, &lo, &hi);
+	struct rep_fault f;
 
-	if (!nr)
+	rep_fault_load(c, rule, &f);
+	if (!f.nr)
 		rep_wrap(o, 2, 6, "hits of %s: not measured", rule);
-	else if (lo == hi)
+	else if (f.hits_lo == f.hits_hi)
 		rep_wrap(o, 2, 6, "hits of %s: %.10g in each of %zu runs", rule,
-			 lo, nr);
+			 f.hits_lo, f.nr);
 	else
 		rep_wrap(o, 2, 6, "hits of %s: %.10g to %.10g in %zu runs",
-			 rule, lo, hi, nr);
+			 rule, f.hits_lo, f.hits_hi, f.nr);
+}
+
+/* What it did, as far as the records of these runs know. */
+static void rule_effect(struct rep_out *o, const struct rep_cell *c,
+			const char *rule)
+{
+	char a[REP_FIELD], b[REP_FIELD], s[REP_FIELD];
+	struct rep_fault f;
+
+	rep_fault_load(c, rule, &f);
+	if (!isfinite(f.bytes_again) && !isfinite(f.recovery_ns))
+		return;
+	rep_wrap(o, 4, 6, "recovery %s, sent again %s, retries %s",
+		 rep_fmt_ns(a, f.recovery_ns), rep_fmt_bytes(b, f.bytes_again),
+		 rep_fmt_count(s, f.retries));
 }
 
 static void hits_lines(struct rep_out *o, const struct rep_cell *c)
 {
-	json_t *all = rules_of(c);
-	const char **rule = all ? rep_keys(all) : NULL;
+	json_t *owner = NULL;
+	const char **rule = rep_fault_rules(c, &owner);
 
 	if (!rule) {
 		o->err = -ENOMEM;
-		json_decref(all);
 		return;
 	}
-	for (size_t i = 0; rule[i]; i++)
+	for (size_t i = 0; rule[i]; i++) {
 		rule_line(o, c, rule[i]);
+		rule_effect(o, c, rule[i]);
+	}
 	if (!rule[0] && strcmp(c->fault, "none"))
 		rep_wrap(o, 2, 6, "hits: not measured");
 	nwb_free(rule);
-	json_decref(all);
+	json_decref(owner);
 }
 
 static void faults_table(struct rep_out *o, const struct rep_rows *rows)
@@ -339,7 +316,11 @@ static void faults_table(struct rep_out *o, const struct rep_rows *rows)
 	rep_heading(o, "Faults");
 	rep_wrap(o, 0, 0,
 		 "Retries and reconnects of a run; allocations within the "
-		 "measured window; hits of each rule, least to most of a run.");
+		 "measured window; hits of each rule, least to most of a run. "
+		 "Recovery: "
+		 "from a hit to the first ack of bytes that were sent after "
+		 "it, longest of a run. Sent again: as a retry or after the "
+		 "connection was lost.");
 	legend(o);
 	fprintf(o->f, "\n%-*s %9s %10s %8s\n", NAME_COLS, "cell", "retries",
 		"reconnects", "allocs");

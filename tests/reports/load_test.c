@@ -193,7 +193,8 @@ static bool survives(const char *buf, size_t len)
 	for (const char *line = text; *line; line += strcspn(line, "\n") + 1)
 		nwb_check(strcspn(line, "\n") <= NWB_REPORT_COLUMNS);
 	free(text);
-	free(render(recs, 0));
+	for (int f = 0; f < NWB_REPORT_FORMATS; f++)
+		free(render_as(recs, (enum nwb_report_format)f));
 	json_decref(recs);
 	return true;
 }

@@ -142,6 +142,27 @@ NWB_TEST(report_text, an_undone_comparison_is_said)
 	json_decref(recs);
 }
 
+NWB_TEST(report_text, what_a_fault_did_is_told_when_it_is_known)
+{
+	json_t *run = run_rec("in-place", "cut", 1, "PASS", 1000);
+	json_t *recs = json_pack("[o, o, o]", session_rec(), run, end_rec(0));
+	char *text;
+
+	json_object_set_new(run, "hits", json_pack("{s:i}", "cut", 1));
+	text = render(recs, NWB_REPORT_COUNTS);
+	nwb_check(has(text, "\n  hits of cut: 1 in each of 1 runs\n"));
+	nwb_check(!has(text, "    recovery"));
+	free(text);
+	json_object_set_new(run, "faults",
+			    json_pack("{s:{s:i,s:i,s:n}}", "cut", "retries", 3,
+				      "bytes_again", 65536, "recovery_ns"));
+	text = render(recs, NWB_REPORT_COUNTS);
+	nwb_check(has(text, "\n    recovery n.m., sent again 64.0K, retries "
+			    "3\n"));
+	free(text);
+	json_decref(recs);
+}
+
 /* Long, odd and extreme content everywhere it can stand. */
 NWB_TEST(report_text, hostile_content_keeps_its_columns)
 {
