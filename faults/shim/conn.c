@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Connections: open requests, handles, and whose write an effect is.
+ * Connections: open requests, and whose write an effect is.
  *
  * A connection's memory outlives its close by many others: a worker thread may
  * still be about to answer on it. It goes to a graveyard, and the oldest grave
@@ -18,18 +18,6 @@ static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sh_conn *all;
 static struct sh_conn *graves; /* newest first */
 static unsigned int nr_graves;
-
-static void free_handles(struct sh_conn *c)
-{
-	for (unsigned int i = 0; i < SH_HANDLE_BUCKETS; i++) {
-		while (c->handle_bucket[i]) {
-			struct sh_handle *h = c->handle_bucket[i];
-
-			c->handle_bucket[i] = h->next;
-			free(h);
-		}
-	}
-}
 
 static void init(struct sh_conn *c, int fd, uint32_t port,
 		 enum nwb_fc_proto proto)
@@ -60,13 +48,12 @@ static struct sh_conn *exhume(void)
 	c = *at;
 	*at = NULL;
 	nr_graves--;
-	free_handles(c);
+	sh_handles_free(c);
 	free(c->req);
 	return c;
 }
 
-/* sh_conn_new() - a connection was accepted; NULL: no memory. */
-struct sh_conn *sh_conn_new(int fd, uint32_t port, enum nwb_fc_proto proto)
+static struct sh_conn *add(int fd, uint32_t port, enum nwb_fc_proto proto)
 {
 	struct sh_conn *c;
 
@@ -80,15 +67,54 @@ struct sh_conn *sh_conn_new(int fd, uint32_t port, enum nwb_fc_proto proto)
 		all = c;
 	}
 	pthread_mutex_unlock(&all_lock);
-	if (!c) {
+	if (!c)
 		sh_count(&sh.page->nomem);
+	return c;
+}
+
+/* sh_conn_new() - a connection was accepted; NULL: no memory. */
+struct sh_conn *sh_conn_new(int fd, uint32_t port, enum nwb_fc_proto proto)
+{
+	struct sh_conn *c = add(fd, port, proto);
+
+	if (!c)
 		return NULL;
-	}
 	sh_count(&sh.page->nr_conns);
 	sh_rec_point(&(struct nwb_lrec){.kind = NWB_L_CONN_UP,
 					.conn = port,
 					.instance = sh_instance()});
 	return c;
+}
+
+/*
+ * sh_conn_adopt() - a connection came from another process of smbd, which has
+ * read its NEGOTIATE, seen that the client is ours, and leaves the rest to us
+ * (multichannel). What that process recorded is not recorded again.
+ */
+struct sh_conn *sh_conn_adopt(int fd, uint32_t port)
+{
+	const struct sh_pdu first = {.cmd = SMB_NEGOTIATE, .charge = 1};
+	struct sh_conn *c = add(fd, port, NWB_FC_SMB);
+
+	if (!c)
+		return NULL;
+	pthread_mutex_lock(&c->lock);
+	c->balance -= first.charge;
+	(void)sh_req_add(c, &first);
+	pthread_mutex_unlock(&c->lock);
+	atomic_store(&c->is_active, true);
+	return c;
+}
+
+/* sh_conn_given() - the other side of it: whoever has it now records its end.
+ */
+void sh_conn_given(uint32_t port)
+{
+	pthread_mutex_lock(&all_lock);
+	for (struct sh_conn *c = all; c; c = c->next)
+		if (c->port == port)
+			atomic_store(&c->is_active, false);
+	pthread_mutex_unlock(&all_lock);
 }
 
 /* begin_down() - the record of the end, once, by the process that served it. */
@@ -126,6 +152,8 @@ void sh_conn_close(struct sh_conn *c)
 		graves = c;
 		nr_graves++;
 	}
+	if (!all)
+		sh_handles_forget();
 	pthread_mutex_unlock(&all_lock);
 }
 
@@ -149,6 +177,7 @@ void sh_conn_cut(struct sh_conn *c, int how)
 void sh_conns_reset_after_fork(void)
 {
 	pthread_mutex_init(&all_lock, NULL);
+	sh_handles_reset_after_fork();
 	for (struct sh_conn *c = all; c; c = c->next) {
 		pthread_mutex_init(&c->lock, NULL);
 		pthread_mutex_init(&c->tx_lock, NULL);
@@ -202,6 +231,7 @@ struct sh_req *sh_req_add(struct sh_conn *c, const struct sh_pdu *p)
 	r->off = p->off;
 	r->len = p->len;
 	r->has_extent = p->has_extent;
+	r->is_binding = p->is_binding;
 	r->newfid = p->newfid;
 	memcpy(r->name, p->name, sizeof(r->name));
 	r->hash_next = c->req_bucket[bucket(p->mid)];
@@ -251,54 +281,6 @@ void sh_req_del(struct sh_conn *c, struct sh_req *r)
 	r->hash_next = c->free_req;
 	c->free_req = i;
 	c->nr_open--;
-}
-
-/* --- handles --- */
-
-static unsigned int handle_bucket(uint64_t fid)
-{
-	return (unsigned int)((fid ^ fid >> 32) % SH_HANDLE_BUCKETS);
-}
-
-const struct sh_handle *sh_handle_find(const struct sh_conn *c, uint64_t fid)
-{
-	struct sh_handle *h = c->handle_bucket[handle_bucket(fid)];
-
-	while (h && h->fid != fid)
-		h = h->next;
-	return h;
-}
-
-void sh_handle_del(struct sh_conn *c, uint64_t fid)
-{
-	struct sh_handle **at = &c->handle_bucket[handle_bucket(fid)], *h;
-
-	while (*at && (*at)->fid != fid)
-		at = &(*at)->next;
-	h = *at;
-	if (!h)
-		return;
-	*at = h->next;
-	free(h);
-}
-
-void sh_handle_set(struct sh_conn *c, uint64_t fid, const char *name)
-{
-	unsigned int b = handle_bucket(fid);
-	struct sh_handle *h;
-
-	sh_handle_del(c, fid);
-	h = malloc(sizeof(*h));
-	if (!h) {
-		sh_count(&sh.page->nomem);
-		return;
-	}
-	h->fid = fid;
-	strncpy(h->name, name, sizeof(h->name) - 1);
-	h->name[sizeof(h->name) - 1] = '\0';
-	h->file = sh.ledger ? nwb_ledger_find_file(sh.ledger, h->name) : 0;
-	h->next = c->handle_bucket[b];
-	c->handle_bucket[b] = h;
 }
 
 /* --- whose effect is it? --- */
@@ -381,21 +363,50 @@ void sh_link_flush(uint16_t file, struct sh_link *ret)
 	find_link(&(struct match){.file = file, .is_flush = true}, ret);
 }
 
-struct sh_conn *sh_conn_of_mid(uint64_t mid, struct sh_req **ret_req)
+/* How sure is it that @c is what signs with @key? */
+static int trust(const struct sh_conn *c, const void *key)
+{
+	if (c->sign_key == key)
+		return 3;
+	return c->sign_key ? 1 : 2;
+}
+
+/*
+ * sh_conn_signing() - the connection on which the reply @p is about to be
+ * signed; locked. With several channels in one process ids come twice. But each
+ * channel has its key, so that once there was only one possibility, the key is
+ * known.
+ */
+struct sh_conn *sh_conn_signing(const void *key, const struct sh_pdu *p,
+				struct sh_req **ret_req)
 {
 	struct sh_conn *found = NULL;
+	unsigned int nr = 0;
 
 	pthread_mutex_lock(&all_lock);
-	for (struct sh_conn *c = all; c && !found; c = c->next) {
+	for (struct sh_conn *c = all; c; c = c->next) {
+		struct sh_req *r;
+
 		if (!atomic_load(&c->is_active))
 			continue;
 		pthread_mutex_lock(&c->lock);
-		*ret_req = sh_req_find(c, mid);
-		if (*ret_req)
-			found = c;
-		else
+		r = sh_req_find(c, p->mid);
+		if (!r || r->cmd != p->cmd) {
 			pthread_mutex_unlock(&c->lock);
+			continue;
+		}
+		nr++;
+		if (found && trust(c, key) <= trust(found, key)) {
+			pthread_mutex_unlock(&c->lock);
+			continue;
+		}
+		if (found)
+			pthread_mutex_unlock(&found->lock);
+		found = c;
+		*ret_req = r;
 	}
+	if (nr == 1 && key)
+		found->sign_key = key;
 	pthread_mutex_unlock(&all_lock);
 	return found;
 }

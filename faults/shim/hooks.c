@@ -73,6 +73,86 @@ static void forget(int fd)
 		sh_conn_close(c);
 }
 
+/* --- connections as such --- */
+
+static uint32_t port_of(const struct sockaddr_storage *ss)
+{
+	if (ss->ss_family == AF_INET)
+		return ntohs(((const struct sockaddr_in *)ss)->sin_port);
+	if (ss->ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)ss)->sin6_port);
+	return 0;
+}
+
+/* client_port() - of a connection to the server's port; 0: it is none. */
+static uint32_t client_port(int fd)
+{
+	struct sockaddr_storage own = {0}, peer = {0};
+	socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
+
+	if (fd < 0 || fd >= SH_FDS ||
+	    getsockname(fd, (struct sockaddr *)&own, &own_len) ||
+	    getpeername(fd, (struct sockaddr *)&peer, &peer_len) ||
+	    !port_of(&own) || (sh.page->port && port_of(&own) != sh.page->port))
+		return 0;
+	return port_of(&peer);
+}
+
+static void set_conn(int fd, struct sh_conn *c)
+{
+	if (c)
+		atomic_store_explicit(&sh_fds[fd], (uintptr_t)c | KIND_CONN,
+				      memory_order_release);
+}
+
+static void accepted(int fd)
+{
+	int keep = errno;
+	uint32_t port = client_port(fd);
+
+	if (port)
+		set_conn(fd, sh_conn_new(fd, port,
+					 (enum nwb_fc_proto)sh.page->proto));
+	errno = keep;
+}
+
+/* With multichannel, the process that accepts a connection hands it over to
+ * the one that has the client already. */
+static void received(int fd)
+{
+	uint32_t port = client_port(fd);
+
+	if (port)
+		set_conn(fd, sh_conn_adopt(fd, port));
+}
+
+static void given(int fd)
+{
+	uint32_t port = client_port(fd);
+
+	if (port)
+		sh_conn_given(port);
+}
+
+static void for_each_passed(const struct msghdr *msg, void (*fn)(int fd))
+{
+	struct msghdr m = *msg; /* the macros take no const */
+	int keep = errno;
+
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
+		size_t len = h->cmsg_len - CMSG_LEN(0);
+		int fd;
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = 0; at + sizeof(fd) <= len; at += sizeof(fd)) {
+			memcpy(&fd, CMSG_DATA(h) + at, sizeof(fd));
+			fn(fd);
+		}
+	}
+	errno = keep;
+}
+
 /* --- arriving --- */
 
 EXPORT ssize_t read(int fd, void *buf, size_t len)
@@ -98,7 +178,12 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	struct sh_conn *c = conn_of(fd);
 	ssize_t n = real_recvmsg()(fd, msg, flags);
 
-	if (!c || (flags & MSG_PEEK))
+	if (!c) {
+		if (pdus && n >= 0 && msg->msg_controllen)
+			for_each_passed(msg, received);
+		return n;
+	}
+	if (flags & MSG_PEEK)
 		return n;
 	return sh_rx(c, msg->msg_iov, (int)msg->msg_iovlen, n);
 }
@@ -230,42 +315,15 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	struct sh_conn *c = conn_of(fd);
 	struct sendmsg_arg arg = {fd, flags, msg};
 
-	if (!c)
+	if (!c) {
+		if (pdus && msg->msg_controllen)
+			for_each_passed(msg, given);
 		return real_sendmsg()(fd, msg, flags);
+	}
 	return as_tx(c, msg->msg_iov, msg->msg_iovlen, do_sendmsg, &arg);
 }
 
 /* --- connections --- */
-
-static uint32_t port_of(const struct sockaddr_storage *ss)
-{
-	if (ss->ss_family == AF_INET)
-		return ntohs(((const struct sockaddr_in *)ss)->sin_port);
-	if (ss->ss_family == AF_INET6)
-		return ntohs(((const struct sockaddr_in6 *)ss)->sin6_port);
-	return 0;
-}
-
-static void accepted(int fd)
-{
-	struct sockaddr_storage own = {0}, peer = {0};
-	socklen_t own_len = sizeof(own), peer_len = sizeof(peer);
-	struct sh_conn *c;
-	int keep = errno;
-
-	if (fd < 0 || fd >= SH_FDS)
-		return;
-	if (getsockname(fd, (struct sockaddr *)&own, &own_len) ||
-	    getpeername(fd, (struct sockaddr *)&peer, &peer_len) ||
-	    !port_of(&own) || (sh.page->port && port_of(&own) != sh.page->port))
-		goto out;
-	c = sh_conn_new(fd, port_of(&peer), (enum nwb_fc_proto)sh.page->proto);
-	if (c)
-		atomic_store_explicit(&sh_fds[fd], (uintptr_t)c | KIND_CONN,
-				      memory_order_release);
-out:
-	errno = keep;
-}
 
 EXPORT int accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
@@ -349,7 +407,7 @@ EXPORT uint32_t smb2_signing_sign_pdu(void *key, struct iovec *iov, int nr)
 	sign_fn real = real_sign(&is_pinned);
 
 	if (pdus && is_pinned && nr > 0)
-		sh_sign(iov[0].iov_base, iov[0].iov_len);
+		sh_sign(key, iov[0].iov_base, iov[0].iov_len);
 	return real(key, iov, nr);
 }
 

@@ -92,6 +92,9 @@ static void smb_body(const uint8_t *pdu, size_t len, struct sh_pdu *p)
 	const uint8_t *b = pdu + 64;
 
 	switch (p->cmd) {
+	case SMB_SESSION_SETUP:
+		p->is_binding = !p->is_reply && len > 64 + 2 && (b[2] & 1);
+		break;
 	case SMB_CREATE:
 		smb_create(pdu, len, p);
 		break;

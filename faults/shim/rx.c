@@ -38,26 +38,23 @@ static void count_request(uint16_t cmd, bool is_9p)
  * table.) */
 static void learn_name(struct sh_conn *c, const struct sh_pdu *p)
 {
-	const struct sh_handle *h;
-	char name[SH_NAME];
+	struct sh_handle h;
 
 	if (!sh.ledger || !sh.ledger->hdr->learns || !p->has_fid)
 		return;
 	if (p->cmd == P9_TLCREATE)
 		nwb_ledger_learn_file(sh.ledger, p->name);
-	h = p->cmd == P9_TLOPEN ? sh_handle_find(c, p->fid) : NULL;
-	if (!h || h->file)
+	if (p->cmd != P9_TLOPEN || !sh_handle_find(c, p->fid, &h) || h.file)
 		return;
-	memcpy(name, h->name, sizeof(name));
-	if (nwb_ledger_learn_file(sh.ledger, name))
-		sh_handle_set(c, p->fid, name);
+	if (nwb_ledger_learn_file(sh.ledger, h.name))
+		sh_handle_set(c, p->fid, h.name);
 }
 
 /* learn_handle() - what a 9P request says about fids; SMB learns from the
  * reply to CREATE. */
 static void learn_handle(struct sh_conn *c, const struct sh_pdu *p)
 {
-	const struct sh_handle *h;
+	struct sh_handle h;
 
 	if (c->proto != NWB_FC_9P)
 		return;
@@ -65,28 +62,23 @@ static void learn_handle(struct sh_conn *c, const struct sh_pdu *p)
 	if (p->cmd == P9_TLCREATE && p->has_fid) {
 		sh_handle_set(c, p->fid, p->name);
 	} else if (p->cmd == P9_TWALK && p->has_fid) {
-		char name[SH_NAME];
-
-		h = sh_handle_find(c, p->fid);
-		snprintf(name, sizeof(name), "%s",
-			 p->name[0] ? p->name
-			 : h	    ? h->name
-				    : "");
-		sh_handle_set(c, p->newfid, name);
+		if (!sh_handle_find(c, p->fid, &h))
+			h.name[0] = '\0';
+		sh_handle_set(c, p->newfid, p->name[0] ? p->name : h.name);
 	}
 }
 
-/* describe() - the event that a request is. */
+/* describe() - the event that a request is.
+ * @h: what its handle is; lives as long as @ev */
 static void describe(struct sh_conn *c, const struct sh_pdu *p,
-		     const char **ret_name, struct sh_ev *ev)
+		     struct sh_handle *h, struct sh_ev *ev)
 {
-	const struct sh_handle *h =
-		p->has_fid ? sh_handle_find(c, p->fid) : NULL;
+	bool has_handle = p->has_fid && sh_handle_find(c, p->fid, h);
 
 	*ev = (struct sh_ev){
 		.ev = NWB_FC_EV_REQUEST,
 		.cmd = p->cmd,
-		.file = h ? h->file : 0,
+		.file = has_handle ? h->file : 0,
 		.has_extent = p->has_extent,
 		.is_attached = c->is_attached,
 		.is_first = c->nr_setups == 0,
@@ -97,12 +89,11 @@ static void describe(struct sh_conn *c, const struct sh_pdu *p,
 		.credits = c->balance,
 		.inflight = c->nr_open,
 	};
-	*ret_name = h ? h->name : p->name[0] ? p->name : NULL;
-	if (!h && p->name[0] && sh.ledger)
+	ev->name = has_handle ? h->name : p->name[0] ? p->name : NULL;
+	if (!has_handle && p->name[0] && sh.ledger)
 		ev->file = p->cmd == SMB_CREATE && c->proto == NWB_FC_SMB
 				   ? nwb_ledger_learn_file(sh.ledger, p->name)
 				   : nwb_ledger_find_file(sh.ledger, p->name);
-	ev->name = *ret_name;
 }
 
 static void record(const struct sh_conn *c, const struct sh_pdu *p,
@@ -154,12 +145,12 @@ static bool wants_reply(const struct sh_conn *c, const struct sh_pdu *p)
 static uint16_t request(struct sh_conn *c, const struct sh_pdu *p)
 {
 	struct sh_take take = {0};
-	const char *name;
+	struct sh_handle h;
 	struct sh_req *r;
 	struct sh_ev ev;
 
 	learn_handle(c, p);
-	describe(c, p, &name, &ev);
+	describe(c, p, &h, &ev);
 	if (sh_wants(NWB_FC_EV_REQUEST))
 		sh_rules_eval(&ev, &take);
 	sh_rules_hit(take.rules_before, &ev);
@@ -177,8 +168,8 @@ static uint16_t request(struct sh_conn *c, const struct sh_pdu *p)
 		r->file = ev.file;
 		r->payload = c->rx.payload;
 		r->take = take;
-		if (name)
-			snprintf(r->name, sizeof(r->name), "%s", name);
+		if (ev.name)
+			snprintf(r->name, sizeof(r->name), "%s", ev.name);
 	}
 	return 0;
 }

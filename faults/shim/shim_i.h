@@ -74,6 +74,7 @@ struct sh_pdu {
 	bool is_reply;
 	bool is_interim;
 	bool is_signed;
+	bool is_binding; /* SESSION_SETUP: one more channel of a session */
 	bool has_extent;
 	bool has_fid;
 	uint16_t charge;
@@ -168,7 +169,8 @@ struct sh_req {
 	uintptr_t payload;
 	uint16_t cmd, charge, file;
 	bool has_extent;
-	bool is_linked;	 /* its pwrite or fsync was seen */
+	bool is_linked; /* its pwrite or fsync was seen */
+	bool is_binding;
 	bool grant_done; /* credits of its next reply are decided */
 	uint32_t newfid;
 	uint64_t hold_ns; /* by the famine's relief */
@@ -221,6 +223,7 @@ struct sh_conn {
 	bool rx_broken;
 	bool is_attached;
 	unsigned int nr_setups;
+	const void *sign_key;
 	int64_t balance; /* credits that the client holds */
 	uint64_t withheld;
 	uint32_t need_charge; /* the largest charge seen */
@@ -244,6 +247,8 @@ struct sh_conn {
 #define SH_CUT_FIN 2
 
 struct sh_conn *sh_conn_new(int fd, uint32_t port, enum nwb_fc_proto proto);
+struct sh_conn *sh_conn_adopt(int fd, uint32_t port);
+void sh_conn_given(uint32_t port);
 /** sh_conn_close() - the server closes it; the memory stays a while. */
 void sh_conn_close(struct sh_conn *c);
 void sh_conn_down(struct sh_conn *c);
@@ -254,9 +259,13 @@ void sh_conns_reset_after_fork(void);
 struct sh_req *sh_req_add(struct sh_conn *c, const struct sh_pdu *p);
 struct sh_req *sh_req_find(struct sh_conn *c, uint64_t mid);
 void sh_req_del(struct sh_conn *c, struct sh_req *r);
-const struct sh_handle *sh_handle_find(const struct sh_conn *c, uint64_t fid);
+/** sh_handle_find() - a copy of what is known of @fid; false: nothing. */
+bool sh_handle_find(struct sh_conn *c, uint64_t fid, struct sh_handle *ret);
 void sh_handle_set(struct sh_conn *c, uint64_t fid, const char *name);
 void sh_handle_del(struct sh_conn *c, uint64_t fid);
+void sh_handles_free(struct sh_conn *c);
+void sh_handles_forget(void);
+void sh_handles_reset_after_fork(void);
 
 /* What an effect learns about its request; a copy. */
 struct sh_link {
@@ -271,9 +280,10 @@ struct sh_link {
 void sh_link_write(const void *buf, uint64_t off, uint64_t len, uint16_t file,
 		   struct sh_link *ret);
 void sh_link_flush(uint16_t file, struct sh_link *ret);
-/** sh_conn_of_mid() - the connection with the open request @mid, locked; NULL:
- * none. */
-struct sh_conn *sh_conn_of_mid(uint64_t mid, struct sh_req **ret_req);
+/** sh_conn_signing() - the connection on which the reply @p is about to be
+ * signed with @key, locked; NULL: none. */
+struct sh_conn *sh_conn_signing(const void *key, const struct sh_pdu *p,
+				struct sh_req **ret_req);
 
 /* --- the two directions --- */
 /**
@@ -291,8 +301,9 @@ ssize_t sh_tx(struct sh_conn *c, struct iovec *iov, int nr_iov, sh_send_fn send,
 /** sh_grant() - decide the credits of a reply; called with c->lock.
  * Return: what the reply shall carry. */
 uint16_t sh_grant(struct sh_conn *c, struct sh_req *r, const struct sh_pdu *p);
-/** sh_sign() - the server is about to sign @hdr, which may be changed. */
-void sh_sign(uint8_t *hdr, size_t len);
+/** sh_sign() - the server is about to sign @hdr, which may be changed.
+ * @key: what it signs with; only compared */
+void sh_sign(const void *key, uint8_t *hdr, size_t len);
 
 void sh_out_begin(struct sh_out *o);
 void sh_out_end(struct sh_out *o);

@@ -134,7 +134,7 @@ uint16_t sh_grant(struct sh_conn *c, struct sh_req *r, const struct sh_pdu *p)
 	return credits;
 }
 
-void sh_sign(uint8_t *hdr, size_t len)
+void sh_sign(const void *key, uint8_t *hdr, size_t len)
 {
 	struct sh_req *r = NULL;
 	struct sh_conn *c;
@@ -149,7 +149,7 @@ void sh_sign(uint8_t *hdr, size_t len)
 	atomic_store(&sh.page->sign, NWB_FC_SIGN_OK);
 	if (!p.is_reply)
 		return;
-	c = sh_conn_of_mid(p.mid, &r);
+	c = sh_conn_signing(key, &p, &r);
 	if (!c)
 		return;
 	if (!r->grant_done) {
@@ -224,6 +224,8 @@ static void learn(struct sh_conn *c, const struct sh_req *r,
 	}
 	if (r->cmd == SMB_TREE_CONNECT && ok)
 		c->is_attached = true;
+	else if (r->cmd == SMB_SESSION_SETUP && ok && r->is_binding)
+		c->is_attached = true; /* the session has its tree */
 	else if (r->cmd == SMB_CREATE && ok && p->has_fid)
 		sh_handle_set(c, p->fid, r->name);
 	else if (r->cmd == SMB_CLOSE && ok)

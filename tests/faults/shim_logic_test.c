@@ -485,7 +485,7 @@ NWB_TEST(famine, signed_replies_are_decided_before_they_are_signed)
 	request(c, 1, 1);
 	request(c, 2, 1);
 	n = smb_reply(buf, SMB_WRITE, 1, 0, SMB_FLAG_SIGNED, 3);
-	sh_sign(buf + 4, 64);
+	sh_sign(NULL, buf + 4, 64);
 	nwb_check(sh_smb_decode(buf + 4, n - 4, &p));
 	nwb_check_eq(p.credits, 0);
 	nwb_check_eq(world_tx(c, buf, n), n);
@@ -501,7 +501,7 @@ NWB_TEST(famine, signed_replies_are_decided_before_they_are_signed)
 	nwb_check_eq(atomic_load(&sh.page->sign), NWB_FC_SIGN_BYPASSED);
 	nwb_check(nwb_fc_refusal(sh.page));
 	/* and what is no header is noticed */
-	sh_sign(buf, 64);
+	sh_sign(NULL, buf, 64);
 	nwb_check_eq(atomic_load(&sh.page->sign), NWB_FC_SIGN_SHAPE);
 	sh_conn_close(c);
 	world_end();
