@@ -9,6 +9,7 @@
 #include "nwb/mem.h"
 #include "nwb/p9.h"
 #include "nwb/smb2.h"
+#include <errno.h>
 #include <string.h>
 
 static const char *const kind_names[NWB_SUBJ_KINDS] = {
@@ -85,8 +86,9 @@ void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
 static void set_policy(const struct nwb_subject_opts *o, bool is_signed,
 		       struct nwb_policy *p)
 {
-	/* NTSTATUS that lib/fs/smb.c sends again for (kernel-semantics 5.5),
-	 * and, on 9P, no Rlerror at all. */
+	/* What lib/fs/smb.c (NTSTATUS; kernel-semantics 5.5) and lib/fs/9p.c
+	 * (errno of Rlerror) send again for. */
+	static const uint32_t p9_retryable[] = {EAGAIN, EINTR};
 	static const uint32_t smb_retryable[] = {
 		0xc000009a, /* INSUFFICIENT_RESOURCES */
 		0xc00000b5, /* IO_TIMEOUT */
@@ -111,8 +113,11 @@ static void set_policy(const struct nwb_subject_opts *o, bool is_signed,
 				      : NWB_FENCE_SESSION,
 		.settle_ns = o->is_9p ? o->settle_ns : 0,
 	};
-	if (o->is_9p)
+	if (o->is_9p) {
+		memcpy(p->retryable, p9_retryable, sizeof(p9_retryable));
+		p->nr_retryable = NWB_ARRAY_SIZE(p9_retryable);
 		return;
+	}
 	memcpy(p->retryable, smb_retryable, sizeof(smb_retryable));
 	p->nr_retryable = NWB_ARRAY_SIZE(smb_retryable);
 }

@@ -55,6 +55,7 @@ static void tap_gaveup(struct nwb_netfs_tap *tap, uint32_t inode_id,
 	nwb_ledger_point(tap_ledger(tap),
 			 &(struct nwb_lrec){
 				 .kind = NWB_L_GIVEUP,
+				 .flags = sreq->is_refused ? NWB_LF_REFUSED : 0,
 				 .file = (uint16_t)inode_id,
 				 .off = sreq->start + sreq->transferred,
 				 .len = sreq->len - sreq->transferred,

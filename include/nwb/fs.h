@@ -20,7 +20,8 @@ int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 		  const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
 		  struct nwb_mount **ret_mnt, struct nwb_err *err)
 	nwb_must_check;
-/** nwb_mount_9p() - likewise. */
+/** nwb_mount_9p() - likewise; a server that is away is waited for within
+ * patience, one that refuses is not. */
 int nwb_mount_9p(struct nwb_exec *ex, const struct nwb_p9_opts *p9,
 		 const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
 		 struct nwb_mount **ret_mnt, struct nwb_err *err)

@@ -47,7 +47,8 @@ enum nwb_lrec_kind {
 	NWB_L_ACKED,   /* its success, result = bytes; instance */
 	NWB_L_GIVEUP,  /* an upload, or a FLUSH (len 0), was given up: result =
 			* -errno, status = last wire status, aux = attempts
-			* (the first one counts), len2 = ns unreachable */
+			* (the first one counts), len2 = ns unreachable; flags
+			* NWB_LF_REFUSED */
 	NWB_L_CONNECT, /* client (re)connected; instance = new one */
 	/* inside the server */
 	NWB_L_PDU_REQ,	 /* a whole request was read; off and len of a READ or
@@ -83,6 +84,8 @@ enum nwb_lrec_kind {
 #define NWB_LF_DUP	0x40u /* PDU_REPLY: an injected second copy */
 #define NWB_LF_9P	0x80u /* PDU of 9P: cmd is the message type, mid the tag */
 #define NWB_LF_SYNC	0x100u /* WRITE through O_SYNC or O_DSYNC: promises */
+#define NWB_LF_REFUSED	0x200u /* GIVEUP: the file could not be opened again, or
+				* the answer was senseless */
 
 enum nwb_lrec_state {
 	NWB_LS_FREE,  /* not reserved, or a gap */

@@ -153,6 +153,8 @@ struct nwb_io_subrequest {
 	uint32_t wire_status;	  /* NTSTATUS or 9P errno */
 	uint32_t instance;	  /* server instance that answered */
 	uint64_t unreachable_ns;  /* how long the server was away, if it was */
+	bool is_refused; /* no status, and to try again is no use: the file
+			  * cannot be opened again, or the answer is senseless */
 	void *netfs_priv;	  /* netfs' own extension */
 	_Alignas(16) uint8_t fs_priv[NWB_SREQ_PRIV_BYTES];
 };

@@ -73,9 +73,13 @@ static uint32_t max_write(struct nwb_p9 *c)
 	return st.max_write;
 }
 
+/* EINTR and EAGAIN (which comes as EREMOTEIO) are no more final when a file is
+ * opened again than when it is written. */
 static int try_ready(void *arg, uint32_t *ret_epoch, struct nwb_err *err)
 {
-	return nwb_p9_file_ready(arg, ret_epoch, err);
+	int rc = nwb_p9_file_ready(arg, ret_epoch, err);
+
+	return rc == -EINTR || rc == -EREMOTEIO ? -EAGAIN : rc;
 }
 
 /* --- writing ---------------------------------------------------------------
@@ -137,8 +141,11 @@ static void write_done(struct nwb_p9_write *w)
 
 	sreq->wire_status = w->ecode;
 	sreq->instance = w->epoch;
+	sreq->is_refused = false;
 	if (w->result < 0 && is_retryable(w))
 		nwb_sreq_need_retry(sreq);
+	else if (w->result < 0)
+		sreq->is_refused = !w->ecode;
 	nwb_write_subrequest_terminated(sreq, w->result);
 }
 

@@ -12,6 +12,7 @@
 #include "nwb/fs.h"
 
 #include "nwb/mem.h"
+#include "reach.h"
 #include <errno.h>
 #include <string.h>
 
@@ -50,8 +51,8 @@ static struct nwb_mount *mount_alloc(struct nwb_exec *ex,
 		return NULL;
 	mnt->ctx.ex = ex;
 	mnt->ctx.type = type;
-	mnt->ctx.patience_ns = opts->patience_ns ? opts->patience_ns
-						 : 30 * NWB_SEC;
+	mnt->ctx.patience_ns =
+		opts->patience_ns ? opts->patience_ns : 30 * NWB_SEC;
 	nwb_mutex_init(&mnt->lock, ex, "mount");
 	nwb_list_init(&mnt->dentries);
 	nwb_list_init(&mnt->files);
@@ -99,18 +100,26 @@ int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 	return mount_finish(mnt, &o, tap, ret_mnt, err);
 }
 
+static int try_p9_connect(void *arg, uint32_t *ret_epoch, struct nwb_err *err)
+{
+	*ret_epoch = 0;
+	return nwb_p9_connect(arg, err);
+}
+
 int nwb_mount_9p(struct nwb_exec *ex, const struct nwb_p9_opts *p9,
 		 const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
 		 struct nwb_mount **ret_mnt, struct nwb_err *err)
 {
 	struct nwb_mount *mnt = mount_alloc(ex, &nwb_fs_9p, opts);
+	uint32_t epoch;
 	int rc;
 
 	if (!mnt)
 		return nwb_err_set(err, -ENOMEM, "mount: out of memory");
 	rc = nwb_p9_new(ex, p9, &mnt->ctx.p9, err);
 	if (!rc)
-		rc = nwb_p9_connect(mnt->ctx.p9, err);
+		rc = nwb_fs_reach(&mnt->ctx, try_p9_connect, mnt->ctx.p9,
+				  &epoch, NULL, err);
 	if (rc) {
 		nwb_mount_free(mnt);
 		return rc;
@@ -137,7 +146,7 @@ static struct dentry *dentry_find(struct nwb_mount *mnt, const char *name)
 {
 	struct dentry *d;
 
-	nwb_list_for_each_entry(d, &mnt->dentries, link)
+	nwb_list_for_each_entry (d, &mnt->dentries, link)
 		if (!strcmp(d->name, name))
 			return d;
 	return NULL;
@@ -183,8 +192,7 @@ static void dentry_put(struct nwb_mount *mnt, struct dentry *d)
 }
 
 int nwb_mount_open(struct nwb_mount *mnt, const char *name, unsigned int flags,
-		   uint32_t id, struct nwb_file **ret_file,
-		   struct nwb_err *err)
+		   uint32_t id, struct nwb_file **ret_file, struct nwb_err *err)
 {
 	struct open_file *of;
 	struct dentry *d;
@@ -226,7 +234,7 @@ int nwb_mount_close(struct nwb_mount *mnt, struct nwb_file *f)
 	int rc;
 
 	nwb_mutex_lock(&mnt->lock);
-	nwb_list_for_each_entry(of, &mnt->files, link)
+	nwb_list_for_each_entry (of, &mnt->files, link)
 		if (of->file == f)
 			break;
 	nwb_assert(&of->link != &mnt->files);

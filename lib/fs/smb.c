@@ -163,6 +163,7 @@ static void write_done(struct nwb_smb2_write *w)
 
 	sreq->wire_status = w->status;
 	sreq->instance = w->instance;
+	sreq->is_refused = result == 0;
 	if (result == 0)
 		result = -EIO; /* no progress, and none to be expected */
 	else if (result < 0 && is_retryable(w))

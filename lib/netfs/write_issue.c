@@ -44,6 +44,13 @@ struct issue {
 
 /* --- subrequests ---------------------------------------------------------- */
 
+/* Not "the server is away" and not our own lack of memory: what the server said
+ * when the file was opened again. */
+static bool is_refusal(int error)
+{
+	return error && error != -EHOSTDOWN && error != -ENOMEM;
+}
+
 /**
  * nwb_sreq_prepare() - ask the filesystem how much @q may carry now.
  * @max_len: at most that; the answer is in the stream's sreq_max_len and
@@ -65,6 +72,7 @@ void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len)
 	q->s.unreachable_ns = rreq->unreachable_ns;
 	if (!q->prepare_error && nf->ops->prepare_write)
 		q->prepare_error = nf->ops->prepare_write(&q->s);
+	q->s.is_refused = is_refusal(q->prepare_error);
 	nwb_assert(stream->sreq_max_len && stream->sreq_max_segs);
 	stream->sreq_max_len = nwb_min(stream->sreq_max_len, max_len);
 	if (q->prepare_error) /* it collects its data and fails with it */

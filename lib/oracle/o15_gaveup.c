@@ -5,8 +5,9 @@
  * An upload is given up only after a status outside P.retryable, after
  * P.max_attempts, or after the server was unreachable longer than P.patience:
  * else GAVE-UP, although the error was told. No status at all (the connection
- * went away) is retryable. Hard means patience without end; max_attempts 0
- * means any number.
+ * went away) is retryable, unless the client was refused before it could send
+ * anything: the file cannot be opened again. Hard means patience without end;
+ * max_attempts 0 means any number.
  */
 #include "judge_i.h"
 
@@ -23,7 +24,7 @@ static bool is_retryable(const struct nwb_policy *p, uint32_t status)
 
 static bool is_licensed(const struct nwb_policy *p, const struct nwb_lrec *g)
 {
-	if (!is_retryable(p, g->status))
+	if (!is_retryable(p, g->status) || (g->flags & NWB_LF_REFUSED))
 		return true;
 	if (p->max_attempts && g->aux >= p->max_attempts)
 		return true;

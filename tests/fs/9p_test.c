@@ -31,6 +31,10 @@ struct scene {
 	void (*body)(struct scene *sc);
 	struct nwb_dialer dialer;
 	unsigned int nr_dials;
+	unsigned int nr_absent; /* dials that fail first */
+	int absence;		/* with this */
+	struct nwb_netfs_tap tap;
+	unsigned int nr_gaveup, nr_refused;
 	struct nwb_exec *ex;
 	struct nwb_fake *srv, *second;
 	struct nwb_mount *mnt;
@@ -59,7 +63,20 @@ static int dial(struct nwb_dialer *d, struct nwb_exec *ex,
 		sc->nr_dials && sc->second ? sc->second : sc->srv);
 
 	sc->nr_dials++;
+	if (sc->nr_dials <= sc->nr_absent)
+		return nwb_err_set(err, sc->absence, "not up yet");
 	return to->dial(to, ex, ret_sock, err);
+}
+
+static void tap_gaveup(struct nwb_netfs_tap *tap, uint32_t inode_id,
+		       const struct nwb_io_subrequest *sreq, int error)
+{
+	struct scene *sc = nwb_container_of(tap, struct scene, tap);
+
+	(void)inode_id;
+	(void)error;
+	sc->nr_gaveup++;
+	sc->nr_refused += sreq->is_refused;
 }
 
 static void start_servers(struct scene *sc)
@@ -113,8 +130,9 @@ static void scene_run(void *arg)
 	/* the defaults are faulted in, in each of many runs */
 	sc->netfs.cache_bytes = 8 * NWB_MIB;
 	sc->netfs.temp_bytes = 2 * NWB_MIB;
-	EXPECT(sc, !nwb_mount_9p(sc->ex, &sc->p9, &sc->netfs, NULL, &sc->mnt,
-				 &err));
+	sc->tap.gaveup = tap_gaveup;
+	EXPECT(sc, !nwb_mount_9p(sc->ex, &sc->p9, &sc->netfs, &sc->tap,
+				 &sc->mnt, &err));
 	EXPECT(sc,
 	       !nwb_mount_open(sc->mnt, "f", NWB_O_CREATE, 1, &sc->f, &err));
 	if (err.text[0])
@@ -430,6 +448,8 @@ static void body_gone(struct scene *sc)
 	nwb_fake_reset_all(sc->srv);
 	EXPECT(sc, nwb_file_fsync(sc->f) == -ENOENT);
 	EXPECT(sc, sc->nr_dials == 2);
+	/* no WRITE was answered, but a refusal it is: O15 */
+	EXPECT(sc, sc->nr_gaveup && sc->nr_refused == sc->nr_gaveup);
 }
 
 /* The server that is reached by then does not have it. */
@@ -582,5 +602,61 @@ NWB_TEST(fs_9p, open_waits_and_is_refused)
 	struct scene sc = {.body = body_open_away};
 
 	nwb_test_on_sim(scene_run, &sc);
+	verdict(&sc);
+}
+
+/* A mount waits for a server that is only just coming up. */
+static void body_none(struct scene *sc)
+{
+	EXPECT(sc, sc->nr_dials == sc->nr_absent + 1);
+}
+
+NWB_TEST(fs_9p, a_mount_waits_for_its_server)
+{
+	struct scene sc = {
+		.body = body_none, .nr_absent = 5, .absence = -ECONNREFUSED};
+
+	nwb_test_on_sim(scene_run, &sc);
+	verdict(&sc);
+}
+
+/* And not for ever, and not for one that refuses. */
+static void mount_run(void *arg)
+{
+	struct nwb_test_exec *te = arg;
+	struct scene *sc = te->arg;
+	uint64_t begin = nwb_now_ns(te->ex);
+	struct nwb_mount *mnt;
+	struct nwb_err err = {0};
+
+	sc->ex = te->ex;
+	sc->nr_dials = 0;
+	sc->nr_absent = UINT32_MAX;
+	sc->absence = -ECONNREFUSED;
+	sc->dialer.dial = dial;
+	sc->srv = sc->second = NULL;
+	start_servers(sc);
+	sc->p9 = (struct nwb_p9_opts){
+		.dialer = &sc->dialer, .aname = "/export", .uname = "root"};
+	sc->netfs = (struct nwb_netfs_opts){.cache_bytes = 8 * NWB_MIB,
+					    .patience_ns = PATIENCE};
+	EXPECT(sc, nwb_mount_9p(sc->ex, &sc->p9, &sc->netfs, NULL, &mnt,
+				&err) == -EHOSTDOWN);
+	EXPECT(sc, strstr(err.text, "not up yet"));
+	EXPECT(sc, nwb_now_ns(sc->ex) >= begin + PATIENCE);
+	sc->nr_dials = 0;
+	sc->absence = -EACCES;
+	EXPECT(sc, nwb_mount_9p(sc->ex, &sc->p9, &sc->netfs, NULL, &mnt,
+				&err) == -EACCES);
+	EXPECT(sc, sc->nr_dials == 1);
+	end_server(sc, sc->srv);
+	sc->runs++;
+}
+
+NWB_TEST(fs_9p, a_mount_gives_up)
+{
+	struct scene sc = {.runs = 0};
+
+	nwb_test_on_sim(mount_run, &sc);
 	verdict(&sc);
 }

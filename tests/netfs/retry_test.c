@@ -249,6 +249,7 @@ static void begin_fails_body(struct sfs_rig *rig)
 	nwb_check_eq(nwb_file_fsync(rig->f), -EBADF);
 	nwb_check_eq(rig->sfs->nr_prepares, 0);
 	nwb_check(rig->sfs->nr_gaveup > 0);
+	nwb_check(rig->sfs->gaveup_refused);
 	nwb_check_eq(nwb_file_fsync(rig->f), 0);
 }
 
@@ -260,6 +261,7 @@ static void retry_prepare_fails_body(struct sfs_rig *rig)
 	rest(rig);
 	/* Not the zero that Linux would record (H1). */
 	nwb_check_eq(rig->sfs->gaveup_error, -EHOSTDOWN);
+	nwb_check(!rig->sfs->gaveup_refused);
 	nwb_check_eq(nwb_file_fsync(rig->f), -EHOSTDOWN);
 }
 

@@ -87,6 +87,7 @@ struct sfs {
 	uint64_t nr_prepare_reserved;
 	uint64_t bytes_acked;
 	int gaveup_error;
+	bool gaveup_refused;
 	uint32_t gaveup_retries;
 	uint64_t gaveup_unreachable_ns;
 };

@@ -132,7 +132,7 @@ static const struct {
 	{"interim", NWB_LF_INTERIM}, {"volatile", NWB_LF_VOLATILE},
 	{"signed", NWB_LF_SIGNED},   {"crash", NWB_LF_CRASH},
 	{"dup", NWB_LF_DUP},	     {"9p", NWB_LF_9P},
-	{"sync", NWB_LF_SYNC},
+	{"sync", NWB_LF_SYNC},	     {"refused", NWB_LF_REFUSED},
 };
 
 static const char *const record_words[] = {
@@ -140,8 +140,8 @@ static const char *const record_words[] = {
 	"aux",	    "v",      "inst",  "conn", "status", "cmd",	 "charge",
 	"grant",    "rule",   "fid",   "b",    "e",	 "t",	 "te",
 	"mix",	    "from",   "shift", "open", "gap",	 "kind", "interim",
-	"volatile", "signed", "crash", "dup",  "9p",	 "sync", "state",
-	"parent",   NULL};
+	"volatile", "signed", "crash", "dup",  "9p",	 "sync", "refused",
+	"state",    "parent", NULL};
 
 static int kind_of(const char *name)
 {
