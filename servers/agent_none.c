@@ -127,7 +127,7 @@ static int make_dir(uint64_t bytes, struct nwb_err *err)
 	}
 	/* Not the file that is handed out: that would hand out the lock. */
 	lock_fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (lock_fd < 0 || flock(lock_fd, LOCK_EX | LOCK_NB))
+	if (lock_fd < 0 || flock(lock_fd, LOCK_EX))
 		return nwb_err_set(err, -errno, "lock %s: %s", state_dir,
 				   nwb_errno_name(errno));
 	return 0;

@@ -5,17 +5,25 @@
 moments=${2:-10}
 . "$(dirname "$0")/lib.sh"
 
-# What could be left: processes with our mark in the environment, mounts,
-# namespaces (seen through their processes), files with one of our names.
-mark=NWB_CLEANUP_MARK=$$
-left() {
-	grep -lsaz -- "$mark" /proc/[0-9]*/environ 2>/dev/null |
-		grep -v "^/proc/$$/" || true
-}
+. "$(dirname "$0")/user.sh"
+
+# What could be left: processes (they do not carry our environment, so the
+# tree is taken down before the kill), mounts, and files with one of our names.
+# A state directory whose agent lives is another run's: it holds the lock.
+uid=$(as_user id -u)
 state() {
 	cat /proc/mounts
-	find /tmp /dev/shm /run /var/tmp -maxdepth 2 2>/dev/null |
-		grep -Ei 'netwb|nwb[-_.]|samba|diod' | sort
+	find /tmp /dev/shm /run /var/tmp -maxdepth 2 \
+		\( -user "$(id -u)" -o -user "$uid" \) 2>/dev/null |
+		grep -Ei 'netwb|nwb[-_.]|samba|diod' | sort |
+		while read -r path; do
+			case $path in
+			*/netwb-none.*)
+				flock -n "$path" true 2>/dev/null || continue
+				;;
+			esac
+			echo "$path"
+		done
 }
 state >"$tmp/before"
 seed=${NWB_SEED:-$$}
@@ -30,26 +38,51 @@ wait_gone() { # PID, tenths of a second
 	! kill -0 "$1" 2>/dev/null
 }
 
-n=0
-while [ $n -lt "$moments" ]; do
-	n=$((n + 1))
-	ms=$(awk -v s="$seed$n" 'BEGIN { srand(s); printf "%.3f", rand() * 0.9 }')
-	server=smbd
-	[ $((n % 2)) = 0 ] && server=diod
-	env "$mark" "$netwb" run --server $server --write 64M --fault slow-acks \
-		>"$tmp/out" 2>&1 </dev/null &
-	pid=$!
-	sleep "$ms"
-	kill -9 $pid 2>/dev/null
-	wait $pid 2>/dev/null
+# gone WHAT: what was in $tmp/tree is, after two seconds at most
+gone() {
 	i=0
-	while [ -n "$(left)" ] && [ $i -lt 20 ]; do
+	while [ -n "$(alive "$tmp/tree")" ] && [ $i -lt 20 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
-	if [ -z "$(left)" ]; then ok; else
-		left >"$tmp/out"
-		bad "processes left 2 s after kill -9 at $ms s (seed $seed)"
+	alive "$tmp/tree" >"$tmp/out"
+	if [ ! -s "$tmp/out" ]; then ok; else bad "processes left $1"; fi
+}
+
+# kill_run STEP MOMENT: netwb by that step, killed
+kill_run() {
+	server=smbd
+	[ $(($2 % 2)) = 0 ] && server=diod
+	ms=$(awk -v s="$seed$1$2" \
+		'BEGIN { srand(s); printf "%.3f", rand() * 0.9 }')
+	who=as_user
+	program=$user_netwb
+	[ "$1" = ns ] && who=exec program=$netwb
+	($who "$program" run --isolation "$1" --server $server --write 64M \
+		--fault slow-acks) >"$tmp/out" 2>&1 </dev/null &
+	pid=$!
+	sleep "$ms"
+	# nothing new while we look
+	kill -STOP $pid 2>/dev/null
+	tree $pid >"$tmp/tree"
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+	most=$((most > $(wc -l <"$tmp/tree") ? most : $(wc -l <"$tmp/tree")))
+	gone "after kill -9 of $server in $1 at $ms s (seed $seed)"
+}
+
+steps=none
+if has_userns; then steps="userns none"; fi
+[ "$(id -u)" != 0 ] || steps="ns $steps"
+for step in $steps; do
+	n=0 most=0
+	while [ $n -lt "$moments" ]; do
+		n=$((n + 1))
+		kill_run $step $n
+	done
+	# netwb, the agent, and a server at least: else nothing was proved
+	if [ "$most" -ge 3 ]; then ok; else
+		bad "no server was ever running in $step (seed $seed)"
 	fi
 done
 state >"$tmp/after"
@@ -59,17 +92,14 @@ fi
 run 0 run --write 4M
 
 # ^C: a group of its own, so that only netwb gets it
-env "$mark" setsid sh -c 'trap - INT; exec "$@"' sh "$netwb" bench \
+setsid sh -c 'trap - INT; exec "$@"' sh "$netwb" bench \
 	--out "$tmp/results" >"$tmp/out" 2>&1 </dev/null &
 sleep 2
 pid=$(pgrep -f "$netwb bench --out $tmp/results" | head -1)
+tree "$pid" >"$tmp/tree"
 kill -INT "$pid"
 if wait_gone "$pid" 10; then ok; else bad "still there 1 s after ^C"; fi
-sleep 0.3
-if [ -z "$(left)" ]; then ok; else
-	left >"$tmp/out"
-	bad "processes left after ^C"
-fi
+gone "after ^C"
 if grep -qs '"interrupted":true' "$tmp"/results/*/run.jsonl; then ok; else
 	bad "run.jsonl does not say that it was interrupted"
 fi
