@@ -10,7 +10,8 @@
  *
  * A write counts as exposed from its begin on, and as covered only if the fsync
  * began after its end and was over before the hit began: what may have been at
- * stake was at stake.
+ * stake was at stake. Of somebody else's client a WRITE that is hit itself is
+ * at stake: its bytes were seen on the wire.
  */
 #include "judge_i.h"
 
@@ -147,7 +148,11 @@ static bool is_at_stake(const struct judge *J, const struct stakes *st,
 			const struct nwb_lrec *fault)
 {
 	struct jspan hit = nwb_j_span_of(J, fault);
+	uint16_t write = J->in->policy.is_9p ? P9_TWRITE : SMB_WRITE;
 
+	/* A WRITE that is cut before it is executed leaves no other record. */
+	if (J->in->policy.foreign && fault->cmd == write && fault->len)
+		return true;
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++) {
 		const struct jfile *f = &J->file[id];
 

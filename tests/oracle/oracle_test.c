@@ -85,6 +85,7 @@ static const char *const seeds[] = {
 	"o1-volatile",
 	"o3-unfenced",
 	"o11-foreign",
+	"o11-foreign-first",
 	"o7-credits",
 	"o7-9p",
 	"o8-hang",
