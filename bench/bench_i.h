@@ -216,6 +216,11 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size);
 enum nwb_verdict bench_verdict(const struct bench_run_result *r,
 			       const struct nwb_plan *plan, char *reason,
 			       size_t size);
+/** bench_expect_verdict() - what "expect verdict" makes of @v: a failure that
+ * was expected is KNOWN, a pass that was not is UNEXPECTED-PASS. */
+enum nwb_verdict bench_expect_verdict(const struct nwb_plan_expect *x,
+				      enum nwb_verdict v, char *reason,
+				      size_t size);
 
 /* capture.c */
 struct bench_capture;
@@ -302,6 +307,9 @@ struct bench_cli {
 	bool shim_cost;
 	bool signing_cost;
 	bool has_server, has_client, has_seed;
+	const char *publish;   /* serve: [ADDR:]PORT */
+	const char *run_name;  /* serve */
+	uint64_t for_ns;       /* serve: 0 = until ^C */
 	char plan_args[2048];  /* what names the plan, for reproducing */
 	struct nwb_plan *plan; /* owned, run.plan points to it */
 };
@@ -309,6 +317,7 @@ struct bench_cli {
 #define BENCH_CLI_PLAN	0x02u /* --plan -e --fault */
 #define BENCH_CLI_BENCH 0x04u /* --pairs --filter --out */
 #define BENCH_CLI_CHECK 0x08u /* --repeat --mutant */
+#define BENCH_CLI_SERVE 0x40u /* --publish --for --name --dir */
 /**
  * bench_cli_parse() - read options. @groups: BENCH_CLI_*.
  * Return: index of the first operand; -1: said what is wrong (exit 3); -2:
@@ -379,5 +388,7 @@ int bench_cmd_check(int argc, char **argv);
 int bench_cmd_lint(int argc, char **argv);
 int bench_cmd_list(int argc, char **argv);
 int bench_cmd_report(int argc, char **argv);
+int bench_cmd_serve(int argc, char **argv);
+int bench_cmd_exec(int argc, char **argv);
 
 #endif

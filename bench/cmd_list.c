@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netwb list: what can be run here, and what the words mean. */
 #include "bench_i.h"
+#include "runs.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,19 +46,45 @@ static void list_mutants(bool with_text)
 	}
 }
 
+static void list_run(const char *name, const struct bench_vars *v)
+{
+	printf("%-14s %s %s:%s, isolation %s, pid %s%s%s\n", name,
+	       bench_vars_get(v, "NWB_SERVER"), bench_vars_get(v, "NWB_ADDR"),
+	       bench_vars_get(v, "NWB_PORT"),
+	       bench_vars_get(v, "NWB_ISOLATION"), bench_vars_get(v, "NWB_PID"),
+	       bench_vars_get(v, "NWB_PUBLISHED")[0] ? ", published on " : "",
+	       bench_vars_get(v, "NWB_PUBLISHED"));
+}
+
+static int list_runs(void)
+{
+	struct nwb_err err = {0};
+	int nr = bench_runs_list(list_run, &err);
+
+	if (nr < 0)
+		fprintf(stderr, "netwb: %s\n", err.text);
+	else if (!nr)
+		printf("no run is going on\n");
+	return nr < 0 ? NWB_EXIT_BROKEN : NWB_EXIT_OK;
+}
+
 int bench_cmd_list(int argc, char **argv)
 {
 	bool plans = argc > 1 && !strcmp(argv[1], "--plans");
+
+	if (argc == 2 && !strcmp(argv[1], "--runs"))
+		return list_runs();
 
 	if (argc > 1 && !plans) {
 		bool help =
 			!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h");
 
 		fprintf(help ? stdout : stderr,
-			"usage: netwb list [--plans]\n\n"
+			"usage: netwb list [--plans | --runs]\n\n"
 			"Servers, subjects, workloads, standard faults and "
 			"mutants;\n--plans shows the text of the faults and "
-			"mutants' plans too.\n");
+			"mutants' plans too;\n--runs the runs of `netwb serve` "
+			"that are going on.\n");
 		return help ? NWB_EXIT_OK : NWB_EXIT_USAGE;
 	}
 	list_servers();

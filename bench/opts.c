@@ -41,6 +41,10 @@ enum {
 	OPT_FAULT_PAIRS,
 	OPT_TIME,
 	OPT_SHIM_COST,
+	OPT_PUBLISH,
+	OPT_FOR,
+	OPT_NAME,
+	OPT_DIR,
 	OPT_ISOLATION,
 };
 
@@ -127,7 +131,7 @@ static const struct {
 	 "NAME",
 	 "a standard fault, see `netwb list`"},
 	{{"seed", 1, NULL, OPT_SEED},
-	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK | BENCH_CLI_SERVE,
 	 "N",
 	 "of everything random (default 1)"},
 	{{"out", 1, NULL, OPT_OUT},
@@ -155,11 +159,11 @@ static const struct {
 	 "NAME",
 	 "drive a client that has this deliberate defect"},
 	{{"ledger", 1, NULL, OPT_LEDGER},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_RUN | BENCH_CLI_SERVE,
 	 "FILE",
 	 "keep the ledger of the run"},
 	{{"capture", 1, NULL, OPT_CAPTURE},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_RUN | BENCH_CLI_SERVE,
 	 "FILE",
 	 "capture the wire as pcapng, faults as packet comments"},
 	{{"no-ledger", 0, NULL, OPT_NO_LEDGER},
@@ -183,13 +187,29 @@ static const struct {
 	 NULL,
 	 "instead: what signing and encrypting cost on smbd"},
 	{{"server-binary", 1, NULL, OPT_BINARY},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_RUN | BENCH_CLI_SERVE,
 	 "PATH",
 	 "start this server instead of the distribution's"},
 	{{"isolation", 1, NULL, OPT_ISOLATION},
-	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 BENCH_CLI_RUN | BENCH_CLI_SERVE | BENCH_CLI_BENCH | BENCH_CLI_CHECK,
 	 "STEP",
 	 "ns, userns or none (default: the first that works here)"},
+	{{"publish", 1, NULL, OPT_PUBLISH},
+	 BENCH_CLI_SERVE,
+	 "[ADDR:]PORT",
+	 "also on the host's loopback (0: any port)"},
+	{{"for", 1, NULL, OPT_FOR},
+	 BENCH_CLI_SERVE,
+	 "TIME",
+	 "serve so long (90, 500ms, 5m; default until ^C)"},
+	{{"name", 1, NULL, OPT_NAME},
+	 BENCH_CLI_SERVE,
+	 "NAME",
+	 "for `netwb exec` (default a number)"},
+	{{"dir", 1, NULL, OPT_DIR},
+	 BENCH_CLI_SERVE,
+	 "DIR",
+	 "keep ledger and verdict in a new directory in DIR"},
 	{{"help", 0, NULL, 'h'}, ~0u, NULL, "this text"},
 };
 
@@ -397,9 +417,48 @@ static int set_number(struct bench_cli *c, int opt, const char *name,
 	return 0;
 }
 
+static int parse_time(const char *s, uint64_t *ret_ns)
+{
+	static const struct {
+		const char *unit;
+		uint64_t ns;
+	} units[] = {{"", NWB_SEC},
+		     {"ms", NWB_MSEC},
+		     {"s", NWB_SEC},
+		     {"m", 60 * NWB_SEC},
+		     {"h", 3600 * NWB_SEC}};
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(s, &end, 10);
+	if (errno || *s < '0' || *s > '9' || !v || v > 10000000)
+		return -EINVAL;
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(units); i++)
+		if (!strcmp(end, units[i].unit)) {
+			*ret_ns = v * units[i].ns;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 static int set_other(struct bench_cli *c, int opt, const char *value)
 {
 	switch (opt) {
+	case OPT_PUBLISH:
+		c->publish = value;
+		return 0;
+	case OPT_NAME:
+		c->run_name = value;
+		return 0;
+	case OPT_DIR:
+		c->out = value;
+		return 0;
+	case OPT_FOR:
+		return parse_time(value, &c->for_ns)
+			       ? bad_value("for", value,
+					   "a time: 90, 500ms, 5m, 2h")
+			       : 0;
 	case OPT_HARD:
 		c->run.hard = true;
 		return 0;

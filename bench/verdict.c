@@ -28,9 +28,9 @@ static bool amplification_holds(const struct nwb_plan_expect *x,
 		x->nr);
 }
 
-static enum nwb_verdict expected_verdict(const struct nwb_plan_expect *x,
-					 enum nwb_verdict v, char *reason,
-					 size_t size)
+enum nwb_verdict bench_expect_verdict(const struct nwb_plan_expect *x,
+				      enum nwb_verdict v, char *reason,
+				      size_t size)
 {
 	bool wants_pass = !strcasecmp(x->name, "pass");
 
@@ -63,7 +63,7 @@ static enum nwb_verdict expectations(const struct bench_run_result *r,
 		else if (x->kind == NWB_EXPECT_AMPLIFICATION)
 			holds = amplification_holds(x, r);
 		else if (x->kind == NWB_EXPECT_VERDICT)
-			v = expected_verdict(x, v, reason, size);
+			v = bench_expect_verdict(x, v, reason, size);
 		if (!holds && v == NWB_PASS) {
 			snprintf(reason, size,
 				 "expectation of line %u does "

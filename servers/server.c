@@ -367,6 +367,7 @@ void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info)
 		.is_9p = srv->desc->is_9p,
 		.port = srv->port,
 		.share = srv->desc->share ? srv->desc->share : srv->share_path,
+		.export_path = srv->share_path,
 		.user = srv->user,
 		.uid = srv->uid,
 		.password = srv->desc->password,

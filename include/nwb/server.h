@@ -135,6 +135,7 @@ struct nwb_server_info {
 	bool is_9p;
 	uint16_t port;
 	const char *share;	   /* SMB share, or 9P aname */
+	const char *export_path;   /* as the server names it */
 	const char *user;	   /* SMB account, 9P uname */
 	uint32_t uid;		   /* 9P: n_uname of Tattach */
 	const char *password;	   /* SMB */

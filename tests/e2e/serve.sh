@@ -1,0 +1,231 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Anybody's client: real smbclient and a small 9P client against broken
+# servers, what the monitor says of them, and that nothing is left behind.
+# Usage: serve.sh BUILD [MIB]    (of the files that smbclient puts; default 32)
+mib=${2:-32}
+. "$(dirname "$0")/lib.sh"
+client=$build/tests/e2e/own_client
+case $build in
+/*) ;;
+*) client=$PWD/$client ;;
+esac
+
+# command_exit N: what the command itself returned
+command_exit() {
+	says "^command: exit $1\$"
+}
+# is_gone FILE: within two seconds
+is_gone() {
+	i=0
+	while [ -e "$1" ] && [ $i -lt 20 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	if [ -e "$1" ]; then bad "$1 is left"; else ok; fi
+}
+# up NAME ARGUMENTS...: serve in the background, wait until it answers
+up() {
+	name=$1
+	shift
+	"$netwb" serve "$@" --name "$name" >"$tmp/$name" 2>&1 </dev/null &
+	pid=$!
+	i=0
+	until "$netwb" exec "$name" true 2>/dev/null; do
+		sleep 0.1
+		i=$((i + 1))
+		if [ $i -gt 100 ] || ! kill -0 $pid 2>/dev/null; then
+			cp "$tmp/$name" "$tmp/out"
+			bad "serve $name does not come up"
+			return
+		fi
+	done
+}
+# down SIGNAL EXPECTED-EXIT: end it, its words are in $tmp/out
+down() {
+	got=0
+	kill "-$1" $pid
+	wait $pid || got=$?
+	cp "$tmp/$name" "$tmp/out"
+	if [ $got = "$2" ]; then ok; else bad "serve: exit $got, not $2"; fi
+}
+
+# --- what cannot be done is said ---------------------------------------------
+run 0 serve --help
+says '^usage: netwb serve'
+run 0 exec --help
+run 3 serve
+says 'which server'
+run 3 serve nosuch
+run 3 serve smbd true
+says 'behind "--"'
+for a in 0.0.0.0:4450 192.0.2.1:445 '[::]:445'; do
+	run 3 serve smbd --publish "$a"
+	says 'only loopback'
+done
+run 3 serve smbd --publish 127.0.0.1:70000
+run 3 serve smbd --publish nonsense
+run 3 serve smbd --for 0
+run 3 serve smbd --name ../x
+run 3 serve smbd -e 'expect fsync EIO on every-fd' -- true
+says '-e #1:1:[0-9]+: "expect fsync" cannot be judged here'
+run 125 exec nosuchrun -- true
+says 'no run "nosuchrun"'
+run 2 serve smbd -- "$tmp/no-such-command"
+says 'no-such-command'
+
+# --- the command's surroundings -----------------------------------------------
+run 1 serve smbd -- sh -c 'exit 7'
+command_exit 7
+says '^verdict: VACUOUS  no client talked'
+(cd "$tmp" && echo words | "$netwb" serve diod -- \
+	sh -c 'cat; pwd; echo err >&2' >"$tmp/stdout" 2>"$tmp/out")
+if [ "$(cat "$tmp/stdout")" = "words
+$tmp" ]; then ok; else bad "stdin, stdout or directory not passed through"; fi
+says '^err$'
+
+# --- smbclient ----------------------------------------------------------------
+head -c $((mib << 20)) /dev/urandom >"$tmp/file"
+# smb COMMANDS: what runs inside; the copy must be what was put
+smb() {
+	printf '%s' "smbclient //\$NWB_ADDR/\$NWB_SHARE -p \$NWB_PORT \
+-U \$NWB_USER%\$NWB_PASSWORD -c '$1' || exit 3
+sha256sum <file >want; sha256sum <\"\$NWB_EXPORT/file\" | cmp want - || exit 4"
+}
+run 0 serve smbd -- sh -c "$(smb 'put file; get file back')"
+command_exit 0
+says '^verdict: PASS'
+says 'O7 +protocol: [0-9]+ requests on 1 connection'
+says 'O1 .*no intent ledger'
+if cmp -s "$tmp/file" "$tmp/back"; then ok; else bad "got back otherwise"; fi
+
+# a credit famine: the replies without credits are named, smbclient is right
+run 0 serve smbd --dir kept -e 'starve: on server.grant nth=2..5 do grant 0' \
+	-- sh -c "$(smb 'put file')"
+command_exit 0
+says '^rule starve: 4 hits \(grant 0\)'
+says '1: [0-9.]+ s, WRITE MessageId [0-9]+, connection [0-9]+, file offset'
+says '^verdict: PASS'
+if grep -q '"type":"verdict","verdict":"PASS"' "$tmp"/kept/*/serve.jsonl &&
+	[ "$(grep -c '"type":"hit"' "$tmp"/kept/*/serve.jsonl)" = 4 ]; then
+	ok
+else
+	cat "$tmp"/kept/*/serve.jsonl >"$tmp/out"
+	bad "serve.jsonl is not as it should be"
+fi
+
+# a reset: smbclient gives up, which is its right; the monitor names the PDU,
+# and it is the one whose bytes did not arrive (8 MiB each)
+run 0 serve smbd -e 'cut: on server.write nth=3 before do rst' \
+	-- sh -c "$(smb 'put file'); exit 0"
+says '^rule cut: 1 hit \(rst before\)'
+says 'WRITE MessageId [0-9]+, .* file offset 16777216 length 8388608'
+says '; 1 connection cut$'
+command_exit 3
+says '^verdict: PASS'
+run 1 serve smbd -e 'never: on server.write nth=9999 before do rst' \
+	-- sh -c "$(smb 'put file')"
+says 'O11 VACUOUS HITS: never'
+says '^verdict: VACUOUS'
+# encrypted, so that nobody can read along: no word about the protocol
+run 2 serve smbd -- smbclient //127.0.0.1/s -U u%pw \
+	--client-protection=encrypt -c 'put file'
+says '^verdict: INCONCLUSIVE'
+
+# --- who breaks the rules is named --------------------------------------------
+run 0 serve smbd -- "$client" smb-polite
+command_exit 0
+says '^verdict: PASS'
+run 1 serve smbd -- "$client" smb-overdraw
+says 'O7 FAIL CREDITS: .*sent without the credits for it \(1 of 5\)'
+says '  [0-9.]+ s, ECHO MessageId 1, connection [0-9]+'
+says '^verdict: FAIL'
+run 1 serve smbd -- "$client" smb-reuse
+says 'O7 FAIL MID-REUSED'
+says '  [0-9.]+ s, ECHO MessageId 1, connection [0-9]+'
+run 1 serve diod -e 'slow: on server.write nth=1 after do hold 300ms' \
+	-- "$client" 9p-tag file
+says 'O7 FAIL TAG: '
+says '  [0-9.]+ s, Twrite tag 7, connection [0-9]+, file offset 32768'
+
+# --- 9P -------------------------------------------------------------------------
+# shellcheck disable=SC2016
+put9='"$0" 9p-put file copy || exit 3; cmp file "$NWB_EXPORT/copy"'
+run 0 serve diod -- sh -c "$put9" "$client"
+command_exit 0
+says '1 flushes; 0 connections cut'
+says '^verdict: PASS'
+run 0 serve diod -e 'slow: on server.write nth=9..12 after do hold 20ms' \
+	-- sh -c "$put9" "$client"
+says '^rule slow: 4 hits'
+says 'Twrite tag [0-9]+, connection [0-9]+, copy offset 262144 length 32768'
+says '^verdict: PASS'
+run 0 serve diod -e 'cut: on server.write nth=9 after do drop, rst' \
+	-- sh -c "$put9" "$client"
+command_exit 3
+says '1: [0-9.]+ s, Twrite .*copy offset 262144 length 32768'
+says '^verdict: PASS'
+
+# --- exec, publish, ^C ----------------------------------------------------------
+me=e2e-$$
+up "$me" smbd --publish 0
+run 0 list --runs
+says "^$me +smbd 127.0.0.1:445, isolation ns, pid $pid, published on 127"
+run 2 serve diod --name "$me" -- true
+says 'is going on already'
+run 5 exec "$me" -- sh -c 'echo "$NWB_RUN:$NWB_SHARE"; exit 5'
+says "^$me:s\$"
+run 0 exec "$me" -- mount -t tmpfs seen /mnt
+run 0 exec "$me" -- grep -q '^seen /mnt' /proc/mounts
+if grep -q '^seen /mnt' /proc/mounts; then bad "the mount leaks"; else ok; fi
+at=$("$netwb" exec "$me" -- sh -c 'echo "$NWB_PUBLISHED"')
+got=0
+(cd "$tmp" && smbclient "//${at%:*}/s" -p "${at#*:}" -U u%pw \
+	-c 'put file; get file back2') >"$tmp/out" 2>&1 || got=$?
+if [ $got = 0 ] && cmp -s "$tmp/file" "$tmp/back2"; then ok; else
+	bad "smbclient by way of the published port $at"
+fi
+down INT 0
+says "^serving smbd .* as run $me"
+says "netwb exec $me -- smbclient //127.0.0.1/s -p 445 -U u%pw"
+says 'mount -t cifs //127.0.0.1/s DIR'
+says 'libsmb2: smb://u@127.0.0.1:445/s/'
+says '^PUBLISHED'
+says '^verdict: PASS'
+run 125 exec "$me" -- true
+# a reset inside is a reset outside
+up "$me" diod --publish 127.0.0.2:0 \
+	-e 'cut: on server.write nth=2 before do rst'
+says 'x*'
+at=$("$netwb" exec "$me" -- sh -c 'echo "$NWB_PUBLISHED"')
+got=0
+(cd "$tmp" && NWB_ADDR=${at%:*} NWB_PORT=${at#*:} NWB_SHARE=/mnt/share \
+	"$client" 9p-put file copy) >"$tmp/out" 2>&1 || got=$?
+if [ $got = 1 ]; then ok; else bad "exit $got through a cut connection"; fi
+down TERM 0
+says '^rule cut: 1 hit'
+says '^verdict: PASS'
+run 0 serve diod --for 300ms -e 'expect verdict vacuous'
+says '^verdict: KNOWN'
+
+# --- nothing is left --------------------------------------------------------------
+mark=$tmp/mark
+mkdir "$mark"
+run 1 serve diod -- sh -c "sleep 1000 & echo \$! >$mark/pid"
+is_gone "/proc/$(cat "$mark/pid")"
+"$netwb" serve smbd --name "$me" -- sh -c \
+	"setsid sleep 1000 & echo \$! >$mark/pid; echo \$PPID >$mark/warden
+	echo \${NWB_EXPORT%/export} >$mark/dir; wait" \
+	>"$tmp/out" 2>&1 </dev/null &
+pid=$!
+i=0
+until [ -s "$mark/dir" ] || [ $i -gt 100 ]; do
+	sleep 0.1
+	i=$((i + 1))
+done
+kill -9 $pid
+wait $pid 2>/dev/null
+is_gone "/proc/$(cat "$mark/pid")"
+is_gone "/proc/$(cat "$mark/warden")"
+is_gone "$(cat "$mark/dir")"
+finish
