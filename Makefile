@@ -6,7 +6,7 @@ JOBS  ?= $(shell nproc)
 TIME  ?= 600
 ARGS  ?=
 
-.PHONY: help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean
+.PHONY: help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html
 
 help:
 	@echo 'make bench    set up, build, run the quick matrix, write the report'
@@ -17,6 +17,7 @@ help:
 	@echo 'make fuzz     every fuzzer for TIME=600 seconds'
 	@echo 'make tsan     the same on the real executor under TSan'
 	@echo 'make report   write the newest report again from its run.jsonl'
+	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
 	@echo 'make build    only build, into $$BUILD (default: build)'
 	@echo 'ARGS="..."    is handed to netwb'
 
@@ -60,6 +61,9 @@ fuzzers:
 
 fuzz: deps fuzzers
 	@scripts/fuzz $(BUILD)-fuzz $(TIME)
+
+test-html: build
+	@tests/e2e/html.sh $(BUILD) $(SHOTS)
 
 asan: deps
 	@[ -e build-asan/build.ninja ] || meson setup build-asan \

@@ -112,7 +112,7 @@ const char html_css[] =
 	".w{font-weight:600}.f{color:var(--hit)}\n"
 	".s{color:var(--muted)}.s.a{color:var(--a)}.s.b{color:var(--b)}\n"
 	".k svg,.plot svg{display:block}\n"
-	".plot{padding-right:4px;width:1%}.r{min-width:13em}\n"
+	".plot{width:1%;padding-left:0;padding-right:20px}\n"
 	".cells .k{width:1%;padding-right:24px}\n"
 	"abbr{text-decoration:none;color:var(--muted);margin-left:2px}\n"
 	/* figures */

@@ -2,8 +2,8 @@
 /*
  * report.html: one subject against another, a row a comparison.
  *
- *	          0.5      1      2
- *	seq1m      .  [--<>--]       1.25 [1.24, 1.25]
+ *	                              0.5      1      2
+ *	seq1m   1.25 [1.24, 1.25]      .      [--<>--]
  *
  * Small dots: the ratio of each pair. Bar: 95 % interval; diamond: estimate.
  * The band is what counts as the same (bench: 10 % of throughput, 5 % of CPU).
@@ -217,9 +217,9 @@ static void put_head(struct rep_out *o, const struct scale *scale)
 			sides[i].title, 100 * sides[i].delta);
 	fputs("</tr>\n<tr><td></td>", o->f);
 	for (size_t i = 0; i < NWB_ARRAY_SIZE(sides); i++) {
-		fputs("<td class=\"plot\">", o->f);
+		fputs("<td></td><td class=\"plot\">", o->f);
 		put_axis(o, &scale[i]);
-		fputs("</td><td></td>", o->f);
+		fputs("</td>", o->f);
 	}
 	fputs("</tr></thead>\n<tbody>\n", o->f);
 }
@@ -249,8 +249,8 @@ static void put_row(struct rep_out *o, const struct forest *f,
 		struct rep_cmp cmp;
 
 		rep_compare(a, b, sides[k].metric, &cmp);
-		put_plot(o, &cmp, &f->scale[k], sides[k].delta);
 		put_reading(o, &cmp, &sides[k]);
+		put_plot(o, &cmp, &f->scale[k], sides[k].delta);
 	}
 	fputs("</tr>\n", o->f);
 }

@@ -118,6 +118,28 @@ NWB_TEST(report_html, the_golden_session_is_a_whole_page)
 	json_decref(recs);
 }
 
+/* 14 runs on smbd and diod, with all that a run records. */
+NWB_TEST(report_html, measured_runs_have_all_their_pictures)
+{
+	json_t *recs = load(GOLDEN("measured.jsonl"));
+	char *text = page(recs);
+	size_t figures = 0, sparks = 0;
+
+	check_page(text);
+	for (const char *at = text; (at = strstr(at, "<figure>")); at++)
+		figures++;
+	for (const char *at = text; (at = strstr(at, "MiB/s over ")); at++)
+		sparks++;
+	/* 4 groups, in time and latency; 8 cells and the column's title */
+	nwb_check_eq(figures, 8);
+	nwb_check_eq(sparks, 9);
+	nwb_check(has(text, "<title>cut at "));
+	nwb_check(has(text, "<title>connected again at "));
+	nwb_check(has(text, "hits</title>"));
+	free(text);
+	json_decref(recs);
+}
+
 NWB_TEST(report_html, equal_records_make_equal_pages)
 {
 	json_t *recs = load(GOLDEN("run.jsonl")), *turned = json_array();

@@ -198,3 +198,65 @@ NWB_TEST(report_junit, xmllint_accepts_it)
 	json_decref(recs);
 	tmp_dir_remove(dir);
 }
+
+/* Exit status of xmllint with junit.xsd over @text, or 127. */
+static int by_schema(const char *text)
+{
+	FILE *p = popen("xmllint --noout --schema '" GOLDEN_DIR
+			"/../junit.xsd' - >/dev/null 2>&1",
+			"w");
+	int r;
+
+	nwb_check(p != NULL);
+	fwrite(text, 1, strlen(text), p);
+	r = pclose(p);
+	nwb_check(r >= 0 && WIFEXITED(r));
+	return WEXITSTATUS(r);
+}
+
+/* @from in @text, once, replaced; to be freed. */
+static char *changed(const char *text, const char *from, const char *to)
+{
+	const char *at = strstr(text, from);
+	char *out;
+
+	nwb_check(at != NULL);
+	nwb_check(asprintf(&out, "%.*s%s%s", (int)(at - text), text, to,
+			   at + strlen(from)) > 0);
+	return out;
+}
+
+NWB_TEST(report_junit, the_schema_accepts_it_and_nothing_else)
+{
+	static const char *const bad[][2] = {
+		{" failures=\"", " failed=\""},
+		{"<testcase classname=", "<testcase class="},
+		{"time=\"", "time=\"-"},
+		{"<failure type=\"", "<failed type=\""},
+		{"</properties>\n", "</properties><skipped message=\"x\"/>"
+				    "<skipped message=\"y\"/>\n"},
+		{"tests=\"", "tests=\"x"},
+		{" message=\"", " text=\""},
+		{"<testsuite name", "<suite name"},
+	};
+	json_t *recs = load(GOLDEN("run.jsonl")), *none = json_array();
+	char *text = render(recs, 0), *empty = render(none, 0);
+
+	json_decref(recs);
+	json_decref(none);
+	if (by_schema(text) == 127) {
+		free(empty);
+		free(text);
+		nwb_test_skip("xmllint (libxml2-utils) is not installed");
+	}
+	nwb_check_eq(by_schema(text), 0);
+	nwb_check_eq(by_schema(empty), 0);
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(bad); i++) {
+		char *broken = changed(text, bad[i][0], bad[i][1]);
+
+		nwb_check(by_schema(broken) != 0);
+		free(broken);
+	}
+	free(empty);
+	free(text);
+}
