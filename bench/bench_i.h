@@ -41,6 +41,7 @@ struct bench_run_result;
  * @plan: finished plan, or NULL: no fault; borrowed
  * @fault: name for records ("none", "reset-before", the plan's name)
  * @plan_args: how the plan is named on a command line, NULL: --fault @fault
+ * @cache: enum nwb_cache_mode of the reference client
  * @durable: SMB handles that outlive a connection: 0 off, 1 v1, 2 v2
  * @hard: wait for the server for ever
  * @retrans: give a write up after so many attempts; 0 = 64
@@ -75,6 +76,7 @@ struct bench_run_opts {
 	bool judge;
 	uint32_t wsize;
 	uint32_t depth;
+	unsigned int cache;
 	unsigned int durable;
 	bool hard;
 	uint32_t retrans;
@@ -329,6 +331,8 @@ int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
  * when there are none), take server and client from it. */
 int bench_cli_plan(struct bench_cli *c, struct nwb_err *err) nwb_must_check;
 void bench_cli_fini(struct bench_cli *c);
+/** bench_cache_name() - of an enum nwb_cache_mode. */
+const char *bench_cache_name(unsigned int mode);
 /** bench_read_file() - a whole small file; to be freed with free(). */
 int bench_read_file(const char *path, char **ret_text, size_t *ret_len,
 		    struct nwb_err *err) nwb_must_check;

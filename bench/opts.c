@@ -21,6 +21,7 @@ enum {
 	OPT_LEVEL,
 	OPT_WSIZE,
 	OPT_DEPTH,
+	OPT_CACHE,
 	OPT_DURABLE,
 	OPT_HARD,
 	OPT_SOFT,
@@ -98,6 +99,10 @@ static const struct {
 	 BENCH_CLI_RUN,
 	 "N",
 	 "raw: requests in flight (default 16)"},
+	{{"cache", 1, NULL, OPT_CACHE},
+	 BENCH_CLI_RUN,
+	 "MODE",
+	 "always (default), none, strict or loose"},
 	{{"durable", 1, NULL, OPT_DURABLE},
 	 BENCH_CLI_RUN,
 	 "off|v1|v2",
@@ -309,6 +314,21 @@ static int set_security(struct bench_cli *c, int opt, const char *value)
 	return rc ? bad_value(name, value, want) : 0;
 }
 
+static const char *const cache_names[] = {"always", "none", "strict", "loose"};
+
+const char *bench_cache_name(unsigned int mode)
+{
+	return mode < NWB_ARRAY_SIZE(cache_names) ? cache_names[mode] : "?";
+}
+
+static int bench_cache_find(const char *name)
+{
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(cache_names); i++)
+		if (!strcmp(cache_names[i], name))
+			return (int)i;
+	return -1;
+}
+
 static int set_names(struct bench_cli *c, int opt, const char *value)
 {
 	int kind;
@@ -345,6 +365,13 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 		if (strcmp(value, "bench") && strcmp(value, "check"))
 			return bad_value("level", value, "bench or check");
 		c->run.level = !strcmp(value, "check");
+		return 0;
+	case OPT_CACHE:
+		kind = bench_cache_find(value);
+		if (kind < 0)
+			return bad_value("cache", value,
+					 "always, none, strict or loose");
+		c->run.cache = (unsigned int)kind;
 		return 0;
 	case OPT_DURABLE:
 		if (strcmp(value, "off") && strcmp(value, "v1") &&

@@ -158,6 +158,7 @@ static int run_subject(struct run *r)
 		.dialer = &r->dialer,
 		.wsize = o->wsize,
 		.depth = o->depth,
+		.cache = o->cache,
 		.durable = o->durable,
 		.hard = o->hard,
 		.max_attempts = o->retrans,
@@ -182,6 +183,8 @@ static int run_subject(struct run *r)
 		so.msize = (uint32_t)nwb_plan_client_opt_nr(plan, "msize", 0);
 		so.settle_ns = nwb_plan_client_opt_nr(plan, "settle", 0);
 		so.patience_ns = nwb_plan_client_opt_nr(plan, "patience", 0);
+		so.cache = (unsigned int)nwb_plan_client_opt_nr(plan, "cache",
+								so.cache);
 		so.durable = (unsigned int)nwb_plan_client_opt_nr(
 			plan, "durable", so.durable);
 		so.hard |= nwb_plan_client_opt_nr(plan, "hard", 0) != 0;

@@ -230,6 +230,10 @@ static const struct pl_word_id cipher_words[] = {
 	{NULL, 0},
 };
 
+static const struct pl_word_id cache_words[] = {
+	{"always", 0}, {"none", 1}, {"strict", 2}, {"loose", 3}, {NULL, 0},
+};
+
 static const struct pl_word_id durable_words[] = {
 	{"off", 0},
 	{"v1", 1},
@@ -263,6 +267,7 @@ const struct pl_opt_desc pl_client_opts[] = {
 	{"attempts", PL_OPT_COUNT, 1, 1000000, NULL, NULL},
 	{"depth", PL_OPT_COUNT, 1, 4096, NULL, NULL},
 	{"durable", PL_OPT_WORD, 0, 0, durable_words, NULL},
+	{"cache", PL_OPT_WORD, 0, 0, cache_words, NULL},
 	{"soft", PL_OPT_FLAG, 0, 1, NULL, NULL},
 	{"hard", PL_OPT_FLAG, 0, 1, NULL, NULL},
 	{"retrans", PL_OPT_COUNT, 1, 1000000, NULL, NULL},

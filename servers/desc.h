@@ -94,6 +94,7 @@ struct nwb_server {
 	int share_fd;
 	int log_fd;
 	_Atomic int main_pid;
+	unsigned int nr_starts;
 
 	pthread_mutex_t start_lock;
 	uint64_t epoch;

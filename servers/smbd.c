@@ -163,10 +163,16 @@ static int configure(struct nwb_server *srv, struct nwb_err *err)
 
 static void command(struct nwb_server *srv, struct nwb_strings *argv)
 {
+	uint32_t max_write = srv->opts.max_write;
+
 	nwb_strings_add(argv, "-F");
 	nwb_strings_add(argv, "--debug-stdout");
 	nwb_strings_add(argv, "-s");
 	nwb_strings_add(argv, "%s/smb.conf", srv->dir);
+	if (srv->nr_starts > 1 && srv->opts.max_write_again)
+		max_write = srv->opts.max_write_again;
+	if (max_write)
+		nwb_strings_add(argv, "--option=smb2maxwrite=%u", max_write);
 }
 
 /*

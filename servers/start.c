@@ -106,6 +106,7 @@ static int spawn(struct nwb_server *srv, struct nwb_err *err)
 	struct nwb_strings s = {.len = 0};
 	int rc;
 
+	srv->nr_starts++;
 	nwb_strings_add(&s, "%s", nwb_server_binary(srv));
 	srv->desc->command(srv, &s);
 	c.arg[0] = s.nr;

@@ -116,6 +116,7 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 	struct nwb_netfs_opts no = {
 		.mode = opts->kind == NWB_SUBJ_TEMP_PAGE ? NWB_TEMP_PAGE
 							 : NWB_IN_PLACE,
+		.cache_mode = (enum nwb_cache_mode)opts->cache,
 		.wsize = opts->wsize,
 		.cache_bytes = opts->cache_bytes,
 		.patience_ns = opts->patience_ns,

@@ -15,7 +15,8 @@
 struct nwb_mount;
 
 /** nwb_mount_smb() - connect and mount; options are copied, the dialer, auth
- * and @tap borrowed. Signing implies stable_writes in in-place mode. */
+ * and @tap borrowed. Signing implies stable_writes in in-place mode. The cache
+ * modes strict and loose ask for a lease or an oplock with each open. */
 int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 		  const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
 		  struct nwb_mount **ret_mnt, struct nwb_err *err)
@@ -24,8 +25,8 @@ int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
  * patience, one that refuses is not. */
 int nwb_mount_9p(struct nwb_exec *ex, const struct nwb_p9_opts *p9,
 		 const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
-		 struct nwb_mount **ret_mnt, struct nwb_err *err)
-	nwb_must_check;
+		 struct nwb_mount **ret_mnt,
+		 struct nwb_err *err) nwb_must_check;
 /** nwb_mount_free() - all files were closed. */
 void nwb_mount_free(struct nwb_mount *mnt);
 /**
@@ -52,6 +53,8 @@ struct nwb_fs_type {
 	/* @ret_priv becomes the inode's fs_priv */
 	int (*open)(void *fs_priv, const char *name, unsigned int flags,
 		    void **ret_priv, uint64_t *ret_size, struct nwb_err *err);
+	/* the inode of what was opened exists; may be NULL */
+	void (*bind)(void *inode_priv, struct nwb_inode *inode);
 	void (*release)(void *inode_priv);
 };
 extern const struct nwb_fs_type nwb_fs_smb; /* lib/fs/smb.c */

@@ -50,23 +50,39 @@ enum nwb_wb_mode {
 	NWB_TEMP_PAGE,
 };
 
+/* How far the mount trusts its cache; what follows for read and write stands in
+ * lib/netfs/caching.c. */
+enum nwb_cache_mode {
+	NWB_CACHE_ALWAYS, /* nobody else has the files */
+	NWB_CACHE_NONE,
+	NWB_CACHE_STRICT, /* as the server grants */
+	NWB_CACHE_LOOSE,  /* all, but written back soon */
+};
+
+/* What a server grants for a file: bits of an SMB LeaseState. */
+#define NWB_MAY_READ  1u /* what is read may be kept */
+#define NWB_MAY_WRITE 4u /* what is written may be kept for a while */
+
 /* Deliberate defects for the oracles' self-test; obeyed only in builds with
  * NWB_MUTANTS. */
-#define NWB_MUT_RETRY_DROPPED	 0x01u /* a retry after a reset is not sent */
-#define NWB_MUT_RETRY_OFFSET	 0x02u /* the rest is sent to the wrong offset */
+#define NWB_MUT_RETRY_DROPPED	  0x01u /* a retry after a reset is not sent */
+#define NWB_MUT_RETRY_OFFSET	  0x02u /* the rest is sent to the wrong offset */
 #define NWB_MUT_OLDER_AFTER_NEWER 0x04u /* older data after newer was acked */
-#define NWB_MUT_FSYNC_SWALLOWS	 0x08u /* fsync forgets an upload error */
-#define NWB_MUT_UNSTABLE_FORGOTTEN 0x10u /* acked = durable, even after a crash */
-#define NWB_MUT_LOST_WAKEUP	 0x20u /* nobody calls the retryer */
-#define NWB_MUT_GIVES_UP_EARLY	 0x40u /* the first lost connection is final */
+#define NWB_MUT_FSYNC_SWALLOWS	  0x08u /* fsync forgets an upload error */
+#define NWB_MUT_UNSTABLE_FORGOTTEN                                             \
+	0x10u			     /* acked = durable, even after a crash */
+#define NWB_MUT_LOST_WAKEUP    0x20u /* nobody calls the retryer */
+#define NWB_MUT_GIVES_UP_EARLY 0x40u /* the first lost connection is final */
 
 /**
  * struct nwb_netfs_opts - all zero is sensible.
  * @mode: see above
+ * @cache_mode: see above
  * @wsize: largest write; 0 = what the filesystem says
  * @folio_bytes_max: largest folio, power of two, 4 KiB..2 MiB; 0 = 64 KiB
  *	(a folio is never larger than the write that makes it)
- * @cache_bytes: page cache; writers wait for clean folios beyond it; 0 = 256 MiB
+ * @cache_bytes: page cache; writers wait for clean folios beyond it; 0 = 256
+ *MiB
  * @temp_bytes: temp pages; 0 = 64 MiB
  * @dirty_kick_bytes: writeback starts above that; 0 = 4 * wsize
  * @dirty_age_ns: or when something has been dirty for so long; 0 = 1 s
@@ -79,6 +95,7 @@ enum nwb_wb_mode {
  */
 struct nwb_netfs_opts {
 	enum nwb_wb_mode mode;
+	enum nwb_cache_mode cache_mode;
 	uint32_t wsize;
 	uint32_t folio_bytes_max;
 	uint64_t cache_bytes;
@@ -92,7 +109,8 @@ struct nwb_netfs_opts {
 	uint32_t mutants;
 };
 
-/* --- what a filesystem sees ------------------------------------------------ */
+/* --- what a filesystem sees ------------------------------------------------
+ */
 
 /* Subrequest flags (NETFS_SREQ_*). */
 #define NWB_SREQ_IN_PROGRESS   0x01u
@@ -207,7 +225,8 @@ struct nwb_netfs_ops {
  */
 void nwb_write_subrequest_terminated(struct nwb_io_subrequest *sreq,
 				     int64_t transferred_or_error);
-/** nwb_sreq_need_retry() - the coming error is retryable (not yet terminated). */
+/** nwb_sreq_need_retry() - the coming error is retryable (not yet terminated).
+ */
 static inline void nwb_sreq_need_retry(struct nwb_io_subrequest *sreq)
 {
 	sreq->flags |= NWB_SREQ_NEED_RETRY;
@@ -227,7 +246,8 @@ struct nwb_exec *nwb_netfs_exec(const struct nwb_netfs *nf);
 const struct nwb_netfs_opts *nwb_netfs_get_opts(const struct nwb_netfs *nf);
 void *nwb_netfs_fs_priv(const struct nwb_netfs *nf);
 
-/* --- what a user of the client sees ---------------------------------------- */
+/* --- what a user of the client sees ----------------------------------------
+ */
 
 /**
  * struct nwb_netfs_tap - optional observer; called without locks, must not
@@ -248,7 +268,7 @@ struct nwb_netfs_stats {
 	uint64_t upload_issued; /* UL, us, uf */
 	uint64_t upload_done;
 	uint64_t upload_failed;
-	uint64_t cache_issued;	/* WR, ws, wf */
+	uint64_t cache_issued; /* WR, ws, wf */
 	uint64_t cache_done;
 	uint64_t cache_failed;
 	uint64_t retry_requests; /* wq */
@@ -261,9 +281,12 @@ struct nwb_netfs_stats {
 	uint64_t temp_bytes, temp_bytes_max;
 	uint64_t dirty_bytes, dirty_bytes_max;
 	uint64_t writeback_bytes_max;
-	uint64_t stable_waits;	/* writers that waited for a folio */
-	uint64_t cache_waits;	/* writers that waited for room */
+	uint64_t stable_waits; /* writers that waited for a folio */
+	uint64_t cache_waits;  /* writers that waited for room */
 	uint64_t gave_up;
+	uint64_t wthrough;    /* WT: writes that waited for the server */
+	uint64_t breaks;      /* grants that were taken back */
+	uint64_t invalidated; /* folios forgotten because of others */
 	uint64_t live_requests, live_subrequests;
 };
 
@@ -285,17 +308,34 @@ void nwb_netfs_get_stats(struct nwb_netfs *nf,
 int nwb_inode_new(struct nwb_netfs *nf, uint32_t id, void *fs_priv,
 		  uint64_t size, struct nwb_inode **ret_inode) nwb_must_check;
 void nwb_inode_put(struct nwb_inode *inode);
+/**
+ * nwb_inode_set_caching() - the server has opened the file (again) and grants
+ * @caching (NWB_MAY_*). For the filesystem. Context: any.
+ */
+void nwb_inode_set_caching(struct nwb_inode *inode, uint32_t caching);
+/** nwb_inode_invalidate() - forget what is cached and not ours: somebody else
+ * may have written. @size: the file's on the server now.
+ * Context: any but under netfs' locks; does not block on I/O. */
+void nwb_inode_invalidate(struct nwb_inode *inode, uint64_t size);
+/**
+ * nwb_inode_break() - the server leaves only @caching: without NWB_MAY_WRITE
+ * what is dirty is written and waited for, without NWB_MAY_READ what is clean
+ * is forgotten (cifs_oplock_break). Afterwards the break may be acknowledged.
+ * Return: 0, or the error of an upload, which fsync will tell as well.
+ * Context: blocks.
+ */
+int nwb_inode_break(struct nwb_inode *inode, uint32_t caching);
 uint32_t nwb_inode_id(const struct nwb_inode *inode);
 
 /** nwb_file_open() - an open of @inode: samples the error sequence. */
-int nwb_file_open(struct nwb_inode *inode, struct nwb_file **ret_file)
-	nwb_must_check;
+int nwb_file_open(struct nwb_inode *inode,
+		  struct nwb_file **ret_file) nwb_must_check;
 /** nwb_file_write() - buffered write(2). Return: @len, or negative errno. */
 ssize_t nwb_file_write(struct nwb_file *f, const void *buf, size_t len,
 		       uint64_t pos) nwb_must_check;
 /** nwb_file_read() - buffered read(2): newest bytes, 0 at EOF. */
-ssize_t nwb_file_read(struct nwb_file *f, void *buf, size_t len, uint64_t pos)
-	nwb_must_check;
+ssize_t nwb_file_read(struct nwb_file *f, void *buf, size_t len,
+		      uint64_t pos) nwb_must_check;
 /** nwb_file_fsync() - write, wait, FLUSH/Tfsync; 0 means durable. An error is
  * told once a file (errseq); further calls judge what came after. */
 int nwb_file_fsync(struct nwb_file *f) nwb_must_check;

@@ -201,6 +201,8 @@ int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_instance,
 /** nwb_smb2_file_caching() - NWB_SMB2_CACHE_* that are granted now; 0 while the
  * file is not open. */
 uint32_t nwb_smb2_file_caching(struct nwb_smb2_file *f);
+/** nwb_smb2_file_eof() - the size that the newest CREATE told. */
+uint64_t nwb_smb2_file_eof(struct nwb_smb2_file *f);
 /** nwb_smb2_file_is_durable() - has the server promised to keep the handle over
  * a lost connection? */
 bool nwb_smb2_file_is_durable(struct nwb_smb2_file *f);

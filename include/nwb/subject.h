@@ -38,6 +38,7 @@ enum nwb_subject_kind {
  * @credits: SMB: most credits to hold; 0 = 8192
  * @msize: 9P: largest message to ask for; 0 = 64 KiB, what diod gives at most
  * @settle_ns: 9P: fence; 0 = 150 ms
+ * @cache: enum nwb_cache_mode of nwb/netfs.h
  * @durable: SMB: handles that outlive a connection: 0 off, 1 v1, 2 v2
  * @patience_ns: 0 = 10 s
  * @hard: patience has no end, and attempts have none
@@ -67,6 +68,7 @@ struct nwb_subject_opts {
 	uint32_t credits;
 	uint32_t msize;
 	uint64_t settle_ns;
+	unsigned int cache;
 	unsigned int durable;
 	uint64_t patience_ns;
 	bool hard;

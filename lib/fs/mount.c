@@ -81,12 +81,15 @@ int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 {
 	struct nwb_mount *mnt = mount_alloc(ex, &nwb_fs_smb, opts);
 	struct nwb_netfs_opts o = *opts;
+	struct nwb_smb2_opts so = *smb;
 	struct nwb_smb2_stats st;
 	int rc;
 
 	if (!mnt)
 		return nwb_err_set(err, -ENOMEM, "mount: out of memory");
-	rc = nwb_smb2_new(ex, smb, &mnt->ctx.smb2, err);
+	if (o.cache_mode == NWB_CACHE_STRICT || o.cache_mode == NWB_CACHE_LOOSE)
+		so.caching |= NWB_SMB2_CACHE_RWH;
+	rc = nwb_smb2_new(ex, &so, &mnt->ctx.smb2, err);
 	if (!rc)
 		rc = nwb_smb2_connect(mnt->ctx.smb2, err);
 	if (rc) {
@@ -174,6 +177,8 @@ static int dentry_open(struct nwb_mount *mnt, const char *name,
 		nwb_free(d);
 		return nwb_err_set(err, rc, "out of memory");
 	}
+	if (mnt->ctx.type->bind)
+		mnt->ctx.type->bind(d->priv, d->inode);
 	nwb_list_add_tail(&mnt->dentries, &d->link);
 	*ret_d = d;
 	return 0;

@@ -39,9 +39,16 @@
 #define WSIZE_DEFAULT	 (4u * 1024 * 1024)
 #define BYTES_PER_CREDIT 65536u
 
+/* @instance: the open that what is cached was read through; atomic */
 struct smb_inode {
 	struct nwb_smb2_file *file;
+	struct nwb_inode *inode;
+	uint32_t instance;
 };
+
+static_assert(NWB_MAY_READ == NWB_SMB2_CACHE_READ &&
+		      NWB_MAY_WRITE == NWB_SMB2_CACHE_WRITE,
+	      "grants are the bits of a LeaseState");
 
 static_assert(sizeof(struct nwb_smb2_write) <= NWB_SREQ_PRIV_BYTES,
 	      "a write does not fit in a subrequest");
@@ -72,17 +79,47 @@ static struct nwb_smb2_file *inode_file(const struct nwb_inode *inode)
 	return p->file;
 }
 
+/* A break may come between the two; the second look sees what it left. */
+static void take_grant(struct smb_inode *p)
+{
+	nwb_inode_set_caching(p->inode, nwb_smb2_file_caching(p->file));
+	nwb_inode_set_caching(p->inode, nwb_smb2_file_caching(p->file));
+}
+
+/*
+ * Another open than before: between the two the file was anybody's. What is
+ * cached and clean may be old, and what is granted is granted anew.
+ */
+static void note_reopen(struct smb_inode *p, uint32_t instance)
+{
+	const struct nwb_netfs_opts *opts =
+		nwb_netfs_get_opts(nwb_inode_netfs(p->inode));
+	uint32_t was =
+		__atomic_exchange_n(&p->instance, instance, __ATOMIC_RELAXED);
+
+	if (was == instance)
+		return;
+	take_grant(p);
+	if (opts->cache_mode != NWB_CACHE_ALWAYS)
+		nwb_inode_invalidate(p->inode, nwb_smb2_file_eof(p->file));
+}
+
 static int try_ready(void *arg, uint32_t *ret_instance, struct nwb_err *err)
 {
-	return nwb_smb2_file_ready(arg, ret_instance, err);
+	struct smb_inode *p = nwb_inode_fs_priv(arg);
+	int rc = nwb_smb2_file_ready(p->file, ret_instance, err);
+
+	if (!rc)
+		note_reopen(p, *ret_instance);
+	return rc;
 }
 
 /* --- writing -------------------------------------------------------------- */
 
 static int smb_ready(struct nwb_inode *inode, uint32_t *ret_instance)
 {
-	return nwb_fs_reach(inode_ctx(inode), try_ready, inode_file(inode),
-			    ret_instance, NULL, NULL);
+	return nwb_fs_reach(inode_ctx(inode), try_ready, inode, ret_instance,
+			    NULL, NULL);
 }
 
 static int smb_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
@@ -95,8 +132,8 @@ static int smb_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
 	uint64_t away;
 	int rc;
 
-	rc = nwb_fs_reach(inode_ctx(inode), try_ready, inode_file(inode),
-			  &instance, &away, NULL);
+	rc = nwb_fs_reach(inode_ctx(inode), try_ready, inode, &instance, &away,
+			  NULL);
 	if (rc) {
 		nwb_rreq_set_unreachable(rreq, away);
 		return rc;
@@ -126,8 +163,8 @@ static int smb_prepare_write(struct nwb_io_subrequest *sreq)
 	memset(w, 0, sizeof(*w));
 	do {
 		away = 0;
-		rc = nwb_fs_reach(ctx, try_ready, inode_file(inode), &instance,
-				  &away, NULL);
+		rc = nwb_fs_reach(ctx, try_ready, inode, &instance, &away,
+				  NULL);
 		sreq->unreachable_ns = away;
 		if (rc)
 			return rc;
@@ -270,9 +307,11 @@ static ssize_t smb_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 	return -EIO;
 }
 
+/* The handle is closed by smb_release(); from here on a break has nobody to
+ * ask. */
 static int smb_close(struct nwb_inode *inode)
 {
-	(void)inode; /* smb_release() closes: writeback may still need it */
+	nwb_smb2_file_on_break(inode_file(inode), NULL, NULL);
 	return 0;
 }
 
@@ -340,9 +379,26 @@ static int smb_open(void *fs_priv, const char *name, unsigned int flags,
 		return rc;
 	}
 	p->file = a.file;
+	p->instance = instance;
 	*ret_priv = p;
 	*ret_size = a.size;
 	return 0;
+}
+
+/* What an error says is in the inode's sequence, for fsync. */
+static void smb_break(void *arg, uint32_t caching)
+{
+	(void)!nwb_inode_break(arg, caching);
+}
+
+/* A break that came before this has left its mark on file_caching(). */
+static void smb_bind(void *inode_priv, struct nwb_inode *inode)
+{
+	struct smb_inode *p = inode_priv;
+
+	p->inode = inode;
+	nwb_smb2_file_on_break(p->file, smb_break, inode);
+	take_grant(p);
 }
 
 static void smb_release(void *inode_priv)
@@ -359,5 +415,6 @@ const struct nwb_fs_type nwb_fs_smb = {
 	.flush_on_close = true,
 	.ops = &smb_ops,
 	.open = smb_open,
+	.bind = smb_bind,
 	.release = smb_release,
 };

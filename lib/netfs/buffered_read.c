@@ -147,8 +147,11 @@ ssize_t nwb_file_read(struct nwb_file *file, void *buf, size_t len,
 	struct nwb_inode *inode = file->inode;
 	uint8_t *to = buf;
 	size_t total = 0;
+	ssize_t n;
 	int rc = 0;
 
+	if (nwb_read_through(inode, buf, len, pos, &n))
+		return n;
 	while (total < len) {
 		size_t done = 0;
 

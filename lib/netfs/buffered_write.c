@@ -100,19 +100,13 @@ static int write_folio(struct nwb_inode *inode, const void *buf, size_t len,
 	return 0;
 }
 
-ssize_t nwb_file_write(struct nwb_file *file, const void *buf, size_t len,
-		       uint64_t pos)
+/* Into the page cache. Return: 0 or why not all of it. io_lock held. */
+static int copy_all(struct nwb_inode *inode, const uint8_t *from, size_t left,
+		    uint64_t pos)
 {
-	struct nwb_inode *inode = file->inode;
-	const uint8_t *from = buf;
-	size_t left = len;
-	int rc = 0;
-
-	if (len > NWB_FILE_MAX || pos > NWB_FILE_MAX - len)
-		return -EFBIG;
-	nwb_mutex_lock(&inode->io_lock);
 	while (left) {
 		size_t done = 0;
+		int rc;
 
 		nwb_mutex_lock(&inode->lock);
 		rc = write_folio(inode, from, left, pos, &done);
@@ -125,13 +119,41 @@ ssize_t nwb_file_write(struct nwb_file *file, const void *buf, size_t len,
 		if (rc == -EINTR)
 			continue;
 		if (rc)
-			break;
+			return rc;
 		from += done;
 		pos += done;
 		left -= done;
 	}
+	return 0;
+}
+
+ssize_t nwb_file_write(struct nwb_file *file, const void *buf, size_t len,
+		       uint64_t pos)
+{
+	struct nwb_inode *inode = file->inode;
+	uint64_t err_seq;
+	bool is_through;
+	int rc, err = 0;
+
+	if (len > NWB_FILE_MAX || pos > NWB_FILE_MAX - len)
+		return -EFBIG;
+	nwb_mutex_lock(&inode->io_lock);
+	is_through = len && nwb_is_write_through(inode);
+	if (is_through)
+		nwb_through_begin(inode, pos, len);
+	nwb_mutex_lock(&inode->lock);
+	err_seq = inode->err_seq;
+	nwb_mutex_unlock(&inode->lock);
+	rc = copy_all(inode, buf, len, pos);
+	if (is_through)
+		err = nwb_through_end(inode, err_seq);
 	nwb_mutex_unlock(&inode->io_lock);
-	nwb_flusher_dirtied(inode);
+	if (!is_through) {
+		nwb_flusher_dirtied(inode);
+		nwb_write_copied(inode);
+	}
+	if (!rc)
+		rc = err;
 	return rc ? rc : (ssize_t)len;
 }
 

@@ -177,8 +177,9 @@ struct nwb_inode {
 	_Atomic uint64_t unstable_bytes;
 	_Atomic uint64_t dirty_since;
 	bool is_issuing;
-	_Atomic bool is_wanted; /* write all of it soon */
-	uint32_t nr_aborts;	/* flushes in a row without an answer */
+	_Atomic bool is_wanted;	  /* write all of it soon */
+	_Atomic uint32_t caching; /* NWB_MAY_*, granted */
+	uint32_t nr_aborts;	  /* flushes in a row without an answer */
 	struct nwb_list requests;
 	uint64_t req_seq;
 	struct nwb_list unstable;
@@ -200,8 +201,8 @@ struct nwb_counters {
 		bytes_dirtied, bytes_issued, bytes_reissued, unstable_resent,
 		copies, temp_bytes, temp_bytes_max, dirty_bytes,
 		dirty_bytes_max, writeback_bytes, writeback_bytes_max,
-		stable_waits, cache_waits, gave_up, evict_errors, live_requests,
-		live_subrequests;
+		stable_waits, cache_waits, gave_up, wthrough, breaks,
+		invalidated, evict_errors, live_requests, live_subrequests;
 };
 
 struct nwb_netfs {
@@ -401,6 +402,16 @@ void nwb_inode_get(struct nwb_inode *inode);
  * taken again. */
 int nwb_folio_fill(struct nwb_folio *f) nwb_must_check;
 bool nwb_folio_fill_zero(struct nwb_folio *f);
+
+/* caching.c */
+bool nwb_is_write_through(const struct nwb_inode *inode);
+void nwb_inode_drop_clean(struct nwb_inode *inode, uint64_t index,
+			  uint64_t end);
+void nwb_through_begin(struct nwb_inode *inode, uint64_t pos, size_t len);
+int nwb_through_end(struct nwb_inode *inode, uint64_t err_seq);
+void nwb_write_copied(struct nwb_inode *inode);
+bool nwb_read_through(struct nwb_inode *inode, void *buf, size_t len,
+		      uint64_t pos, ssize_t *ret_n);
 
 /* mutant.c */
 #ifdef NWB_MUTANTS

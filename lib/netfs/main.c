@@ -59,6 +59,9 @@ static int take_opts(struct nwb_netfs *nf, const struct nwb_netfs_opts *opts,
 				   "temp pages of %llu bytes: less than two "
 				   "folios of %u",
 				   (unsigned long long)o->temp_bytes, max);
+	if ((unsigned int)o->cache_mode > NWB_CACHE_LOOSE)
+		return nwb_err_set(err, -EINVAL, "cache mode %u: there is none",
+				   (unsigned int)o->cache_mode);
 	nf->mode =
 		o->mode == NWB_TEMP_PAGE ? &nwb_wb_temp_page : &nwb_wb_in_place;
 	return 0;

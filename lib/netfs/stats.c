@@ -52,6 +52,9 @@ void nwb_netfs_get_stats(struct nwb_netfs *nf, struct nwb_netfs_stats *ret)
 	ret->stable_waits = LOAD(nf, stable_waits);
 	ret->cache_waits = LOAD(nf, cache_waits);
 	ret->gave_up = LOAD(nf, gave_up);
+	ret->wthrough = LOAD(nf, wthrough);
+	ret->breaks = LOAD(nf, breaks);
+	ret->invalidated = LOAD(nf, invalidated);
 	ret->live_requests = LOAD(nf, live_requests);
 	ret->live_subrequests = LOAD(nf, live_subrequests);
 }

@@ -239,6 +239,16 @@ uint32_t nwb_smb2_file_caching(struct nwb_smb2_file *f)
 	return caching;
 }
 
+uint64_t nwb_smb2_file_eof(struct nwb_smb2_file *f)
+{
+	uint64_t eof;
+
+	nwb_mutex_lock(&f->c->lock);
+	eof = f->eof;
+	nwb_mutex_unlock(&f->c->lock);
+	return eof;
+}
+
 bool nwb_smb2_file_is_durable(struct nwb_smb2_file *f)
 {
 	bool is_durable;

@@ -75,6 +75,15 @@ says 'durable handles are part of SMB'
 run 3 run --server diod -e 'a: on server.write after do kill-child'
 says 'one process for all'
 
+# cache modes under a reset: what write(2) returned is never lost
+for cache in none strict loose; do
+	run 0 run --write 8M --fsyncs 2 --cache $cache \
+		-e 'cut: on server.write nth=5 after do drop, rst max=1'
+	says '^verdict: PASS'
+done
+run 3 run --cache strickt
+says 'always, none, strict or loose'
+
 # write sizes that divide nothing
 for wsize in 12345 65537; do
 	for server in smbd diod; do

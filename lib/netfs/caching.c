@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What may be cached, by the mount's mode and by what the server has granted
+ * for the file (fs/smb/client/file.c: cifs_strict_writev, cifs_strict_readv,
+ * cifs_oplock_break).
+ *
+ *	mode	granted		write(2)		read(2)
+ *	always	-		back			cache
+ *	none	-		through			server
+ *	strict	W R		back			cache
+ *		R, not W	through, then R is	cache
+ *				given up here
+ *		neither		through			server
+ *	loose	W		back			cache
+ *		not W		back, begun at once	cache
+ *
+ * Through: write(2) returns when the server has answered for exactly the bytes
+ * written (here all that is dirty goes, and nothing else can be). Linux writes
+ * such data back later all the same, and with it, now and then, older bytes of
+ * the same page over somebody else's; that is one of the hazards that strict
+ * does not have. Acknowledged is still not durable: the bytes stay unstable
+ * until a flush, as all others do, and are sent again if the server forgets
+ * them; a read from the server looks for that first.
+ */
+#include "internal.h"
+
+static uint32_t granted(const struct nwb_inode *inode)
+{
+	return atomic_load(&inode->caching);
+}
+
+/** nwb_is_write_through() - must write(2) wait for the server? */
+bool nwb_is_write_through(const struct nwb_inode *inode)
+{
+	switch (inode->nf->opts.cache_mode) {
+	case NWB_CACHE_NONE:
+		return true;
+	case NWB_CACHE_STRICT:
+		return !(granted(inode) & NWB_MAY_WRITE);
+	default:
+		return false;
+	}
+}
+
+static bool is_read_through(const struct nwb_inode *inode)
+{
+	switch (inode->nf->opts.cache_mode) {
+	case NWB_CACHE_NONE:
+		return true;
+	case NWB_CACHE_STRICT:
+		return !(granted(inode) & NWB_MAY_READ);
+	default:
+		return false;
+	}
+}
+
+/* --- forgetting ----------------------------------------------------------- */
+
+/** nwb_inode_drop_clean() - forget cached bytes that nothing pins, from page
+ * @index up to page @end. inode->lock held. */
+void nwb_inode_drop_clean(struct nwb_inode *inode, uint64_t index, uint64_t end)
+{
+	struct nwb_netfs *nf = inode->nf;
+	struct nwb_folio *f;
+
+	while ((f = nwb_folio_next(inode, index)) && f->index < end) {
+		index = f->index + f->bytes / NWB_PAGE_SIZE;
+		if (!(f->flags & NWB_FOLIO_LRU))
+			continue;
+		nwb_mutex_lock(&nf->lock);
+		nwb_folio_drop(f);
+		nwb_mutex_unlock(&nf->lock);
+		nwb_count(nf, invalidated, 1);
+	}
+	nwb_waitq_wake_all(&nf->room);
+}
+
+/* What is pinned keeps only what is ours: dirty, in flight or unstable, and
+ * what lies between. */
+static void keep_ours(struct nwb_folio *f)
+{
+	struct nwb_span s = nwb_span_hull(f->dirty, f->unstable);
+
+	if (f->flags & (NWB_FOLIO_LRU | NWB_FOLIO_FILLING))
+		return;
+	if (f->nr_claims)
+		s = nwb_span_hull(s, f->inflight);
+	f->valid = s;
+	f->flags &= ~NWB_FOLIO_UPTODATE;
+	if (s.from == 0 && s.to == f->bytes)
+		f->flags |= NWB_FOLIO_UPTODATE;
+}
+
+void nwb_inode_invalidate(struct nwb_inode *inode, uint64_t size)
+{
+	struct nwb_folio *f;
+	uint64_t index = 0, end = size;
+
+	nwb_mutex_lock(&inode->lock);
+	nwb_inode_drop_clean(inode, 0, UINT64_MAX);
+	while ((f = nwb_folio_next(inode, index))) {
+		index = f->index + f->bytes / NWB_PAGE_SIZE;
+		keep_ours(f);
+		end = nwb_max(end, nwb_folio_pos(f) + f->valid.to);
+	}
+	inode->remote_size = size;
+	inode->size = end;
+	nwb_mutex_unlock(&inode->lock);
+}
+
+/* --- writing -------------------------------------------------------------- */
+
+/* Some folio in the way has unstable bytes apart from [pos, pos + len): what
+ * lies between would have to be sent with them again. inode->lock held. */
+static bool is_in_the_way(struct nwb_inode *inode, uint64_t pos, size_t len)
+{
+	uint64_t end = pos + len, at = pos;
+
+	while (at < end) {
+		struct nwb_folio *f =
+			nwb_folio_find(inode, at >> NWB_PAGE_SHIFT);
+		uint64_t fpos;
+
+		if (!f) {
+			at = (at / NWB_PAGE_SIZE + 1) * NWB_PAGE_SIZE;
+			continue;
+		}
+		fpos = nwb_folio_pos(f);
+		if ((f->flags & NWB_FOLIO_UNSTABLE) &&
+		    (at - fpos > f->unstable.to ||
+		     end < fpos + f->unstable.from))
+			return true;
+		at = fpos + f->bytes;
+	}
+	return false;
+}
+
+/**
+ * nwb_through_begin() - before bytes are copied that are to go through: cached
+ * ones that nobody vouches for are forgotten, so that none is sent along.
+ * Context: inode->io_lock held; may flush.
+ */
+void nwb_through_begin(struct nwb_inode *inode, uint64_t pos, size_t len)
+{
+	uint64_t first = pos >> NWB_PAGE_SHIFT;
+	uint64_t last = (pos + len + NWB_PAGE_SIZE - 1) >> NWB_PAGE_SHIFT;
+	struct nwb_folio *f;
+	bool is_busy, again;
+
+	nwb_mutex_lock(&inode->lock);
+	is_busy = is_in_the_way(inode, pos, len);
+	nwb_mutex_unlock(&inode->lock);
+	/* what it returns is in the error sequence */
+	if (is_busy)
+		(void)!nwb_flush_unstable(inode, &again);
+	nwb_mutex_lock(&inode->lock);
+	f = nwb_folio_find(inode, first); /* it may begin before */
+	nwb_inode_drop_clean(inode, f ? f->index : first, last);
+	nwb_mutex_unlock(&inode->lock);
+}
+
+/**
+ * nwb_through_end() - send what was copied and wait for the answers.
+ * @err_seq: the inode's before the copying
+ * Return: 0, or the error of an upload, which fsync will tell as well.
+ * Context: inode->io_lock held; blocks.
+ */
+int nwb_through_end(struct nwb_inode *inode, uint64_t err_seq)
+{
+	struct nwb_netfs *nf = inode->nf;
+	int err = 0;
+
+	nwb_count(nf, wthrough, 1);
+	(void)nwb_writepages(inode, NWB_WB_SYNC);
+	nwb_request_wait_all(inode);
+	nwb_mutex_lock(&inode->lock);
+	if (inode->err_seq != err_seq)
+		err = inode->err;
+	/* What is cached was read before this write: nobody broke that. */
+	if (atomic_exchange(&inode->caching, 0))
+		nwb_inode_drop_clean(inode, 0, UINT64_MAX);
+	nwb_mutex_unlock(&inode->lock);
+	return err;
+}
+
+/** nwb_write_copied() - a write back was copied; in mode loose it begins now
+ * if others may write, too. */
+void nwb_write_copied(struct nwb_inode *inode)
+{
+	if (inode->nf->opts.cache_mode != NWB_CACHE_LOOSE ||
+	    (granted(inode) & NWB_MAY_WRITE))
+		return;
+	atomic_store(&inode->is_wanted, true);
+	nwb_flusher_kick(inode->nf);
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+/* Bytes that were acknowledged by another instance than @instance: what the
+ * server has may be older. */
+static bool has_foreign(struct nwb_inode *inode, uint32_t instance)
+{
+	struct nwb_folio *f;
+	bool has = false;
+
+	nwb_mutex_lock(&inode->lock);
+	nwb_list_for_each_entry (f, &inode->unstable, unstable_link)
+		has |= f->instance != instance;
+	nwb_mutex_unlock(&inode->lock);
+	return has;
+}
+
+/* Everything of ours is on the instance that is reached now. */
+static int settle_before_read(struct nwb_inode *inode, uint32_t *ret_instance)
+{
+	struct nwb_netfs *nf = inode->nf;
+
+	*ret_instance = 0;
+	if (atomic_load(&inode->dirty_bytes))
+		(void)nwb_writepages(inode, NWB_WB_SYNC);
+	nwb_request_wait_all(inode);
+	for (uint32_t i = 0; nf->ops->ready && i < nf->opts.max_attempts; i++) {
+		int rc = nf->ops->ready(inode, ret_instance);
+
+		if (rc || !has_foreign(inode, *ret_instance))
+			return rc;
+		rc = nwb_inode_commit(inode);
+		if (rc)
+			return rc;
+	}
+	return nf->ops->ready ? -EIO : 0;
+}
+
+/* From the server, until it has no more. */
+static ssize_t read_some(struct nwb_inode *inode, uint8_t *buf, size_t len,
+			 uint64_t pos)
+{
+	size_t got = 0;
+
+	while (got < len) {
+		ssize_t n = inode->nf->ops->read(inode, pos + got, buf + got,
+						 len - got);
+
+		if (n < 0)
+			return n;
+		if (!n)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+/**
+ * nwb_read_through() - read(2) past the cache, if that is not to be trusted.
+ * @ret_n: what read(2) returns
+ * Return: false: use the cache. Context: blocks.
+ */
+bool nwb_read_through(struct nwb_inode *inode, void *buf, size_t len,
+		      uint64_t pos, ssize_t *ret_n)
+{
+	struct nwb_netfs *nf = inode->nf;
+	uint32_t before, after = 0;
+	int rc;
+
+	if (!is_read_through(inode))
+		return false;
+	for (uint32_t i = 0; i < nf->opts.max_attempts; i++) {
+		*ret_n = settle_before_read(inode, &before);
+		if (*ret_n)
+			return true;
+		*ret_n = read_some(inode, buf, len, pos);
+		if (*ret_n == -ECONNABORTED)
+			continue;
+		if (*ret_n < 0 || !nf->ops->ready)
+			return true;
+		rc = nf->ops->ready(inode, &after);
+		if (rc)
+			*ret_n = rc;
+		if (rc || before == after)
+			return true;
+	}
+	*ret_n = -EIO;
+	return true;
+}
+
+/* --- what the server grants ----------------------------------------------- */
+
+void nwb_inode_set_caching(struct nwb_inode *inode, uint32_t caching)
+{
+	atomic_store(&inode->caching, caching);
+}
+
+int nwb_inode_break(struct nwb_inode *inode, uint32_t caching)
+{
+	uint32_t was = atomic_fetch_and(&inode->caching, caching);
+	uint64_t err_seq;
+	int err = 0;
+
+	nwb_count(inode->nf, breaks, 1);
+	/* who saw more is through then (cifs_wait_for_pending_writers) */
+	nwb_mutex_lock(&inode->io_lock);
+	nwb_mutex_unlock(&inode->io_lock);
+	nwb_mutex_lock(&inode->lock);
+	err_seq = inode->err_seq;
+	nwb_mutex_unlock(&inode->lock);
+	if (was & ~caching & NWB_MAY_WRITE) {
+		(void)nwb_writepages(inode, NWB_WB_SYNC);
+		nwb_request_wait_all(inode);
+	}
+	nwb_mutex_lock(&inode->lock);
+	if (inode->err_seq != err_seq)
+		err = inode->err;
+	if (was & ~caching & NWB_MAY_READ)
+		nwb_inode_drop_clean(inode, 0, UINT64_MAX);
+	nwb_mutex_unlock(&inode->lock);
+	return err;
+}

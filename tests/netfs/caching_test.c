@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Cache modes: which writes wait for the server, which reads ask it, and what a
+ * break does. "Somebody else" writes into the scripted server's memory.
+ */
+#include "nwb_test.h"
+#include "scripted.h"
+
+#include <errno.h>
+#include <string.h>
+
+static uint8_t buf[1 << 20], got[1 << 20];
+
+static void put(struct sfs_rig *rig, uint64_t pos, size_t len, uint64_t seed)
+{
+	sfs_fill(buf + pos, len, seed);
+	nwb_check_eq(nwb_file_write(rig->f, buf + pos, len, pos), len);
+}
+
+static void somebody_writes(struct sfs_rig *rig, uint64_t pos, size_t len,
+			    uint64_t seed)
+{
+	nwb_mutex_lock(&rig->sfs->lock);
+	sfs_fill(rig->file->vol + pos, len, seed);
+	nwb_mutex_unlock(&rig->sfs->lock);
+}
+
+static bool reads(struct sfs_rig *rig, uint64_t pos, size_t len, uint64_t seed)
+{
+	static uint8_t want[1 << 20];
+
+	sfs_fill(want, len, seed);
+	nwb_check_eq(nwb_file_read(rig->f, got, len, pos), len);
+	return !memcmp(got, want, len);
+}
+
+static bool server_has(struct sfs_rig *rig, uint64_t pos, size_t len)
+{
+	return !memcmp(rig->file->vol + pos, buf + pos, len);
+}
+
+static struct nwb_netfs_stats stats_of(struct sfs_rig *rig)
+{
+	struct nwb_netfs_stats st;
+
+	nwb_netfs_get_stats(rig->sfs->nf, &st);
+	return st;
+}
+
+/* --- none ----------------------------------------------------------------- */
+
+static void none_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	put(rig, 0, 10000, 1);
+	nwb_check(server_has(rig, 0, 10000));
+	nwb_check_eq(stats_of(rig).dirty_bytes, 0);
+	nwb_check_eq(stats_of(rig).wthrough, 1);
+	/* whatever the cache has, the server is asked */
+	nwb_check(reads(rig, 0, 10000, 1));
+	somebody_writes(rig, 0, 10000, 2);
+	nwb_check(reads(rig, 0, 10000, 2));
+	/* exactly the bytes written: what somebody wrote around them stays,
+	 * also when the server forgets and unstable bytes are sent again */
+	put(rig, 100, 50, 3);
+	put(rig, 5000, 50, 3);
+	sfs_fill(buf, 10000, 2);
+	sfs_fill(buf + 100, 50, 3);
+	sfs_fill(buf + 5000, 50, 3);
+	nwb_check(server_has(rig, 0, 10000));
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur, buf, 10000));
+}
+
+NWB_TEST(caching, none_goes_to_the_server)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_NONE};
+
+	sfs_run(1, &opts, 65536, 0, none_body);
+}
+
+static void none_error_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	rig->sfs->prepare_error = -ENOSPC;
+	sfs_fill(buf, 4096, 1);
+	nwb_check_eq(nwb_file_write(rig->f, buf, 4096, 0), -ENOSPC);
+	nwb_check_eq(nwb_file_fsync(rig->f), -ENOSPC);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+}
+
+NWB_TEST(caching, none_tells_the_writer)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_NONE};
+
+	sfs_run(1, &opts, 65536, 0, none_error_body);
+}
+
+/* Acked, forgotten by a crash, read: the read has it sent again first. */
+static void crash_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	put(rig, 0, 20000, 1);
+	sfs_reset(rig->sfs, false, true);
+	nwb_check(!server_has(rig, 0, 20000));
+	nwb_check(reads(rig, 0, 20000, 1));
+	nwb_check(server_has(rig, 0, 20000));
+	nwb_check(stats_of(rig).unstable_resent > 0);
+}
+
+NWB_TEST(caching, none_reads_its_own_writes_after_a_crash)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_NONE};
+
+	sfs_run(1, &opts, 65536, 0, crash_body);
+}
+
+/* --- strict --------------------------------------------------------------- */
+
+static void strict_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	put(rig, 0, 8192, 1);
+	nwb_check_eq(stats_of(rig).dirty_bytes, 8192);
+	nwb_check(!server_has(rig, 0, 8192));
+	nwb_check(reads(rig, 0, 8192, 1));
+	/* the server wants W back: what is dirty is there before the ack */
+	nwb_check_eq(nwb_inode_break(rig->inode, NWB_MAY_READ), 0);
+	nwb_check(server_has(rig, 0, 8192));
+	nwb_check_eq(stats_of(rig).dirty_bytes, 0);
+	/* reads may still be cached */
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	somebody_writes(rig, 0, 8192, 2);
+	nwb_check(reads(rig, 0, 8192, 1));
+	/* until R goes, too */
+	nwb_check_eq(nwb_inode_break(rig->inode, 0), 0);
+	nwb_check(stats_of(rig).invalidated > 0);
+	nwb_check(reads(rig, 0, 8192, 2));
+	put(rig, 0, 4096, 3);
+	nwb_check(server_has(rig, 0, 4096));
+	nwb_check_eq(stats_of(rig).breaks, 2);
+	nwb_check_eq(stats_of(rig).wthrough, 1);
+}
+
+NWB_TEST(caching, strict_follows_what_is_granted)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
+
+	sfs_run(1, &opts, 65536, 0, strict_body);
+}
+
+/* With R alone a write makes what was read old: R is given up. */
+static void zap_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	somebody_writes(rig, 0, 8192, 1);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ);
+	nwb_check(reads(rig, 0, 8192, 1));
+	somebody_writes(rig, 0, 8192, 2);
+	nwb_check(reads(rig, 0, 8192, 1));
+	put(rig, 0, 4096, 3);
+	nwb_check(reads(rig, 0, 4096, 3));
+	nwb_check(!memcmp(rig->file->vol, buf, 4096));
+	sfs_fill(buf, 8192, 2);
+	nwb_check_eq(nwb_file_read(rig->f, got, 4096, 4096), 4096);
+	nwb_check(!memcmp(got, buf + 4096, 4096));
+}
+
+NWB_TEST(caching, strict_write_without_w_gives_up_r)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
+
+	sfs_run(1, &opts, 65536, 8192, zap_body);
+}
+
+/* Opened anew: what was cached is forgotten, also around dirty bytes; and the
+ * size is the server's, unless ours reaches beyond. */
+static void reopen_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	put(rig, 0, 16384, 1);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	put(rig, 100, 50, 2);
+	somebody_writes(rig, 0, 20000, 3);
+	nwb_mutex_lock(&rig->sfs->lock);
+	rig->file->vol_size = 20000;
+	nwb_mutex_unlock(&rig->sfs->lock);
+	nwb_inode_invalidate(rig->inode, 20000);
+	sfs_fill(buf, 20000, 3);
+	sfs_fill(buf + 100, 50, 2);
+	nwb_check_eq(nwb_file_read(rig->f, got, sizeof(got), 0), 20000);
+	nwb_check(!memcmp(got, buf, 20000));
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(server_has(rig, 0, 20000));
+}
+
+NWB_TEST(caching, a_reopen_forgets_what_is_not_ours)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
+
+	sfs_run(1, &opts, 65536, 0, reopen_body);
+}
+
+/* A break whose writeback fails is acknowledged all the same; fsync tells. */
+static void bad_break_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	put(rig, 0, 4096, 1);
+	rig->sfs->prepare_error = -EIO;
+	nwb_check_eq(nwb_inode_break(rig->inode, 0), -EIO);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EIO);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+}
+
+NWB_TEST(caching, a_break_that_fails_is_told)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
+
+	sfs_run(1, &opts, 65536, 0, bad_break_body);
+}
+
+/* --- loose ---------------------------------------------------------------- */
+
+static void loose_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	put(rig, 0, 4096, 1);
+	nwb_check_eq(stats_of(rig).wthrough, 0);
+	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + 10 * NWB_MSEC);
+	nwb_check(server_has(rig, 0, 4096));
+	somebody_writes(rig, 0, 4096, 2);
+	nwb_check(reads(rig, 0, 4096, 1));
+	nwb_inode_set_caching(rig->inode, NWB_MAY_WRITE);
+	put(rig, 0, 4096, 3);
+	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + 10 * NWB_MSEC);
+	nwb_check_eq(stats_of(rig).dirty_bytes, 4096);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(server_has(rig, 0, 4096));
+}
+
+NWB_TEST(caching, loose_begins_at_once_without_w)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_LOOSE,
+				      .dirty_age_ns = 10 * NWB_SEC};
+
+	sfs_run(1, &opts, 65536, 0, loose_body);
+}
