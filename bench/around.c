@@ -3,6 +3,7 @@
 #include "bench_i.h"
 
 #include "nwb/faultctl.h"
+#include "nwb/mem.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -82,20 +83,27 @@ void bench_trouble(const struct nwb_fc_page *p, char *buf, size_t size)
 			 (unsigned long long)copies);
 }
 
+/* The header says how many slots there are; those never used stay behind. */
 int bench_keep_ledger(const struct nwb_ledger *l, const char *path,
 		      struct nwb_err *err)
 {
-	const struct nwb_ledger_hdr *h = l->hdr;
-	uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
-	FILE *f = fopen(path, "wxe");
-	size_t len = sizeof(*h) + nr * sizeof(h->slot[0]);
+	uint64_t nr = nwb_max(nwb_ledger_count(l), (uint64_t)1);
+	struct nwb_ledger_hdr *h = nwb_alloc_pages(sizeof(*h));
+	FILE *f = h ? fopen(path, "wxe") : NULL;
 	bool is_bad;
 
-	if (!f)
-		return nwb_err_set(err, -errno, "%s: %s", path,
-				   strerror(errno));
-	is_bad = fwrite(h, 1, len, f) != len;
+	if (!f) {
+		int rc = h ? -errno : -ENOMEM;
+
+		nwb_free(h);
+		return nwb_err_set(err, rc, "%s: %s", path, strerror(-rc));
+	}
+	memcpy(h, l->hdr, sizeof(*h));
+	h->nr_slots = nr;
+	is_bad = fwrite(h, sizeof(*h), 1, f) != 1;
+	is_bad |= fwrite(l->hdr->slot, sizeof(h->slot[0]), nr, f) != nr;
 	is_bad |= fclose(f) != 0;
+	nwb_free(h);
 	return is_bad ? nwb_err_set(err, -EIO, "%s: cannot be written", path)
 		      : 0;
 }

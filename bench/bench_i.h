@@ -394,5 +394,6 @@ int bench_cmd_list(int argc, char **argv);
 int bench_cmd_report(int argc, char **argv);
 int bench_cmd_serve(int argc, char **argv);
 int bench_cmd_exec(int argc, char **argv);
+int bench_cmd_explain(int argc, char **argv);
 
 #endif

@@ -18,6 +18,7 @@ static const struct {
 	{"exec", bench_cmd_exec, "run a command inside a `netwb serve`"},
 	{"lint", bench_cmd_lint, "read plans, say what is wrong with them"},
 	{"list", bench_cmd_list, "servers, subjects, workloads, faults, ..."},
+	{"explain", bench_cmd_explain, "the life of a byte, from a ledger"},
 	{"report", bench_cmd_report, "write a report again from run.jsonl"},
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Ledger files from anywhere, and the oracles over them.
+ * Ledger files from anywhere, and the oracles and netwb explain over them.
  *
  *	first byte even	 the rest is a file as it is
  *	           odd	 the rest are records in 20 bytes each: kinds that
@@ -9,6 +9,7 @@
  * The property: the reader says no or the judge says something, in time.
  */
 #include "fuzz.h"
+#include "nwb/explain.h"
 #include "nwb/ledger.h"
 #include "nwb/oracle.h"
 
@@ -70,12 +71,25 @@ static void judge(const struct nwb_ledger *l, struct fuzz_in *in)
 				  sizeof(j.finding[i].text)));
 }
 
+static void short_line(void *arg, const char *line)
+{
+	(void)arg;
+	nwb_assert(strlen(line) <= NWB_EXPLAIN_COLUMNS);
+}
+
 static void use(int fd, struct fuzz_in *in)
 {
+	struct nwb_err err = {0};
 	struct nwb_ledger l;
+	int id;
 
 	if (nwb_ledger_map(fd, false, &l))
 		return;
+	id = nwb_explain_file(&l, "netwb.dat", &err);
+	nwb_assert(id > 0 || err.text[0]);
+	(void)!nwb_explain(&l, 1, fuzz_u16(in), short_line, NULL, &err);
+	(void)!nwb_explain(&l, (uint16_t)id, UINT64_MAX - 1, short_line, NULL,
+			   &err);
 	(void)nwb_ledger_find_file(&l, "dir/netwb.dat");
 	judge(&l, in);
 	nwb_ledger_unmap(&l);
