@@ -52,6 +52,8 @@ struct bench_run_result;
  * @no_ledger: preload, but do not let it record
  * @judge: read the content and judge; else only measure
  * @ledger_path: keep the ledger there, NULL: do not
+ * @keep_failed: keep the ledger of a FAIL, in @results_dir, or when that is
+ *	NULL in a fresh directory below @results_base (NULL: "results")
  * @capture_path: capture the wire to there, NULL: do not
  */
 struct bench_run_opts {
@@ -83,6 +85,9 @@ struct bench_run_opts {
 	uint32_t mutants;
 	bool mutant_credits;
 	const char *ledger_path;
+	bool keep_failed;
+	const char *results_dir;
+	const char *results_base;
 	const char *capture_path;
 	/* The client hangs: told and recorded here, then the process ends. */
 	void (*on_hang)(void *arg, const struct bench_run_opts *o,
@@ -109,6 +114,7 @@ struct bench_run_result {
 	char isolation[16];
 	char isolation_why[96];
 	char io[16];
+	char ledger[2304]; /* where it was kept; empty: nowhere */
 	char capture[512]; /* what became of it, in lines; empty: none */
 };
 
@@ -223,6 +229,17 @@ enum nwb_verdict bench_verdict(const struct bench_run_result *r,
 enum nwb_verdict bench_expect_verdict(const struct nwb_plan_expect *x,
 				      enum nwb_verdict v, char *reason,
 				      size_t size);
+
+/* keep.c */
+/** bench_keep_failed() - keep the ledger of a run whose verdict is FAIL as @o
+ * says; @r->ledger tells where. */
+void bench_keep_failed(const struct nwb_ledger *l,
+		       const struct bench_run_opts *o,
+		       struct bench_run_result *r);
+/** bench_explain() - the command that tells the life of the byte that the
+ * first finding is about. Return: @buf; NULL: no ledger was kept. */
+const char *bench_explain(const struct bench_run_result *r, char *buf,
+			  size_t size);
 
 /* capture.c */
 struct bench_capture;

@@ -77,6 +77,8 @@ static int judge_and_tell(const struct bench_run_opts *o,
 	}
 	printf("verdict: %s%s%s\n", nwb_verdict_name(v), reason[0] ? "  " : "",
 	       reason);
+	if (bench_explain(r, repro, sizeof(repro)))
+		printf("explain: %s\n", repro);
 	if (v != NWB_PASS) {
 		bench_repro(o, repro, sizeof(repro));
 		printf("again: %s\n", repro);
@@ -120,6 +122,8 @@ int bench_cmd_run(int argc, char **argv)
 	if (c.run.subject == NWB_SUBJ_RAW_HOT || c.run.no_ledger)
 		c.run.judge = false;
 	c.run.on_hang = tell_hang;
+	c.run.keep_failed = true;
+	c.run.results_base = c.out;
 	rc = bench_run_one(&c.run, &res, &err);
 	if (rc) {
 		fprintf(stderr, "netwb: %s\n", err.text);

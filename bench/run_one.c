@@ -352,6 +352,8 @@ static int run_judge(struct run *r)
 		return 0;
 	rc = bench_judge(&in, &res->judgement, r->err);
 	res->is_judged = !rc;
+	if (!rc)
+		bench_keep_failed(&r->ledger, r->o, res);
 	return rc;
 }
 

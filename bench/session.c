@@ -88,7 +88,7 @@ int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 	struct bench_run_opts mine;
 	struct nwb_err why = {0};
 	enum nwb_verdict v;
-	char cell[128], reason[256];
+	char cell[128], reason[256], hint[2560];
 	json_t *rec;
 	int rc;
 
@@ -96,6 +96,8 @@ int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 	bench_progress_step(&s->progress, cell);
 	mine = *o;
 	mine.isolation = s->step;
+	mine.keep_failed = true;
+	mine.results_dir = s->dir;
 	mine.on_hang = session_hang;
 	mine.hang_arg = s;
 	s->pair = pair;
@@ -113,6 +115,8 @@ int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 		fprintf(stderr, "%s%s: %s  %s\n",
 			s->progress.is_tty ? "\r\033[K" : "", cell,
 			nwb_verdict_name(v), reason);
+	if (!rc && bench_explain(&res, hint, sizeof(hint)))
+		fprintf(stderr, "  explain: %s\n", hint);
 	/* limit figures without a judgement count for nothing */
 	if (rc || res.is_judged || v != NWB_PASS)
 		bench_session_add(s, v);
