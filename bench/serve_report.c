@@ -114,7 +114,9 @@ static void tell_judged(const struct serve *s, const struct serve_wire *w)
 {
 	const struct nwb_ledger_hdr *h = s->ledger.hdr;
 
-	fprintf(s->out, "judged:\n");
+	fprintf(s->out, "judged:%s\n",
+		w->nr_requests || s->judgement.ran & 1u << 11 ? ""
+							      : " nothing");
 	if (w->nr_requests)
 		fprintf(s->out, "  O7   protocol: %llu requests on %llu %s\n",
 			(ull)w->nr_requests, (ull)w->nr_conns,

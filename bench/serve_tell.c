@@ -67,10 +67,15 @@ static void tell_smb(const struct serve *s, const char *run, const char *host,
 		"  %smount -t cifs //%s/%s DIR \\\n"
 		"      -o port=%s,username=%s,password=%s,vers=3.1.1\n",
 		run, host, i->share, port, i->user, i->password);
-	fprintf(s->out,
-		"  libsmb2: smb://%s@%s:%s/%s/ with\n"
-		"      NTLM_USER_FILE=%s/ntlm\n",
-		i->user, host, port, i->share, s->dir.path);
+	/* a command inside has the variable already */
+	if (*run)
+		fprintf(s->out, "  %sCLIENT smb://%s@%s:%s/%s/\n", run, i->user,
+			host, port, i->share);
+	else
+		fprintf(s->out,
+			"  NTLM_USER_FILE=%s/ntlm \\\n"
+			"      CLIENT smb://%s@%s:%s/%s/\n",
+			s->dir.path, i->user, host, port, i->share);
 }
 
 static void tell_9p(const struct serve *s, const char *run, const char *host,
@@ -119,9 +124,9 @@ void serve_tell(const struct serve *s)
 	fprintf(s->out, "serving %s %s as run %s, isolation %s%s%s\n", i->name,
 		i->version, s->dir.name, i->isolation,
 		i->isolation_why[0] ? ": " : "", i->isolation_why);
-	fprintf(s->out, "  %s %s port %u%s, %s %s%s%s%s%s\n",
+	fprintf(s->out, "  %s %s port %u, %s %s%s%s%s%s\n",
 		s->inside.net >= 0 ? "inside:" : "on this host:", ADDR, i->port,
-		"", i->is_9p ? "aname" : "share", i->share,
+		i->is_9p ? "aname" : "share", i->share,
 		i->is_9p ? "" : ", user ", i->is_9p ? "" : i->user,
 		i->is_9p ? "" : ", password ", i->is_9p ? "" : i->password);
 	for (unsigned int r = 0; plan && r < plan->nr_rules; r++) {

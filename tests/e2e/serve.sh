@@ -50,6 +50,12 @@ down() {
 	if [ $got = "$2" ]; then ok; else bad "serve: exit $got, not $2"; fi
 }
 
+# show CAPTURE FILTER: MessageIds of the packets that tshark finds
+show() {
+	tshark -r "$tmp/$1.pcapng" -o tcp.reassemble_out_of_order:TRUE \
+		-Y "$2" -T fields -e smb2.msg_id 2>/dev/null
+}
+
 # --- what cannot be done is said ---------------------------------------------
 run 0 serve --help
 says '^usage: netwb serve'
@@ -100,7 +106,8 @@ says 'O1 .*no intent ledger'
 if cmp -s "$tmp/file" "$tmp/back"; then ok; else bad "got back otherwise"; fi
 
 # a credit famine: the replies without credits are named, smbclient is right
-run 0 serve smbd --dir kept -e 'starve: on server.grant nth=2..5 do grant 0' \
+run 0 serve smbd --dir kept --capture starve.pcapng \
+	-e 'starve: on server.grant nth=2..5 do grant 0' \
 	-- sh -c "$(smb 'put file')"
 command_exit 0
 says '^rule starve: 4 hits \(grant 0\)'
@@ -116,13 +123,32 @@ fi
 
 # a reset: smbclient gives up, which is its right; the monitor names the PDU,
 # and it is the one whose bytes did not arrive (8 MiB each)
-run 0 serve smbd -e 'cut: on server.write nth=3 before do rst' \
+run 0 serve smbd --capture cut.pcapng \
+	-e 'cut: on server.write nth=3 before do rst' \
 	-- sh -c "$(smb 'put file'); exit 0"
 says '^rule cut: 1 hit \(rst before\)'
 says 'WRITE MessageId [0-9]+, .* file offset 16777216 length 8388608'
 says '; 1 connection cut$'
 command_exit 3
 says '^verdict: PASS'
+# tshark, which knows nothing of us, sees the same in the captures: the WRITE at
+# that offset has that MessageId, and the faults stand on what was named
+mid=$(sed -n 's/^  1: .*WRITE MessageId \([0-9]*\),.*/\1/p' "$tmp/out")
+seen=$(show cut 'smb2.cmd == 9 && smb2.flags.response == 0 &&
+	smb2.file_offset == 16777216')
+if [ -n "$mid" ] && [ "$mid" = "$seen" ]; then ok; else
+	bad "monitor: MessageId $mid, tshark: $seen"
+fi
+named=$(sed -n 's/.*"type":"hit".*"id":\([0-9]*\),.*/\1/p' \
+	"$tmp"/kept/*/serve.jsonl)
+seen=$(show starve 'frame.comment contains "netwb: rule starve"')
+if [ -n "$named" ] && [ "$named" = "$seen" ]; then ok; else
+	bad "monitor: MessageIds $named, tshark: $seen"
+fi
+for c in cut starve; do
+	if [ -z "$(show $c '_ws.malformed || _ws.expert.severity == error')" ]
+	then ok; else bad "tshark: $c.pcapng is malformed"; fi
+done
 run 1 serve smbd -e 'never: on server.write nth=9999 before do rst' \
 	-- sh -c "$(smb 'put file')"
 says 'O11 VACUOUS HITS: never'
@@ -170,7 +196,7 @@ says '^verdict: PASS'
 me=e2e-$$
 up "$me" smbd --publish 0
 run 0 list --runs
-says "^$me +smbd 127.0.0.1:445, isolation ns, pid $pid, published on 127"
+says "^$me +smbd 127.0.0.1:445, isolation [a-z]+, pid $pid, published on 127"
 run 2 serve diod --name "$me" -- true
 says 'is going on already'
 run 5 exec "$me" -- sh -c 'echo "$NWB_RUN:$NWB_SHARE"; exit 5'
@@ -189,7 +215,7 @@ down INT 0
 says "^serving smbd .* as run $me"
 says "netwb exec $me -- smbclient //127.0.0.1/s -p 445 -U u%pw"
 says 'mount -t cifs //127.0.0.1/s DIR'
-says 'libsmb2: smb://u@127.0.0.1:445/s/'
+says "netwb exec $me -- CLIENT smb://u@127.0.0.1:445/s/"
 says '^PUBLISHED'
 says '^verdict: PASS'
 run 125 exec "$me" -- true
@@ -207,6 +233,50 @@ says '^rule cut: 1 hit'
 says '^verdict: PASS'
 run 0 serve diod --for 300ms -e 'expect verdict vacuous'
 says '^verdict: KNOWN'
+
+# --- the lower steps of isolation -------------------------------------------------
+# user ARGUMENTS...: netwb as nobody
+user() {
+	(cd / && XDG_RUNTIME_DIR='' exec setpriv --reuid 65534 --regid 65534 \
+		--clear-groups "$netwb" "$@") </dev/null
+}
+# shellcheck disable=SC2016
+inside='case $NWB_SERVER in
+smbd)	smbclient "//$NWB_ADDR/$NWB_SHARE" -p "$NWB_PORT" \
+		-U "$NWB_USER%$NWB_PASSWORD" -c "put /etc/passwd p" || exit 3
+	cmp /etc/passwd "$NWB_EXPORT/p" || exit 4 ;;
+*)	diodls -s "$NWB_ADDR:$NWB_PORT" -a "$NWB_SHARE" || exit 3 ;;
+esac'
+if [ "$(id -u)" = 0 ]; then
+	for step in userns none; do
+		for server in smbd diod; do
+			got=0
+			user serve $server --isolation $step -- \
+				sh -c "$inside" >"$tmp/out" 2>&1 || got=$?
+			if [ $got = 77 ]; then
+				says "$step"
+				continue
+			fi
+			command_exit 0
+			says "isolation $step"
+			says '^verdict: PASS'
+		done
+		# exec from elsewhere ends when the command does
+		user serve diod --isolation $step --name "$me" -- \
+			sh -c 'until [ -e "$NWB_EXPORT/go" ]; do sleep 0.1; done' \
+			>"$tmp/$me" 2>&1 &
+		pid=$!
+		i=0
+		until user exec "$me" -- sh -c ': >"$NWB_EXPORT/go"' \
+			2>"$tmp/out" || [ $i -gt 100 ]; do
+			sleep 0.1
+			i=$((i + 1))
+		done
+		wait $pid
+		cp "$tmp/$me" "$tmp/out"
+		command_exit 0
+	done
+fi
 
 # --- nothing is left --------------------------------------------------------------
 mark=$tmp/mark
