@@ -88,6 +88,19 @@ static json_t *server_versions(void)
 	return o;
 }
 
+/* What the client's I/O goes through here: io_uring may be refused. */
+static json_t *io_name(void)
+{
+	struct nwb_exec *ex;
+	json_t *name;
+
+	if (nwb_exec_real_new(NULL, &ex, NULL))
+		return json_null();
+	name = json_string(nwb_exec_io_name(ex));
+	nwb_exec_free(ex);
+	return name;
+}
+
 json_t *bench_env_session(const char *id, const char *isolation, uint64_t seed,
 			  int argc, char **argv)
 {
@@ -110,15 +123,15 @@ json_t *bench_env_session(const char *id, const char *isolation, uint64_t seed,
 			 argv[i], quote);
 	}
 	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:s,s:i,s:I,"
-			 "s:s,s:o,s:n,s:o}",
+			 "s:s,s:o,s:o,s:n,s:o}",
 			 "v", 1, "type", "session", "id", id, "date", date,
 			 "netwb", NWB_PROGRAM_VERSION, "build", NWB_BUILD_ID,
 			 "seed", (json_int_t)seed, "command", command, "kernel",
 			 un.release, "cpu", cpu, "ncpu",
 			 (int)sysconf(_SC_NPROCESSORS_ONLN), "mem_bytes",
 			 (json_int_t)si.totalram * si.mem_unit, "isolation",
-			 isolation, "servers", server_versions(), "shim_idle",
-			 "env", env_details());
+			 isolation, "io", io_name(), "servers",
+			 server_versions(), "shim_idle", "env", env_details());
 }
 
 int bench_results_dir(const char *base, char *ret_path, size_t size,

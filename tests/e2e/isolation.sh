@@ -65,12 +65,22 @@ says 'ns, userns, none or auto'
 try 77 as_user run --isolation none --write 4M -e 'needs userns'
 says '^verdict: SKIP .*needs userns'
 
+# locked memory is what a user has little of
+low_memlock() {
+	ulimit -l 0
+	as_user "$@"
+}
+try 0 low_memlock run --write 8M -e "$cut"
+says 'I/O (io_uring|syscalls)'
+says '^verdict: PASS'
+
 # a session has one step, in all of its reports, and in what is to be repeated
 try 0 as_user check --isolation none --filter 'diod.in-place.*' \
 	--out "$tmp/u/results"
 report=$(ls -d "$tmp"/u/results/*)
 cp "$report/report.txt" "$tmp/out"
 says 'isolation: none \(asked for\)'
+says '^io: [a-z]'
 cp "$report/junit.xml" "$tmp/out"
 says 'name="isolation" value="none \(asked for\)"'
 cp "$report/run.jsonl" "$tmp/out"
