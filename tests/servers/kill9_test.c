@@ -53,14 +53,36 @@ static void look_outside(struct outside *o)
 	o->nr_tmp = count_entries("/mnt") + count_entries("/etc");
 }
 
-/* Where mounts propagate, as on most machines: the servers' must not. */
-static void share_mounts(void)
+static int put_text(const char *path, const char *text)
 {
-	int user = geteuid() ? CLONE_NEWUSER : 0;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : write(fd, text, strlen(text));
 
-	nwb_check_eq(unshare(CLONE_NEWNS | user), 0);
-	nwb_check_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	nwb_check_eq(mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL), 0);
+	close(fd);
+	return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+/* Where mounts propagate, as on most machines: the servers' must not. Who is
+ * not root is himself in a user namespace for it. */
+static int share_mounts(void)
+{
+	unsigned int uid = geteuid(), gid = getegid();
+	char text[64];
+
+	if (unshare(CLONE_NEWNS | (uid ? CLONE_NEWUSER : 0)))
+		return -1;
+	if (uid) {
+		snprintf(text, sizeof(text), "%u %u 1", uid, uid);
+		if (put_text("/proc/self/setgroups", "deny") ||
+		    put_text("/proc/self/uid_map", text))
+			return -1;
+		snprintf(text, sizeof(text), "%u %u 1", gid, gid);
+		if (put_text("/proc/self/gid_map", text))
+			return -1;
+	}
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return -1;
+	return mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL);
 }
 
 /* The program to be killed: writes a byte when both servers are up. */
@@ -125,22 +147,42 @@ NWB_TEST(kill9, leaves_nothing)
 	close(fd);
 }
 
-NWB_TEST(kill9, mounts_are_not_seen_outside)
+/* In a process of its own, for a user namespace wants one without threads.
+ * Return: 0; else which step failed. */
+static int compare_mounts(void)
 {
 	static struct outside before, after;
 	struct nwb_server_opts opts = {.name = "smbd"};
 	struct nwb_server *srv;
 
-	skip_unless_namespaces();
-	share_mounts();
+	if (share_mounts())
+		return 1;
 	look_outside(&before);
-	nwb_check_eq(nwb_server_start(&opts, &srv, NULL), 0);
+	if (nwb_server_start(&opts, &srv, NULL))
+		return 2;
 	look_outside(&after);
-	nwb_check(!strcmp(before.mounts, after.mounts));
+	if (strcmp(before.mounts, after.mounts))
+		return 3;
 	nwb_server_free(srv);
 	look_outside(&after);
-	nwb_check(!strcmp(before.mounts, after.mounts));
-	nwb_check_eq(before.nr_tmp, after.nr_tmp);
+	if (strcmp(before.mounts, after.mounts))
+		return 4;
+	return before.nr_tmp == after.nr_tmp ? 0 : 5;
+}
+
+NWB_TEST(kill9, mounts_are_not_seen_outside)
+{
+	int status;
+	pid_t pid;
+
+	skip_unless_namespaces();
+	pid = fork();
+	nwb_check(pid >= 0);
+	if (pid == 0)
+		_exit(compare_mounts());
+	nwb_check_eq(waitpid(pid, &status, 0), pid);
+	nwb_check(WIFEXITED(status));
+	nwb_check_eq(WEXITSTATUS(status), 0);
 }
 
 NWB_TEST(kill9, at_any_moment_of_the_start)
