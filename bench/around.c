@@ -74,8 +74,13 @@ void bench_trouble(const struct nwb_fc_page *p, char *buf, size_t size)
 	uint64_t nomem = atomic_load(&p->nomem);
 	uint64_t marks = atomic_load(&p->marks_lost);
 	uint64_t copies = atomic_load(&p->durable_errors);
+	uint64_t unread = atomic_load(&p->nr_encrypted);
 
-	if (nomem || marks || copies)
+	if (unread)
+		snprintf(buf, size,
+			 "shim: %llu encrypted messages could not be read",
+			 (unsigned long long)unread);
+	else if (nomem || marks || copies)
 		snprintf(buf, size,
 			 "shim: %llu times out of memory, %llu faults lost "
 			 "their request, %llu durable copies failed",

@@ -258,8 +258,14 @@ static void run_client(void *arg)
 	bool has_cpu;
 
 	r->rc = run_subject(r);
-	if (r->rc)
+	if (!r->rc && r->o->plan && nwb_fc_refusal(r->page))
+		r->rc = nwb_err_set(r->err, -EOPNOTSUPP, "%s",
+				    nwb_fc_refusal(r->page));
+	if (r->rc) {
+		nwb_subject_free(r->subject);
+		r->subject = NULL;
 		return;
+	}
 	res->policy = r->subject->policy;
 	r->rc = start_watchdog(r, &dog);
 	if (r->rc)

@@ -129,12 +129,28 @@ static bool wants_pdus(const struct nwb_fc_page *page)
 				1u << NWB_FC_EV_REPLY | 1u << NWB_FC_EV_GRANT);
 }
 
+static const char *seal_refusal(const struct nwb_fc_page *page)
+{
+	switch ((enum nwb_fc_seal)atomic_load(&page->seal)) {
+	case NWB_FC_SEAL_MISSING:
+		return "the session is encrypted; its messages can be read in "
+		       "Samba 4.17.12-Debian only, this is another version";
+	case NWB_FC_SEAL_SHAPE:
+		return "the session is encrypted, and smb2_signing_decrypt_pdu "
+		       "or smb2_signing_encrypt_pdu was called with something "
+		       "that is no message";
+	default:
+		return "the session is encrypted, and smbd encrypts or "
+		       "decrypts without passing the shim";
+	}
+}
+
 const char *nwb_fc_refusal(const struct nwb_fc_page *page)
 {
 	if (!atomic_load(&page->attached))
 		return "the server runs without the shim";
 	if (wants_pdus(page) && atomic_load(&page->nr_encrypted))
-		return "the session is encrypted, its messages cannot be read";
+		return seal_refusal(page);
 	if (atomic_load(&page->nr_written) && !atomic_load(&page->nr_pwrites))
 		return "the server writes files in a way that the shim does "
 		       "not see";

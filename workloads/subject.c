@@ -67,6 +67,16 @@ void nwb_subject_smb2_stats(const struct nwb_smb2_stats *st,
 	memcpy(ret->lost_why, st->lost_why, sizeof(ret->lost_why));
 }
 
+void nwb_subject_smb2_prove(struct nwb_smb2 *c)
+{
+	struct nwb_smb2_stats st;
+
+	nwb_smb2_get_stats(c, &st);
+	/* who does not hear the answer will notice soon enough */
+	if (strcmp(st.cipher, "none") != 0)
+		(void)!nwb_smb2_echo(c, NULL);
+}
+
 void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
 			 struct nwb_p9_opts *ret)
 {

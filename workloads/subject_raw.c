@@ -283,6 +283,7 @@ static int raw_connect(struct subject_raw *r, struct nwb_err *err)
 			rc = nwb_smb2_connect(r->smb2, err);
 		if (rc)
 			return rc;
+		nwb_subject_smb2_prove(r->smb2);
 		nwb_smb2_get_stats(r->smb2, &st);
 		r->wsize = st.max_write;
 	}

@@ -149,6 +149,8 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 
 		nwb_subject_smb2_opts(opts, &so);
 		rc = nwb_mount_smb(ex, &so, &no, tap, &r->mnt, err);
+		if (!rc)
+			nwb_subject_smb2_prove(nwb_mount_smb2(r->mnt));
 	}
 	if (rc) {
 		r->mnt = NULL;

@@ -34,6 +34,10 @@ struct nwb_smb2_opts;
 struct nwb_p9_opts;
 void nwb_subject_smb2_opts(const struct nwb_subject_opts *o,
 			   struct nwb_smb2_opts *ret);
+/** nwb_subject_smb2_prove() - on an encrypted session send one ECHO, so that
+ * the shim in the server has seen both directions before anything counts. */
+struct nwb_smb2;
+void nwb_subject_smb2_prove(struct nwb_smb2 *c);
 struct nwb_smb2_stats;
 void nwb_subject_smb2_stats(const struct nwb_smb2_stats *st,
 			    struct nwb_subject_stats *ret);

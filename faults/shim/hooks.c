@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The functions that the servers call instead of libc's, and of Samba's one
- * private function.
+ * The functions that the servers call instead of libc's.
  *
  * Here is what arrives and leaves, and the begin; hooks_file.c has storage,
- * hooks_i.h the table of fds. An idle shim (no page, or neither rules nor
- * ledger) knows no fds at all.
- *
- * smb2_signing_sign_pdu(key, iov, n): iov[0] is the SMB2 header; credits are
- * decided right before it signs. Its address is taken by the version that was
- * looked at, nothing else will do.
+ * hooks_samba.c what Samba signs and encrypts, hooks_i.h the table of fds. An
+ * idle shim (no page, or neither rules nor ledger) knows no fds at all.
  *
  * nfs-ganesha loads what writes its files (FSAL VFS) with RTLD_DEEPBIND, which
  * lets a library see libc before any preloaded one; dlopen() is made to forget
@@ -34,12 +29,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAMBA_VERSION "SAMBA_4.17.12_DEBIAN_SAMBA4"
-#define IOV_FAST      64
+#define IOV_FAST 64
 
 _Atomic uintptr_t sh_fds[SH_FDS];
-bool sh_on;	  /* set once, at the end of the constructor */
-static bool pdus; /* connections are looked at */
+bool sh_on;   /* set once, at the end of the constructor */
+bool sh_pdus; /* connections are looked at */
 
 REAL(ssize_t, read, int, void *, size_t)
 REAL(ssize_t, readv, int, const struct iovec *, int)
@@ -179,7 +173,7 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	ssize_t n = real_recvmsg()(fd, msg, flags);
 
 	if (!c) {
-		if (pdus && n >= 0 && msg->msg_controllen)
+		if (sh_pdus && n >= 0 && msg->msg_controllen)
 			for_each_passed(msg, received);
 		return n;
 	}
@@ -316,7 +310,7 @@ EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 	struct sendmsg_arg arg = {fd, flags, msg};
 
 	if (!c) {
-		if (pdus && msg->msg_controllen)
+		if (sh_pdus && msg->msg_controllen)
 			for_each_passed(msg, given);
 		return real_sendmsg()(fd, msg, flags);
 	}
@@ -329,7 +323,7 @@ EXPORT int accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	int got = real_accept()(fd, addr, len);
 
-	if (pdus)
+	if (sh_pdus)
 		accepted(got);
 	return got;
 }
@@ -338,7 +332,7 @@ EXPORT int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	int got = real_accept4()(fd, addr, len, flags);
 
-	if (pdus)
+	if (sh_pdus)
 		accepted(got);
 	return got;
 }
@@ -378,52 +372,6 @@ EXPORT int dup3(int from, int to, int flags)
 EXPORT void *dlopen(const char *path, int flags)
 {
 	return real_dlopen()(path, sh_on ? flags & ~RTLD_DEEPBIND : flags);
-}
-
-/* --- Samba --- */
-
-/* NTSTATUS is a struct of one uint32_t; it comes back in the same register. */
-uint32_t smb2_signing_sign_pdu(void *key, struct iovec *iov, int nr);
-
-typedef uint32_t (*sign_fn)(void *key, struct iovec *iov, int nr);
-
-/* real_sign() - @ret_pinned: it is the one that was looked at. */
-static sign_fn real_sign(bool *ret_pinned)
-{
-	static sign_fn pinned, other;
-
-	if (!pinned && !other) {
-		*(void **)&pinned = dlvsym(RTLD_NEXT, "smb2_signing_sign_pdu",
-					   SAMBA_VERSION);
-		*(void **)&other = dlsym(RTLD_NEXT, "smb2_signing_sign_pdu");
-	}
-	*ret_pinned = pinned;
-	return pinned ? pinned : other;
-}
-
-EXPORT uint32_t smb2_signing_sign_pdu(void *key, struct iovec *iov, int nr)
-{
-	bool is_pinned;
-	sign_fn real = real_sign(&is_pinned);
-
-	if (pdus && is_pinned && nr > 0)
-		sh_sign(key, iov[0].iov_base, iov[0].iov_len);
-	return real(key, iov, nr);
-}
-
-/* check_samba() - say at once whether signed replies can be rewritten. */
-static void check_samba(struct nwb_fc_page *page)
-{
-	const char *(*version)(void);
-	bool is_pinned;
-
-	if (!real_sign(&is_pinned))
-		return; /* not smbd */
-	if (!is_pinned)
-		atomic_store(&page->sign, NWB_FC_SIGN_MISSING);
-	*(void **)&version = dlsym(RTLD_DEFAULT, "samba_version_string");
-	if (version)
-		snprintf(page->samba, sizeof(page->samba), "%s", version());
 }
 
 /* --- the system, for the logic --- */
@@ -545,6 +493,7 @@ static void after_fork(void)
 {
 	sh_conns_reset_after_fork();
 	sh_queue_reset_after_fork();
+	sh_sealed_reset_after_fork();
 }
 
 /* env_fd() - the number in @name, which children need not see; -1: none. */
@@ -612,8 +561,8 @@ __attribute__((constructor)) static void begin(void)
 	unsetenv(NWB_SHIM_ENV_DURABLE);
 	atomic_store(&page->main_pid, getpid());
 	atomic_fetch_add(&page->attached, 1);
-	check_samba(page);
+	sh_check_samba(page);
 	pthread_atfork(NULL, NULL, after_fork);
-	pdus = sh.ledger || page->nr_rules || page->nr_phases;
-	sh_on = pdus || sh.durable_fd >= 0;
+	sh_pdus = sh.ledger || page->nr_rules || page->nr_phases;
+	sh_on = sh_pdus || sh.durable_fd >= 0;
 }

@@ -27,6 +27,10 @@ _Static_assert(sizeof(off_t) == 8, "64-bit offsets only");
 
 extern _Atomic uintptr_t sh_fds[SH_FDS];
 extern bool sh_on;
+extern bool sh_pdus;
+
+/* hooks_samba.c */
+void sh_check_samba(struct nwb_fc_page *page);
 
 /* Found when first called: constructors of other libraries call read and close
  * before this library's own constructor has run. */

@@ -138,11 +138,7 @@ static bool wants_reply(const struct sh_conn *c, const struct sh_pdu *p)
 	return c->proto == NWB_FC_9P || p->cmd != SMB_CANCEL;
 }
 
-/*
- * request() - one whole request; with c->lock.
- * Return: 0, or the cut (NWB_FC_DO_*) that must come before it.
- */
-static uint16_t request(struct sh_conn *c, const struct sh_pdu *p)
+uint16_t sh_request(struct sh_conn *c, const struct sh_pdu *p)
 {
 	struct sh_take take = {0};
 	struct sh_handle h;
@@ -184,7 +180,7 @@ static uint16_t frame(struct sh_conn *c)
 
 	if (c->proto == NWB_FC_9P) {
 		if (sh_p9_decode(at, len, &p) && !p.is_reply)
-			return request(c, &p);
+			return sh_request(c, &p);
 		sh_count(&sh.page->nr_unparsed);
 		return 0;
 	}
@@ -192,8 +188,8 @@ static uint16_t frame(struct sh_conn *c)
 		return 0;
 	at += 4;
 	len -= 4;
-	if (len >= 4 && !memcmp(at, "\xfdSMB", 4)) {
-		sh_count(&sh.page->nr_encrypted);
+	if (sh_is_sealed(at, len)) {
+		sh_sealed_arrived(c);
 		return 0;
 	}
 	for (;;) {
@@ -201,7 +197,7 @@ static uint16_t frame(struct sh_conn *c)
 			sh_count(&sh.page->nr_unparsed);
 			return 0;
 		}
-		cut = request(c, &p);
+		cut = sh_request(c, &p);
 		if (cut || !p.next)
 			return cut;
 		if (p.next >= len) {

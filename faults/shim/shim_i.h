@@ -2,16 +2,17 @@
 /*
  * Inside of the shim.
  *
- *	hooks.c    read recvmsg ...   write sendmsg ...   pwrite fsync ...
+ *	hooks*.c   read recvmsg ...   write sendmsg ...   pwrite fsync ...
  *	             │                   │                    │
  *	rx.c ────────┘     tx.c ─────────┘     effect.c ──────┘
  *	  frames, requests   replies, credits    storage, durable copy
+ *	             ├─ sealed.c ────────┤   encrypted sessions: what is in them
  *	             └───────┬───────────┘            │
  *	             conn.c: open requests, handles ◄─┘ (whose write is it?)
  *	             rule.c: which rule takes this event
  *	             queue.c: held PDUs, one sender thread a process
  *
- * Everything but hooks.c is the "logic": it reaches the system through struct
+ * Everything but hooks*.c is the "logic": it reaches the system through struct
  * sh_ops and is unit-tested and sanitised as a static library. The shared
  * object itself links libc only and is never sanitised.
  *
@@ -221,6 +222,7 @@ struct sh_conn {
 	/* under lock */
 	struct sh_frame rx;
 	bool rx_broken;
+	unsigned int nr_unopened; /* encrypted frame, not decrypted yet */
 	bool is_attached;
 	unsigned int nr_setups;
 	const void *sign_key;
@@ -304,6 +306,22 @@ uint16_t sh_grant(struct sh_conn *c, struct sh_req *r, const struct sh_pdu *p);
 /** sh_sign() - the server is about to sign @hdr, which may be changed.
  * @key: what it signs with; only compared */
 void sh_sign(const void *key, uint8_t *hdr, size_t len);
+/** sh_credits_before() - decide the credits of the reply with the header @hdr
+ * of 64 bytes before it is signed with @key, or encrypted (NULL). False: it is
+ * no SMB2 header. */
+bool sh_credits_before(const void *key, uint8_t *hdr);
+/** sh_request() - one whole request; with c->lock. Return: 0, or the cut
+ * (NWB_FC_DO_*) that must come before it. */
+uint16_t sh_request(struct sh_conn *c, const struct sh_pdu *p);
+
+/* --- encrypted sessions: see sealed.c --- */
+bool sh_is_sealed(const uint8_t *pdu, size_t len);
+void sh_sealed_arrived(struct sh_conn *c);
+bool sh_unsealed(const struct iovec *iov, int nr, bool ok);
+void sh_seal(struct iovec *iov, int nr);
+void sh_sealed(const uint8_t *transform);
+size_t sh_sealed_take(const uint8_t *transform, uint8_t *head);
+void sh_sealed_reset_after_fork(void);
 
 void sh_out_begin(struct sh_out *o);
 void sh_out_end(struct sh_out *o);

@@ -134,30 +134,33 @@ uint16_t sh_grant(struct sh_conn *c, struct sh_req *r, const struct sh_pdu *p)
 	return credits;
 }
 
-void sh_sign(const void *key, uint8_t *hdr, size_t len)
+bool sh_credits_before(const void *key, uint8_t *hdr)
 {
 	struct sh_req *r = NULL;
 	struct sh_conn *c;
 	struct sh_pdu p;
 	uint16_t credits;
 
-	sh_count(&sh.page->nr_sign_calls);
-	if (len < 64 || !sh_smb_decode(hdr, 64, &p)) {
-		atomic_store(&sh.page->sign, NWB_FC_SIGN_SHAPE);
-		return;
-	}
-	atomic_store(&sh.page->sign, NWB_FC_SIGN_OK);
-	if (!p.is_reply)
-		return;
-	c = sh_conn_signing(key, &p, &r);
+	if (!sh_smb_decode(hdr, 64, &p))
+		return false;
+	c = p.is_reply ? sh_conn_signing(key, &p, &r) : NULL;
 	if (!c)
-		return;
+		return true;
 	if (!r->grant_done) {
 		credits = sh_grant(c, r, &p);
 		hdr[CREDITS_AT] = (uint8_t)credits;
 		hdr[CREDITS_AT + 1] = (uint8_t)(credits >> 8);
 	}
 	pthread_mutex_unlock(&c->lock);
+	return true;
+}
+
+void sh_sign(const void *key, uint8_t *hdr, size_t len)
+{
+	sh_count(&sh.page->nr_sign_calls);
+	atomic_store(&sh.page->sign, len >= 64 && sh_credits_before(key, hdr)
+					     ? NWB_FC_SIGN_OK
+					     : NWB_FC_SIGN_SHAPE);
 }
 
 /* --- one reply --- */
@@ -166,6 +169,7 @@ struct reply {
 	struct sh_conn *c;
 	struct iovec *iov;
 	int nr_iov;
+	bool is_sealed;	     /* encrypted: nothing can be changed any more */
 	struct sh_take take; /* of all PDUs of the frame */
 	uint64_t hold_ns;    /* by the famine */
 	uint32_t credits;
@@ -187,7 +191,7 @@ static void rewrite_credits(struct reply *rp, size_t at, struct sh_req *r,
 						       NWB_FC_SIGN_BYPASSED);
 		return;
 	}
-	if (r->grant_done)
+	if (r->grant_done || rp->is_sealed)
 		return;
 	credits = sh_grant(rp->c, r, p);
 	if (credits == p->credits)
@@ -333,14 +337,20 @@ static void one_reply(struct reply *rp, size_t at, struct sh_pdu *p)
 
 static void decide_smb(struct reply *rp, const uint8_t *head, size_t have)
 {
+	uint8_t plain[SH_HEAD];
 	size_t at = 4;
 	struct sh_pdu p;
 
 	if (head[0] == 0x85)
 		return;
-	if (have >= 8 && !memcmp(head + 4, "\xfdSMB", 4)) {
-		sh_count(&sh.page->nr_encrypted);
-		return;
+	if (have >= 4 + 52 && sh_is_sealed(head + 4, have - 4)) {
+		have = 4 + sh_sealed_take(head + 4, plain + 4);
+		if (have == 4) {
+			sh_count(&sh.page->nr_encrypted);
+			return;
+		}
+		rp->is_sealed = true;
+		head = plain;
 	}
 	while (at < have && sh_smb_decode(head + at, have - at, &p)) {
 		if (!p.is_reply)

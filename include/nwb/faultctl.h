@@ -24,7 +24,7 @@
 #include <stdatomic.h>
 
 #define NWB_FC_MAGIC   0x3163666e62776eull
-#define NWB_FC_VERSION 1u
+#define NWB_FC_VERSION 2u
 #define NWB_FC_RULES   NWB_PLAN_RULES
 #define NWB_FC_SEQ     31u /* longest seq */
 #define NWB_FC_ANY     0xffffu
@@ -112,6 +112,14 @@ enum nwb_fc_sign {
 	NWB_FC_SIGN_BYPASSED, /* signed replies left without the hook */
 };
 
+/* The same of what encrypted sessions say. */
+enum nwb_fc_seal {
+	NWB_FC_SEAL_UNKNOWN, /* nothing was encrypted yet */
+	NWB_FC_SEAL_OK,	     /* a message was seen where it is decrypted */
+	NWB_FC_SEAL_MISSING, /* not the pinned version of Samba */
+	NWB_FC_SEAL_SHAPE,   /* called with something else */
+};
+
 struct nwb_fc_page {
 	uint64_t magic;
 	uint32_t version;
@@ -134,6 +142,7 @@ struct nwb_fc_page {
 	_Atomic uint32_t restarts;	     /* restarts asked for */
 	_Atomic uint32_t kills;		     /* of which by kill or restart */
 	_Atomic uint32_t sign;		     /* enum nwb_fc_sign */
+	_Atomic uint32_t seal;		     /* enum nwb_fc_seal */
 	_Atomic uint32_t attached; /* processes that mapped the page */
 	_Atomic int32_t main_pid;  /* in the server's pid namespace */
 	char samba[48];		   /* version string found */
@@ -145,6 +154,8 @@ struct nwb_fc_page {
 	_Atomic uint64_t nr_interim;
 	_Atomic uint64_t nr_signed;
 	_Atomic uint64_t nr_sign_calls;
+	_Atomic uint64_t nr_sealed;    /* replies seen before encryption */
+	_Atomic uint64_t nr_unsealed;  /* requests seen after decryption */
 	_Atomic uint64_t nr_encrypted; /* PDUs that could not be read */
 	_Atomic uint64_t nr_unparsed;  /* not a PDU, or not seen in full */
 	_Atomic uint64_t nr_held;      /* PDUs put into the queue by a rule */

@@ -41,6 +41,18 @@ can 'encryption AES-128-CCM' -e 'server smbd max-dialect=3.0.2' \
 can 'wsize 65536' -e 'server smbd dialect=2.0.2' --dialect any
 can 'encryption none' -e 'server smbd min-dialect=3.1.1'
 
+# faults under encryption: seen, acted upon, judged
+for d in 3.0.2 3.1.1; do
+	for e in 'c: on server.write nth=5 after do drop, rst' \
+		'c: on server.write nth=5 before do rst max=1' \
+		'c: on server.grant nth=8..40 do grant 0'; do
+		run 0 run --client in-place --write 32M --dialect $d --encrypt \
+			-e "$e" -e heal
+		says 'verdict: PASS'
+		says 'rule c: [1-9]'
+	done
+done
+
 cannot 3 'SMB 2.1 has none; use dialect 3.0.2' --dialect 2.1 --encrypt
 cannot 3 'AES-GMAC was asked for, SMB 3.0.2 signs with AES-CMAC only' \
 	--dialect 3.0.2 --sign=gmac

@@ -60,6 +60,8 @@ static void print_summary(struct nwb_fc_page *p)
 	N(nr_signed);
 	N(nr_sign_calls);
 	N(nr_encrypted);
+	N(nr_sealed);
+	N(nr_unsealed);
 	N(nr_unparsed);
 	N(nr_held);
 	N(nr_dropped);
