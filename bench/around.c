@@ -36,6 +36,8 @@ void bench_server_opts(const struct nwb_plan *plan, struct nwb_server_opts *so)
 	if (plan) {
 		so->max_credits = (unsigned int)nwb_plan_server_opt_nr(
 			plan, "credits", 0);
+		so->multichannel =
+			nwb_plan_server_opt_nr(plan, "multichannel", 0);
 		so->msize = (uint32_t)nwb_plan_server_opt_nr(plan, "msize", 0);
 		so->volatile_storage =
 			nwb_plan_server_opt_nr(plan, "volatile", 0);

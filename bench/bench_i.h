@@ -45,6 +45,8 @@ struct bench_run_result;
  * @durable: SMB handles that outlive a connection: 0 off, 1 v1, 2 v2
  * @hard: wait for the server for ever
  * @retrans: give a write up after so many attempts; 0 = 64
+ * @channels: SMB: connections of the session; 0 = 1. More than one switches
+ *	multichannel on in smbd
  * @server_binary: NULL = where the distribution has it
  * @isolation: of the server; AUTO = the first step that works here
  * @sign, @dialect, @signing, @encryption: see struct nwb_smb2_opts
@@ -82,8 +84,10 @@ struct bench_run_opts {
 	unsigned int durable;
 	bool hard;
 	uint32_t retrans;
+	unsigned int channels;
 	uint32_t mutants;
 	bool mutant_credits;
+	bool mutant_channel;
 	const char *ledger_path;
 	bool keep_failed;
 	const char *results_dir;
@@ -360,6 +364,7 @@ struct bench_mutant {
 	const char *title;
 	uint32_t netfs; /* NWB_MUT_* */
 	bool credits;
+	bool channel;
 	const char *server;
 	enum nwb_subject_kind subject;
 	const char *workload;

@@ -96,6 +96,7 @@ static int check_mutant(struct bench_session *s, const struct bench_mutant *m,
 		return rc;
 	o.mutants = m->netfs;
 	o.mutant_credits = m->credits;
+	o.mutant_channel = m->channel;
 	run_mutated(&o, m->oracles, killer, sizeof(killer), &killed);
 	printf("%-20s ", m->name);
 	if (v != NWB_PASS)

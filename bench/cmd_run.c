@@ -52,6 +52,11 @@ static void tell(const struct bench_run_opts *o,
 		       (unsigned long long)r->stats.reclaims,
 		       (unsigned long long)r->stats.reclaims_refused,
 		       (unsigned long long)r->stats.unstable_resent);
+	if (r->stats.channels != UINT64_MAX && r->stats.channels > 1)
+		printf("  channels: %llu carried writes, %llu losses while "
+		       "another one went on\n",
+		       (unsigned long long)r->stats.channels,
+		       (unsigned long long)r->stats.channels_lost);
 	if (r->stats.lost_why[0])
 		printf("  the connection lost last: %s\n", r->stats.lost_why);
 	for (unsigned int i = 0; i < r->nr_rules; i++)

@@ -96,6 +96,19 @@ const struct bench_mutant bench_mutants[] = {
 		 "cut: on server.write nth=5 before do rst max=1\n"
 		 "heal\n"
 		 "expect drain < 2s\n"},
+	{.name = "channel-repicked",
+	 .title = "credits reserved on one channel are spent on another",
+	 .channel = true,
+	 .server = "smbd",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m",
+	 .bytes = 32 * NWB_MIB,
+	 .oracles = O(7),
+	 .plan = "plan channel-repicked\n"
+		 "server smbd credits=64 multichannel\n"
+		 "client in-place channels=2\n"
+		 "slow: on backend.pwrite while work do delay 2ms\n"
+		 "heal\n"},
 	{.name = "gives-up-early",
 	 .title = "the first lost connection is final",
 	 .netfs = NWB_MUT_GIVES_UP_EARLY,

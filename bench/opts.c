@@ -26,6 +26,7 @@ enum {
 	OPT_HARD,
 	OPT_SOFT,
 	OPT_RETRANS,
+	OPT_CHANNELS,
 	OPT_NO_SHIM,
 	OPT_PLAN,
 	OPT_FAULT,
@@ -115,6 +116,10 @@ static const struct {
 	 BENCH_CLI_RUN,
 	 NULL,
 	 "wait for the server for ever"},
+	{{"channels", 1, NULL, OPT_CHANNELS},
+	 BENCH_CLI_RUN,
+	 "N",
+	 "SMB: connections of the session, 1 to 4 (multichannel)"},
 	{{"retrans", 1, NULL, OPT_RETRANS},
 	 BENCH_CLI_RUN,
 	 "N",
@@ -277,6 +282,7 @@ static int set_mutant(struct bench_cli *c, const char *name)
 		return -1;
 	c->run.mutants = m->netfs;
 	c->run.mutant_credits = m->credits;
+	c->run.mutant_channel = m->channel;
 	return 0;
 }
 
@@ -417,6 +423,11 @@ static int set_number(struct bench_cli *c, int opt, const char *name,
 		break;
 	case OPT_WSIZE:
 		c->run.wsize = (uint32_t)n;
+		break;
+	case OPT_CHANNELS:
+		if (n > NWB_SMB2_CHANNELS_MAX)
+			return bad_value(name, value, "at most 4");
+		c->run.channels = (unsigned int)n;
 		break;
 	case OPT_RETRANS:
 		c->run.retrans = (uint32_t)n;

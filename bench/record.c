@@ -55,6 +55,8 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --durable v%u", o->durable);
 	if (o->hard)
 		append(buf, size, " --hard");
+	if (o->channels)
+		append(buf, size, " --channels %u", o->channels);
 	if (o->retrans)
 		append(buf, size, " --retrans %u", o->retrans);
 	bench_security_args(o, security, sizeof(security));
@@ -70,9 +72,10 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --isolation %s",
 		       nwb_isolation_name(o->isolation));
 	for (unsigned int i = 0; i < bench_nr_mutants; i++)
-		if ((o->mutants || o->mutant_credits) &&
+		if ((o->mutants || o->mutant_credits || o->mutant_channel) &&
 		    bench_mutants[i].netfs == o->mutants &&
-		    bench_mutants[i].credits == o->mutant_credits)
+		    bench_mutants[i].credits == o->mutant_credits &&
+		    bench_mutants[i].channel == o->mutant_channel)
 			append(buf, size, " --with-mutant %s",
 			       bench_mutants[i].name);
 	append(buf, size, " --seed %llu", (unsigned long long)o->seed);
@@ -159,6 +162,8 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 	json_object_update_missing_new(rec, more);
 	json_object_set_new(rec, "opens", number(st->opens));
 	json_object_set_new(rec, "reclaims", number(st->reclaims));
+	json_object_set_new(rec, "channels", number(st->channels));
+	json_object_set_new(rec, "channels_lost", number(st->channels_lost));
 	json_object_set_new(rec, "unstable_resent",
 			    number(st->unstable_resent));
 	bench_record_timeline(rec, &r->timeline, o->plan);

@@ -92,6 +92,13 @@ static int run_ledgers(struct run *r)
 	return 0;
 }
 
+static unsigned int nr_channels(const struct bench_run_opts *o)
+{
+	return o->plan ? (unsigned int)nwb_plan_client_opt_nr(
+				 o->plan, "channels", o->channels)
+		       : o->channels;
+}
+
 static int run_server(struct run *r)
 {
 	const struct bench_run_opts *o = r->o;
@@ -109,6 +116,7 @@ static int run_server(struct run *r)
 	int rc;
 
 	bench_server_opts(plan, &so);
+	so.multichannel |= nr_channels(o) > 1;
 	rc = bench_supervisor_start(&r->ledger, so.volatile_storage,
 				    100 * NWB_MSEC, &r->sup);
 	if (rc)
@@ -135,17 +143,23 @@ static int run_server(struct run *r)
 	return 0;
 }
 
-static int run_dial(struct nwb_dialer *d, struct nwb_exec *ex,
-		    struct nwb_sock **ret_sock, struct nwb_err *err)
+static int run_dial_to(struct nwb_dialer *d, struct nwb_exec *ex, uint32_t addr,
+		       struct nwb_sock **ret_sock, struct nwb_err *err)
 {
 	struct run *r = nwb_container_of(d, struct run, dialer);
 	int fd, rc;
 
-	rc = nwb_server_dial(r->srv, &fd, err);
+	rc = nwb_server_dial_to(r->srv, addr, &fd, err);
 	if (rc)
 		return rc;
 	rc = nwb_sock_from_fd(ex, fd, ret_sock);
 	return rc ? nwb_err_set(err, rc, "socket: %s", strerror(-rc)) : 0;
+}
+
+static int run_dial(struct nwb_dialer *d, struct nwb_exec *ex,
+		    struct nwb_sock **ret_sock, struct nwb_err *err)
+{
+	return run_dial_to(d, ex, NWB_SERVER_ADDR, ret_sock, err);
 }
 
 static int run_subject(struct run *r)
@@ -164,11 +178,17 @@ static int run_subject(struct run *r)
 		.max_attempts = o->retrans,
 		.mutants = o->mutants,
 		.mutant_credits = o->mutant_credits,
+		.mutant_channel = o->mutant_channel,
+		.channels = nr_channels(o),
 		.ledger = &r->ledger,
 	};
 
 	nwb_server_info(r->srv, &info);
-	r->dialer.dial = run_dial;
+	r->dialer = (struct nwb_dialer){
+		.dial = run_dial,
+		.dial_to = run_dial_to,
+		.addr = NWB_SERVER_ADDR,
+	};
 	so.is_9p = info.is_9p;
 	so.share = info.share;
 	so.user = info.user;

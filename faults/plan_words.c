@@ -253,6 +253,7 @@ const struct pl_opt_desc pl_server_opts[] = {
 	{"dialect", PL_OPT_WORD, 0, 0, server_dialect_words, "smbd"},
 	{"min-dialect", PL_OPT_WORD, 0, 0, server_dialect_words, "smbd"},
 	{"max-dialect", PL_OPT_WORD, 0, 0, server_dialect_words, "smbd"},
+	{"multichannel", PL_OPT_FLAG, 0, 1, NULL, "smbd"},
 	{"msize", PL_OPT_SIZE, 4096, 8 * NWB_MIB, NULL, "ganesha"},
 	{"volatile", PL_OPT_FLAG, 0, 1, NULL, NULL},
 	{NULL, 0, 0, 0, NULL, NULL},
@@ -274,6 +275,7 @@ const struct pl_opt_desc pl_client_opts[] = {
 	{"dialect", PL_OPT_WORD, 0, 0, dialect_words, NULL},
 	{"sign", PL_OPT_WORD, 0, 0, sign_words, NULL, "on"},
 	{"encrypt", PL_OPT_WORD, 0, 0, encrypt_words, NULL, "on"},
+	{"channels", PL_OPT_COUNT, 1, 4, NULL, NULL},
 	{NULL, 0, 0, 0, NULL, NULL},
 };
 

@@ -52,6 +52,8 @@ static const struct field run_fields[] = {
 	{"bytes_dirtied", NUM},
 	{"bytes_sent", NUM},
 	{"cell", STR_MUST},
+	{"channels", NUM},
+	{"channels_lost", NUM},
 	{"cipher", STR},
 	{"client_cpu_ns", NUM},
 	{"depth", NUM},

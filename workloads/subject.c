@@ -52,6 +52,8 @@ void nwb_subject_smb2_opts(const struct nwb_subject_opts *o,
 		.timeout_ns = o->timeout_ns,
 		.durable = (enum nwb_smb2_durable)o->durable,
 		.count_stale_credits = o->mutant_credits,
+		.repick_channel = o->mutant_channel,
+		.channels = o->channels,
 	};
 }
 
@@ -62,6 +64,10 @@ void nwb_subject_smb2_stats(const struct nwb_smb2_stats *st,
 	ret->write_rpcs = st->nr_writes;
 	ret->bytes_sent = st->bytes_written;
 	ret->reconnects = st->nr_connects - 1;
+	ret->channels = 0;
+	for (unsigned int i = 0; i < NWB_SMB2_CHANNELS_MAX; i++)
+		ret->channels += st->chan_writes[i] != 0;
+	ret->channels_lost = st->nr_chan_lost;
 	memcpy(ret->signing, st->signing_alg, sizeof(ret->signing));
 	memcpy(ret->cipher, st->cipher, sizeof(ret->cipher));
 	memcpy(ret->lost_why, st->lost_why, sizeof(ret->lost_why));
@@ -148,6 +154,10 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 	if (o.is_9p && o.durable)
 		return nwb_err_set(err, -EOPNOTSUPP,
 				   "durable handles are part of SMB, 9P has "
+				   "none");
+	if (o.is_9p && o.channels > 1)
+		return nwb_err_set(err, -EOPNOTSUPP,
+				   "several channels are part of SMB, 9P has "
 				   "none");
 	if (o.hard)
 		o.patience_ns = NWB_NEVER;

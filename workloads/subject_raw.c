@@ -211,6 +211,8 @@ static void raw_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.retries = 0,
 		.opens = UINT64_MAX,
 		.reclaims = UINT64_MAX,
+		.channels = UINT64_MAX,
+		.channels_lost = UINT64_MAX,
 		.unstable_resent = UINT64_MAX,
 		.depth = s->opts.depth,
 		.wsize = r->wsize,

@@ -63,6 +63,8 @@ static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.gave_up = ns.gave_up,
 		.opens = UINT64_MAX,
 		.reclaims = UINT64_MAX,
+		.channels = UINT64_MAX,
+		.channels_lost = UINT64_MAX,
 		.unstable_resent = ns.unstable_resent,
 	};
 	if (nwb_mount_smb2(r->mnt)) {

@@ -46,7 +46,9 @@ enum nwb_subject_kind {
  * @timeout_ns: unanswered request loses the connection; 0 = 10 s
  * @cache_bytes: page cache, faulted in at once; 0 = 160 MiB
  * @mutants: NWB_MUT_* of nwb/netfs.h
+ * @channels: SMB: connections of the session; 0 = 1
  * @mutant_credits: credits of an old connection are counted again
+ * @mutant_channel: credits of one channel are spent on another
  * @ledger: borrowed; the client's SENT, ACKED, GIVEUP and CONNECT go there.
  *	NULL = none
  */
@@ -76,7 +78,9 @@ struct nwb_subject_opts {
 	uint64_t timeout_ns;
 	uint64_t cache_bytes;
 	uint32_t mutants;
+	unsigned int channels;
 	bool mutant_credits;
+	bool mutant_channel;
 	struct nwb_ledger *ledger;
 };
 
@@ -93,6 +97,8 @@ struct nwb_subject_stats {
 	uint64_t opens; /* SMB handles: opened, reclaimed, not given back */
 	uint64_t reclaims;
 	uint64_t reclaims_refused;
+	uint64_t channels;	  /* SMB: connections that carried WRITEs */
+	uint64_t channels_lost;	  /* while another one went on */
 	uint64_t unstable_resent; /* acked bytes sent again: another open */
 	uint32_t depth; /* most WRITEs in flight; 0: credits or tags decide */
 	uint32_t wsize;

@@ -13,6 +13,7 @@ says '^older-after-newer +killed by O3 '
 says '^fsync-swallows +killed by O6 '
 says '^credits-twice +killed by O7 '
 says '^unstable-forgotten +killed by O1 '
+says '^channel-repicked +killed by O7 '
 says '^lost-wakeup +killed by O8 '
 says '^gives-up-early +killed by O15 '
 finish

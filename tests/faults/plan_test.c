@@ -58,6 +58,8 @@ static const char *const good[] = {
 	"client in-place durable=v2 hard wsize=12345\n"
 	"gone: on server.write nth=3 after do kill-child max=1\n",
 	"client temp-page durable=off soft retrans=3 wsize=65537\n",
+	"server smbd credits=64 multichannel\n"
+	"client in-place channels=4\n",
 	"server smbd guest sign=mandatory volatile=off\n"
 	"client in-place settle=50ms patience=1.5s credits=8 attempts=3 "
 	"depth=8\n",

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Multichannel on the real smbd: both addresses are found and used, each
- * channel has its own signing key, the session outlives either of them.
+ * channel has its own signing key, the session outlives either of them. And
+ * under the shim: what it records of a connection, and what it does to one,
+ * has that connection's name, although another process accepted it.
  */
 #include "nwb/auth.h"
+#include "nwb/faultctl.h"
+#include "nwb/ledger.h"
 #include "nwb/mem.h"
+#include "nwb/plan.h"
 #include "nwb/server.h"
 #include "nwb/smb2.h"
 #include "nwb/smb2_pdu.h"
@@ -13,6 +18,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define NR_WRITES 48u
@@ -32,6 +38,7 @@ struct job {
  * struct rig - one smbd with two addresses, one client.
  * @what: of the client; dialer and account are added
  * @addrs: where it went, in order
+ * @page, @ledger: of the shim; NULL: there is none
  */
 struct rig {
 	struct nwb_dialer dialer;
@@ -47,6 +54,8 @@ struct rig {
 	uint32_t addrs[16];
 	unsigned int nr_addrs;
 	uint8_t *data;
+	struct nwb_fc_page *page;
+	struct nwb_ledger ledger;
 	struct job job[NR_WRITES];
 };
 
@@ -211,6 +220,99 @@ static void both(struct rig *r)
 	check_content(r);
 }
 
+/* The rule resets the connection on which write 20 is answered. */
+static void cut_in_the_middle(struct rig *r)
+{
+	uint32_t epoch = nwb_smb2_epoch(r->c);
+
+	new_data(r);
+	nwb_check(write_all(r, -1) > 0);
+	check_content(r);
+	nwb_check_eq(nwb_smb2_epoch(r->c), epoch);
+	nwb_check_eq(stats_of(r).nr_chan_lost, 1);
+	nwb_check_eq(stats_of(r).nr_connects, 1);
+	nwb_check(wait_channels(r, 2));
+	nwb_check_eq(stats_of(r).nr_binds, 2);
+	nwb_check_eq(nwb_fc_hits(r->page, 0), 1);
+}
+
+struct seen {
+	uint32_t port;
+	unsigned int up, down, cut, writes, replies, negotiates;
+};
+
+static struct seen *seen_of(struct seen *tab, uint32_t port)
+{
+	for (unsigned int i = 0; i < 8; i++) {
+		if (!tab[i].port)
+			tab[i].port = port;
+		if (tab[i].port == port)
+			return &tab[i];
+	}
+	nwb_check(!"too many connections");
+	return tab;
+}
+
+static void look_at(struct seen *s, const struct nwb_lrec *rec)
+{
+	s->up += rec->kind == NWB_L_CONN_UP;
+	s->down += rec->kind == NWB_L_CONN_DOWN;
+	s->cut += rec->kind == NWB_L_CONN_DOWN && rec->aux;
+	s->negotiates += rec->kind == NWB_L_PDU_REPLY &&
+			 rec->cmd == NWB_SMB2_NEGOTIATE && rec->grant;
+	if (rec->cmd != NWB_SMB2_WRITE)
+		return;
+	/* by whichever connection: the file's name is known */
+	nwb_check_eq(rec->file, 1);
+	s->writes += rec->kind == NWB_L_PDU_REQ;
+	s->replies +=
+		rec->kind == NWB_L_PDU_REPLY && !(rec->flags & NWB_LF_INTERIM);
+}
+
+/* Three of the client (and one of the probe): the one that the fault names is
+ * the one that was cut, and each is recorded from its begin to its end. */
+static void check_ledger(struct rig *r)
+{
+	const struct nwb_ledger_hdr *h = r->ledger.hdr;
+	uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
+	struct seen tab[8] = {0};
+	unsigned int nr_writers = 0;
+	uint32_t faulted = 0;
+
+	for (uint64_t i = 0; i < nr; i++) {
+		const struct nwb_lrec *rec = &h->slot[i];
+
+		if (rec->kind == NWB_L_FAULT)
+			faulted = rec->conn;
+		if (rec->kind == NWB_L_CONN_UP ||
+		    rec->kind == NWB_L_CONN_DOWN ||
+		    rec->kind == NWB_L_PDU_REQ || rec->kind == NWB_L_PDU_REPLY)
+			look_at(seen_of(tab, rec->conn), rec);
+	}
+	nwb_check(faulted);
+	for (unsigned int i = 0; i < 8 && tab[i].port; i++) {
+		nwb_check_eq(tab[i].up, 1);
+		nwb_check_eq(tab[i].down, 1);
+		nwb_check_eq(tab[i].negotiates, 1);
+		nwb_check_eq(tab[i].cut, tab[i].port == faulted);
+		nwb_check(tab[i].replies <= tab[i].writes);
+		nr_writers += tab[i].writes != 0;
+	}
+	nwb_check(nr_writers >= 2);
+}
+
+static int nr_open_conns(struct rig *r)
+{
+	const struct nwb_ledger_hdr *h = r->ledger.hdr;
+	uint64_t nr = nwb_min(atomic_load(&h->next), h->nr_slots);
+	int n = 0;
+
+	for (uint64_t i = 0; i < nr; i++)
+		n += (h->slot[i].kind == NWB_L_CONN_UP) -
+		     (h->slot[i].kind == NWB_L_CONN_DOWN);
+	return n;
+}
+
 static void run(void *arg)
 {
 	struct nwb_test_exec *te = arg;
@@ -228,7 +330,31 @@ static void run(void *arg)
 	nwb_smb2_free(r->c);
 }
 
-static void on_smbd(struct nwb_smb2_opts what, void (*body)(struct rig *r))
+/* Faults of @plan, recorded in a ledger of "file". */
+static void with_shim(struct rig *r, const char *text,
+		      struct nwb_server_opts *so)
+{
+	static const uint8_t key[16] = "channel_smbd key";
+	struct nwb_plan *plan;
+	struct nwb_err err = {0};
+
+	so->shim_path = getenv("NWB_SHIM");
+	nwb_check(so->shim_path);
+	so->ledger_fd = memfd_create("ledger", MFD_CLOEXEC);
+	nwb_check_eq(
+		nwb_ledger_create(so->ledger_fd, 65536, key, 0, &r->ledger), 0);
+	nwb_check_eq(nwb_ledger_add_file(&r->ledger, "file"), 1);
+	nwb_check_eq(nwb_fc_create(&so->ctl_fd, &r->page), 0);
+	nwb_check_eq(nwb_plan_new(&plan), 0);
+	nwb_check_eq(nwb_plan_add_text(plan, "test", text, strlen(text), &err),
+		     0);
+	nwb_check_eq(nwb_plan_finish(plan, &err), 0);
+	nwb_check_eq(nwb_plan_compile(plan, r->page, "smbd", &err), 0);
+	nwb_plan_free(plan);
+}
+
+static void on_smbd(struct nwb_smb2_opts what, const char *plan,
+		    void (*body)(struct rig *r))
 {
 	struct rig *r = calloc(1, sizeof(*r));
 	struct nwb_server_opts so = {.name = "smbd",
@@ -241,6 +367,8 @@ static void on_smbd(struct nwb_smb2_opts what, void (*body)(struct rig *r))
 
 	if (nwb_server_probe("smbd", version, sizeof(version), &err))
 		nwb_test_skip("smbd is not installed");
+	if (plan)
+		with_shim(r, plan, &so);
 	if (nwb_server_start(&so, &r->srv, &err))
 		nwb_check_streq(err.text, "");
 	nwb_server_info(r->srv, &info);
@@ -257,29 +385,53 @@ static void on_smbd(struct nwb_smb2_opts what, void (*body)(struct rig *r))
 	r->body = body;
 	r->data = malloc((size_t)NR_WRITES * BYTES);
 	nwb_test_on_real(true, run, r);
+	/* it sees the end of the connections when it comes to it */
+	for (unsigned int i = 0; plan && i < TRIES && nr_open_conns(r); i++)
+		usleep(1000);
 	nwb_server_free(r->srv);
+	if (plan) {
+		check_ledger(r);
+		nwb_fc_unmap(r->page);
+		nwb_ledger_unmap(&r->ledger);
+		close(so.ctl_fd);
+		close(so.ledger_fd);
+	}
 	free(r->data);
 	free(r);
 }
 
 NWB_TEST(smb2_channel_smbd, both_addresses_one_session)
 {
-	on_smbd((struct nwb_smb2_opts){0}, both);
+	on_smbd((struct nwb_smb2_opts){0}, NULL, both);
 }
 
 NWB_TEST(smb2_channel_smbd, signed_with_gmac)
 {
-	on_smbd((struct nwb_smb2_opts){.sign = true}, both);
+	on_smbd((struct nwb_smb2_opts){.sign = true}, NULL, both);
 }
 
 NWB_TEST(smb2_channel_smbd, signed_with_cmac_in_302)
 {
 	on_smbd((struct nwb_smb2_opts){.sign = true,
 				       .dialect = NWB_SMB2_DIALECT_0302},
-		both);
+		NULL, both);
 }
 
 NWB_TEST(smb2_channel_smbd, encrypted)
 {
-	on_smbd((struct nwb_smb2_opts){.encryption = NWB_ENCRYPT_ON}, both);
+	on_smbd((struct nwb_smb2_opts){.encryption = NWB_ENCRYPT_ON}, NULL,
+		both);
+}
+
+static const char cut[] =
+	"cut: on server.write nth=20 after do drop, rst max=1";
+
+NWB_TEST(smb2_channel_smbd, cut_one_is_named)
+{
+	on_smbd((struct nwb_smb2_opts){0}, cut, cut_in_the_middle);
+}
+
+NWB_TEST(smb2_channel_smbd, cut_one_is_named_when_signed)
+{
+	on_smbd((struct nwb_smb2_opts){.sign = true}, cut, cut_in_the_middle);
 }
