@@ -281,10 +281,11 @@ static void tables(struct rep_out *o, const struct rep_model *m)
 	html_section(o, "faults", "What each fault did");
 	html_lead(o, "Medians over runs. <b>Recovery</b>: from a hit to the "
 		     "first ack of bytes that were sent after it, the longest "
-		     "of a run. <b>Sent again</b>: bytes sent once more "
-		     "without being written in between, as a retry or after "
-		     "the connection was lost; <b>retries</b>: requests that "
-		     "carried them.");
+		     "of a run; <b>recovered</b>: hits that such an ack "
+		     "followed, as after the last request none can. <b>Sent "
+		     "again</b>: bytes sent once more without being written "
+		     "in between, as a retry or after the connection was "
+		     "lost; <b>retries</b>: requests that carried them.");
 	html_table_faults(o, m);
 	fputs("</section>\n", o->f);
 	html_section(o, "why", "Counts");

@@ -162,6 +162,17 @@ static bool has_kind(const struct nwb_lrec *rec, uint64_t nr, uint16_t kind)
 	return false;
 }
 
+/* When the newest record ended. */
+static uint64_t last_end(const struct nwb_lrec *rec, uint64_t nr)
+{
+	uint64_t last = 0;
+
+	for (uint64_t i = 0; i < nr; i++)
+		if (nwb_tl_is_there(&rec[i]))
+			last = nwb_max(last, rec[i].t_end);
+	return last;
+}
+
 int nwb_timeline_make(const struct nwb_lrec *rec, uint64_t nr,
 		      unsigned int nr_rules, uint64_t span_ns,
 		      struct nwb_timeline *ret)
@@ -177,6 +188,8 @@ int nwb_timeline_make(const struct nwb_lrec *rec, uint64_t nr,
 			w.start_ns = rec[i].t_begin;
 	if (!w.start_ns)
 		return 0;
+	if (!span_ns)
+		span_ns = last_end(rec, nr) - w.start_ns;
 	ret->span_ns = span_ns;
 	ret->bin_ns = bin_for(span_ns);
 	ret->nr_bins = (unsigned int)(span_ns / ret->bin_ns) + 1;

@@ -84,7 +84,8 @@ struct nwb_timeline {
  * @rec: records, as they lie in the ledger
  * @nr: how many
  * @nr_rules: of the plan, 0..NWB_TL_RULES; faults of others are ignored
- * @span_ns: length of the window, from the begin of the first write
+ * @span_ns: length of the window, from the begin of the first write; 0: it
+ *	never ended (the client stands still), take all records
  * @ret: filled on success; nr_bins is 0 when there was no write at all
  *
  * Return: 0; -ENOMEM.

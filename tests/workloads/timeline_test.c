@@ -101,6 +101,21 @@ NWB_TEST(timeline, a_failed_fsync_makes_nothing_durable)
 	nwb_check_eq(tl.mark[1].kind, NWB_TL_FSYNC);
 }
 
+/* A client that stands still has no window; one sees where it stopped. */
+NWB_TEST(timeline, without_a_window_all_records_count)
+{
+	struct hand h = {0};
+	struct nwb_timeline tl;
+
+	put(&h, NWB_L_WRITE, 0, 0, 4096);
+	put(&h, NWB_L_SENT, 10, 0, 4096);
+	put(&h, NWB_L_ACKED, 50, 0, 4096);
+	put(&h, NWB_L_HEARTBEAT, 5000, 0, 0);
+	tl = made(&h, 0, 0);
+	nwb_check_eq(tl.span_ns, 5 * NWB_MSEC);
+	nwb_check_eq(tl.acked[50 * NWB_USEC / tl.bin_ns], 4096);
+}
+
 /* A client that keeps no record of its acks: what the server applied. */
 NWB_TEST(timeline, a_raw_client_is_seen_from_the_server)
 {
