@@ -52,6 +52,7 @@ struct nwb_p9_stats {
 	uint64_t tag_waits;
 	uint64_t nr_flushes; /* Tflush sent */
 	uint32_t tags_max;   /* most outstanding at once */
+	uint64_t nr_late;    /* replies that came when nobody waited any more */
 };
 
 int nwb_p9_new(struct nwb_exec *ex, const struct nwb_p9_opts *opts,
@@ -85,8 +86,8 @@ int nwb_p9_file_ready(struct nwb_p9_file *f, uint32_t *ret_epoch,
  * the server gave no error.
  *
  * @result: bytes taken, 1..@len. Or, with @ecode 0: -ECONNABORTED, the
- * connection was lost, and -ETIMEDOUT, cancelled by Tflush: outcome unknown
- * both, but what was cancelled has no effect later. -EIO: the server took no
+ * connection was lost, -ETIMEDOUT and -ECANCELED, flushed: outcome unknown, but
+ * what was flushed has no effect later. -EIO: the server took no
  * byte, -EPROTO: more than it was given.
  *
  * @done runs on the receiver task, on one that loses the connection, or on the
@@ -113,11 +114,21 @@ struct nwb_p9_write {
  * Context: blocks for a free tag and while the socket is full. */
 int nwb_p9_write_async(struct nwb_p9_write *w) nwb_must_check;
 
+/**
+ * nwb_p9_cancel() - have all that is outstanding on @f flushed, as a signal to
+ * the one who waits would: writes, and synchronous requests of other tasks.
+ * Each is still completed once: with its reply if that is faster than Rflush
+ * (diod: when the request runs already; nfs-ganesha: always), else with
+ * -ECANCELED. Callers who still wait for a tag are not outstanding.
+ * Return: how many. Context: does not wait for them.
+ */
+unsigned int nwb_p9_cancel(struct nwb_p9_file *f);
+
 /*
  * Synchronous requests. -ECONNABORTED: lost, or no connection; -EAGAIN: the fid
- * is of an older epoch; -ETIMEDOUT: cancelled by Tflush; other errors are the
- * server's (-EREMOTEIO when it said one of these three). Not to be called from
- * @done.
+ * is of an older epoch; -ETIMEDOUT: flushed after the time limit, -ECANCELED:
+ * by nwb_p9_cancel(); other errors are the server's (-EREMOTEIO when it said
+ * one of these four). Not to be called from @done.
  */
 /** nwb_p9_fsync() - Tfsync. @ret_epoch: connection that answered. */
 int nwb_p9_fsync(struct nwb_p9_file *f, uint32_t *ret_epoch) nwb_must_check;

@@ -128,10 +128,17 @@ static int p9_prepare_write(struct nwb_io_subrequest *sreq)
 	return 0;
 }
 
+/* Ours, not the server's: connect, reopen and do it again. */
+static bool is_lost(ssize_t rc)
+{
+	return rc == -ECONNABORTED || rc == -EAGAIN || rc == -ETIMEDOUT ||
+	       rc == -ECANCELED;
+}
+
 static bool is_retryable(const struct nwb_p9_write *w)
 {
 	if (!w->ecode)
-		return w->result == -ECONNABORTED || w->result == -ETIMEDOUT;
+		return is_lost(w->result);
 	return w->ecode == EAGAIN || w->ecode == EINTR;
 }
 
@@ -177,12 +184,6 @@ static void p9_issue_write(struct nwb_io_subrequest *sreq)
 
 /* --- the rest --------------------------------------------------------------
  */
-
-/* Ours, not the server's: connect, reopen and do it again. */
-static bool is_lost(ssize_t rc)
-{
-	return rc == -ECONNABORTED || rc == -EAGAIN || rc == -ETIMEDOUT;
-}
 
 static int p9_flush(struct nwb_inode *inode, uint32_t *ret_instance)
 {

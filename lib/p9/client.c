@@ -17,6 +17,7 @@ static void client_release(struct nwb_p9 *c)
 	nwb_free(c->aname);
 	nwb_free(c->uname);
 	nwb_free(c->tags);
+	nwb_free(c->is_late);
 	nwb_free(c->free_ring);
 	nwb_free(c->send_buf);
 	nwb_free(c->send_iov);
@@ -29,13 +30,14 @@ static int client_alloc(struct nwb_p9 *c, const struct nwb_p9_opts *opts)
 	c->aname = dup_str(opts->aname);
 	c->uname = dup_str(opts->uname);
 	c->tags = nwb_zalloc(c->max_tags * sizeof(*c->tags));
+	c->is_late = nwb_zalloc(c->max_tags * sizeof(*c->is_late));
 	c->free_ring = nwb_zalloc(c->max_tags * sizeof(*c->free_ring));
 	c->send_buf = nwb_zalloc(P9_SEND_BUF);
 	c->send_iov = nwb_zalloc(P9_SEND_IOV * sizeof(*c->send_iov));
 	c->recv_size = c->want_msize;
 	c->recv_buf = nwb_zalloc(c->recv_size);
-	return c->aname && c->uname && c->tags && c->free_ring && c->send_buf &&
-			       c->send_iov && c->recv_buf
+	return c->aname && c->uname && c->tags && c->is_late && c->free_ring &&
+			       c->send_buf && c->send_iov && c->recv_buf
 		       ? 0
 		       : -ENOMEM;
 }

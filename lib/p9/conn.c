@@ -145,9 +145,9 @@ static int conn_install(struct nwb_p9 *c, struct nwb_sock *sock,
 	nwb_mutex_lock(&c->lock);
 	nwb_assert(c->state == P9_DOWN && !c->sock && !c->send_busy);
 	nwb_assert(nwb_list_empty(&c->outstanding));
-	nwb_p9_tags_reset(c);
 	c->sock = sock;
 	*ret_epoch = ++c->conn_epoch;
+	nwb_p9_tags_reset(c);
 	c->next_fid = P9_ROOT_FID + 1;
 	c->stats.msize = c->want_msize;
 	c->state = P9_SETUP;

@@ -3,6 +3,7 @@
  * Time limits, and Tflush.
  *
  *	sent ─timeout─► Tflush(oldtag) ─► Rflush        -ETIMEDOUT
+ *	     ─cancel──►    │                            -ECANCELED
  *	                   │  └─► reply, then Rflush    answered after all
  *	                   └─timeout─► connection lost  -ECONNABORTED
  *
@@ -12,8 +13,13 @@
  * then its tag is not used again (flush(5)). A cancelled write may or may not
  * have been executed: its outcome is unknown, as after a loss.
  *
- * One Tflush at a time: it is for the oldest request, and when it is through
- * the next one that is late gets its own.
+ * One Tflush at a time: it is for a request that its owner has cancelled, else
+ * for the oldest one; when it is through the next one that is late gets its
+ *own.
+ *
+ * A server that breaks that rule, or a fault that holds its reply back, sends
+ * the reply after Rflush. It is counted and dropped: the outcome was unknown,
+ * and nobody waits. (rust-9p #15)
  *
  * The watchdog is a task of its own and never sends, so that neither a full
  * socket nor a lack of workers can keep it from ending a dead connection; the
@@ -36,6 +42,17 @@ static void flush_start(struct nwb_p9 *c, const struct p9_req *r, uint64_t now)
 	(void)nwb_work_queue(&c->flush_work);
 }
 
+/* One that is half sent has its turn when it is sent. */
+static struct p9_req *first_cancelled(struct nwb_p9 *c)
+{
+	struct p9_req *r;
+
+	nwb_list_for_each_entry (r, &c->outstanding, link)
+		if (r->is_cancelled && !r->is_sending)
+			return r;
+	return NULL;
+}
+
 /* Lock held. @ret_next: when to look again. */
 static enum verdict look(struct nwb_p9 *c, uint64_t *ret_next)
 {
@@ -51,6 +68,12 @@ static enum verdict look(struct nwb_p9 *c, uint64_t *ret_next)
 	}
 	if (nwb_list_empty(&c->outstanding))
 		return VERDICT_WAIT;
+	r = c->nr_cancelled ? first_cancelled(c) : NULL;
+	if (r) {
+		flush_start(c, r, now);
+		*ret_next = c->flush.deadline_ns;
+		return VERDICT_WAIT;
+	}
 	r = nwb_list_first(&c->outstanding, struct p9_req, link);
 	*ret_next = r->deadline_ns;
 	if (now < *ret_next)
@@ -125,7 +148,7 @@ void nwb_p9_flush_work(struct nwb_work *work)
 		nwb_mutex_unlock(&c->lock);
 		return;
 	}
-	m.tflush.oldtag = c->flush.oldtag;
+	m.tflush.oldtag = nwb_p9_wire_tag(c, c->flush.oldtag);
 	c->flush.is_sent = true;
 	c->stats.nr_requests++;
 	c->stats.nr_flushes++;
@@ -158,10 +181,32 @@ int nwb_p9_flush_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
 				   nwb_p9_type_name(m->type));
 	r = c->tags[oldtag];
 	flush_end(c);
-	if (!r)
-		nwb_p9_tag_free(c,
-				oldtag); /* answered before, the tag was kept */
-	else if (nwb_p9_answer(r, -ETIMEDOUT, NULL))
+	if (!r) {
+		nwb_p9_tag_free(c, oldtag); /* answered, the tag was kept */
+		return 0;
+	}
+	c->is_late[oldtag] = true;
+	if (nwb_p9_answer(r, r->is_cancelled ? -ECANCELED : -ETIMEDOUT, NULL))
 		*ret_done = r;
 	return 0;
+}
+
+unsigned int nwb_p9_cancel(struct nwb_p9_file *f)
+{
+	struct nwb_p9 *c = f->c;
+	unsigned int nr = 0;
+	struct p9_req *r;
+
+	nwb_mutex_lock(&c->lock);
+	nwb_list_for_each_entry (r, &c->outstanding, link) {
+		if (r->file != f || r->is_cancelled)
+			continue;
+		r->is_cancelled = true;
+		nr++;
+	}
+	c->nr_cancelled += nr;
+	if (nr)
+		nwb_waitq_wake_one(&c->watch_wq);
+	nwb_mutex_unlock(&c->lock);
+	return nr;
 }

@@ -24,7 +24,7 @@ static int file_fid(struct nwb_p9_file *f, uint32_t *ret_fid,
 int nwb_p9_fsync(struct nwb_p9_file *f, uint32_t *ret_epoch)
 {
 	struct nwb_p9_msg m = {.type = NWB_P9_TFSYNC};
-	struct p9_sync s = {0};
+	struct p9_sync s = {.file = f};
 	uint32_t epoch, max;
 	int rc;
 
@@ -39,7 +39,7 @@ int nwb_p9_fsync(struct nwb_p9_file *f, uint32_t *ret_epoch)
 int nwb_p9_set_size(struct nwb_p9_file *f, uint64_t size)
 {
 	struct nwb_p9_msg m = {.type = NWB_P9_TSETATTR};
-	struct p9_sync s = {0};
+	struct p9_sync s = {.file = f};
 	uint32_t epoch, max;
 	int rc;
 
@@ -54,7 +54,7 @@ int nwb_p9_set_size(struct nwb_p9_file *f, uint64_t size)
 int nwb_p9_get_size(struct nwb_p9_file *f, uint64_t *ret_size)
 {
 	struct nwb_p9_msg m = {.type = NWB_P9_TGETATTR};
-	struct p9_sync s = {0};
+	struct p9_sync s = {.file = f};
 	uint32_t epoch, max;
 	int rc;
 
@@ -78,7 +78,7 @@ ssize_t nwb_p9_read(struct nwb_p9_file *f, uint64_t offset, void *buf,
 
 	while (done < len) {
 		struct nwb_p9_msg m = {.type = NWB_P9_TREAD};
-		struct p9_sync s = {0};
+		struct p9_sync s = {.file = f};
 		uint32_t epoch, max;
 		int rc;
 

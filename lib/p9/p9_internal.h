@@ -22,8 +22,10 @@
  *
  * Connection: DOWN -> SETUP (socket made, Tversion, Tattach) -> UP -> DOWN.
  * Each socket has a number, conn_epoch, and everything that belongs to one
- * carries it. The receiver and the socket of a lost connection are cleared away
- * by the next attempt, or by nwb_p9_free().
+ * carries it; its tags come from a range of their own, because a server may
+ * answer a request of a lost connection on a later one (nfs-ganesha 4.3 does,
+ * when the number of the socket is used again). The receiver and the socket of
+ *a lost connection are cleared away by the next attempt, or by nwb_p9_free().
  */
 #ifndef P9_INTERNAL_H
 #define P9_INTERNAL_H
@@ -59,13 +61,15 @@ struct p9_req {
 	struct nwb_list link; /* c->outstanding, oldest first */
 	struct nwb_p9 *c;
 	const struct p9_req_ops *ops;
+	const struct nwb_p9_file *file; /* whose it is, NULL: nobody's */
 	uint64_t deadline_ns;
 	uint32_t epoch;
-	uint16_t tag;
+	uint16_t tag; /* index; on the wire, tag_base is added */
 	uint8_t type;
-	bool is_setup;	  /* Tversion, Tattach */
-	bool is_sending;  /* its sender is between begin and end */
-	bool is_answered; /* and completed by the sender if is_sending */
+	bool is_setup;	   /* Tversion, Tattach */
+	bool is_cancelled; /* wants a Tflush */
+	bool is_sending;   /* its sender is between begin and end */
+	bool is_answered;  /* and completed by the sender if is_sending */
 };
 
 enum p9_state {
@@ -115,6 +119,9 @@ struct nwb_p9 {
 	uint32_t next_fid;
 
 	struct p9_req **tags;
+	bool *is_late; /* by tag: cancelled, and a reply never came */
+	uint16_t tag_base;
+	uint32_t nr_cancelled; /* outstanding, their Tflush still to come */
 	uint16_t *free_ring; /* first in, first out: reuse as late as can be */
 	uint32_t free_head, nr_free;
 	struct p9_req *version_req; /* the one with NWB_P9_NOTAG */
@@ -146,6 +153,7 @@ struct nwb_p9_file {
 /* A synchronous request, on its caller's stack. */
 struct p9_sync {
 	struct p9_req req;
+	const struct nwb_p9_file *file; /* may cancel it; NULL: nobody */
 	bool is_done;
 	int code;
 	struct nwb_p9_msg reply; /* strings and data do not outlive it */
@@ -179,6 +187,11 @@ int nwb_p9_req_send(struct p9_req *r, struct nwb_p9_msg *m,
 int nwb_p9_req_reply(struct nwb_p9 *c, uint32_t epoch,
 		     const struct nwb_p9_msg *m,
 		     struct nwb_err *err) nwb_must_check;
+/** nwb_p9_wire_tag() - what stands on the wire for tag index @tag. */
+static inline uint16_t nwb_p9_wire_tag(const struct nwb_p9 *c, uint16_t tag)
+{
+	return tag == NWB_P9_NOTAG ? tag : (uint16_t)(c->tag_base + tag);
+}
 /** nwb_p9_take_turn() - wait until nobody sends on connection @epoch. Lock
  * held. */
 int nwb_p9_take_turn(struct nwb_p9 *c, uint32_t epoch) nwb_must_check;
@@ -187,7 +200,8 @@ void nwb_p9_release_turn(struct nwb_p9 *c);
 /** nwb_p9_send() - @hdr and @len bytes of @iov, by the owner of the turn. */
 int nwb_p9_send(struct nwb_p9 *c, size_t hdr_len, const struct iovec *iov,
 		unsigned int nr_iov, size_t len) nwb_must_check;
-/** nwb_p9_tags_reset() - all tags free. Lock held. */
+/** nwb_p9_tags_reset() - all tags free, for connection conn_epoch. Lock held.
+ */
 void nwb_p9_tags_reset(struct nwb_p9 *c);
 /** nwb_p9_tag_free() - lock held. */
 void nwb_p9_tag_free(struct nwb_p9 *c, uint16_t tag);
@@ -218,7 +232,7 @@ int nwb_p9_flush_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
 		       struct nwb_err *err) nwb_must_check;
 static inline uint16_t nwb_p9_flush_tag(const struct nwb_p9 *c)
 {
-	return (uint16_t)c->max_tags;
+	return nwb_p9_wire_tag(c, (uint16_t)c->max_tags);
 }
 
 /* sync.c */
@@ -226,9 +240,9 @@ static inline uint16_t nwb_p9_flush_tag(const struct nwb_p9 *c)
 /**
  * nwb_p9_rpc() - send @m on connection @epoch and wait for the answer.
  * @s: reply on success; dst and dst_len set by the caller for Tread, else 0
- * Return: 0; -ECONNABORTED: lost, outcome unknown or nothing sent; -ETIMEDOUT:
- * cancelled by Tflush, outcome unknown; -errno of an Rlerror, -EREMOTEIO when
- * that is one of the two or -EAGAIN; -EPROTO.
+ * Return: 0; -ECONNABORTED: lost, outcome unknown or nothing sent; -ETIMEDOUT,
+ * -ECANCELED: ended by Tflush, outcome unknown; -errno of an Rlerror,
+ * -EREMOTEIO when that is one of the three or -EAGAIN; -EPROTO.
  */
 int nwb_p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
 	       struct nwb_p9_msg *m, struct p9_sync *s) nwb_must_check;

@@ -2,11 +2,31 @@
 /* Tags, the turn to send, and the one answer that each request gets. */
 #include "p9_internal.h"
 
+/* Tags are dealt in ranges, one a connection: the requests' and Tflush's. */
+static uint32_t range_size(const struct nwb_p9 *c)
+{
+	return c->max_tags + 1;
+}
+
+static uint32_t nr_ranges(const struct nwb_p9 *c)
+{
+	return nwb_max(P9_MAX_TAGS / range_size(c), 1u);
+}
+
+/* The range of the present connection, or of the first. */
+static uint32_t own_range(const struct nwb_p9 *c)
+{
+	return c->conn_epoch ? (c->conn_epoch - 1) % nr_ranges(c) : 0;
+}
+
 void nwb_p9_tags_reset(struct nwb_p9 *c)
 {
 	uint32_t i;
 
+	c->tag_base = (uint16_t)(own_range(c) * range_size(c));
+	c->nr_cancelled = 0;
 	for (i = 0; i < c->max_tags; i++) {
+		c->is_late[i] = false;
 		c->tags[i] = NULL;
 		c->free_ring[i] = (uint16_t)i;
 	}
@@ -104,11 +124,14 @@ int nwb_p9_req_begin(struct p9_req *r, uint32_t epoch)
 	r->epoch = epoch;
 	r->is_sending = true;
 	r->is_answered = false;
+	r->is_cancelled = false;
 	r->deadline_ns = nwb_now_ns(c->ex) + c->timeout_ns;
 	if (r->tag == NWB_P9_NOTAG)
 		c->version_req = r;
 	else
 		c->tags[r->tag] = r;
+	if (r->tag != NWB_P9_NOTAG)
+		c->is_late[r->tag] = false;
 	nwb_list_add_tail(&c->outstanding, &r->link);
 	c->stats.nr_requests++;
 	if (c->is_watch_idle) {
@@ -124,6 +147,7 @@ static void unregister(struct p9_req *r)
 	struct nwb_p9 *c = r->c;
 
 	nwb_list_del(&r->link);
+	c->nr_cancelled -= r->is_cancelled;
 	if (r->tag == NWB_P9_NOTAG) {
 		c->version_req = NULL;
 		return;
@@ -189,7 +213,7 @@ int nwb_p9_req_send(struct p9_req *r, struct nwb_p9_msg *m,
 	bool is_mine;
 	int rc;
 
-	m->tag = r->tag;
+	m->tag = nwb_p9_wire_tag(c, r->tag);
 	rc = nwb_p9_encode(m, c->send_buf, P9_SEND_BUF, &hdr_len);
 	if (rc) {
 		req_abort(r);
@@ -202,6 +226,8 @@ int nwb_p9_req_send(struct p9_req *r, struct nwb_p9_msg *m,
 	nwb_mutex_lock(&c->lock);
 	nwb_p9_release_turn(c);
 	r->is_sending = false;
+	if (r->is_cancelled) /* it could not be flushed till now */
+		nwb_waitq_wake_one(&c->watch_wq);
 	is_mine = r->is_answered;
 	nwb_mutex_unlock(&c->lock);
 	/* Not answered: it belongs to the receiver now, hands off. */
@@ -215,7 +241,28 @@ static struct p9_req *find_req(struct nwb_p9 *c, const struct nwb_p9_msg *m)
 {
 	if (m->tag == NWB_P9_NOTAG)
 		return c->version_req;
-	return m->tag < c->max_tags ? c->tags[m->tag] : NULL;
+	if (m->tag < c->tag_base || m->tag - c->tag_base >= (int)c->max_tags)
+		return NULL;
+	return c->tags[m->tag - c->tag_base];
+}
+
+/*
+ * Nobody waits for it: is it at least the answer to something that was asked
+ * for? To a request that was cancelled, and Rflush came first; or to one of a
+ * connection that was lost. Both are of no use, and no reason to lose this
+ * connection.
+ */
+static bool is_late(struct nwb_p9 *c, uint16_t tag)
+{
+	uint32_t nr = nr_ranges(c), range = tag / range_size(c);
+	uint32_t ago = (own_range(c) + nr - range) % nr; /* connections */
+
+	if (tag == NWB_P9_NOTAG || range >= nr)
+		return false;
+	if (ago)
+		return ago < c->conn_epoch;
+	tag = (uint16_t)(tag - c->tag_base);
+	return tag < c->max_tags && c->is_late[tag];
 }
 
 static int match_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
@@ -227,6 +274,10 @@ static int match_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
 	if (m->tag == nwb_p9_flush_tag(c))
 		return nwb_p9_flush_reply(c, m, ret_done, err);
 	r = find_req(c, m);
+	if (!r && is_late(c, m->tag)) {
+		c->stats.nr_late++;
+		return 0;
+	}
 	if (!r)
 		return nwb_err_set(err, -EPROTO,
 				   "%s with tag %u, which is not outstanding",

@@ -55,7 +55,7 @@ static int told_apart(const struct p9_sync *s)
 {
 	if (s->reply.type == NWB_P9_RLERROR &&
 	    (s->code == -ECONNABORTED || s->code == -ETIMEDOUT ||
-	     s->code == -EAGAIN))
+	     s->code == -ECANCELED || s->code == -EAGAIN))
 		return -EREMOTEIO;
 	return s->code;
 }
@@ -69,6 +69,7 @@ int nwb_p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
 	s->req.ops = &sync_ops;
 	s->req.type = m->type;
 	s->req.is_setup = is_setup;
+	s->req.file = s->file;
 	s->is_done = false;
 	s->code = 0;
 	s->reply.type = 0;

@@ -71,6 +71,7 @@ int nwb_p9_write_async(struct nwb_p9_write *w)
 	r->ops = &write_ops;
 	r->type = NWB_P9_TWRITE;
 	r->is_setup = false;
+	r->file = f;
 	w->ecode = 0;
 	m.twrite.offset = w->offset;
 	m.twrite.count = w->len;

@@ -135,7 +135,7 @@ static void scene_run(void *arg)
 				 &sc->mnt, &err));
 	EXPECT(sc,
 	       !nwb_mount_open(sc->mnt, "f", NWB_O_CREATE, 1, &sc->f, &err));
-	if (err.text[0])
+	if (sc->wrong && err.text[0])
 		fprintf(stderr, "%s\n", err.text);
 	if (!sc->wrong) {
 		sc->body(sc);

@@ -450,13 +450,15 @@ struct forged {
 	unsigned int len;
 };
 
-/* In answer to the first Twrite, which has tag 5 or another one: byte 5 is
- * made that tag, unless it is 0xee. */
+/* In answer to the first Twrite: bytes 5 and 6 are made its tag if byte 5 is
+ * zero. */
 static const struct forged forged[] = {
 	{"tag 61166, which is not outstanding",
 	 {11, 0, 0, 0, 119, 0xee, 0xee, 1},
 	 11},
-	{"with tag 128, which is not", {7, 0, 0, 0, 109, 0x80}, 7},
+	/* Tflush's own on the second connection, and a later connection's */
+	{"with tag 257, which is not", {7, 0, 0, 0, 109, 1, 1}, 7},
+	{"with tag 8193, which is not", {7, 0, 0, 0, 109, 1, 0x20}, 7},
 	{"answers a Twrite", {7, 0, 0, 0, 51}, 7},
 	{"shorter than a header", {6, 0, 0, 0, 119}, 7},
 	{"shorter than a header", {0, 0, 0, 0}, 4},
@@ -484,11 +486,16 @@ static enum script_act hook_forge(struct script *s, const struct nwb_p9_msg *m,
 	if (m->type != NWB_P9_TWRITE)
 		return ACT_REPLY;
 	memcpy(bytes, g->bytes, sizeof(bytes));
-	if (!bytes[5])
+	if (!bytes[5]) {
 		bytes[5] = (uint8_t)m->tag;
+		bytes[6] = (uint8_t)(m->tag >> 8);
+	}
 	script_send_raw(s, bytes, g->len);
-	if (!strcmp(g->text, "closed"))
+	if (!strcmp(g->text, "closed")) {
+		/* not while the Twrite is still being sent: that is EPIPE */
+		nwb_sleep_until(s->ex, nwb_now_ns(s->ex) + NWB_MSEC);
 		nwb_sock_shutdown(s->sock);
+	}
 	return ACT_DONE;
 }
 

@@ -307,3 +307,222 @@ NWB_TEST(p9_flush, a_cancelled_walk_leaves_its_fid_alone)
 {
 	t_on_sim(prepare_walk_late, body_walk_late);
 }
+
+/* --- late replies ----------------------------------------------------------
+ */
+
+/* Rflush first, the reply after it: against the rule, and of no consequence. */
+static enum script_act hook_after_rflush(struct script *s,
+					 const struct nwb_p9_msg *m,
+					 unsigned int nth)
+{
+	struct nwb_p9_msg r = {.type = NWB_P9_RFLUSH, .tag = m->tag};
+
+	if (m->type == NWB_P9_TWRITE)
+		return nth ? ACT_REPLY : ACT_HOLD;
+	if (m->type != NWB_P9_TFLUSH)
+		return ACT_REPLY;
+	s->tag_used[m->tag] = false;
+	s->tag_used[m->tflush.oldtag] = false;
+	script_send(s, &r);
+	script_release(s, false);
+	return ACT_DONE;
+}
+
+static void prepare_after_rflush(struct t *t)
+{
+	t->opts.max_tags = 8;
+	t->opts.timeout_ns = LIMIT;
+	t->s->hook = hook_after_rflush;
+}
+
+static void body_after_rflush(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct nwb_p9_stats st;
+	int i;
+
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == -ETIMEDOUT);
+	for (i = 0; i < 20; i++) /* the tag comes round again */
+		T_EXPECT(t, t_write(t, f, 0, 100, NULL) == 100);
+	T_EXPECT(t, nwb_p9_epoch(t->c) == 1);
+	nwb_p9_get_stats(t->c, &st);
+	T_EXPECT(t, st.nr_late == 1);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_flush, a_reply_after_rflush_is_dropped)
+{
+	t_on_sim(prepare_after_rflush, body_after_rflush);
+}
+
+/* nfs-ganesha 4.3: the reply to a request of a lost connection goes to a later
+ * one, where the same tag may well be out. */
+static enum script_act hook_stray(struct script *s, const struct nwb_p9_msg *m,
+				  unsigned int nth)
+{
+	struct t *t = s->arg;
+	struct nwb_p9_msg stray = {.type = NWB_P9_RWRITE,
+				   .tag = (uint16_t)t->note,
+				   .rwrite.count = 100};
+
+	if (m->type != NWB_P9_TWRITE)
+		return ACT_REPLY;
+	if (!nth) {
+		t->note = m->tag;
+		return ACT_SWALLOW;
+	}
+	if (nth == 1)
+		return ACT_RESET;
+	if (nth == 2) {
+		/* this one is out, and never answered: nobody may take the
+		 * stray for its reply */
+		script_send(s, &stray);
+		return ACT_SWALLOW;
+	}
+	return ACT_REPLY;
+}
+
+static void prepare_stray(struct t *t)
+{
+	t->opts.max_tags = 4;
+	t->opts.timeout_ns = LIMIT;
+	t->s->hook = hook_stray;
+}
+
+static void body_stray(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct nwb_p9_stats st;
+	struct tw tw[2];
+	uint32_t epoch = 0;
+	int i;
+
+	T_EXPECT(t, !tw_start(t, &tw[0], f, 0, 1000));
+	(void)!tw_start(t, &tw[1], f, 1000, 1000);
+	t_wait_writes(t);
+	T_EXPECT(t, tw[0].w.result == -ECONNABORTED);
+	T_EXPECT(t, !nwb_p9_file_ready(f, &epoch, NULL));
+	T_EXPECT(t, t_write(t, f, 0, 100, NULL) == -ETIMEDOUT);
+	for (i = 0; i < 8; i++)
+		T_EXPECT(t, t_write(t, f, 0, 100, NULL) == 100);
+	T_EXPECT(t, nwb_p9_epoch(t->c) == 2);
+	nwb_p9_get_stats(t->c, &st);
+	T_EXPECT(t, st.nr_late == 1);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_flush, a_reply_of_a_lost_connection_is_dropped)
+{
+	t_on_sim(prepare_stray, body_stray);
+}
+
+/* --- cancelled by the caller ------------------------------------------------
+ */
+
+/* t->note: 0: the request is dropped, Rflush only (diod, queued); 1: the reply
+ * comes first (diod, running; nfs-ganesha always). */
+static void prepare_cancel(struct t *t)
+{
+	prepare_silent(t);
+	t->opts.max_tags = 4;
+	t->opts.timeout_ns = 1000 * NWB_SEC;
+}
+
+struct fsyncer {
+	struct t *t;
+	struct nwb_p9_file *f;
+	int rc;
+};
+
+static void fsync_task(void *arg)
+{
+	struct fsyncer *s = arg;
+	uint32_t epoch;
+
+	s->rc = nwb_p9_fsync(s->f, &epoch);
+}
+
+/* A signal to the one who waits in fsync, at no cost in time. */
+static void cancel_fsync(struct t *t, int want)
+{
+	struct fsyncer s = {.t = t, .f = t_open(t, "a")};
+	struct nwb_p9_file *other = t_open(t, "b");
+	uint64_t start = nwb_now_ns(t->ex);
+	struct nwb_task *task;
+	uint32_t epoch;
+
+	T_EXPECT(t, !nwb_task_spawn(t->ex, "fsync", fsync_task, &s, &task));
+	nwb_sleep_until(t->ex, start + NWB_SEC);
+	T_EXPECT(t, nwb_p9_cancel(other) == 0); /* another file's is not its */
+	T_EXPECT(t, nwb_p9_cancel(s.f) == 1);
+	T_EXPECT(t, nwb_p9_cancel(s.f) == 0);
+	nwb_task_join(task);
+	T_EXPECT(t, s.rc == want);
+	T_EXPECT(t, nwb_now_ns(t->ex) < start + 2 * NWB_SEC);
+	T_EXPECT(t, script_count(t->s, NWB_P9_TFLUSH, 0) == 1);
+	T_EXPECT(t, !nwb_p9_fsync(s.f, &epoch));
+	T_EXPECT(t, nwb_p9_epoch(t->c) == 1);
+	t_close(t, other);
+	t_close(t, s.f);
+}
+
+static void body_cancel_dropped(struct t *t)
+{
+	t->note = 0;
+	cancel_fsync(t, -ECANCELED);
+}
+
+static void body_cancel_answered(struct t *t)
+{
+	t->note = 1;
+	cancel_fsync(t, 0);
+}
+
+NWB_TEST(p9_flush, an_interrupted_fsync)
+{
+	t_on_sim(prepare_cancel, body_cancel_dropped);
+	t_on_sim(prepare_cancel, body_cancel_answered);
+}
+
+/* Several writes under way: each gets its own Tflush, each ends once. */
+static enum script_act
+hook_all_silent(struct script *s, const struct nwb_p9_msg *m, unsigned int nth)
+{
+	(void)nth;
+	if (m->type != NWB_P9_TWRITE)
+		return ACT_REPLY;
+	s->tag_used[m->tag] = true;
+	return m->twrite.offset ? ACT_SWALLOW : ACT_REPLY;
+}
+
+static void prepare_cancel_many(struct t *t)
+{
+	t->opts.max_tags = 4;
+	t->opts.timeout_ns = 1000 * NWB_SEC;
+	t->s->hook = hook_all_silent;
+}
+
+static void body_cancel_many(struct t *t)
+{
+	struct nwb_p9_file *f = t_open(t, "a");
+	struct tw tw[3];
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		T_EXPECT(t, !tw_start(t, &tw[i], f, 4096 * (i + 1), 4096));
+	T_EXPECT(t, nwb_p9_cancel(f) == 3);
+	t_wait_writes(t);
+	for (i = 0; i < 3; i++)
+		T_EXPECT(t, tw[i].w.result == -ECANCELED && tw[i].dones == 1);
+	T_EXPECT(t, script_count(t->s, NWB_P9_TFLUSH, 0) == 3);
+	for (i = 0; i < 9; i++)
+		T_EXPECT(t, t_write(t, f, 0, 100, NULL) == 100);
+	T_EXPECT(t, nwb_p9_epoch(t->c) == 1);
+	t_close(t, f);
+}
+
+NWB_TEST(p9_flush, all_of_a_file_are_cancelled)
+{
+	t_on_all(prepare_cancel_many, body_cancel_many);
+}

@@ -21,7 +21,7 @@
 #define SCRIPT_LOG   4096
 #define SCRIPT_HELD  256
 #define SCRIPT_FIDS  64
-#define SCRIPT_TAGS  1024
+#define SCRIPT_TAGS  32768
 
 enum script_act {
 	ACT_REPLY,	 /* as a good server does */
