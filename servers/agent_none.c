@@ -89,7 +89,7 @@ static void remove_stale(const char *base)
 		if (strncmp(de->d_name, PREFIX, strlen(PREFIX)) ||
 		    fstatat(dirfd(dir), de->d_name, &st, AT_SYMLINK_NOFOLLOW) ||
 		    !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
-		    st.st_ctime > time(NULL) - STALE_S)
+		    st.st_mtime > time(NULL) - STALE_S)
 			continue;
 		fd = openat(dirfd(dir), de->d_name,
 			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -13,12 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PATH_BYTES 256
 
 static struct nwb_server *start(const struct nwb_server_opts *opts)
 {
@@ -142,8 +145,19 @@ NWB_TEST(isolation, what_was_asked_for_is_what_is_tried)
 
 /* --- nothing stays ------------------------------------------------------- */
 
-/* State directories of ours, wherever they may be. */
-static unsigned int count_state(void)
+/* Is the lock of a state directory free, so that its agent is gone? */
+static bool is_abandoned(int base, const char *name)
+{
+	int fd = openat(base, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool is_free = fd >= 0 && !flock(fd, LOCK_SH | LOCK_NB);
+
+	if (fd >= 0)
+		close(fd);
+	return is_free;
+}
+
+/* State directories of ours without an agent, wherever they may be. */
+static unsigned int count_abandoned(void)
 {
 	static const char *const bases[] = {"/tmp", "/dev/shm"};
 	unsigned int i, nr = 0;
@@ -156,7 +170,8 @@ static unsigned int count_state(void)
 		while (dir && (de = readdir(dir)) != NULL)
 			nr += !strncmp(de->d_name, "netwb-none.", 11) &&
 			      !fstatat(dirfd(dir), de->d_name, &st, 0) &&
-			      st.st_uid == geteuid();
+			      st.st_uid == geteuid() &&
+			      is_abandoned(dirfd(dir), de->d_name);
 		if (dir)
 			closedir(dir);
 	}
@@ -179,10 +194,29 @@ static void make_wrapper(char *path, const char *text)
 	nwb_check_eq(fclose(f), 0);
 }
 
-/* The program to be killed: writes a byte when its server is up. */
+/* As this process would name it: in the namespaces there is no such thing. */
+static void path_of_export(struct nwb_server *srv, char *path)
+{
+	char link[64];
+	ssize_t n;
+	int fd;
+
+	nwb_check_eq(
+		nwb_server_open(srv, ".", O_RDONLY | O_DIRECTORY, &fd, NULL),
+		0);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, PATH_BYTES - 1);
+	nwb_check(n > 0);
+	path[n] = '\0';
+	close(fd);
+}
+
+/* The program to be killed: writes where its state is (nowhere, outside of its
+ * namespaces) when its server is up. */
 static pid_t make_victim(const struct nwb_server_opts *opts, int *ret_fd)
 {
 	struct nwb_server *srv;
+	char path[PATH_BYTES];
 	int fds[2];
 	pid_t pid;
 
@@ -190,9 +224,10 @@ static pid_t make_victim(const struct nwb_server_opts *opts, int *ret_fd)
 	pid = fork();
 	nwb_check(pid >= 0);
 	if (pid == 0) {
-		if (nwb_server_start(opts, &srv, NULL) || dial_hello(srv) ||
-		    write(fds[1], "u", 1) != 1)
+		if (nwb_server_start(opts, &srv, NULL) || dial_hello(srv))
 			_exit(1);
+		path_of_export(srv, path);
+		dprintf(fds[1], "%s", path);
 		for (;;)
 			pause();
 	}
@@ -219,19 +254,22 @@ static void kill9_leaves_nothing(const char *name, enum nwb_isolation step,
 		.auto_restart = true,
 	};
 	unsigned int before;
+	char share[PATH_BYTES];
+	ssize_t n;
 	pid_t pid;
-	char c;
 	int fd;
 
 	nwb_check_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-	before = count_state();
+	before = count_abandoned();
 	pid = make_victim(&opts, &fd);
-	nwb_check_eq(read(fd, &c, 1), 1);
-	if (step == NWB_ISOLATION_NONE)
-		nwb_check_eq(count_state(), before + 1);
+	n = read(fd, share, sizeof(share) - 1);
+	nwb_check(n > 0);
+	share[n] = '\0';
+	nwb_check_eq(access(share, F_OK), step == NWB_ISOLATION_NONE ? 0 : -1);
 	nwb_check_eq(kill(pid, SIGKILL), 0);
 	reap_all();
-	nwb_check_eq(count_state(), before);
+	nwb_check_eq(access(share, F_OK), -1);
+	nwb_check_eq(count_abandoned(), before);
 	close(fd);
 }
 
@@ -276,7 +314,7 @@ NWB_TEST(isolation, kill9_at_any_moment_of_the_start_in_none)
 
 	skip_unless_isolated(NWB_ISOLATION_NONE);
 	nwb_check_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-	before = count_state();
+	before = count_abandoned();
 	for (i = 0; i < NWB_ARRAY_SIZE(after_us); i++) {
 		pid = make_victim(&opts, &fd);
 		ts.tv_nsec = after_us[i] * 1000;
@@ -285,7 +323,73 @@ NWB_TEST(isolation, kill9_at_any_moment_of_the_start_in_none)
 		reap_all();
 		close(fd);
 	}
-	nwb_check_eq(count_state(), before);
+	nwb_check_eq(count_abandoned(), before);
+}
+
+/* What a later start takes for abandoned: old, and locked by nobody. */
+static void make_old(const char *path)
+{
+	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+
+	nwb_check_eq(utimensat(AT_FDCWD, path, old, 0), 0);
+}
+
+static int ppid_of(int pid)
+{
+	char path[64], line[256];
+	int ppid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "PPid: %d", &ppid) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return ppid;
+}
+
+/* The janitor itself is killed: the server goes with it, the directory stays
+ * until the next start. */
+NWB_TEST(isolation, what_a_killed_janitor_left_goes_later)
+{
+	struct nwb_server_opts opts = {
+		.name = "diod",
+		.isolation = NWB_ISOLATION_NONE,
+	};
+	struct timespec pause_ts = {.tv_nsec = 1000000};
+	struct nwb_server_info info;
+	struct nwb_server *srv, *second;
+	char left[PATH_BYTES], dir[PATH_BYTES];
+	unsigned int i = 0;
+
+	skip_unless_isolated(NWB_ISOLATION_NONE);
+	nwb_check_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	srv = start(&opts);
+	path_of_export(srv, left);
+	*strrchr(left, '/') = '\0';
+	nwb_server_info(srv, &info);
+	nwb_check_eq(kill(ppid_of(info.main_pid_in_ns), SIGKILL), 0);
+	/* Once orphaned it is ours, and dead it can be waited for. */
+	while (waitpid(info.main_pid_in_ns, NULL, WNOHANG) !=
+		       info.main_pid_in_ns &&
+	       i++ < 5000)
+		nanosleep(&pause_ts, NULL);
+	nwb_check(i < 5000);
+	nwb_server_free(srv);
+	srv = start(&opts);
+	nwb_check_eq(access(left, F_OK), 0); /* too young */
+	make_old(left);
+	path_of_export(srv, dir);
+	*strrchr(dir, '/') = '\0';
+	make_old(dir); /* old, but in use */
+	second = start(&opts);
+	nwb_check_eq(access(left, F_OK), -1);
+	nwb_check_eq(access(dir, F_OK), 0);
+	nwb_server_free(srv);
+	nwb_check_eq(access(dir, F_OK), -1);
+	nwb_server_free(second);
 }
 
 /* --- and nobody else is concerned ---------------------------------------- */
