@@ -252,6 +252,14 @@ static void add_effect(struct judge *J, struct jfile *f,
 		.t_begin = r->t_begin,
 	};
 
+	/*
+	 * The file was closed before: nothing can have reached it, and the
+	 * buffer may be somebody else's by now. When a connection is cut, smbd
+	 * 4.17 leaves its pool threads writes whose file it has closed and
+	 * whose memory it has freed.
+	 */
+	if (nwb_j_has_ended(J, r) && r->result == -EBADF)
+		return;
 	if (e.is_trunc) {
 		if (nwb_j_has_ended(J, r) && r->result < 0)
 			return;
