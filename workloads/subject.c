@@ -97,9 +97,9 @@ void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
 	};
 }
 
-/* @is_signed: a signature covers the bytes of one instant, so that pages must
- * stay as they are while they are sent */
-static void set_policy(const struct nwb_subject_opts *o, bool is_signed,
+/* @is_protected: a signature covers the bytes of one instant, and so does what
+ * is encrypted: pages must stay as they are while they are sent (O13) */
+static void set_policy(const struct nwb_subject_opts *o, bool is_protected,
 		       struct nwb_policy *p)
 {
 	/* What lib/fs/smb.c (NTSTATUS; kernel-semantics 5.5) and lib/fs/9p.c
@@ -119,7 +119,7 @@ static void set_policy(const struct nwb_subject_opts *o, bool is_signed,
 
 	*p = (struct nwb_policy){
 		.flush_on_close = !o->is_9p,
-		.stable_pages = is_signed || o->kind != NWB_SUBJ_IN_PLACE,
+		.stable_pages = is_protected || o->kind != NWB_SUBJ_IN_PLACE,
 		.is_9p = o->is_9p,
 		.hard = o->hard,
 		.patience_ns = o->patience_ns,
@@ -176,7 +176,10 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 	if (rc)
 		return nwb_err_wrap(err, rc, "subject %s", kind_names[o.kind]);
 	(*ret_s)->ops->stats(*ret_s, &st);
-	set_policy(&o, strcmp(st.signing, "none") != 0, &(*ret_s)->policy);
+	set_policy(&o,
+		   strcmp(st.signing, "none") != 0 ||
+			   strcmp(st.cipher, "none") != 0,
+		   &(*ret_s)->policy);
 	return 0;
 }
 

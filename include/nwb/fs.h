@@ -15,12 +15,12 @@
 struct nwb_mount;
 
 /** nwb_mount_smb() - connect and mount; options are copied, the dialer, auth
- * and @tap borrowed. Signing implies stable_writes in in-place mode. The cache
+ * and @tap borrowed. Signing and encryption imply stable_writes. The cache
  * modes strict and loose ask for a lease or an oplock with each open. */
 int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 		  const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
-		  struct nwb_mount **ret_mnt, struct nwb_err *err)
-	nwb_must_check;
+		  struct nwb_mount **ret_mnt,
+		  struct nwb_err *err) nwb_must_check;
 /** nwb_mount_9p() - likewise; a server that is away is waited for within
  * patience, one that refuses is not. */
 int nwb_mount_9p(struct nwb_exec *ex, const struct nwb_p9_opts *p9,

@@ -97,9 +97,9 @@ int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 		return rc;
 	}
 	/* A signature covers the bytes of one instant: as Linux 7.2 does
-	 * (fs/smb/client/inode.c, cifs_set_ops). */
+	 * (fs/smb/client/inode.c, cifs_set_ops). So does encryption. */
 	nwb_smb2_get_stats(mnt->ctx.smb2, &st);
-	o.stable_writes |= st.is_signed;
+	o.stable_writes |= st.is_signed || strcmp(st.cipher, "none") != 0;
 	return mount_finish(mnt, &o, tap, ret_mnt, err);
 }
 
