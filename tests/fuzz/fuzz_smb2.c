@@ -5,6 +5,8 @@
  * read and encoded again to the same bytes.
  */
 #include "fuzz.h"
+#include "nwb/smb2_ctx.h"
+#include "nwb/smb2_ioctl.h"
 #include "nwb/smb2_pdu.h"
 
 #define PDU_MAX 70000u
@@ -50,7 +52,12 @@ static uint8_t once[PDU_MAX], twice[PDU_MAX];
 	X(query_info_req)                                                      \
 	X(query_info_rsp)                                                      \
 	X(set_info_req)                                                        \
-	X(error_rsp)
+	X(error_rsp)                                                           \
+	X(ioctl_req)                                                           \
+	X(ioctl_rsp)                                                           \
+	X(oplock_break)                                                        \
+	X(lease_break)                                                         \
+	X(lease_ack)
 
 BODIES(BODY)
 
@@ -109,9 +116,75 @@ static void do_small(const uint8_t *pdu, size_t len)
 	nwb_assert(n >= 0 && (size_t)n == len && !memcmp(once, pdu, len));
 }
 
+static void do_contexts(const uint8_t *p, size_t len)
+{
+	const struct nwb_smb2_blob list = {p, (uint32_t)len};
+	struct nwb_smb2_ctx_list out = {once, sizeof(once), 0, 0};
+	struct nwb_smb2_blob found, again;
+	struct nwb_smb2_durable_v2 d;
+	struct nwb_smb2_lease l;
+	struct nwb_smb2_fid fid;
+	uint32_t flags;
+
+	(void)!nwb_smb2_ctx_find_lease(&list, &l);
+	(void)!nwb_smb2_ctx_find_durable_v2(&list, &d);
+	(void)!nwb_smb2_ctx_find_reclaim_v1(&list, &fid);
+	(void)!nwb_smb2_ctx_find_reclaim_v2(&list, &d);
+	(void)!nwb_smb2_ctx_granted_v2(&list, NULL, &flags);
+	if (nwb_smb2_ctx_find(&list, "RqLs", &found))
+		return;
+	nwb_assert(!found.len || (found.data >= p && found.len <= len &&
+				  found.data + found.len <= p + len));
+	/* put into a list of its own it is found again */
+	nwb_assert(!nwb_smb2_ctx_add(&out, "RqLs", found.data, found.len));
+	nwb_assert(!nwb_smb2_ctx_find(
+		&(struct nwb_smb2_blob){once, (uint32_t)out.len}, "RqLs",
+		&again));
+	nwb_assert(again.len == found.len &&
+		   (!found.len || !memcmp(again.data, found.data, found.len)));
+}
+
+static void do_transform(const uint8_t *p, size_t len)
+{
+	struct nwb_smb2_transform t;
+
+	(void)nwb_smb2_is_transform(p, len);
+	(void)nwb_smb2_break_is_lease(p, len);
+	if (nwb_smb2_transform_decode(p, len, &t))
+		return;
+	nwb_assert(t.size + NWB_SMB2_TRANSFORM_LEN == len);
+	nwb_assert(nwb_smb2_is_transform(p, len));
+	nwb_smb2_transform_encode(once, &t);
+}
+
+/* What stands in IOCTLs. */
+static void do_ioctl_data(const uint8_t *p, size_t len)
+{
+	static struct nwb_smb2_copychunk c;
+	struct nwb_smb2_copychunk_rsp cr;
+	struct nwb_smb2_validate_info v;
+	struct nwb_smb2_iface i;
+	uint64_t from, end;
+	size_t next, at = 0;
+
+	(void)!nwb_smb2_validate_req_decode(p, len, &v);
+	(void)!nwb_smb2_validate_rsp_decode(p, len, &v);
+	(void)!nwb_smb2_copychunk_rsp_decode(p, len, &cr);
+	(void)!nwb_smb2_zero_data_decode(p, len, &from, &end);
+	while (!nwb_smb2_iface_decode(p + at, len - at, &i, &next) && next) {
+		nwb_assert(next <= len - at);
+		at += next;
+	}
+	if (nwb_smb2_copychunk_decode(p, len, &c))
+		return;
+	nwb_assert(c.nr_chunks <= NWB_SMB2_CHUNKS_MAX);
+	nwb_assert(nwb_smb2_copychunk_encode(once, sizeof(once), &c) > 0);
+}
+
 #define ENTRY(x) do_##x,
 static void (*const decoders[])(const uint8_t *, size_t) = {
-	do_header, do_small, do_write_req, do_read_rsp, BODIES(ENTRY)};
+	do_header,   do_small,	   do_write_req,  do_read_rsp,
+	do_contexts, do_transform, do_ioctl_data, BODIES(ENTRY)};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -176,11 +249,61 @@ static struct nwb_smb2_query_info_req seed_query_info_req = {.type = 1};
 static struct nwb_smb2_query_info_rsp seed_query_info_rsp;
 static struct nwb_smb2_set_info_req seed_set_info_req = {.type = 1};
 static struct nwb_smb2_error_rsp seed_error_rsp;
+static struct nwb_smb2_ioctl_req seed_ioctl_req = {
+	.code = NWB_SMB2_FSCTL_COPYCHUNK_WRITE};
+static struct nwb_smb2_ioctl_rsp seed_ioctl_rsp;
+static struct nwb_smb2_oplock_break seed_oplock_break;
+static struct nwb_smb2_lease_break seed_lease_break;
+static struct nwb_smb2_lease_ack seed_lease_ack;
+
+/* Bytes that are no PDU. */
+static void seed_raw(const uint8_t *p, size_t n)
+{
+	static uint8_t in[PDU_MAX];
+
+	in[0] = (uint8_t)kind;
+	memcpy(in + 1, p, n);
+	fuzz_seed(in, n + 1);
+}
+
+static void seed_contexts(void)
+{
+	static uint8_t buf[1024];
+	struct nwb_smb2_ctx_list list = {buf, sizeof(buf), 0, 0};
+	const struct nwb_smb2_durable_v2 d = {.timeout_ms = 1000};
+	const struct nwb_smb2_lease l = {.version = 2, .state = 7};
+	const struct nwb_smb2_fid fid = {1, 2};
+	int rc = nwb_smb2_ctx_add_lease(&list, &l);
+
+	rc |= nwb_smb2_ctx_add_durable_v1(&list);
+	rc |= nwb_smb2_ctx_add_reclaim_v1(&list, &fid);
+	seed_raw(buf, list.len);
+	rc |= nwb_smb2_ctx_add_durable_v2(&list, &d);
+	rc |= nwb_smb2_ctx_add_reclaim_v2(&list, &d);
+	nwb_assert(!rc);
+	seed_raw(buf, list.len);
+}
+
+static void seed_ioctl_data(void)
+{
+	static const struct nwb_smb2_copychunk c = {.nr_chunks = 2};
+	const struct nwb_smb2_validate_info v = {.nr_dialects = 2};
+	const struct nwb_smb2_iface i = {.index = 1, .ipv4 = 0x7f000001};
+	int n = nwb_smb2_copychunk_encode(once, sizeof(once), &c);
+
+	seed_raw(once, (size_t)nwb_max(n, 0));
+	n = nwb_smb2_validate_req_encode(once, sizeof(once), &v);
+	seed_raw(once, (size_t)nwb_max(n, 0));
+	n = nwb_smb2_iface_encode(once, sizeof(once), &i, false);
+	seed_raw(once, (size_t)nwb_max(n, 0));
+}
 
 void fuzz_seeds(void)
 {
 	const struct nwb_smb2_write_req w = {.len = 8};
 	const struct nwb_smb2_read_rsp r = {.len = 8};
+	const struct nwb_smb2_transform t = {
+		.size = 64, .flags = NWB_SMB2_TRANSFORM_ENCRYPTED};
 
 	seed_negotiate_rsp.token = blob;
 	seed_session_setup_req.token = blob;
@@ -190,6 +313,8 @@ void fuzz_seeds(void)
 	seed_query_info_rsp.info = blob;
 	seed_set_info_req.info = blob;
 	seed_error_rsp.data = blob;
+	seed_ioctl_req.in = blob;
+	seed_ioctl_rsp.out = blob;
 	seed(64);
 	kind++;
 	memcpy(once + 64, "n\0e\0t\0w\0b\0", 10);
@@ -198,6 +323,13 @@ void fuzz_seeds(void)
 	seed(nwb_smb2_write_req_encode(once, sizeof(once), &w) + 8);
 	kind++;
 	seed(nwb_smb2_read_rsp_encode(once, sizeof(once), &r) + 8);
+	kind++;
+	seed_contexts();
+	kind++;
+	nwb_smb2_transform_encode(once, &t);
+	seed_raw(once, NWB_SMB2_TRANSFORM_LEN + t.size);
+	kind++;
+	seed_ioctl_data();
 #define SEED(x)                                                                \
 	kind++;                                                                \
 	seed(nwb_smb2_##x##_encode(once, sizeof(once), &seed_##x));
