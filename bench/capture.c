@@ -12,7 +12,7 @@ struct bench_capture {
 	struct nwb_capture *cap;
 	struct nwb_capture_opts opts;
 	char path[4096];
-	char user[64], password[64];
+	char password[64];
 };
 
 int bench_capture_start(struct nwb_server *srv, const char *path,
@@ -33,6 +33,7 @@ int bench_capture_start(struct nwb_server *srv, const char *path,
 		.path = c->path,
 		.port = info.port,
 		.is_9p = info.is_9p,
+		.password = info.password ? c->password : NULL,
 		.about = about,
 	};
 	rc = nwb_server_packet_socket(srv, &fd, err);
@@ -85,8 +86,8 @@ static void tell(const struct bench_capture *c,
 				      (unsigned long long)st->drops);
 	if (n < size)
 		snprintf(text + n, size - n, "\n    %s\n",
-			 nwb_capture_command(&c->opts, st, c->password,
-					     command, sizeof(command)));
+			 nwb_capture_command(&c->opts, st, command,
+					     sizeof(command)));
 }
 
 int bench_capture_end(struct bench_capture *c, const struct nwb_ledger *ledger,

@@ -45,6 +45,7 @@
 struct nwb_capture {
 	char *path;
 	char *about;
+	char *password; /* may be empty */
 	uint16_t port;
 	bool is_9p;
 	int fd;
@@ -207,8 +208,7 @@ static int bind_lo(struct nwb_capture *c, struct nwb_err *err)
 	return 0;
 }
 
-/* temp_name() - "FILE.XXXXXX", to be freed by the caller. */
-static char *temp_name(const char *path)
+char *cap_temp_name(const char *path)
 {
 	size_t size = strlen(path) + 8;
 	char *name = nwb_alloc(size);
@@ -220,7 +220,7 @@ static char *temp_name(const char *path)
 
 static int open_raw(struct nwb_capture *c, struct nwb_err *err)
 {
-	char *name = temp_name(c->path);
+	char *name = cap_temp_name(c->path);
 	struct stat st;
 	int fd, rc;
 
@@ -287,7 +287,8 @@ int nwb_capture_start(const struct nwb_capture_opts *opts,
 	c->real_minus_mono = clock_shift();
 	c->path = copy_of(opts->path);
 	c->about = copy_of(opts->about ? opts->about : "");
-	if (!c->path || !c->about)
+	c->password = copy_of(opts->password ? opts->password : "");
+	if (!c->path || !c->about || !c->password)
 		rc = nwb_err_set(err, -ENOMEM, "capture: no memory");
 	if (!rc) {
 		c->fd = fcntl(opts->packet_fd, F_DUPFD_CLOEXEC, 3);
@@ -370,7 +371,7 @@ static int map_raw(struct nwb_capture *c, struct cap_packets *ret,
 static int write_file(const struct cap_job *job, const char *path,
 		      struct nwb_capture_stats *st, struct nwb_err *err)
 {
-	char *name = temp_name(path);
+	char *name = cap_temp_name(path);
 	int fd = name ? mkostemp(name, O_CLOEXEC) : -1, rc = 0;
 	FILE *f = fd < 0 ? NULL : fdopen(fd, "we");
 
@@ -422,6 +423,9 @@ int nwb_capture_finish(struct nwb_capture *c, const struct nwb_capture_notes *n,
 	rc = write_file(&job, c->path, &st, err);
 	if (job.packets.len)
 		munmap((void *)(uintptr_t)job.packets.data, job.packets.len);
+	if (!rc)
+		rc = cap_write_keys(c->path, st.encrypted ? c->password : "",
+				    err);
 	if (!rc && ret_stats)
 		*ret_stats = st;
 	return rc;
@@ -442,24 +446,6 @@ void nwb_capture_free(struct nwb_capture *c)
 		close(c->stop_fd);
 	nwb_free(c->path);
 	nwb_free(c->about);
+	nwb_free(c->password);
 	nwb_free(c);
-}
-
-const char *nwb_capture_command(const struct nwb_capture_opts *opts,
-				const struct nwb_capture_stats *st,
-				const char *password, char *buf, size_t size)
-{
-	const char *proto = opts->is_9p ? "9p" : "nbss";
-	uint16_t own = opts->is_9p ? 564 : 445;
-	char decode[64] = "", key[160] = "";
-
-	if (opts->port != own)
-		snprintf(decode, sizeof(decode), " -d tcp.port==%u,%s",
-			 opts->port, proto);
-	if (st->encrypted && password)
-		snprintf(key, sizeof(key), " -o ntlmssp.nt_password:%s",
-			 password);
-	snprintf(buf, size, "tshark -r %s%s%s%s", opts->path, decode,
-		 st->resent ? " -o tcp.reassemble_out_of_order:TRUE" : "", key);
-	return buf;
 }

@@ -113,4 +113,15 @@ struct cap_job {
 void cap_write(const struct cap_job *job, FILE *f,
 	       struct nwb_capture_stats *ret);
 
+/* --- capture.c, keys.c -----------------------------------------------------
+ */
+
+/** cap_temp_name() - "PATH.XXXXXX" for mkostemp(); nwb_free() it. NULL: no
+ * memory. */
+char *cap_temp_name(const char *path);
+/** cap_write_keys() - PATH.keys: the options that decrypt; with an empty
+ * @password an old one is removed. */
+int cap_write_keys(const char *path, const char *password,
+		   struct nwb_err *err) nwb_must_check;
+
 #endif

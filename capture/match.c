@@ -12,9 +12,9 @@
  * A request is on the wire before the shim has read it and a reply after the
  * shim let it go, so their packets are on the right sides of t. Tags of 9P are
  * used again and again, hence the times. A frame that is encrypted shows no
- * MessageId: then the requests of the connection are counted, in the ledger
- * and on the wire, and when the counts agree the n-th is the n-th. What is
- * left is placed by time alone, and says so.
+ * MessageId: then the requests or replies of the connection are counted, in
+ * the ledger and on the wire, and the n-th is the n-th. What is left is placed
+ * by time alone, and says so.
  */
 #include "capture_i.h"
 
@@ -162,42 +162,83 @@ static const struct cap_pdu *nearest(const struct match *m,
 /* --- encrypted: counting ---------------------------------------------------
  */
 
+static bool was_sent(const struct nwb_lrec *r)
+{
+	return atomic_load_explicit(&r->state, memory_order_acquire) ==
+	       NWB_LS_ENDED;
+}
+
 static bool is_readable(const struct nwb_lrec *r)
 {
 	return atomic_load_explicit(&r->state, memory_order_acquire) !=
 	       NWB_LS_FREE;
 }
 
-/*
- * nth_request() - the wire's request for the ledger's request of @f, by
- * counting those of the connection; NULL when the counts do not agree.
- */
-static const struct cap_pdu *nth_request(const struct match *m,
-					 const struct nwb_lrec *f)
+/* The record whose frame is wanted: the reply that followed the fault, else
+ * the request; NULL: a request that was cut before it was recorded. */
+static const struct nwb_lrec *record_of(const struct match *m,
+					const struct nwb_lrec *f, uint16_t kind)
 {
-	const struct cap_pdu *found = NULL;
-	uint64_t nr = 0, mine = 0, on_wire = 0;
+	const struct nwb_lrec *best = NULL;
 
 	for (uint64_t i = 0; i < m->n->nr_rec; i++) {
 		const struct nwb_lrec *r = &m->n->rec[i];
 
-		if (!is_readable(r) || r->kind != NWB_L_PDU_REQ ||
-		    r->conn != f->conn)
+		if (!is_readable(r) || r->kind != kind || r->conn != f->conn ||
+		    r->mid != f->mid)
+			continue;
+		if (kind == NWB_L_PDU_REPLY && r->begin > f->begin &&
+		    was_sent(r) && (!best || r->begin < best->begin))
+			best = r;
+		if (kind == NWB_L_PDU_REQ && r->begin <= f->begin &&
+		    (!best || r->begin > best->begin))
+			best = r;
+	}
+	return best;
+}
+
+/*
+ * nth() - the frame of the record of @kind that begins at @begin, by counting
+ * those before it. The other side reads and sends in order, so the n-th record
+ * is the n-th frame; what was sent and never read comes behind. More records
+ * than frames prove that this is not so (compounds): NULL.
+ */
+static const struct cap_pdu *nth(const struct match *m, uint32_t conn,
+				 uint16_t kind, uint64_t begin)
+{
+	uint8_t what = kind == NWB_L_PDU_REPLY ? CAP_REPLY : CAP_REQUEST;
+	uint64_t nr = 0, before = 0, on_wire = 0;
+	const struct cap_pdu *found = NULL;
+
+	for (uint64_t i = 0; i < m->n->nr_rec; i++) {
+		const struct nwb_lrec *r = &m->n->rec[i];
+
+		if (!is_readable(r) || r->kind != kind || r->conn != conn ||
+		    (what == CAP_REPLY && !was_sent(r)))
 			continue;
 		nr++;
-		if (r->mid == f->mid && r->begin <= f->begin)
-			mine = nr;
+		before += r->begin < begin;
 	}
-	for (uint64_t i = 0; mine && i < m->p->nr; i++) {
+	for (uint64_t i = 0; i < m->p->nr; i++) {
 		const struct cap_pdu *p = &m->p->v[i];
 
-		if (p->port != f->conn || p->what != CAP_REQUEST ||
-		    !p->is_whole)
+		if (p->port != conn || p->what != what || !p->is_whole)
 			continue;
-		if (++on_wire == mine)
+		if (on_wire++ == before)
 			found = p;
 	}
-	return on_wire == nr ? found : NULL;
+	return on_wire >= nr ? found : NULL;
+}
+
+static const struct cap_pdu *by_counting(const struct match *m,
+					 const struct nwb_lrec *f)
+{
+	const struct nwb_lrec *r = record_of(m, f, NWB_L_PDU_REPLY);
+
+	if (r)
+		return nth(m, f->conn, NWB_L_PDU_REPLY, r->begin);
+	r = record_of(m, f, NWB_L_PDU_REQ);
+	return nth(m, f->conn, NWB_L_PDU_REQ, r ? r->begin : f->begin);
 }
 
 /* --- texts -----------------------------------------------------------------
@@ -308,7 +349,7 @@ static void one_fault(struct match *m, const struct nwb_lrec *f)
 	if (f->conn)
 		p = find(m, f, f->mid);
 	if (!p && f->conn && m->p->encrypted)
-		p = nth_request(m, f);
+		p = by_counting(m, f);
 	if (!p) {
 		p = nearest(m, f);
 		how = " (by time)";

@@ -36,6 +36,9 @@ struct nwb_capture;
  *	nwb_server_packet_socket()); stays the caller's, may be closed at once
  * @port: TCP port of the server
  * @is_9p: it speaks 9P, else SMB
+ * @password: of the user that logs in, NULL: none. It is what NTLMSSP's keys are
+ *	made of, so whoever has it can decrypt: when something was encrypted it
+ *	goes into FILE.keys (0600), never into the capture
  * @about: one line for the section's comment (the command, say), may be NULL
  */
 struct nwb_capture_opts {
@@ -43,6 +46,7 @@ struct nwb_capture_opts {
 	int packet_fd;
 	uint16_t port;
 	bool is_9p;
+	const char *password;
 	const char *about;
 };
 
@@ -60,7 +64,8 @@ struct nwb_capture_rule {
 
 /**
  * struct nwb_capture_notes - what is written between the packets.
- * @rec, @nr_rec: the ledger's records; FAULT and PDU_REQ are looked at
+ * @rec, @nr_rec: the ledger's records; FAULT, PDU_REQ and PDU_REPLY are looked
+ *	at
  * @rule, @nr_rules: by rule number; a FAULT of another is "rule #n"
  */
 struct nwb_capture_notes {
@@ -121,7 +126,6 @@ void nwb_capture_free(struct nwb_capture *c);
 /**
  * nwb_capture_command() - the command that shows the capture.
  * @st: what came of it
- * @password: of the captured user, to be used if something is encrypted
  * @buf: gets "tshark -r FILE ..." with the options that the port (when it is
  *	not the protocol's own), encryption and what was sent again make
  *	necessary
@@ -129,7 +133,7 @@ void nwb_capture_free(struct nwb_capture *c);
  * Return: @buf.
  */
 const char *nwb_capture_command(const struct nwb_capture_opts *opts,
-				const struct nwb_capture_stats *st,
-				const char *password, char *buf, size_t size);
+				const struct nwb_capture_stats *st, char *buf,
+				size_t size);
 
 #endif

@@ -155,30 +155,61 @@ NWB_TEST(match, the_same_id_on_another_connection_is_another)
 	nwb_check_eq(said[0].packet, here);
 }
 
-/* Encrypted: the second request of two on both sides is the second frame. */
+static uint64_t encrypted(uint64_t t, bool is_reply)
+{
+	size_t n = pk_smb(buf, 99, 20);
+
+	buf[4] = 0xfd;
+	return pk_segment(&pk, t, is_reply, 0, buf, n);
+}
+
+/* Encrypted: the server reads in order, and not all that was sent. */
 NWB_TEST(match, encrypted_requests_are_counted)
 {
-	uint64_t frame[3];
+	uint64_t frame[4];
 
 	begin();
-	for (uint64_t i = 0; i < 3; i++) {
-		size_t n = pk_smb(buf, 99, 20);
-
-		buf[4] = 0xfd;
-		frame[i] = pk_segment(&pk, 10 + i, false, 0, buf, n);
+	for (uint64_t i = 0; i < 4; i++)
+		frame[i] = encrypted(10 + i, false);
+	for (uint64_t i = 0; i < 3; i++)
 		record(NWB_L_PDU_REQ, 20 + i, 50 + i);
-	}
 	record(NWB_L_FAULT, 30, 51);
 	write_and_check(false);
 	nwb_check_eq(said[0].packet, frame[1]);
 	nwb_check_eq(st.by_time, 0);
-	nwb_check_eq(st.encrypted, 3);
-	/* one request more than frames: counting proves nothing any more */
-	record(NWB_L_PDU_REQ, 31, 53);
+	nwb_check_eq(st.encrypted, 4);
+	/* cut before the server saw it: the one behind those it saw */
+	rec[3].mid = 53;
 	write_and_check(false);
-	nwb_check_eq(said[0].packet, frame[2]);
+	nwb_check_eq(said[0].packet, frame[3]);
+	/* more requests than frames: counting proves nothing any more */
+	record(NWB_L_PDU_REQ, 31, 53);
+	record(NWB_L_PDU_REQ, 32, 54);
+	write_and_check(false);
 	nwb_check_eq(st.by_time, 1);
 	nwb_check(strstr(said[0].text, "(by time)"));
+}
+
+NWB_TEST(match, encrypted_replies_are_counted)
+{
+	uint64_t reply[3];
+
+	begin();
+	for (uint64_t i = 0; i < 3; i++)
+		encrypted(10 + i, false);
+	for (uint64_t i = 0; i < 3; i++)
+		reply[i] = encrypted(40 + i, true);
+	for (uint64_t i = 0; i < 3; i++)
+		record(NWB_L_PDU_REQ, 20 + i, 50 + i);
+	record(NWB_L_FAULT, 30, 51)->rule = 1;
+	/* 51 was held: it is the last to leave; one never did */
+	record(NWB_L_PDU_REPLY, 40, 50);
+	atomic_store(&record(NWB_L_PDU_REPLY, 40, 51)->state, NWB_LS_BEGUN);
+	record(NWB_L_PDU_REPLY, 41, 52);
+	record(NWB_L_PDU_REPLY, 42, 51);
+	write_and_check(false);
+	nwb_check_eq(said[0].packet, reply[2]);
+	nwb_check_eq(st.by_time, 0);
 }
 
 NWB_TEST(match, without_a_packet_it_is_told_in_the_section)

@@ -84,6 +84,33 @@ says 'rule cut, hit 1: rst before, Twrite tag [0-9]+'
 	>"$tmp/out"
 nothing "files are left behind"
 
+# encrypted: the printed options decrypt it, the faults are on their packets
+run 0 run --write 16M --encrypt --capture e.pcapng \
+	-e 'cut: on server.write nth=5 after do drop, rst'
+says 'capture: [0-9]+ packets, 1 of 1 faults on their packet'
+says 'tshark -r e.pcapng .*-o ntlmssp.nt_password:pw$'
+key=$(grep -v '^#' "$tmp/e.pcapng.keys")
+[ "$(stat -c %a "$tmp/e.pcapng.keys")" = 600 ] || bad "the keys are for all"
+shows e.pcapng -Y 'smb2.cmd == 9 or smb2.write_length'
+nothing "writes can be seen without the key"
+# shellcheck disable=SC2086 # two words
+shows e.pcapng $key -Y 'smb2.cmd == 9' -T fields -e _ws.col.Info
+says 'Decrypted SMB3;Write Request Len:1048576 Off:4194304'
+# shellcheck disable=SC2086
+shows e.pcapng $key -Y 'smb2.cmd == 9 and smb2.flags.response == 0' \
+	-T fields -e smb2.msg_id -e frame.comment
+says '[0-9]	netwb: rule cut, hit 1: drop, rst after, WRITE mid [0-9]+ off'
+# shellcheck disable=SC2086
+shows e.pcapng $key -Y '_ws.malformed or _ws.expert.severity == "Error"'
+nothing "tshark finds something wrong in what it decrypts"
+run 0 run --write 4M --capture e.pcapng
+if [ -e "$tmp/e.pcapng.keys" ]; then
+	bad "the keys of an older capture are left"
+else
+	ok
+fi
+rm -f "$tmp/e.pcapng"
+
 # a capture that cannot be written: said, before anything runs
 run 2 run --write 4M --capture none/a.pcapng
 says 'none/a.pcapng: cannot be written: ENOENT'
