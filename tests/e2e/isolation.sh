@@ -74,6 +74,19 @@ try 0 low_memlock run --write 8M -e "$cut"
 says 'I/O (io_uring|syscalls)'
 says '^verdict: PASS'
 
+# a package that is missing: the exact command, and the end
+mkdir "$tmp/u/bin"
+cp "$(dirname "$0")/../../scripts/install-deps" "$tmp/u/"
+printf '#!/bin/sh\ncase "$*" in *diod) exit 1 ;; esac\n%s\n' \
+	'echo install ok installed' >"$tmp/u/bin/dpkg-query"
+printf '#!/bin/sh\nexit 1\n' >"$tmp/u/bin/sudo"
+chmod -R a+rx "$tmp/u/bin" "$tmp/u/install-deps"
+got=0
+(as_user env PATH="$tmp/u/bin:$PATH" "$tmp/u/install-deps") >"$tmp/out" 2>&1 ||
+	got=$?
+if [ $got = 2 ]; then ok; else bad "install-deps: exit $got, not 2"; fi
+says '^Run as root:  apt-get install --no-install-recommends diod$'
+
 # a session has one step, in all of its reports, and in what is to be repeated
 try 0 as_user check --isolation none --filter 'diod.in-place.*' \
 	--out "$tmp/u/results"
