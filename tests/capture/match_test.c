@@ -288,3 +288,29 @@ NWB_TEST(pcapng, the_checker_fires)
 	}
 	free(file);
 }
+
+/* What is missing is told where people look first. */
+NWB_TEST(pcapng, drops_are_told)
+{
+	struct cap_job job = {
+		.port = SERVER_PORT, .about = "netwb run", .drops = 7};
+	char *file = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&file, &len);
+
+	begin();
+	job.packets = (struct cap_packets){pk.raw, pk.len};
+	nwb_check(f);
+	cap_write(&job, f, &st);
+	nwb_check(!fclose(f));
+	nr_said = 0;
+	seen = (struct pcapng_seen){.on_comment = on_comment};
+	nwb_check(pcapng_check(file, len, &seen));
+	nwb_check_eq(st.drops, 7);
+	nwb_check_eq(seen.dropped, 7);
+	nwb_check_eq(seen.received, 2 + 7);
+	nwb_check_eq(nr_said, 2);
+	nwb_check_streq(said[0].text, "netwb run");
+	nwb_check(strstr(said[1].text, "7 packets are missing"));
+	free(file);
+}

@@ -116,4 +116,6 @@ run 2 run --write 4M --capture none/a.pcapng
 says 'none/a.pcapng: cannot be written: ENOENT'
 run 2 run --write 4M --capture /dev/null
 says '/dev/null: not a regular file'
+run 3 run --write 4M --isolation none --capture a.pcapng
+says 'a capture needs a network namespace of its own'
 finish
