@@ -8,8 +8,9 @@
 static const char about[] =
 	"The quick matrix: {smbd, diod} x {in-place, temp-page} x four "
 	"workloads, clean\n(interleaved pairs, with the limits raw-cold and "
-	"raw-hot) and under each standard\nfault. Writes run.jsonl and the "
-	"reports that `netwb report --help` lists.";
+	"raw-hot) and under each standard\nfault. --server takes that server "
+	"instead of both. Writes run.jsonl\nand the reports that `netwb report "
+	"--help` lists.";
 
 static int broken(const struct nwb_err *err)
 {
@@ -60,7 +61,8 @@ int bench_cmd_bench(int argc, char **argv)
 	if (c.signing_cost)
 		return bench_signing_cost(&c, argc, argv);
 	rc = bench_matrix_build(&m, c.pairs, c.fault_pairs, c.run.seed,
-				c.filter, &err);
+				c.has_server ? c.run.server : NULL, c.filter,
+				&err);
 	if (rc) {
 		fprintf(stderr, "netwb: %s\n", err.text);
 		return NWB_EXIT_USAGE;

@@ -13,9 +13,10 @@
 #include <unistd.h>
 
 static const char about[] =
-	"Judge plans without timing: the standard faults (and none) over both "
-	"servers\nand modes, or the plans given. --mutant NAME|all kills "
-	"deliberate defects\n(in builds with -Dmutants=true).";
+	"Judge plans without timing: the standard faults (and none) over smbd "
+	"and diod\n(or the --server given) and both modes, or the plans given. "
+	"--mutant NAME|all\nkills deliberate defects (in builds with "
+	"-Dmutants=true).";
 
 /* what a judge has to say; nothing was timed */
 #define CHECK_PARTS (NWB_REPORT_SUMMARY | NWB_REPORT_FINDINGS)
@@ -148,8 +149,11 @@ static int check_matrix(struct bench_cli *c, int argc, char **argv)
 	struct bench_session s = {0};
 	struct bench_matrix m = {0};
 	struct nwb_err err = {0};
-	int code,
-		rc = bench_matrix_build(&m, 1, 1, c->run.seed, c->filter, &err);
+	int code, rc;
+
+	rc = bench_matrix_build(&m, 1, 1, c->run.seed,
+				c->has_server ? c->run.server : NULL, c->filter,
+				&err);
 
 	if (rc) {
 		fprintf(stderr, "netwb: %s\n", err.text);

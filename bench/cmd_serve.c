@@ -23,7 +23,7 @@ static const char about[] =
 	"      -- sh -c 'smbclient //$NWB_ADDR/$NWB_SHARE -p $NWB_PORT \\\n"
 	"          -U $NWB_USER%$NWB_PASSWORD -c \"put FILE\"'\n"
 	"  netwb serve diod --fault slow-acks --publish 5640\n\n"
-	"SERVER is smbd or diod. COMMAND runs in the server's network with "
+	"SERVER is smbd, diod or ganesha. COMMAND runs in the server's network with "
 	"its\n"
 	"own files, terminal and environment; NWB_ADDR, NWB_PORT, NWB_SHARE,\n"
 	"NWB_USER, NWB_PASSWORD and NWB_EXPORT tell where the server is. It\n"
@@ -320,7 +320,7 @@ static int read_plan(struct serve *s, const char *server, struct nwb_err *err)
 	rc = bench_cli_plan(c, err);
 	if (!rc && !server && !(c->plan && c->plan->server.name[0]))
 		rc = nwb_err_set(err, -EINVAL,
-				 "which server? netwb serve smbd|diod");
+				 "which server? netwb serve smbd|diod|ganesha");
 	if (!rc)
 		rc = serve_refuse_plan(c->plan, err);
 	/* one that is not installed is told of when it is started */

@@ -6,7 +6,6 @@
 #include <fnmatch.h>
 #include <string.h>
 
-static const char *const matrix_servers[] = {"smbd", "diod"};
 static const char *const matrix_workloads[] = {"seq1m", "seq4k", "rand4k",
 					       "rewrite"};
 
@@ -84,10 +83,10 @@ static int add_clean(struct bench_matrix *m, unsigned int pairs,
 	int rc = 0;
 
 	for (unsigned int p = 1; p <= pairs; p++)
-		for (unsigned int s = 0; s < 2; s++)
+		for (unsigned int s = 0; s < m->nr_servers; s++)
 			for (unsigned int w = 0; w < 4 && !rc; w++) {
 				struct bench_run_opts o = {
-					.server = matrix_servers[s],
+					.server = m->server[s],
 					.workload = nwb_workload_find(
 						matrix_workloads[w]),
 					.fault = "none",
@@ -107,9 +106,9 @@ static int add_fault_round(struct bench_matrix *m, unsigned int f,
 	const struct bench_fault *bf = &bench_faults[f];
 	int rc = 0;
 
-	for (unsigned int i = 0; i < 8 && !rc; i++) {
+	for (unsigned int i = 0; i < 4 * m->nr_servers && !rc; i++) {
 		struct bench_run_opts o = {
-			.server = matrix_servers[i / 4],
+			.server = m->server[i / 4],
 			.workload = nwb_workload_find(matrix_workloads[i % 4]),
 			.fault = bf->name,
 			.plan = m->plan[f],
@@ -140,13 +139,19 @@ static int add_faulted(struct bench_matrix *m, unsigned int pairs,
 
 int bench_matrix_build(struct bench_matrix *m, unsigned int pairs,
 		       unsigned int fault_pairs, uint64_t seed,
-		       const char *filter, struct nwb_err *err)
+		       const char *server, const char *filter,
+		       struct nwb_err *err)
 {
 	int rc;
 
 	_Static_assert(NWB_ARRAY_SIZE(m->plan) >= 8, "room for the plans");
 	nwb_assert(bench_nr_faults <= NWB_ARRAY_SIZE(m->plan));
-	*m = (struct bench_matrix){.rnd = seed};
+	*m = (struct bench_matrix){
+		.rnd = seed, .server = {"smbd", "diod"}, .nr_servers = 2};
+	if (server) {
+		m->server[0] = server;
+		m->nr_servers = 1;
+	}
 	rc = add_clean(m, pairs, filter);
 	if (!rc)
 		rc = add_faulted(m, fault_pairs, filter, err);

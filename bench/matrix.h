@@ -25,6 +25,8 @@ struct bench_matrix {
 	struct bench_job *job;
 	unsigned int nr;
 	unsigned int room;
+	const char *server[2];
+	unsigned int nr_servers;
 	struct nwb_plan *plan[16]; /* one a standard fault; owned */
 	uint64_t rnd;
 };
@@ -33,11 +35,13 @@ struct bench_matrix {
  * bench_matrix_build() - all jobs.
  * @pairs: interleaved pairs of the clean cells; 0 = leave these out
  * @fault_pairs: the same of the faulted cells
+ * @server: this one alone; NULL = smbd and diod
  * @filter: glob on the cell's name, or NULL
  */
 int bench_matrix_build(struct bench_matrix *m, unsigned int pairs,
 		       unsigned int fault_pairs, uint64_t seed,
-		       const char *filter, struct nwb_err *err) nwb_must_check;
+		       const char *server, const char *filter,
+		       struct nwb_err *err) nwb_must_check;
 void bench_matrix_fini(struct bench_matrix *m);
 
 #endif

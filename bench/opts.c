@@ -57,9 +57,9 @@ static const struct {
 	const char *help;
 } options[] = {
 	{{"server", 1, NULL, OPT_SERVER},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_RUN | BENCH_CLI_BENCH,
 	 "NAME",
-	 "smbd, diod or ganesha (default smbd)"},
+	 "smbd, diod or ganesha (run: default smbd)"},
 	{{"client", 1, NULL, OPT_CLIENT},
 	 BENCH_CLI_RUN,
 	 "NAME",

@@ -80,6 +80,12 @@ run 0 run --server ganesha --write 8M -e 'server ganesha msize=16K' \
 says 'wsize 16360'
 says '^verdict: PASS'
 
+# the standard faults over it alone
+run 0 check --server ganesha --filter '*.rewrite.*'
+says '^Verdict: PASS'
+says 'ganesha 4.*cells'
+says 'smbd.*no cell was run'
+
 # what it does not have is refused by name
 run 3 run --server diod -e 'server diod msize=16K' -e 'client in-place'
 says 'diod has no option "msize"'
