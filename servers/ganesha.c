@@ -36,7 +36,6 @@ static const char *const env[] = {
  * waiting for it would take a minute and a half after each start. */
 static const char conf[] = "NFS_CORE_PARAM {\n"
 			   "\tProtocols = 9P;\n"
-			   "\tPlugins_Dir = /usr/lib/%5$s/ganesha;\n"
 			   "\tEnable_NLM = false;\n"
 			   "\tEnable_RQUOTA = false;\n"
 			   "}\n"
@@ -74,14 +73,6 @@ static const char idmapd[] = "[General]\n"
 			     "[Translation]\n"
 			     "Method = nsswitch\n";
 
-#if defined(__x86_64__)
-#define MULTIARCH "x86_64-linux-gnu"
-#elif defined(__aarch64__)
-#define MULTIARCH "aarch64-linux-gnu"
-#else
-#define MULTIARCH "."
-#endif
-
 static int configure(struct nwb_server *srv, struct nwb_err *err)
 {
 	char text[TEXT_MAX];
@@ -89,7 +80,7 @@ static int configure(struct nwb_server *srv, struct nwb_err *err)
 
 	n = snprintf(text, sizeof(text), conf, srv->dir, srv->port,
 		     srv->opts.msize ? srv->opts.msize : MSIZE_DEFAULT,
-		     srv->share_path, MULTIARCH);
+		     srv->share_path);
 	nwb_assert(n > 0 && (size_t)n < sizeof(text));
 	rc = nwb_state_write(srv, "ganesha.conf", 0644, text, err);
 	if (!rc)
