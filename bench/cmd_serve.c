@@ -249,6 +249,8 @@ static void unmake(struct serve *s)
 		s->phases = NULL;
 		wait_quiet(s);
 	}
+	if (s->srv)
+		serve_look_at_export(s);
 	bench_warden_stop(&s->warden);
 	nwb_inside_close(&s->inside);
 	nwb_server_free(s->srv);

@@ -51,6 +51,7 @@ struct serve {
 	char server_version[64];
 	char isolation[16];
 	bool is_9p;
+	bool has_subdirs; /* in the export */
 	char trouble[192];
 	char capture_text[512];
 	struct nwb_judgement judgement;
@@ -80,6 +81,9 @@ int serve_write_ntlm(const struct serve *s, struct nwb_err *err) nwb_must_check;
  * or -EOPNOTSUPP with the place in the plan. */
 int serve_refuse_plan(const struct nwb_plan *plan,
 		      struct nwb_err *err) nwb_must_check;
+/** serve_look_at_export() - the server still lives: what there is that a crash
+ * with volatile storage could not be applied to. */
+void serve_look_at_export(struct serve *s);
 /** serve_judge() - the server is down: judge what is in the ledger. */
 int serve_judge(struct serve *s, struct nwb_err *err) nwb_must_check;
 void serve_look_at_wire(const struct serve *s, struct serve_wire *w);

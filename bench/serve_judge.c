@@ -7,8 +7,12 @@
  */
 #include "serve_i.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 int serve_refuse_plan(const struct nwb_plan *plan, struct nwb_err *err)
 {
@@ -78,6 +82,39 @@ void serve_look_at_wire(const struct serve *s, struct serve_wire *w)
 	}
 }
 
+void serve_look_at_export(struct serve *s)
+{
+	struct dirent *de;
+	struct stat st;
+	DIR *dir;
+	int fd;
+
+	if (nwb_server_open(s->srv, ".", O_RDONLY | O_DIRECTORY, &fd, NULL))
+		return;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return;
+	}
+	while ((de = readdir(dir)) != NULL)
+		if (strcmp(de->d_name, ".") && strcmp(de->d_name, "..") &&
+		    !fstatat(fd, de->d_name, &st, AT_SYMLINK_NOFOLLOW) &&
+		    S_ISDIR(st.st_mode))
+			s->has_subdirs = true;
+	closedir(dir);
+}
+
+/* A crash with volatile storage puts files of the top directory back to what
+ * was fsynced, by name; where that is not all there is, it was no crash that
+ * any storage makes. */
+static bool is_bad_crash(const struct serve *s)
+{
+	return s->cli.plan &&
+	       nwb_plan_server_opt_nr(s->cli.plan, "volatile", 0) &&
+	       atomic_load(&s->page->restarts) &&
+	       (s->has_subdirs || s->ledger.hdr->unnamed);
+}
+
 /* What the oracles cannot know: whether their material was whole. */
 static void weigh(struct serve *s)
 {
@@ -100,6 +137,12 @@ static void weigh(struct serve *s)
 	} else if (s->trouble[0]) {
 		s->verdict = NWB_INCONCLUSIVE;
 		snprintf(s->reason, sizeof(s->reason), "%s", s->trouble);
+	} else if (is_bad_crash(s)) {
+		s->verdict = NWB_INCONCLUSIVE;
+		snprintf(s->reason, sizeof(s->reason),
+			 "volatile storage knows %u files of the top "
+			 "directory; there were more, or others",
+			 NWB_LEDGER_FILES);
 	} else if (!w.nr_requests) {
 		s->verdict = NWB_VACUOUS;
 		snprintf(s->reason, sizeof(s->reason),

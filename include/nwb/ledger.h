@@ -182,8 +182,8 @@ int nwb_ledger_add_file(struct nwb_ledger *l, const char *name) nwb_must_check;
 /**
  * nwb_ledger_learn_file() - the id of a path's base name, which gets one if it
  * has none and @l->hdr->learns is set.
- * Return: 0 when it is unknown and cannot be learned: the table is full
- * (counted in unnamed), or the name is empty or too long.
+ * Return: 0 when it is unknown and cannot be learned: the table is full or the
+ * name too long (both counted in unnamed), or the name is empty.
  * Context: any thread or process; lock-free.
  */
 uint16_t nwb_ledger_learn_file(struct nwb_ledger *l, const char *path);

@@ -199,10 +199,14 @@ uint16_t nwb_ledger_learn_file(struct nwb_ledger *l, const char *path)
 	const char *base = base_name(path);
 	size_t len = strlen(base);
 
-	if (!len || len >= sizeof(h->file[0].name))
-		return 0;
 	if (!h->learns)
 		return nwb_ledger_find_file(l, base);
+	if (!len)
+		return 0;
+	if (len >= sizeof(h->file[0].name)) {
+		atomic_fetch_add(&h->unnamed, 1);
+		return 0;
+	}
 	for (uint32_t i = 0; i < NWB_LEDGER_FILES; i++) {
 		struct nwb_ledger_file *f = &h->file[i];
 		uint16_t none = 0;

@@ -200,6 +200,23 @@ command_exit 3
 says '1: [0-9.]+ s, Twrite .*copy offset 262144 length 32768'
 says '^verdict: PASS'
 
+# a crash forgets what was not fsynced, whoever wrote it
+# shellcheck disable=SC2016
+crash='"$0" 9p-put small safe || exit 3
+"$0" 9p-put file copy && exit 4
+until [ ! -s "$NWB_EXPORT/copy" ]; do sleep 0.1; done
+cmp small "$NWB_EXPORT/safe"'
+head -c 65536 "$tmp/file" >"$tmp/small"
+run 0 serve diod -e 'server diod volatile' \
+	-e 'crash: on server.write nth=6 after do restart max=1' \
+	-- timeout 20 sh -c "$crash" "$client"
+command_exit 0
+says '^verdict: PASS'
+run 2 serve diod -e 'server diod volatile' \
+	-e 'crash: on server.write nth=6 after do restart max=1' \
+	-- timeout 20 sh -c "mkdir \$NWB_EXPORT/sub; $crash" "$client"
+says '^verdict: INCONCLUSIVE  volatile storage knows'
+
 # --- exec, publish, ^C ----------------------------------------------------------
 me=e2e-$$
 up "$me" smbd --publish 0

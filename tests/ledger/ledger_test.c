@@ -289,14 +289,15 @@ NWB_TEST(ledger, names_are_learned_once_only_when_wanted)
 	nwb_check_eq(nwb_ledger_learn_file(&l, ""), 0);
 	memset(name, 'n', sizeof(name));
 	name[62] = 0;
-	nwb_check_eq(nwb_ledger_learn_file(&l, name), 0);
 	nwb_check_eq(l.hdr->unnamed, 0);
+	nwb_check_eq(nwb_ledger_learn_file(&l, name), 0);
+	nwb_check_eq(l.hdr->unnamed, 1);
 	for (unsigned int i = 3; i <= NWB_LEDGER_FILES; i++) {
 		snprintf(name, sizeof(name), "f%u", i);
 		nwb_check_eq(nwb_ledger_learn_file(&l, name), i);
 	}
 	nwb_check_eq(nwb_ledger_learn_file(&l, "late"), 0);
-	nwb_check_eq(l.hdr->unnamed, 1);
+	nwb_check_eq(l.hdr->unnamed, 2);
 	nwb_check_eq(nwb_ledger_learn_file(&l, "f9"), 9);
 	nwb_ledger_unmap(&l);
 	close(fd);
