@@ -130,6 +130,25 @@ static json_t *record_head(const struct bench_run_opts *o, unsigned int pair,
 		"seed", (json_int_t)o->seed, "repro", repro);
 }
 
+/* A run that was skipped, or whose client stands still, has no window and no
+ * statistics; a zero would be taken for a figure. */
+static void without_window(json_t *rec)
+{
+	static const char *const key[] = {
+		"durable_ns", "client_cpu_ns", "server_cpu_ns",
+		"allocs",     "rpcs",	       "write_rpcs",
+		"bytes_sent", "bytes_dirtied", "temp_bytes_max",
+		"retries",    "reconnects",    "wsize",
+		"depth",      "opens",	       "reclaims",
+		"channels",   "channels_lost", "unstable_resent",
+	};
+
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(key); i++)
+		json_object_set_new(rec, key[i], json_null());
+	if (!json_integer_value(json_object_get(rec, "bytes")))
+		json_object_set_new(rec, "bytes", json_null());
+}
+
 json_t *bench_record_run(const struct bench_run_opts *o,
 			 const struct bench_run_result *r, unsigned int pair,
 			 unsigned int order)
@@ -166,6 +185,8 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 	json_object_set_new(rec, "channels_lost", number(st->channels_lost));
 	json_object_set_new(rec, "unstable_resent",
 			    number(st->unstable_resent));
+	if (!w->durable_ns)
+		without_window(rec);
 	bench_record_timeline(rec, &r->timeline, o->plan);
 	return rec;
 }

@@ -208,7 +208,7 @@ static void put_time_axis(struct rep_out *o, double y0,
 			  const struct html_axis *x)
 {
 	for (double v = 0; v <= x->max; v += x->step)
-		if (v / x->max < 0.9)
+		if (v / x->max < 0.86)
 			fprintf(o->f,
 				"<text class=\"t\" x=\"%.1f\" y=\"%.1f\" "
 				"text-anchor=\"middle\">%.10g</text>\n",

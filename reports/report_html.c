@@ -158,16 +158,19 @@ static void put_range(struct rep_out *o, const char *name,
 			is_bytes ? html_bytes(b, hi) : html_count(b, hi));
 }
 
-static void put_signing(struct rep_out *o, const struct rep_cell *c, size_t nr)
+/* A string field that all runs of these cells have in common; nothing when no
+ * run has it. */
+static void put_common(struct rep_out *o, const char *name, const char *key,
+		       const struct rep_cell *c, size_t nr)
 {
 	const char *first = NULL;
 
 	for (size_t i = 0; i < nr; i++) {
 		for (size_t k = 0; k < c[i].nr_runs; k++) {
-			const char *v = rep_str(c[i].run[k].rec, "signing");
+			const char *v = rep_str(c[i].run[k].rec, key);
 
 			if (v && first && strcmp(v, first)) {
-				fputs(", signing varies", o->f);
+				fprintf(o->f, ", %s varies", name);
 				return;
 			}
 			first = v ? v : first;
@@ -175,7 +178,7 @@ static void put_signing(struct rep_out *o, const struct rep_cell *c, size_t nr)
 	}
 	if (!first)
 		return;
-	fputs(", signing ", o->f);
+	fprintf(o->f, ", %s ", name);
 	html_text(o, first);
 }
 
@@ -198,7 +201,8 @@ static void servers(struct rep_out *o, const struct rep_model *m)
 		fprintf(o->f, "; %zu cells", nr);
 		put_range(o, "wsize", c, nr, REP_WSIZE);
 		put_range(o, "depth", c, nr, REP_DEPTH);
-		put_signing(o, c, nr);
+		put_common(o, "signing", "signing", c, nr);
+		put_common(o, "encryption", "cipher", c, nr);
 		fputs("</dd></div>\n", o->f);
 	}
 }
@@ -282,7 +286,7 @@ static void tables(struct rep_out *o, const struct rep_model *m)
 	html_lead(o, "Medians over runs. <b>Recovery</b>: from a hit to the "
 		     "first ack of bytes that were sent after it, the longest "
 		     "of a run; <b>recovered</b>: hits that such an ack "
-		     "followed, as after the last request none can. <b>Sent "
+		     "followed (after the last request none can). <b>Sent "
 		     "again</b>: bytes sent once more without being written "
 		     "in between, as a retry or after the connection was "
 		     "lost; <b>retries</b>: requests that carried them.");
