@@ -6,7 +6,7 @@ JOBS  ?= $(shell nproc)
 TIME  ?= 600
 ARGS  ?=
 
-.PHONY: help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html
+.PHONY: scripts help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html
 
 help:
 	@echo 'make bench    set up, build, run the quick matrix, write the report'
@@ -16,6 +16,7 @@ help:
 	@echo 'make asan     unit and end-to-end tests under ASan and UBSan'
 	@echo 'make fuzz     every fuzzer for TIME=600 seconds'
 	@echo 'make tsan     the same on the real executor under TSan'
+	@echo 'make scripts  500 raw scripts on the fakes and on the real servers'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
 	@echo 'make build    only build, into $$BUILD (default: build)'
@@ -64,6 +65,10 @@ fuzz: deps fuzzers
 
 test-html: build
 	@tests/e2e/html.sh $(BUILD) $(SHOTS)
+
+scripts: build
+	@NWB_SCRIPTS=500 meson test -C $(BUILD) --no-rebuild --print-errorlogs \
+		--num-processes 1 --timeout-multiplier 4 scripts-smb2 scripts-9p
 
 asan: deps
 	@[ -e build-asan/build.ninja ] || meson setup build-asan \

@@ -27,6 +27,7 @@ struct fake_fid {
 	uint32_t fid;
 	struct fake_file *file;
 	bool is_open;
+	uint32_t flags; /* of the open */
 };
 
 /* @msize: 0 before Tversion */
@@ -222,6 +223,7 @@ static void do_lopen(struct fake_conn *c, const struct nwb_p9_msg *q)
 		return;
 	}
 	ff->is_open = true;
+	ff->flags = q->tlopen.flags;
 	m.rlopen.qid = qid_of(ff->file);
 	answer(c, q, &m);
 }
@@ -256,6 +258,7 @@ static void do_lcreate(struct fake_conn *c, const struct nwb_p9_msg *q)
 	/* The directory's fid becomes the file's, open. */
 	ff->file = file;
 	ff->is_open = true;
+	ff->flags = q->tlcreate.flags;
 	m.rlopen.qid = qid_of(file);
 	answer(c, q, &m);
 }
@@ -336,13 +339,15 @@ static void do_fsync(struct fake_conn *c, const struct nwb_p9_msg *q)
 
 /* --- data ---------------------------------------------------------------- */
 
+/* @unfit: the way of opening that will not do. */
 static struct fake_fid *data_fid(struct fake_conn *c,
 				 const struct nwb_p9_msg *q, uint32_t fid,
-				 uint32_t count)
+				 uint32_t count, uint32_t unfit)
 {
 	struct fake_fid *ff = find_fid(c, fid);
 
-	if (!ff || !ff->is_open || !ff->file) {
+	if (!ff || !ff->is_open || !ff->file ||
+	    (ff->flags & NWB_P9_DOTL_ACCMODE) == unfit) {
 		error(c, q->tag, ff ? EBADF : EIO);
 		return NULL;
 	}
@@ -355,7 +360,8 @@ static struct fake_fid *data_fid(struct fake_conn *c,
 
 static void do_read(struct fake_conn *c, const struct nwb_p9_msg *q)
 {
-	struct fake_fid *ff = data_fid(c, q, q->tread.fid, q->tread.count);
+	struct fake_fid *ff = data_fid(c, q, q->tread.fid, q->tread.count,
+				       NWB_P9_DOTL_WRONLY);
 	struct nwb_p9_msg m = {.type = NWB_P9_RREAD, .tag = q->tag};
 	struct fake_reply *r;
 
@@ -372,7 +378,8 @@ static void do_read(struct fake_conn *c, const struct nwb_p9_msg *q)
 
 static void do_write(struct fake_conn *c, const struct nwb_p9_msg *q)
 {
-	struct fake_fid *ff = data_fid(c, q, q->twrite.fid, q->twrite.count);
+	struct fake_fid *ff = data_fid(c, q, q->twrite.fid, q->twrite.count,
+				       NWB_P9_DOTL_RDONLY);
 	struct fake_op op = {.conn = c, .tag = q->tag};
 
 	if (!ff)
@@ -452,15 +459,16 @@ static void handle(struct fake_conn *c, uint8_t *frame, size_t len)
 	struct nwb_p9_msg q;
 	int rc = nwb_p9_decode(frame, len, &q);
 
-	if (rc && rc != -EOPNOTSUPP) {
-		nwb_fake_violation(c, "malformed message");
+	if (rc) {
+		nwb_fake_violation(c, rc == -EOPNOTSUPP ? "unknown message"
+							: "malformed message");
 		return;
 	}
 	if (!state_of(c)->msize && q.type != NWB_P9_TVERSION) {
 		nwb_fake_violation(c, "no Tversion first");
 		return;
 	}
-	if (rc || !handlers[q.type])
+	if (!handlers[q.type])
 		error(c, q.tag, ENOSYS);
 	else
 		handlers[q.type](c, &q);

@@ -369,8 +369,10 @@ static void handle(struct fake_conn *c, uint8_t *frame, size_t len)
 	status = check_ids(s, &h);
 	if (!status && h.next_command)
 		status = NWB_STATUS_NOT_SUPPORTED; /* no compounds here */
-	if (!status &&
-	    (h.command >= NWB_ARRAY_SIZE(handlers) || !handlers[h.command]))
+	if (h.command > NWB_SMB2_OPLOCK_BREAK)
+		status = NWB_STATUS_INVALID_PARAMETER;
+	else if (!status && (h.command >= NWB_ARRAY_SIZE(handlers) ||
+			     !handlers[h.command]))
 		status = NWB_STATUS_NOT_SUPPORTED;
 	if (status)
 		nwb_fake_smb2_error(c, &h, status);

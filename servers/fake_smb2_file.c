@@ -201,7 +201,7 @@ void nwb_fake_smb2_read(struct fake_conn *c, const struct nwb_smb2_hdr *h,
 		o = find_open(c, &q.fid);
 	if (!status && !o)
 		status = NWB_STATUS_FILE_CLOSED;
-	else if (!status && q.offset >= o->file->size)
+	else if (!status && q.len && q.offset >= o->file->size)
 		status = NWB_STATUS_END_OF_FILE;
 	if (status) {
 		nwb_fake_smb2_error(c, h, status);

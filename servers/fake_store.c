@@ -90,10 +90,12 @@ int nwb_fake_file_write(struct nwb_fake *f, struct fake_file *file,
 	rc = grow(&file->data, &file->cap, offset + len);
 	if (rc)
 		return rc;
-	if (len)
+	/* As pwrite(2): nothing written extends nothing. */
+	if (len) {
 		memcpy(file->data + offset, data, len);
-	file->size = nwb_max(file->size, (size_t)(offset + len));
-	mark_dirty(file, offset, offset + len);
+		file->size = nwb_max(file->size, (size_t)(offset + len));
+		mark_dirty(file, offset, offset + len);
+	}
 	f->stats.nr_applied++;
 	f->stats.bytes_applied += len;
 	if (f->opts.on_apply)

@@ -65,15 +65,16 @@ enum nwb_p9_type {
 };
 
 /* Tlopen and Tlcreate flags: fixed by the protocol, equal to Linux on x86. */
-#define NWB_P9_DOTL_RDONLY 00000000u
-#define NWB_P9_DOTL_WRONLY 00000001u
-#define NWB_P9_DOTL_RDWR   00000002u
-#define NWB_P9_DOTL_CREATE 00000100u
-#define NWB_P9_DOTL_EXCL   00000200u
-#define NWB_P9_DOTL_TRUNC  00001000u
-#define NWB_P9_DOTL_APPEND 00002000u
-#define NWB_P9_DOTL_DSYNC  00010000u
-#define NWB_P9_DOTL_SYNC   04000000u
+#define NWB_P9_DOTL_RDONLY  00000000u
+#define NWB_P9_DOTL_WRONLY  00000001u
+#define NWB_P9_DOTL_RDWR    00000002u
+#define NWB_P9_DOTL_ACCMODE 00000003u
+#define NWB_P9_DOTL_CREATE  00000100u
+#define NWB_P9_DOTL_EXCL    00000200u
+#define NWB_P9_DOTL_TRUNC   00001000u
+#define NWB_P9_DOTL_APPEND  00002000u
+#define NWB_P9_DOTL_DSYNC   00010000u
+#define NWB_P9_DOTL_SYNC    04000000u
 
 /* Tgetattr request_mask and Rgetattr valid. */
 #define NWB_P9_GETATTR_MODE  0x00000001ull
