@@ -107,7 +107,7 @@ const struct bench_mutant bench_mutants[] = {
 	 .plan = "plan channel-repicked\n"
 		 "server smbd credits=64 multichannel\n"
 		 "client in-place channels=2\n"
-		 "slow: on backend.pwrite while work do delay 2ms\n"
+		 "starve: on server.grant nth=14..120 do grant 0\n"
 		 "heal\n"},
 	{.name = "gives-up-early",
 	 .title = "the first lost connection is final",

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define NR_WRITES 48u
-#define BYTES	  (256u * 1024)
+#define BYTES	  (128u * 1024)
 #define TRIES	  3000u
 
 struct rig;

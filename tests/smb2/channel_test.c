@@ -334,7 +334,7 @@ NWB_TEST(smb2_channel, five_are_too_many)
 
 /* --- everything at once --------------------------------------------------- */
 
-#define ROUNDS 60u
+#define ROUNDS 20u
 
 static void storm_setup(struct world *w)
 {
