@@ -373,14 +373,17 @@ static int trust(const struct sh_conn *c, const void *key)
 
 /*
  * sh_conn_signing() - the connection on which the reply @p is about to be
- * signed; locked. With several channels in one process ids come twice. But each
- * channel has its key, so that once there was only one possibility, the key is
- * known.
+ * signed or encrypted; locked. With several channels in one process ids come
+ * twice. But each channel has its key to sign with, so that once there was only
+ * one possibility, the key is known. All of them encrypt with the same: NULL,
+ * when it cannot be told, and then nothing is done to the reply, because what
+ * one connection lacks another must not get.
  */
 struct sh_conn *sh_conn_signing(const void *key, const struct sh_pdu *p,
 				struct sh_req **ret_req)
 {
 	struct sh_conn *found = NULL;
+	bool is_tie = false;
 	unsigned int nr = 0;
 
 	pthread_mutex_lock(&all_lock);
@@ -397,9 +400,11 @@ struct sh_conn *sh_conn_signing(const void *key, const struct sh_pdu *p,
 		}
 		nr++;
 		if (found && trust(c, key) <= trust(found, key)) {
+			is_tie |= trust(c, key) == trust(found, key);
 			pthread_mutex_unlock(&c->lock);
 			continue;
 		}
+		is_tie = false;
 		if (found)
 			pthread_mutex_unlock(&found->lock);
 		found = c;
@@ -407,6 +412,10 @@ struct sh_conn *sh_conn_signing(const void *key, const struct sh_pdu *p,
 	}
 	if (nr == 1 && key)
 		found->sign_key = key;
+	if (is_tie) {
+		pthread_mutex_unlock(&found->lock);
+		found = NULL;
+	}
 	pthread_mutex_unlock(&all_lock);
 	return found;
 }

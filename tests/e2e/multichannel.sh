@@ -35,6 +35,18 @@ run 0 run --write 32M -e 'client in-place channels=2 wsize=128K' \
 says 'rule cut: 4 hits'
 says '^verdict: PASS'
 
+# a write is parked in the server while its connection may be the one that is
+# cut: what is sent again for it is held back until it has ended, so that
+# nothing older comes after what is newer
+for nth in 5 9 17; do
+	run 0 run --workload rewrite --write 16M --fsyncs 8 \
+		-e 'client temp-page channels=2 wsize=128K' \
+		-e "park: on backend.pwrite nth=$nth do delay 300ms max=1" \
+		-e "cut: on server.write nth=$((nth + 2)) before do rst max=1" \
+		-e heal
+	says '^verdict: PASS'
+done
+
 # the process that serves both is killed: then it is a new session
 run 0 run --write 16M --fsyncs 2 --channels 2 \
 	-e 'die: on server.write nth=9 after do kill-child max=1' -e heal

@@ -154,6 +154,14 @@ NWB_TEST(shim_channel, key_tells_whose_of_two_equal_ids_is_signed)
 	sign(&key_b, 9);
 	nwb_check(sh_req_find(b, 9)->grant_done);
 	nwb_check(!sh_req_find(a, 9)->grant_done);
+	/* encrypted: there is no key of its own, and so no answer */
+	request(a, SMB_WRITE, 10);
+	request(b, SMB_WRITE, 10);
+	a->sign_key = NULL;
+	b->sign_key = NULL;
+	sign(NULL, 10);
+	nwb_check(!sh_req_find(a, 10)->grant_done);
+	nwb_check(!sh_req_find(b, 10)->grant_done);
 	sh_conn_close(b);
 	sh_conn_close(a);
 	world_end();
