@@ -96,6 +96,19 @@ static void do_header(const uint8_t *pdu, size_t len)
 	nwb_assert(nwb_smb2_command_name(h.command));
 }
 
+/* The list of a server's interfaces comes to an end, and stays inside. */
+static void walk_ifaces(const uint8_t *pdu, size_t len)
+{
+	struct nwb_smb2_iface m;
+	size_t next;
+
+	while (!nwb_smb2_iface_decode(pdu, len, &m, &next) && next) {
+		nwb_assert(next <= len);
+		pdu += next;
+		len -= next;
+	}
+}
+
 static void do_small(const uint8_t *pdu, size_t len)
 {
 	struct nwb_smb2_standard_info si;
@@ -103,6 +116,7 @@ static void do_small(const uint8_t *pdu, size_t len)
 	char text[64];
 	int n;
 
+	walk_ifaces(pdu, len);
 	(void)!nwb_smb2_empty_decode(pdu, len);
 	(void)!nwb_smb2_set_info_rsp_decode(pdu, len);
 	(void)!nwb_smb2_standard_info_decode(pdu, len, &si);

@@ -506,8 +506,10 @@ static int dial_to(struct nwb_dialer *d, struct nwb_exec *ex, uint32_t addr,
 	struct sconn *c = calloc(1, sizeof(*c));
 	struct nwb_sock *pair[2];
 
-	if (addr && addr == s->dead_addr)
+	if (addr && addr == s->dead_addr) {
+		free(c);
 		return nwb_err_set(err, -ECONNREFUSED, "nobody is there");
+	}
 	nwb_assert(s->nr_conns < SCRIPT_CONNS_MAX);
 	if (nwb_sock_pair(ex, 10 * NWB_USEC, s->buf_bytes, pair)) {
 		free(c);

@@ -82,14 +82,14 @@ struct script {
 	void (*early)(struct sconn *c, const struct nwb_smb2_hdr *h);
 	int (*hook)(struct sconn *c, const struct smsg *m);
 	void *arg;
-	/* what happened */
-	unsigned int nr_conns;
+	/* what happened; connections count at the same time */
+	_Atomic unsigned int nr_conns;
 	uint64_t previous_session; /* of the newest SESSION_SETUP */
-	unsigned int nr_writes, nr_flushes, nr_closes, nr_logoffs;
-	unsigned int nr_binds;
-	unsigned int nr_creates, nr_sent, nr_spoiled;
+	_Atomic unsigned int nr_writes, nr_flushes, nr_closes, nr_logoffs;
+	_Atomic unsigned int nr_binds;
+	_Atomic unsigned int nr_creates, nr_sent, nr_spoiled;
 	uint32_t last_disposition;
-	unsigned int violations;
+	_Atomic unsigned int violations;
 	const char *violation;
 	struct sconn *conns[SCRIPT_CONNS_MAX];
 	uint8_t *data;

@@ -6,6 +6,7 @@
  */
 #include "nwb/smb2_ctx.h"
 #include "nwb/smb2_ioctl.h"
+#include "nwb/smb2_pdu.h"
 #include "nwb_test.h"
 
 #include <errno.h>
@@ -240,4 +241,61 @@ NWB_TEST(smb2_ctx, ioctl_buffers_survive_the_round_trip)
 	nwb_check(from == 5 && end == 9);
 	nwb_smb2_zero_data_encode(buf, 9, 5);
 	nwb_check_eq(nwb_smb2_zero_data_decode(buf, 16, &from, &end), -EBADMSG);
+}
+
+/* As smbd 4.17 answers FSCTL_QUERY_NETWORK_INTERFACE_INFO on two addresses. */
+NWB_TEST(smb2_iface, entries_follow_one_another)
+{
+	const struct nwb_smb2_iface a = {
+		.index = 1,
+		.capability = 1,
+		.speed = 1000000000,
+		.ipv4 = 0x7f000001,
+	};
+	struct nwb_smb2_iface b = a, m;
+	uint8_t buf[2 * NWB_SMB2_IFACE_LEN];
+	size_t next = 0, len = sizeof(buf);
+
+	b.ipv4 = 0x7f000002;
+	nwb_check_eq(nwb_smb2_iface_encode(buf, len, &a, false),
+		     (int)NWB_SMB2_IFACE_LEN);
+	nwb_check_eq(nwb_smb2_iface_encode(buf + NWB_SMB2_IFACE_LEN,
+					   NWB_SMB2_IFACE_LEN, &b, true),
+		     (int)NWB_SMB2_IFACE_LEN);
+	nwb_check_eq(
+		nwb_smb2_iface_encode(buf, NWB_SMB2_IFACE_LEN - 1, &a, true),
+		-ENOSPC);
+	nwb_check(!memcmp(buf + 24, "\x02\0\0\0\x7f\0\0\x01", 8));
+	nwb_check_eq(nwb_smb2_iface_decode(buf, len, &m, &next), 0);
+	nwb_check_eq(next, NWB_SMB2_IFACE_LEN);
+	nwb_check_eq(m.index, 1);
+	nwb_check_eq(m.capability, 1);
+	nwb_check_eq(m.speed, 1000000000);
+	nwb_check_eq(m.ipv4, 0x7f000001);
+	nwb_check_eq(nwb_smb2_iface_decode(buf + next, len - next, &m, &next),
+		     0);
+	nwb_check_eq(next, 0);
+	nwb_check_eq(m.ipv4, 0x7f000002);
+	/* IPv6 is another family: no address that is of use here */
+	buf[24] = 0x17;
+	nwb_check_eq(nwb_smb2_iface_decode(buf, len, &m, &next), 0);
+	nwb_check_eq(m.ipv4, 0);
+}
+
+NWB_TEST(smb2_iface, nonsense_is_refused)
+{
+	uint8_t buf[2 * NWB_SMB2_IFACE_LEN] = {0};
+	struct nwb_smb2_iface m;
+	size_t next;
+
+	for (size_t len = 0; len < NWB_SMB2_IFACE_LEN; len++)
+		nwb_check_eq(nwb_smb2_iface_decode(buf, len, &m, &next),
+			     -EBADMSG);
+	buf[0] = NWB_SMB2_IFACE_LEN - 1; /* into itself */
+	nwb_check_eq(nwb_smb2_iface_decode(buf, sizeof(buf), &m, &next),
+		     -EBADMSG);
+	buf[0] = 0x31; /* beyond the end */
+	buf[1] = 0x01;
+	nwb_check_eq(nwb_smb2_iface_decode(buf, sizeof(buf), &m, &next),
+		     -EBADMSG);
 }
