@@ -333,7 +333,7 @@ static int read_plan(struct serve *s, const char *server, struct nwb_err *err)
 		rc = bench_needs(&c->run, why, sizeof(why), err);
 	s->server = c->run.server;
 	if (rc > 0)
-		fprintf(stderr, "netwb: skipped: %s\n", why);
+		fprintf(s->out, "verdict: SKIP  %s\n", why);
 	return rc;
 }
 

@@ -276,7 +276,7 @@ int serve_keep(struct serve *s, struct nwb_err *err)
 
 	if (!s->results[0])
 		return 0;
-	snprintf(path, sizeof(path), "%s/ledger", s->results);
+	snprintf(path, sizeof(path), "%s/serve.ledger", s->results);
 	rc = bench_keep_ledger(&s->ledger, path, err);
 	if (rc)
 		return rc;

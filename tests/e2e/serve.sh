@@ -81,6 +81,8 @@ run 3 serve smbd --for 0
 run 3 serve smbd --name ../x
 run 3 serve smbd -e 'expect fsync EIO on every-fd' -- true
 says '-e #1:1:[0-9]+: "expect fsync" cannot be judged here'
+run 77 serve smbd -e 'needs userns' --isolation none -- true
+says '^verdict: SKIP  '
 run 125 exec nosuchrun -- true
 says 'no run "nosuchrun"'
 run 2 serve smbd -- "$tmp/no-such-command"
@@ -126,6 +128,11 @@ else
 	cat "$tmp"/kept/*/serve.jsonl >"$tmp/out"
 	bad "serve.jsonl is not as it should be"
 fi
+
+# ... and the ledger that was kept tells the life of a byte
+kept=$(ls "$tmp/kept")
+run 0 explain "kept/$kept" --at file:0
+says 'request +WRITE mid [0-9]+'
 
 # a reset: smbclient gives up, which is its right; the monitor names the PDU,
 # and it is the one whose bytes did not arrive (8 MiB each)
@@ -276,8 +283,8 @@ fi
 rmdir "$base/young"
 run 125 exec old -- true
 
-# the second 9P server
-if [ -x /usr/bin/ganesha.nfsd ]; then
+# the second 9P server (it needs root)
+if [ -x /usr/bin/ganesha.nfsd ] && [ "$(id -u)" = 0 ]; then
 	run 0 serve ganesha \
 		-e 'slow: on server.write nth=9..12 after do hold 20ms' \
 		-- sh -c "$put9" "$client"
@@ -351,4 +358,25 @@ wait $pid 2>/dev/null
 is_gone "/proc/$(cat "$mark/pid")"
 is_gone "/proc/$(cat "$mark/warden")"
 is_gone "$(cat "$mark/dir")"
+# ... whenever it comes
+seed=${NWB_SEED:-$$}
+for n in 1 2 3 4; do
+	s=$(awk -v s="$seed$n" 'BEGIN { srand(s); printf "%.3f", rand() }')
+	env "NWB_SERVE_MARK=$$" "$netwb" serve smbd --publish 0 -- sh -c \
+		'setsid sleep 1000 & while :; do sleep 0.01; done' \
+		>"$tmp/out" 2>&1 </dev/null &
+	pid=$!
+	sleep "$s"
+	kill -9 $pid
+	wait $pid 2>/dev/null
+	i=0
+	while grep -lsazq "NWB_SERVE_MARK=$$" /proc/[0-9]*/environ &&
+		[ $i -lt 30 ]; do
+		sleep 0.1
+		i=$((i + 1))
+	done
+	if [ $i -lt 30 ]; then ok; else
+		bad "processes left 3 s after kill -9 at $s s (NWB_SEED=$seed)"
+	fi
+done
 finish
