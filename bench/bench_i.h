@@ -340,6 +340,7 @@ struct bench_cli {
 #define BENCH_CLI_PLAN	0x02u /* --plan -e --fault */
 #define BENCH_CLI_BENCH 0x04u /* --pairs --filter --out */
 #define BENCH_CLI_CHECK 0x08u /* --repeat --mutant */
+#define BENCH_CLI_ONE	0x80u /* of one run only: --ledger --capture */
 #define BENCH_CLI_SERVE 0x40u /* --publish --for --name --dir */
 /**
  * bench_cli_parse() - read options. @groups: BENCH_CLI_*.

@@ -109,7 +109,8 @@ int bench_cmd_run(int argc, char **argv)
 	struct bench_run_result res;
 	struct nwb_err err = {0};
 	struct bench_cli c;
-	int rc = bench_cli_parse(&c, argc, argv, BENCH_CLI_RUN | BENCH_CLI_PLAN,
+	int rc = bench_cli_parse(&c, argc, argv,
+				 BENCH_CLI_RUN | BENCH_CLI_PLAN | BENCH_CLI_ONE,
 				 about);
 
 	if (rc < 0)

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 if ! command -v tshark >/dev/null; then
-	echo "[SKIP] tshark is not installed"
+	echo "SKIP: tshark is not installed"
 	echo "0 passed, 0 failed, 1 skipped"
 	exit 77
 fi
@@ -118,4 +118,7 @@ run 2 run --write 4M --capture /dev/null
 says '/dev/null: not a regular file'
 run 3 run --write 4M --isolation none --capture a.pcapng
 says 'a capture needs a network namespace of its own'
+# of many runs only the last would be left
+run 3 check --capture a.pcapng
+run 3 check --ledger a.ledger
 finish
