@@ -128,9 +128,7 @@ static void do_setup(struct agent *a)
 	switch (a->step) {
 	case NWB_ISOLATION_NS:
 	case NWB_ISOLATION_USERNS:
-		rc = nwb_agent_setup(a->msg.arg[0],
-				     a->step == NWB_ISOLATION_USERNS, &fd,
-				     &path, &err);
+		rc = nwb_agent_setup(a->msg.arg[0], &fd, &path, &err);
 		break;
 	case NWB_ISOLATION_NONE:
 		rc = nwb_none_setup(a->msg.arg[0], &fd, &path, &port, &err);

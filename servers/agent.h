@@ -131,10 +131,15 @@ void nwb_agent_main(void) __attribute__((noreturn));
 /* --- agent_setup.c ------------------------------------------------------- */
 
 /** nwb_agent_setup() - private mounts, /proc, a tmpfs of @bytes, lo up.
- * @is_userns: and setgroups(2) succeeds without doing anything
  * @ret_path: static string. Return: 0; negative errno with @err. */
-int nwb_agent_setup(uint64_t bytes, bool is_userns, int *ret_dirfd,
-		    const char **ret_path, struct nwb_err *err) nwb_must_check;
+int nwb_agent_setup(uint64_t bytes, int *ret_dirfd, const char **ret_path,
+		    struct nwb_err *err) nwb_must_check;
+/** nwb_agent_lacks_ids() - is this a user namespace that denies setgroups(2),
+ * and so knows but one user and one group? For netwb, too. */
+bool nwb_agent_lacks_ids(void);
+/** nwb_agent_mind_setgroups() - in such a one: from now on the call succeeds
+ * and does nothing, for all descendants. */
+int nwb_agent_mind_setgroups(struct nwb_err *err) nwb_must_check;
 
 /* --- agent_inside.c ------------------------------------------------------ */
 

@@ -164,7 +164,9 @@ int nwb_none_setup(uint64_t bytes, int *ret_dirfd, const char **ret_path,
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1))
 		return nwb_err_set(err, -errno, "become a subreaper: %s",
 				   nwb_errno_name(errno));
-	rc = make_dir(bytes, err);
+	rc = nwb_agent_mind_setgroups(err);
+	if (!rc)
+		rc = make_dir(bytes, err);
 	if (!rc)
 		rc = reserve_port(ret_port, err);
 	if (rc)

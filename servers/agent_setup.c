@@ -87,6 +87,18 @@ static int mount_state(uint64_t bytes, const char **ret_path,
 #define AUDIT_ARCH_HERE 0
 #endif
 
+bool nwb_agent_lacks_ids(void)
+{
+	char text[8] = {0};
+	int fd = open("/proc/self/setgroups", O_RDONLY | O_CLOEXEC);
+	bool is_denied =
+		fd >= 0 && read(fd, text, 4) == 4 && !strcmp(text, "deny");
+
+	if (fd >= 0)
+		close(fd);
+	return is_denied;
+}
+
 /*
  * A user namespace that a user may make himself forbids setgroups(2)
  * (user_namespaces(7)), and both servers give up without it: smbd panics in
@@ -95,7 +107,7 @@ static int mount_state(uint64_t bytes, const char **ret_path,
  * A preloaded library would do as well, but not for a static program, and it
  * would have to share LD_PRELOAD with the shim.
  */
-static int ignore_setgroups(struct nwb_err *err)
+int nwb_agent_mind_setgroups(struct nwb_err *err)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
@@ -109,22 +121,26 @@ static int ignore_setgroups(struct nwb_err *err)
 	};
 	struct sock_fprog prog = {NWB_ARRAY_SIZE(code), code};
 
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0))
+	if (!nwb_agent_lacks_ids())
+		return 0;
+	if (!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0))
+		return 0;
+	/* Without CAP_SYS_ADMIN that is for those who gain nothing by exec. */
+	if (errno != EACCES || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0))
 		return nwb_err_set(err, -errno, "seccomp filter: %s",
 				   nwb_errno_name(errno));
 	return 0;
 }
 
-int nwb_agent_setup(uint64_t bytes, bool is_userns, int *ret_dirfd,
-		    const char **ret_path, struct nwb_err *err)
+int nwb_agent_setup(uint64_t bytes, int *ret_dirfd, const char **ret_path,
+		    struct nwb_err *err)
 {
 	int rc, fd;
 
-	if (is_userns) {
-		rc = ignore_setgroups(err);
-		if (rc)
-			return rc;
-	}
+	rc = nwb_agent_mind_setgroups(err);
+	if (rc)
+		return rc;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return nwb_err_set(err, -errno, "make mounts private: %s",

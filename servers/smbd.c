@@ -138,16 +138,17 @@ static int bind_accounts(struct nwb_server *srv, struct nwb_err *err)
 
 static int configure(struct nwb_server *srv, struct nwb_err *err)
 {
-	static const struct accounts *const who[] = {
-		[NWB_ISOLATION_NS] = &many,
-		[NWB_ISOLATION_USERNS] = &one,
-		[NWB_ISOLATION_NONE] = NULL, /* the host's */
-	};
+	/* Root of a container may be one of those who know one id only. */
+	const struct accounts *who =
+		srv->step == NWB_ISOLATION_NS && !nwb_agent_lacks_ids() ? &many
+									: &one;
 	struct nwb_strings argv = {.len = 0};
 	int rc;
 
-	rc = write_files(srv, who[srv->step], err);
-	if (!rc && who[srv->step])
+	if (srv->step == NWB_ISOLATION_NONE)
+		who = NULL; /* the host's */
+	rc = write_files(srv, who, err);
+	if (!rc && who)
 		rc = bind_accounts(srv, err);
 	if (rc)
 		return rc;

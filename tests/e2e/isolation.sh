@@ -74,6 +74,34 @@ try 0 low_memlock run --write 8M -e "$cut"
 says 'I/O (io_uring|syscalls)'
 says '^verdict: PASS'
 
+# where the state's file system is noexec, and where there is none
+odd_shm() {
+	as_user unshare -Urm sh -c '
+		mount -t tmpfs -o noexec none /dev/shm && exec "$@"' sh "$@"
+}
+no_shm() {
+	as_user unshare -Urm sh -c '
+		mount -t tmpfs -o size=64k none /dev/shm && exec "$@"' sh "$@"
+}
+[ "$steps" = none ] || for how in odd_shm no_shm; do
+	try 0 $how run --isolation none --write 8M -e "$cut"
+	judged 'none \(asked for\)'
+done
+
+# root, but in a container that knows one id, and may or may not unshare
+in_container() {
+	as_user unshare -Ur "$@"
+}
+in_poor_container() {
+	as_user unshare -Ur setpriv --bounding-set=-sys_admin "$@"
+}
+[ "$steps" = none ] || for server in smbd diod; do
+	try 0 in_container run --server $server --write 8M -e "$cut"
+	judged ns
+	try 0 in_poor_container run --server $server --write 8M -e "$cut"
+	judged '(userns|none) \(.*\)'
+done
+
 # a package that is missing: the exact command, and the end
 mkdir "$tmp/u/bin"
 cp "$(dirname "$0")/../../scripts/install-deps" "$tmp/u/"
