@@ -201,9 +201,11 @@ int nwb_smb2_negotiate_req_decode(const uint8_t *pdu, size_t len,
 	for (size_t i = 0; i < nr; i++) {
 		unsigned int dialect = get16(b + 36 + 2 * i);
 
+		/* What is not kept is not offered: contexts neither. */
+		if (i == NWB_SMB2_DIALECTS_MAX)
+			break;
 		is_311 |= dialect == NWB_SMB2_DIALECT_0311;
-		if (i < NWB_SMB2_DIALECTS_MAX)
-			m.dialects[m.nr_dialects++] = (uint16_t)dialect;
+		m.dialects[m.nr_dialects++] = (uint16_t)dialect;
 	}
 	m.security_mode = get16(b + 4);
 	m.capabilities = get32(b + 8);

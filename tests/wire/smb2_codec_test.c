@@ -319,6 +319,29 @@ NWB_TEST(smb2_codec, write_header_gives_the_recorded_bytes)
 		     -EBADMSG);
 }
 
+/* Found by tests/fuzz/fuzz_smb2.c: contexts without the dialect they are of. */
+NWB_TEST(smb2_codec, a_dialect_that_is_not_kept_brings_no_contexts)
+{
+	struct nwb_smb2_negotiate_req q = {.nr_dialects = 8}, q2;
+	uint8_t out[512] = {0};
+	int len;
+
+	for (unsigned int i = 0; i < 8; i++)
+		q.dialects[i] = (uint16_t)(0x0202 + i);
+	len = nwb_smb2_negotiate_req_encode(out, sizeof(out), &q);
+	nwb_check_eq(len, 64 + 36 + 16);
+	/* a ninth, 3.1.1; and where contexts would be, none */
+	out[64 + 2] = 9;
+	out[len] = 0x11;
+	out[len + 1] = 0x03;
+	out[64 + 28] = 0xff;
+	out[64 + 32] = 1;
+	nwb_check_eq(nwb_smb2_negotiate_req_decode(out, (size_t)len + 2, &q2),
+		     0);
+	nwb_check_eq(q2.nr_dialects, 8);
+	nwb_check(!q2.has_preauth);
+}
+
 NWB_TEST(smb2_codec, negotiate_survives_the_round_trip)
 {
 	struct nwb_smb2_negotiate_req q = {
