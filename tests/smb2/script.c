@@ -51,6 +51,11 @@ static void send_pdu(struct sconn *c, uint8_t *pdu, int len, bool sign)
 	struct iovec iov = {pdu, (size_t)len};
 	uint8_t mac[16];
 
+	if (c->is_sealed && !c->s->in_the_clear) {
+		script_send_sealed(c, pdu, (size_t)len);
+		free(frame);
+		return;
+	}
 	if (sign) {
 		nwb_mutex_lock(&c->s->lock);
 		nwb_assert(!nwb_signer_mac(&c->out, &iov, 1, mac));
@@ -80,7 +85,9 @@ void script_reply(struct sconn *c, const struct smsg *m, uint32_t status,
 	h.status = status;
 	h.credits = credits;
 	h.flags = NWB_SMB2_F_RESPONSE | flags;
-	if (c->is_signing && !(flags & NWB_SMB2_F_ASYNC))
+	if ((c->is_signing || ((m->h.flags & NWB_SMB2_F_SIGNED) &&
+			       c->out.is_ready && c->s->expect_sign)) &&
+	    !(flags & NWB_SMB2_F_ASYNC))
 		h.flags |= NWB_SMB2_F_SIGNED;
 	if (flags & NWB_SMB2_F_ASYNC)
 		h.async_id = m->h.message_id + 1000;
@@ -125,21 +132,39 @@ static void do_negotiate(struct sconn *c, const struct smsg *m)
 	struct nwb_smb2_negotiate_rsp rsp = {
 		.security_mode = s->sign_all ? 3 : 1,
 		.dialect = s->dialect,
-		.capabilities = NWB_SMB2_CAP_LARGE_MTU |
-				(s->nr_ifaces ? NWB_SMB2_CAP_MULTI_CHANNEL : 0),
+		.capabilities =
+			NWB_SMB2_CAP_LARGE_MTU |
+			(s->nr_ifaces ? NWB_SMB2_CAP_MULTI_CHANNEL : 0) |
+			s->caps,
 		.max_transact = 8 << 20,
 		.max_read = 8 << 20,
 		.max_write = s->max_write,
 		.has_preauth = !s->no_preauth,
-		.sign_alg = NWB_SMB2_SIGN_AES_GMAC,
-		.cipher = -1,
+		.sign_alg = s->sign_alg,
+		.cipher = s->cipher,
 	};
 	uint8_t pdu[512] = {0};
 	int n = nwb_smb2_negotiate_rsp_encode(pdu, sizeof(pdu), &rsp);
 
+	if (s->negotiate_status) {
+		script_reply(c, m, s->negotiate_status, script_grant(c, &m->h),
+			     0, NULL, 0);
+		return;
+	}
+	script_note_negotiate(c, m, &rsp);
 	nwb_preauth_update(c->hash, m->pdu, m->len);
 	script_reply(c, m, 0, script_grant(c, &m->h), 0, pdu, n);
 	nwb_preauth_update(c->hash, pdu, (size_t)n);
+}
+
+/* As which the session signs, [MS-SMB2] 3.1.4.1. */
+static unsigned int alg_of(const struct script *s)
+{
+	if (s->dialect < NWB_SMB2_DIALECT_0300)
+		return NWB_SMB2_SIGN_HMAC_SHA256;
+	if (s->dialect < NWB_SMB2_DIALECT_0311 || s->sign_alg < 0)
+		return NWB_SMB2_SIGN_AES_CMAC;
+	return (unsigned int)s->sign_alg;
 }
 
 /* One more channel: of a session that is there, and signed with its key. */
@@ -163,7 +188,7 @@ static void take_session_key(struct sconn *c, const struct smsg *m)
 	if (m->h.command != NWB_SMB2_SESSION_SETUP || c->in.is_ready ||
 	    nr == 0 || nr > c->s->nr_conns)
 		return;
-	nwb_assert(!nwb_signer_init(&c->in, NWB_SMB2_SIGN_AES_GMAC,
+	nwb_assert(!nwb_signer_init(&c->in, alg_of(c->s),
 				    c->s->conns[nr - 1]->key));
 }
 
@@ -206,14 +231,19 @@ static void do_setup(struct sconn *c, struct smsg *m)
 			keys.sign[3] ^= 1;
 		memcpy(c->key, keys.sign, sizeof(c->key));
 		nwb_signer_fini(&c->in);
-		nwb_assert(!nwb_signer_init(&c->in, NWB_SMB2_SIGN_AES_GMAC,
-					    keys.sign));
-		nwb_assert(!nwb_signer_init(&c->out, NWB_SMB2_SIGN_AES_GMAC,
-					    keys.sign));
+		nwb_assert(!nwb_signer_init(&c->in, alg_of(s), keys.sign));
+		nwb_assert(!nwb_signer_init(&c->out, alg_of(s), keys.sign));
+		script_seal_keys(c, &keys);
 		c->is_signing = true;
 	}
 	n = nwb_smb2_session_setup_rsp_encode(pdu, sizeof(pdu), &rsp);
 	script_reply(c, m, 0, script_grant(c, &m->h), 0, pdu, n);
+	/* only 3.1.1 signs every tree connect */
+	if (s->dialect != NWB_SMB2_DIALECT_0311)
+		c->is_signing = s->expect_sign;
+	c->is_sealed |= (s->session_flags & NWB_SMB2_SESSION_F_ENCRYPT) != 0;
+	if (c->is_sealed)
+		c->is_signing = false;
 	if (c->session != c->nr) {
 		c->is_signing = s->expect_sign;
 		s->nr_binds++;
@@ -222,11 +252,16 @@ static void do_setup(struct sconn *c, struct smsg *m)
 
 static void do_tree(struct sconn *c, struct smsg *m)
 {
-	struct nwb_smb2_tree_connect_rsp rsp = {.type = 1, .access = 0x1f01ff};
+	struct nwb_smb2_tree_connect_rsp rsp = {.type = 1,
+						.access = 0x1f01ff,
+						.share_flags =
+							c->s->share_flags};
 	uint8_t pdu[128] = {0};
 	int n = nwb_smb2_tree_connect_rsp_encode(pdu, sizeof(pdu), &rsp);
 
-	if (c->s->user && !(m->h.flags & NWB_SMB2_F_SIGNED))
+	if (c->s->user && !c->is_sealed &&
+	    c->s->dialect == NWB_SMB2_DIALECT_0311 &&
+	    !(m->h.flags & NWB_SMB2_F_SIGNED))
 		violation(c->s, "TREE_CONNECT is not signed");
 	m->h.tree_id = TREE_ID;
 	if (c->s->tree_status)
@@ -234,7 +269,8 @@ static void do_tree(struct sconn *c, struct smsg *m)
 			     NULL, 0);
 	else
 		script_reply(c, m, 0, script_grant(c, &m->h), 0, pdu, n);
-	c->is_signing = c->s->expect_sign;
+	c->is_sealed |= (c->s->share_flags & NWB_SMB2_SHARE_F_ENCRYPT) != 0;
+	c->is_signing = c->s->expect_sign && !c->is_sealed;
 }
 
 /* --- files: there is only one --------------------------------------------- */
@@ -272,8 +308,11 @@ uint32_t script_apply(struct sconn *c, const struct smsg *m)
 	check_fid(c, &w.fid);
 	if (w.data_offset + w.len != m->len)
 		violation(s, "WRITE is not as long as its frame");
-	if (m->h.credit_charge != nwb_smb2_charge(w.len))
+	if (m->h.credit_charge !=
+	    (s->dialect == NWB_SMB2_DIALECT_0202 ? 0 : nwb_smb2_charge(w.len)))
 		violation(s, "wrong CreditCharge");
+	if (s->dialect == NWB_SMB2_DIALECT_0202 && w.len > 65536)
+		violation(s, "more than 64 KiB in 2.0.2");
 	if (w.offset + w.len > SCRIPT_FILE_BYTES) {
 		violation(s, "WRITE is out of the test's range");
 		return 0;
@@ -363,6 +402,11 @@ static void do_ioctl(struct sconn *c, const struct smsg *m)
 	struct nwb_smb2_ioctl_req req;
 	int n;
 
+	if (!nwb_smb2_ioctl_req_decode(m->pdu, m->len, &req) &&
+	    req.code == NWB_SMB2_FSCTL_VALIDATE_NEGOTIATE) {
+		script_validate(c, m);
+		return;
+	}
 	if (nwb_smb2_ioctl_req_decode(m->pdu, m->len, &req) ||
 	    req.code != NWB_SMB2_FSCTL_QUERY_INTERFACES ||
 	    m->h.tree_id != TREE_ID)
@@ -458,8 +502,24 @@ static void check_request(struct sconn *c, const struct nwb_smb2_hdr *h)
 	if (c->credits < 0)
 		violation(c->s, "more credits used than granted");
 	nwb_mutex_unlock(&c->s->lock);
-	if (c->is_signing && !(h->flags & NWB_SMB2_F_SIGNED))
+	if (c->is_signing && !c->is_sealed && !(h->flags & NWB_SMB2_F_SIGNED))
 		violation(c->s, "request is not signed");
+}
+
+/* The rest of a frame of which the first 64 bytes are there, and that begins
+ * like an encrypted one. Return: 1: it was decrypted, 0: it is none, -1. */
+static int recv_sealed(struct sconn *c, struct smsg *m)
+{
+	m->pdu = c->rx;
+	if (!nwb_smb2_is_transform(c->rx, m->len)) {
+		if (c->is_sealed)
+			violation(c->s, "request is not encrypted");
+		return 0;
+	}
+	if (recv_all(c, c->rx + NWB_SMB2_HDR_LEN, m->len - NWB_SMB2_HDR_LEN) ||
+	    script_unseal(c, m))
+		return -1;
+	return 1;
 }
 
 static void conn_task(void *arg)
@@ -469,29 +529,39 @@ static void conn_task(void *arg)
 
 	for (;;) {
 		uint8_t nbt[NWB_SMB2_NBT_LEN];
+		int is_sealed;
 
 		if (recv_all(c, nbt, sizeof(nbt)) ||
 		    nwb_smb2_nbt_decode(nbt, &m.len) || m.len > RX_BYTES ||
 		    m.len < NWB_SMB2_HDR_LEN ||
 		    recv_all(c, c->rx, NWB_SMB2_HDR_LEN))
 			break;
-		if (nwb_smb2_hdr_decode(c->rx, NWB_SMB2_HDR_LEN, &m.h)) {
+		is_sealed = recv_sealed(c, &m);
+		if (is_sealed < 0) {
+			violation(c->s, "cannot be decrypted");
+			break;
+		}
+		if (nwb_smb2_hdr_decode(m.pdu, NWB_SMB2_HDR_LEN, &m.h)) {
 			violation(c->s, "bad header");
 			break;
 		}
 		check_request(c, &m.h);
 		if (c->s->early)
 			c->s->early(c, &m.h);
-		if (recv_all(c, c->rx + NWB_SMB2_HDR_LEN,
-			     m.len - NWB_SMB2_HDR_LEN))
+		if (!is_sealed && recv_all(c, c->rx + NWB_SMB2_HDR_LEN,
+					   m.len - NWB_SMB2_HDR_LEN))
 			break;
+		if (is_sealed && (m.h.flags & NWB_SMB2_F_SIGNED))
+			violation(c->s, "signed although it is encrypted");
 		if (m.h.flags & NWB_SMB2_F_SIGNED)
 			take_session_key(c, &m);
 		if ((m.h.flags & NWB_SMB2_F_SIGNED) &&
 		    nwb_signer_verify(&c->in, c->rx, m.len))
 			violation(c->s, "bad signature");
 		/* as it came: the preauth hash covers it */
-		memcpy(c->rx + NWB_SMB2_OFF_SIGNATURE, m.h.signature, 16);
+		if (!is_sealed)
+			memcpy(c->rx + NWB_SMB2_OFF_SIGNATURE, m.h.signature,
+			       16);
 		c->s->nr_writes += m.h.command == NWB_SMB2_WRITE;
 		if (dispatch(c, &m) < 0)
 			break;
@@ -543,6 +613,8 @@ struct script *script_new(struct nwb_exec *ex)
 	s->dialer.dial_to = dial_to;
 	s->dialer.addr = SCRIPT_ADDR;
 	s->dialect = NWB_SMB2_DIALECT_0311;
+	s->sign_alg = NWB_SMB2_SIGN_AES_GMAC;
+	s->cipher = -1;
 	s->max_write = 8 << 20;
 	s->max_credits = 64;
 	s->buf_bytes = 1 << 20;
@@ -571,6 +643,8 @@ void script_free(struct script *s)
 		nwb_sock_close(s->conns[i]->sock);
 		nwb_signer_fini(&s->conns[i]->in);
 		nwb_signer_fini(&s->conns[i]->out);
+		nwb_sealer_fini(&s->conns[i]->seal_in);
+		nwb_sealer_fini(&s->conns[i]->seal_out);
 		free(s->conns[i]->rx);
 		free(s->conns[i]);
 	}

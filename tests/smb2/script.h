@@ -45,6 +45,11 @@ struct sconn {
 	unsigned int setups;
 	struct signer in, out;
 	bool is_signing; /* every request must be signed */
+	struct sealer seal_in, seal_out;
+	uint64_t nr_sealed;  /* sent */
+	uint64_t last_nonce; /* received, + 1; 0: none yet */
+	bool is_sealed;	     /* every request must be encrypted */
+	struct nwb_smb2_validate_info asked, told;
 };
 
 /**
@@ -57,7 +62,15 @@ struct sconn {
  * @ifaces, @nr_ifaces: multichannel is offered, on these addresses
  * @dead_addr: cannot be dialled
  * @bind_status: answer to a SESSION_SETUP that binds
+ * @sign_alg, @cipher: what NEGOTIATE chooses; -1 = no context; default GMAC
+ *	and none
+ * @caps: more capabilities; @share_flags: of the tree
+ * @negotiate_status: refuses the dialects
  * @no_preauth, @spoil_setup_signature: handshake faults
+ * @in_the_clear, @spoil_seal: encrypted sessions are answered unencrypted, or
+ *	in a way that nobody can decrypt; from the tree connect on
+ * @validate_status, @lies: answers FSCTL_VALIDATE_NEGOTIATE_INFO with that, or
+ *	with something else than was negotiated
  * @spoil_every: in each so-many-th frame sent some bytes are wrong; 0 = never
  * @early: called when only the header of a request was read
  * @hook: called with each request after the tree connect. Return: 0: do what
@@ -76,7 +89,10 @@ struct script {
 	uint32_t setup_status, tree_status, bind_status;
 	uint32_t ifaces[4], dead_addr;
 	unsigned int nr_ifaces;
+	int sign_alg, cipher;
+	uint32_t caps, share_flags, negotiate_status, validate_status;
 	bool no_preauth, spoil_setup_signature, mute;
+	bool in_the_clear, spoil_seal, lies;
 	uint16_t session_flags;
 	unsigned int spoil_every;
 	void (*early)(struct sconn *c, const struct nwb_smb2_hdr *h);
@@ -88,6 +104,8 @@ struct script {
 	_Atomic unsigned int nr_writes, nr_flushes, nr_closes, nr_logoffs;
 	_Atomic unsigned int nr_binds;
 	_Atomic unsigned int nr_creates, nr_sent, nr_spoiled;
+	_Atomic unsigned int nr_validates;
+	_Atomic unsigned int nr_unsealed; /* encrypted requests */
 	uint32_t last_disposition;
 	_Atomic unsigned int violations;
 	const char *violation;
@@ -117,6 +135,15 @@ void script_pending(struct sconn *c, const struct smsg *m, uint16_t credits);
 void script_raw(struct sconn *c, const void *bytes, size_t len);
 /* Apply a WRITE to the file. Return: bytes. */
 uint32_t script_apply(struct sconn *c, const struct smsg *m);
+
+/* script_secure.c: encrypted sessions, FSCTL_VALIDATE_NEGOTIATE_INFO */
+void script_note_negotiate(struct sconn *c, const struct smsg *m,
+			   const struct nwb_smb2_negotiate_rsp *rsp);
+void script_seal_keys(struct sconn *c, const struct session_keys *keys);
+/* Decrypt what came in c->rx; -1: it cannot be. */
+int script_unseal(struct sconn *c, struct smsg *m);
+void script_send_sealed(struct sconn *c, const uint8_t *pdu, size_t len);
+void script_validate(struct sconn *c, const struct smsg *m);
 
 /* Token exchange with a fixed key, to be given to the client. */
 const struct nwb_auth_ops *script_auth(void);
