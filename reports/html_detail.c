@@ -45,7 +45,7 @@ static void put_item(struct rep_out *o, const struct rep_news_item *item)
 {
 	const json_t *rec = item->run->rec;
 	const json_t *findings = json_object_get(rec, "findings");
-	const char *reason = rep_str(rec, "reason");
+	const char *reason = rep_reason(item->run);
 	const char *repro = rep_str(rec, "repro");
 	size_t i;
 	json_t *f;

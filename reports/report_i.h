@@ -158,6 +158,10 @@ const char *rep_session_trouble(const struct rep_model *m, char *buf,
 /** rep_worst_run() - the first run with the cell's verdict. */
 const struct rep_run *rep_worst_run(const struct rep_cell *c);
 
+/** rep_reason() - why @run has its verdict, or NULL: nothing was recorded, or
+ * nothing that its findings do not say ("O1 LOST: ...", cut short). */
+const char *rep_reason(const struct rep_run *run);
+
 /* Runs that have something to say: @nr in a row that say the same. */
 struct rep_news_item {
 	const struct rep_cell *cell;

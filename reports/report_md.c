@@ -137,7 +137,7 @@ static void modes(struct rep_out *o, const struct rep_model *m)
 
 static void news_item(struct rep_out *o, const struct rep_news_item *item)
 {
-	const char *reason = rep_str(item->run->rec, "reason");
+	const char *reason = rep_reason(item->run);
 	const char *repro = rep_str(item->run->rec, "repro");
 	size_t i;
 	json_t *f;

@@ -73,6 +73,28 @@ const struct rep_run *rep_worst_run(const struct rep_cell *c)
 	return NULL;
 }
 
+const char *rep_reason(const struct rep_run *run)
+{
+	const json_t *all = json_object_get(run->rec, "findings");
+	const char *reason = rep_str(run->rec, "reason");
+	size_t i;
+	json_t *f;
+
+	json_array_foreach(all, i, f)
+	{
+		const char *oracle = rep_str(f, "oracle");
+		const char *kind = rep_str(f, "kind");
+		size_t len = strlen(oracle);
+
+		if (reason && !strncmp(reason, oracle, len) &&
+		    reason[len] == ' ' &&
+		    !strncmp(reason + len + 1, kind, strlen(kind)) &&
+		    reason[len + 1 + strlen(kind)] == ':')
+			return NULL;
+	}
+	return reason;
+}
+
 /* ---- news ---- */
 
 static bool has_news(const struct rep_run *run)

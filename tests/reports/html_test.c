@@ -243,6 +243,28 @@ NWB_TEST(report_html, a_failed_cell_shows_the_failed_run)
 	json_decref(recs);
 }
 
+/* The reason is the first finding, cut short: said once. */
+NWB_TEST(report_html, a_reason_that_is_a_finding_is_not_repeated)
+{
+	json_t *run = run_rec("in-place", "none", 1, "FAIL", 1000);
+	json_t *recs = json_pack("[o, o, o]", session_rec(), run, end_rec(1));
+	char *text;
+
+	json_object_set_new(run, "findings",
+			    json_pack("[{s:s, s:s, s:s}]", "oracle", "O1",
+				      "kind", "LOST", "text", "all of it"));
+	json_object_set_new(run, "reason", json_string("O1 LOST: all"));
+	text = page(recs);
+	nwb_check(has(text, "<li><b>O1 LOST</b>: all of it</li>"));
+	nwb_check(!has(text, "<p>O1 LOST"));
+	free(text);
+	json_object_set_new(run, "reason", json_string("O1 LOSTY: all"));
+	text = page(recs);
+	nwb_check(has(text, "<p>O1 LOSTY: all</p>"));
+	free(text);
+	json_decref(recs);
+}
+
 NWB_TEST(report_html, hostile_names_are_text)
 {
 	static const char evil[] =
