@@ -179,12 +179,16 @@ static int raw_open(struct nwb_subject *s, const char *name, uint16_t id,
 		    unsigned int flags, struct nwb_err *err)
 {
 	struct subject_raw *r = to_raw(s);
+	int rc;
 
 	(void)id;
 	flags |= NWB_O_CREATE;
 	if (r->smb2)
 		return nwb_smb2_open(r->smb2, name, flags, &r->smb_file, err);
-	return nwb_p9_open(r->p9, name, flags, &r->p9_file, err);
+	rc = nwb_p9_open(r->p9, name, flags, &r->p9_file, err);
+	if (!rc)
+		r->wsize = nwb_min(r->wsize, nwb_p9_max_write(r->p9_file));
+	return rc;
 }
 
 static int raw_close(struct nwb_subject *s)

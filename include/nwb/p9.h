@@ -44,7 +44,7 @@ struct nwb_p9_opts {
 
 struct nwb_p9_stats {
 	uint32_t msize;
-	uint32_t max_write; /* payload of one Twrite */
+	uint32_t max_write; /* payload of one Twrite that msize allows */
 	uint64_t nr_requests;
 	uint64_t nr_writes;
 	uint64_t bytes_written;
@@ -81,6 +81,10 @@ int nwb_p9_close(struct nwb_p9_file *f);
 int nwb_p9_file_ready(struct nwb_p9_file *f, uint32_t *ret_epoch,
 		      struct nwb_err *err) nwb_must_check;
 
+/** nwb_p9_max_write() - largest payload of one Twrite to @f: what msize and the
+ * iounit of its last open allow. Another connection may bring another one. */
+uint32_t nwb_p9_max_write(struct nwb_p9_file *f);
+
 /*
  * One Twrite; members as in struct nwb_smb2_write. @ecode is Rlerror's, 0 when
  * the server gave no error.
@@ -98,7 +102,7 @@ struct nwb_p9_write {
 	uint64_t offset;
 	const struct iovec *iov;
 	unsigned int nr_iov;
-	uint32_t len; /* <= max_write */
+	uint32_t len; /* <= nwb_p9_max_write() */
 	void (*done)(struct nwb_p9_write *w);
 	int64_t result;
 	uint32_t ecode;
@@ -109,9 +113,10 @@ struct nwb_p9_write {
 };
 
 /** nwb_p9_write_async() - Return: 0; -EAGAIN: the fid is of an older epoch;
- * -ECONNABORTED: no connection; -EMSGSIZE: @len is above max_write, which a
- * reconnect may have lowered. Nothing was sent in any of these cases.
- * Context: blocks for a free tag and while the socket is full. */
+ * -ECONNABORTED: no connection; -EMSGSIZE: @len is above
+ * nwb_p9_max_write(), which a reconnect may have lowered. Nothing was sent in
+ * any of these cases. Context: blocks for a free tag and while the socket is
+ * full. */
 int nwb_p9_write_async(struct nwb_p9_write *w) nwb_must_check;
 
 /**

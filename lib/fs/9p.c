@@ -65,14 +65,6 @@ static struct nwb_p9_file *inode_file(const struct nwb_inode *inode)
 	return p->file;
 }
 
-static uint32_t max_write(struct nwb_p9 *c)
-{
-	struct nwb_p9_stats st;
-
-	nwb_p9_get_stats(c, &st);
-	return st.max_write;
-}
-
 /* EINTR and EAGAIN (which comes as EREMOTEIO) are no more final when a file is
  * opened again than when it is written. */
 static int try_ready(void *arg, uint32_t *ret_epoch, struct nwb_err *err)
@@ -104,7 +96,7 @@ static int p9_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
 		nwb_rreq_set_unreachable(rreq, away);
 		return rc;
 	}
-	*ret_wsize = max_write(inode_ctx(inode)->p9);
+	*ret_wsize = nwb_p9_max_write(inode_file(inode));
 	return 0;
 }
 
@@ -124,7 +116,8 @@ static int p9_prepare_write(struct nwb_io_subrequest *sreq)
 	if (rc)
 		return rc;
 	stream->sreq_max_len =
-		nwb_min(stream->sreq_max_len, (size_t)max_write(ctx->p9));
+		nwb_min(stream->sreq_max_len,
+			(size_t)nwb_p9_max_write(inode_file(inode)));
 	return 0;
 }
 
@@ -171,7 +164,7 @@ static void p9_issue_write(struct nwb_io_subrequest *sreq)
 	w->iov = sreq->iov;
 	w->nr_iov = sreq->nr_iov;
 	w->len = (uint32_t)nwb_min(left,
-				   (size_t)max_write(inode_ctx(inode)->p9));
+				   (size_t)nwb_p9_max_write(inode_file(inode)));
 	w->done = write_done;
 	rc = nwb_p9_write_async(w);
 	if (!rc)

@@ -69,17 +69,8 @@ static int walk(struct nwb_p9 *c, uint32_t epoch, struct nwb_p9_msg *m,
 	return 0;
 }
 
-/* A server that wants smaller writes than msize allows says so by iounit. */
-static void note_iounit(struct nwb_p9 *c, uint32_t epoch, uint32_t iounit)
-{
-	nwb_mutex_lock(&c->lock);
-	if (iounit && c->conn_epoch == epoch)
-		c->stats.max_write = nwb_min(c->stats.max_write, iounit);
-	nwb_mutex_unlock(&c->lock);
-}
-
 static int open_existing(struct nwb_p9 *c, uint32_t epoch, const char *name,
-			 bool trunc, uint32_t *ret_fid)
+			 bool trunc, uint32_t *ret_fid, uint32_t *ret_iounit)
 {
 	struct nwb_p9_msg m;
 	struct p9_sync s = {0};
@@ -99,13 +90,13 @@ static int open_existing(struct nwb_p9 *c, uint32_t epoch, const char *name,
 		clunk_quietly(c, epoch, fid);
 		return rc;
 	}
-	note_iounit(c, epoch, s.reply.rlopen.iounit);
+	*ret_iounit = s.reply.rlopen.iounit;
 	*ret_fid = fid;
 	return 0;
 }
 
 static int create(struct nwb_p9 *c, uint32_t epoch, const char *name, bool excl,
-		  uint32_t *ret_fid)
+		  uint32_t *ret_fid, uint32_t *ret_iounit)
 {
 	struct nwb_p9_msg m;
 	struct nwb_p9_str leaf;
@@ -134,22 +125,23 @@ static int create(struct nwb_p9 *c, uint32_t epoch, const char *name, bool excl,
 		return excl && (rc == -ECONNABORTED || rc == -ETIMEDOUT) ? -EIO
 									 : rc;
 	}
-	note_iounit(c, epoch, s.reply.rlopen.iounit);
+	*ret_iounit = s.reply.rlopen.iounit;
 	*ret_fid = fid;
 	return 0;
 }
 
 static int open_fid(struct nwb_p9 *c, uint32_t epoch, const char *name,
-		    unsigned int flags, uint32_t *ret_fid)
+		    unsigned int flags, uint32_t *ret_fid, uint32_t *ret_iounit)
 {
 	bool excl = flags & NWB_O_EXCL;
 	int rc;
 
 	if (excl)
-		return create(c, epoch, name, true, ret_fid);
-	rc = open_existing(c, epoch, name, flags & NWB_O_TRUNC, ret_fid);
+		return create(c, epoch, name, true, ret_fid, ret_iounit);
+	rc = open_existing(c, epoch, name, flags & NWB_O_TRUNC, ret_fid,
+			   ret_iounit);
 	if (rc == -ENOENT && (flags & NWB_O_CREATE))
-		rc = create(c, epoch, name, false, ret_fid);
+		rc = create(c, epoch, name, false, ret_fid, ret_iounit);
 	return rc;
 }
 
@@ -203,7 +195,7 @@ int nwb_p9_open(struct nwb_p9 *c, const char *name, unsigned int flags,
 	if (!f)
 		return nwb_err_set(err, -ENOMEM, "9p: out of memory");
 	epoch = nwb_p9_epoch(c);
-	rc = open_fid(c, epoch, name, flags, &f->fid);
+	rc = open_fid(c, epoch, name, flags, &f->fid, &f->iounit);
 	if (rc) {
 		file_release(f);
 		return open_error(c, "open", name, rc, err);
@@ -234,21 +226,39 @@ int nwb_p9_close(struct nwb_p9_file *f)
 static int reopen(struct nwb_p9_file *f, struct nwb_err *err)
 {
 	struct nwb_p9 *c = f->c;
-	uint32_t epoch, fid = 0;
+	uint32_t epoch, fid = 0, iounit = 0;
 	int rc;
 
 	rc = nwb_p9_connect(c, err);
 	if (rc)
 		return rc;
 	epoch = nwb_p9_epoch(c);
-	rc = open_existing(c, epoch, f->name, false, &fid);
+	rc = open_existing(c, epoch, f->name, false, &fid, &iounit);
 	if (rc)
 		return open_error(c, "reopen", f->name, rc, err);
 	nwb_mutex_lock(&c->lock);
 	f->fid = fid;
+	f->iounit = iounit;
 	f->epoch = epoch;
 	nwb_mutex_unlock(&c->lock);
 	return 0;
+}
+
+uint32_t nwb_p9_file_limit(const struct nwb_p9_file *f)
+{
+	uint32_t max = f->c->stats.max_write;
+
+	return f->iounit ? nwb_min(max, f->iounit) : max;
+}
+
+uint32_t nwb_p9_max_write(struct nwb_p9_file *f)
+{
+	uint32_t max;
+
+	nwb_mutex_lock(&f->c->lock);
+	max = nwb_p9_file_limit(f);
+	nwb_mutex_unlock(&f->c->lock);
+	return max;
 }
 
 /* Lock held. */

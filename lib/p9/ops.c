@@ -12,7 +12,7 @@ static int file_fid(struct nwb_p9_file *f, uint32_t *ret_fid,
 	nwb_mutex_lock(&c->lock);
 	*ret_fid = f->fid;
 	*ret_epoch = f->epoch;
-	*ret_max = c->stats.max_write;
+	*ret_max = nwb_p9_file_limit(f);
 	if (c->state != P9_UP)
 		rc = -ECONNABORTED;
 	else if (f->epoch != c->conn_epoch)

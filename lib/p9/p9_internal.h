@@ -145,7 +145,8 @@ struct nwb_p9_file {
 	struct nwb_p9 *c;
 	char *name;
 	uint32_t fid;
-	uint32_t epoch; /* connection on which @fid is open; 0: none */
+	uint32_t epoch;	 /* connection on which @fid is open; 0: none */
+	uint32_t iounit; /* largest transfer that its server wants; 0: any */
 	bool is_opening;
 	uint32_t nr_writes; /* outstanding */
 };
@@ -218,6 +219,11 @@ void nwb_p9_lose(struct nwb_p9 *c, uint32_t epoch, bool reset, int code,
 /** nwb_p9_conn_clear() - wait for sender and receiver of the lost connection
  * and close its socket. Lock not held. */
 void nwb_p9_conn_clear(struct nwb_p9 *c);
+
+/* file.c */
+
+/** nwb_p9_file_limit() - nwb_p9_max_write(), lock held. */
+uint32_t nwb_p9_file_limit(const struct nwb_p9_file *f);
 
 /* recv.c */
 void nwb_p9_receiver(void *arg);

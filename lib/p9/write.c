@@ -81,7 +81,7 @@ int nwb_p9_write_async(struct nwb_p9_write *w)
 		rc = -ECONNABORTED;
 	else if (f->epoch != c->conn_epoch)
 		rc = -EAGAIN;
-	else if (w->len > c->stats.max_write)
+	else if (w->len > nwb_p9_file_limit(f))
 		rc = -EMSGSIZE;
 	if (!rc) {
 		w->epoch = f->epoch;

@@ -301,6 +301,45 @@ NWB_TEST(p9_client, keeps_to_the_iounit_of_the_file)
 	t_on_sim(prepare_iounit, body_iounit);
 }
 
+/* It is the file's, and of its last open: others are not held back by it. */
+static void body_iounits(struct t *t)
+{
+	struct nwb_p9_file *f, *g;
+	uint8_t *buf = malloc(8000);
+	uint32_t epoch = 0;
+
+	t->s->iounit = 512;
+	f = t_open(t, "a");
+	t->s->iounit = 0;
+	g = t_open(t, "b");
+	T_EXPECT(t, nwb_p9_max_write(f) == 512);
+	T_EXPECT(t, nwb_p9_max_write(g) == 65512);
+	T_EXPECT(t, t_write(t, g, 0, 8000, NULL) == 8000);
+	T_EXPECT(t, t_write(t, f, 0, 513, NULL) == -EMSGSIZE);
+	T_EXPECT(t, t_write(t, f, 0, 512, NULL) == 512);
+	/* a reconnect brings a smaller one, and a larger one */
+	t->s->iounit = 100;
+	nwb_p9_disconnect(t->c);
+	T_EXPECT(t, !nwb_p9_file_ready(f, &epoch, NULL));
+	T_EXPECT(t, nwb_p9_max_write(f) == 100);
+	t->s->iounit = 4096;
+	nwb_p9_disconnect(t->c);
+	T_EXPECT(t, !nwb_p9_file_ready(f, &epoch, NULL));
+	T_EXPECT(t, !nwb_p9_file_ready(g, &epoch, NULL));
+	T_EXPECT(t, nwb_p9_max_write(f) == 4096);
+	T_EXPECT(t, t_write(t, f, 512, 4096, NULL) == 4096);
+	T_EXPECT(t, nwb_p9_read(g, 0, buf, 8000) == 8000); /* in two pieces */
+	T_EXPECT(t, script_count(t->s, NWB_P9_TREAD, 0) == 2);
+	t_close(t, f);
+	t_close(t, g);
+	free(buf);
+}
+
+NWB_TEST(p9_client, iounit_is_each_file_s_own)
+{
+	t_on_sim(NULL, body_iounits);
+}
+
 /* --- concurrent set-up -----------------------------------------------------
  */
 
