@@ -64,6 +64,10 @@ try 3 as_user run --isolation nns
 says 'ns, userns, none or auto'
 try 77 as_user run --isolation none --write 4M -e 'needs userns'
 says '^verdict: SKIP .*needs userns'
+[ "$steps" = none ] || {
+	try 0 as_user run --write 4M -e 'needs userns'
+	says '^verdict: PASS'
+}
 
 # locked memory is what a user has little of
 low_memlock() {

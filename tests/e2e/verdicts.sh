@@ -60,8 +60,6 @@ says 'rule slow: 4 hits'
 # what is not there is a SKIP with the reason, exit 77
 run 77 run --isolation userns --write 8M -e 'needs ns'
 says '^verdict: SKIP .*needs ns'
-run 0 run --isolation userns --write 8M -e 'needs userns'
-says 'isolation userns .asked for.'
 
 # a rule that never fires is VACUOUS, exit 1
 run 1 run --write 4M -e 'never: on server.write nth=100000 before do rst'
