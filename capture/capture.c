@@ -101,6 +101,16 @@ static void take_block(struct nwb_capture *c, struct tpacket_block_desc *b)
 	}
 }
 
+/* An error of the socket (lo went down) stays until it is read, and until then
+ * poll() does not wait. */
+static void forget_error(const struct nwb_capture *c)
+{
+	socklen_t len = sizeof(int);
+	int err;
+
+	(void)getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &err, &len);
+}
+
 static void *pump(void *arg)
 {
 	struct nwb_capture *c = arg;
@@ -127,6 +137,8 @@ static void *pump(void *arg)
 			return NULL;
 		if (!is_stopping && pfd[1].revents)
 			is_stopping = true;
+		if (pfd[0].revents & POLLERR)
+			forget_error(c);
 	}
 }
 
