@@ -53,11 +53,11 @@ static const char conf[] = "[global]\n"
 			   "server multi channel support = %8$s\n"
 			   "deadtime = 0\n"
 			   "host msdfs = no\n"
+			   "store dos attributes = no\n"
 			   "[s]\n"
 			   "path = %1$s/share\n"
 			   "read only = no\n"
 			   "guest ok = yes\n"
-			   "store dos attributes = no\n"
 			   "force create mode = 0666\n"
 			   "force directory mode = 0777\n"
 			   "%9$s"; /* security of the share */
@@ -172,6 +172,8 @@ static void command(struct nwb_server *srv, struct nwb_strings *argv)
 	nwb_strings_add(argv, "%s/smb.conf", srv->dir);
 	if (srv->nr_starts > 1 && srv->opts.max_write_again)
 		max_write = srv->opts.max_write_again;
+	if (srv->opts.dos_attributes)
+		nwb_strings_add(argv, "--option=storedosattributes=yes");
 	if (max_write)
 		nwb_strings_add(argv, "--option=smb2maxwrite=%u", max_write);
 }

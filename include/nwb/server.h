@@ -93,6 +93,8 @@ enum nwb_server_event {
  * @max_credits: smbd: `smb2 max credits`; 0 = the default 8192
  * @security: smbd
  * @multichannel: smbd: offer it, on NWB_SERVER_ADDRS addresses
+ * @dos_attributes: smbd: keep them (in extended attributes of the export); a
+ *	file cannot be sparse without
  * @max_write, @max_write_again: smbd: `smb2 max write` of the first start, and
  *	of every later one; 0 = the default 8 MiB, and as before
  * @msize: ganesha: largest 9P message, NWB_SERVER_MSIZE_MIN..8 MiB; 0 = 1 MiB
@@ -117,6 +119,7 @@ struct nwb_server_opts {
 	unsigned int max_credits;
 	struct nwb_server_security security;
 	bool multichannel;
+	bool dos_attributes;
 	uint32_t max_write, max_write_again;
 	uint32_t msize;
 	const char *shim_path;

@@ -291,6 +291,53 @@ ssize_t nwb_smb2_read(struct nwb_smb2_file *f, uint64_t offset, void *buf,
 		      size_t len, uint32_t *ret_status) nwb_must_check;
 int nwb_smb2_echo(struct nwb_smb2 *c, uint32_t *ret_status) nwb_must_check;
 
+/* --- several requests in one frame ---------------------------------------- */
+
+/** nwb_smb2_stat() - size of @name, by CREATE, QUERY_INFO and CLOSE in one
+ * frame; breaks no lease. Return: 0, -ENOENT, ...; -EOPNOTSUPP: the server
+ * gives fewer than three credits. */
+int nwb_smb2_stat(struct nwb_smb2 *c, const char *name, uint64_t *ret_size,
+		  uint32_t *ret_status) nwb_must_check;
+/** nwb_smb2_query_close() - size of @f, and close and free it: QUERY_INFO and
+ * CLOSE in one frame, or one after the other where credits are few. */
+int nwb_smb2_query_close(struct nwb_smb2_file *f,
+			 uint64_t *ret_size) nwb_must_check;
+
+/* --- work that the server does -------------------------------------------- */
+
+/**
+ * nwb_smb2_ioctl() - one FSCTL on an open file.
+ * @in, @in_len: input, at most 1024 bytes
+ * @out, @out_size: for the output, at most 256 bytes
+ * @ret_len: bytes of output
+ * Return, @ret_status: as the other synchronous requests.
+ */
+int nwb_smb2_ioctl(struct nwb_smb2_file *f, uint32_t code, const void *in,
+		   size_t in_len, void *out, size_t out_size, size_t *ret_len,
+		   uint32_t *ret_status) nwb_must_check;
+/** nwb_smb2_set_sparse() - let what is zeroed be a hole, or not. */
+int nwb_smb2_set_sparse(struct nwb_smb2_file *f, bool is_sparse,
+			uint32_t *ret_status) nwb_must_check;
+/** nwb_smb2_zero_data() - bytes [@from, @end) become zeros; the size stays. */
+int nwb_smb2_zero_data(struct nwb_smb2_file *f, uint64_t from, uint64_t end,
+		       uint32_t *ret_status) nwb_must_check;
+/**
+ * nwb_smb2_copychunk() - copy @len bytes inside the server.
+ * @src, @dst: open in the same session; may be the same file
+ * @ret_done: bytes copied; also on failure, else not written before any
+ * Return: 0, or the error of the first chunk that was not copied.
+ */
+int nwb_smb2_copychunk(struct nwb_smb2_file *src, uint64_t from,
+		       struct nwb_smb2_file *dst, uint64_t to, uint64_t len,
+		       uint64_t *ret_done, uint32_t *ret_status) nwb_must_check;
+/**
+ * nwb_smb2_cancel() - ask the server to give up every outstanding request of
+ * @command (enum nwb_smb2_command). Each is answered all the same: with
+ * STATUS_CANCELLED, or as if nothing had been asked.
+ * Return: how many were asked for. Context: blocks while the socket is full.
+ */
+unsigned int nwb_smb2_cancel(struct nwb_smb2 *c, unsigned int command);
+
 /** nwb_smb2_status_errno() - NTSTATUS to negative errno as Linux maps it
  * (fs/smb/client/smb2maperror.c), 0 for success. */
 int nwb_smb2_status_errno(uint32_t status);

@@ -100,6 +100,7 @@ struct req {
 	bool sending;
 	bool is_known;
 	bool is_interim;
+	uint64_t async_id; /* once is_interim */
 	uint32_t status;
 	int64_t result;
 	struct nwb_smb2_write *w;
@@ -347,6 +348,8 @@ const char *nwb_smb2_dialect_name(unsigned int dialect);
 /* protect.c */
 int nwb_smb2_seal_start(struct nwb_smb2_chan *ch,
 			uint64_t session_id) nwb_must_check;
+int nwb_smb2_protect_send_all(struct nwb_smb2_chan *ch, struct iovec *iov,
+			      unsigned int nr) nwb_must_check;
 int nwb_smb2_protect_send(struct nwb_smb2_chan *ch, struct iovec *iov,
 			  unsigned int nr) nwb_must_check;
 int nwb_smb2_protect_open(struct nwb_smb2_chan *ch, uint8_t **pdu,
@@ -368,12 +371,22 @@ bool nwb_smb2_is_interim(const struct nwb_smb2_hdr *h);
 /* send.c */
 int nwb_smb2_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
 		      struct nwb_smb2_credits *ret_cr) nwb_must_check;
+int nwb_smb2_take_many(struct nwb_smb2 *c, uint32_t epoch, unsigned int nr,
+		       struct nwb_smb2_credits *ret_cr) nwb_must_check;
+int nwb_smb2_req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu,
+		       uint32_t flags, uint32_t next) nwb_must_check;
+void nwb_smb2_sent(struct req *r);
+int nwb_smb2_sync_wait(struct nwb_smb2 *c, struct sync_call *s,
+		       uint64_t deadline_ns) nwb_must_check;
 int nwb_smb2_req_submit(struct nwb_smb2 *c, struct req *r,
 			struct nwb_smb2_credits *cr, uint8_t *frame,
 			size_t pdu_len) nwb_must_check;
 int nwb_smb2_sync_run(struct nwb_smb2 *c, struct sync_call *s,
 		      unsigned int command, uint32_t epoch, uint8_t *frame,
 		      int pdu_len, uint64_t deadline_ns) nwb_must_check;
+
+/* file.c */
+void nwb_smb2_file_forget(struct nwb_smb2_file *f, bool is_closed);
 
 /* durable.c */
 #define OPEN_CTX_BYTES 256u

@@ -220,6 +220,15 @@ static int try_close(struct nwb_smb2_file *f)
 	return rc ? -ECONNABORTED : (int)s.r.result;
 }
 
+/** nwb_smb2_file_forget() - the handle was closed by other means. */
+void nwb_smb2_file_forget(struct nwb_smb2_file *f, bool is_closed)
+{
+	nwb_mutex_lock(&f->c->lock);
+	if (is_closed)
+		f->fid_epoch = 0;
+	nwb_mutex_unlock(&f->c->lock);
+}
+
 int nwb_smb2_close(struct nwb_smb2_file *f)
 {
 	unsigned int tries = 0;

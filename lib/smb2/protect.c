@@ -99,6 +99,31 @@ int nwb_smb2_protect_send(struct nwb_smb2_chan *ch, struct iovec *iov,
 }
 
 /**
+ * nwb_smb2_protect_send_all() - the same of a compound.
+ * @iov: [0] the 4 bytes of NBT, then one segment an element, with its padding
+ */
+int nwb_smb2_protect_send_all(struct nwb_smb2_chan *ch, struct iovec *iov,
+			      unsigned int nr)
+{
+	for (unsigned int i = 1; i < nr; i++) {
+		uint8_t *pdu = iov[i].iov_base;
+		uint8_t mac[16];
+
+		if (ch->tx_sealer.is_ready) {
+			pdu[NWB_SMB2_OFF_FLAGS] &= (uint8_t)~NWB_SMB2_F_SIGNED;
+			continue;
+		}
+		if (!(pdu[NWB_SMB2_OFF_FLAGS] & NWB_SMB2_F_SIGNED))
+			continue;
+		if (nwb_signer_mac(&ch->tx_signer, &iov[i], 1, mac))
+			return -EIO;
+		memcpy(pdu + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
+	}
+	return ch->tx_sealer.is_ready ? send_sealed(ch, iov, nr)
+				      : nwb_sock_sendv(ch->sock, iov, nr);
+}
+
+/**
  * nwb_smb2_protect_open() - decrypt a frame in place if it is encrypted.
  * @pdu, @len: the frame; then the message in it
  * @ret_sealed: it was encrypted

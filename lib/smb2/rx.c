@@ -147,24 +147,19 @@ static void note_loss(struct nwb_smb2_chan *ch, uint32_t instance,
 	nwb_mutex_unlock(&c->lock);
 }
 
-/* Returns 0 to go on, or why the connection is of no use any more. */
+/* One message, or one element of a compound. Returns 0 to go on, or why the
+ * connection is of no use any more. */
 static int handle_response(struct nwb_smb2_chan *ch, uint32_t instance,
-			   uint8_t *pdu, uint32_t len, const char **ret_why)
+			   const struct nwb_smb2_hdr *hdr, uint8_t *pdu,
+			   uint32_t len, bool is_sealed, const char **ret_why)
 {
 	struct nwb_smb2 *c = ch->c;
-	struct nwb_smb2_hdr h;
+	struct nwb_smb2_hdr h = *hdr;
 	struct req *r;
 	uint32_t epoch;
-	bool deferred, is_sealed;
+	bool deferred;
 	int rc;
 
-	rc = nwb_smb2_protect_open(ch, &pdu, &len, &is_sealed, ret_why);
-	if (rc)
-		return rc;
-	*ret_why = "an answer makes no sense";
-	if (nwb_smb2_hdr_decode(pdu, len, &h) ||
-	    !(h.flags & NWB_SMB2_F_RESPONSE) || h.next_command)
-		return -EBADMSG;
 	rc = nwb_smb2_protect_check(ch, &h, pdu, len, is_sealed, ret_why);
 	if (rc)
 		return rc;
@@ -184,6 +179,7 @@ static int handle_response(struct nwb_smb2_chan *ch, uint32_t instance,
 	if (nwb_smb2_is_interim(&h)) {
 		take_grant(r, &h, false);
 		r->is_interim = true;
+		r->async_id = h.async_id;
 		nwb_smb2_table_touch(r);
 		c->stats.nr_pending++;
 		nwb_mutex_unlock(&c->lock);
@@ -215,6 +211,35 @@ static int handle_response(struct nwb_smb2_chan *ch, uint32_t instance,
 	return rc;
 }
 
+/* A frame: one message, or several answers that the server put together; each
+ * but the last is padded to where the next begins, under its signature. */
+static int handle_frame(struct nwb_smb2_chan *ch, uint32_t instance,
+			uint8_t *pdu, uint32_t len, const char **ret_why)
+{
+	struct nwb_smb2_hdr h;
+	bool is_sealed;
+	int rc;
+
+	rc = nwb_smb2_protect_open(ch, &pdu, &len, &is_sealed, ret_why);
+	while (!rc) {
+		uint32_t part;
+
+		*ret_why = "an answer makes no sense";
+		if (nwb_smb2_hdr_decode(pdu, len, &h) ||
+		    !(h.flags & NWB_SMB2_F_RESPONSE) ||
+		    (h.next_command && h.next_command >= len))
+			return -EBADMSG;
+		part = h.next_command ? h.next_command : len;
+		rc = handle_response(ch, instance, &h, pdu, part, is_sealed,
+				     ret_why);
+		if (!h.next_command)
+			break;
+		pdu += part;
+		len -= part;
+	}
+	return rc;
+}
+
 /* One a connection; ends with it. Instance and socket stay until it is joined.
  */
 void nwb_smb2_receiver(void *arg)
@@ -236,7 +261,7 @@ void nwb_smb2_receiver(void *arg)
 		if (rc)
 			why = nwb_errno_name(rc);
 		else
-			rc = handle_response(ch, instance, pdu, len, &why);
+			rc = handle_frame(ch, instance, pdu, len, &why);
 	}
 	note_loss(ch, instance, why);
 	/* first this, then nwb_smb2_chan_lost(): one of it and chan_up() sees

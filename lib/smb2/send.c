@@ -173,11 +173,51 @@ int nwb_smb2_take_one(struct nwb_smb2 *c, uint32_t epoch, bool is_write,
 	return rc;
 }
 
-/* Give @r an id, put it in the table of its channel, and write its header;
- * send_lock held. */
-static int req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu)
+/**
+ * nwb_smb2_take_many() - @nr single credits at once, all on one channel.
+ * Return: 0; -EOPNOTSUPP: the channel holds fewer, with all that is out;
+ * -ECONNABORTED, -EAGAIN as nwb_smb2_take_one().
+ */
+int nwb_smb2_take_many(struct nwb_smb2 *c, uint32_t epoch, unsigned int nr,
+		       struct nwb_smb2_credits *ret_cr)
 {
-	struct nwb_smb2_hdr h = {.command = r->command};
+	int rc;
+
+	nwb_mutex_lock(&c->lock);
+	rc = stale_reason(c, epoch);
+	while (!rc) {
+		struct nwb_smb2_chan *ch = pick_chan(c, nr);
+
+		if (ch && ch->pool.credits >= (int32_t)nr) {
+			for (unsigned int i = 0; i < nr; i++)
+				(void)!nwb_credits_take_one(&ch->pool, false,
+							    &ret_cr[i]);
+			break;
+		}
+		if (ch && ch->pool.credits + ch->pool.outstanding < (int32_t)nr)
+			rc = -EOPNOTSUPP;
+		else
+			rc = credit_wait(c, epoch, NWB_NEVER);
+	}
+	nwb_mutex_unlock(&c->lock);
+	return rc;
+}
+
+/**
+ * nwb_smb2_req_enter() - give @r an id, put it in the table of its channel, and
+ * write its header.
+ * @flags, @next: of a compound: more flags, NextCommand
+ * Return: 0; -EAGAIN, -ECONNABORTED: it was not entered, @cr is given back.
+ * Context: send_lock held.
+ */
+int nwb_smb2_req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu,
+		       uint32_t flags, uint32_t next)
+{
+	struct nwb_smb2_hdr h = {
+		.command = r->command,
+		.flags = flags,
+		.next_command = next,
+	};
 	struct nwb_smb2_chan *ch = r->ch;
 	struct nwb_smb2 *c = ch->c;
 
@@ -221,8 +261,24 @@ static int req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu)
 		c->stats.bytes_written += r->w->len;
 	}
 	nwb_mutex_unlock(&c->lock);
+	*cr = (struct nwb_smb2_credits){0};
 	nwb_smb2_hdr_encode(pdu, &h);
 	return 0;
+}
+
+/** nwb_smb2_sent() - @r's sender is done with it: finish it if its result is
+ * known. Else @r may be somebody else's when this returns. */
+void nwb_smb2_sent(struct req *r)
+{
+	struct nwb_smb2 *c = r->ch->c;
+	bool is_known;
+
+	nwb_mutex_lock(&c->lock);
+	r->sending = false;
+	is_known = r->is_known;
+	nwb_mutex_unlock(&c->lock);
+	if (is_known)
+		nwb_smb2_req_finish(r);
 }
 
 /* The payload's first @len bytes to @iov. Returns the segments used. */
@@ -279,7 +335,7 @@ int nwb_smb2_req_submit(struct nwb_smb2 *c, struct req *r,
 
 	r->ch = ch;
 	nwb_mutex_lock(&ch->send_lock);
-	rc = req_enter(r, cr, frame + NWB_SMB2_NBT_LEN);
+	rc = nwb_smb2_req_enter(r, cr, frame + NWB_SMB2_NBT_LEN, 0, 0);
 	*cr = (struct nwb_smb2_credits){0};
 	if (rc) {
 		nwb_mutex_unlock(&ch->send_lock);
@@ -377,6 +433,28 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w)
 }
 
 /**
+ * nwb_smb2_sync_wait() - wait for the answer of what was sent.
+ * @deadline_ns: after that the connection is dropped
+ * Return: 0; -ECONNABORTED: it was lost.
+ */
+int nwb_smb2_sync_wait(struct nwb_smb2 *c, struct sync_call *s,
+		       uint64_t deadline_ns)
+{
+	nwb_mutex_lock(&c->lock);
+	while (!s->is_done) {
+		if (nwb_waitq_wait(&s->q, &c->lock, deadline_ns) == 0 ||
+		    s->is_done)
+			continue;
+		nwb_mutex_unlock(&c->lock);
+		nwb_smb2_chan_lost(s->r.ch, s->r.instance);
+		deadline_ns = NWB_NEVER;
+		nwb_mutex_lock(&c->lock);
+	}
+	nwb_mutex_unlock(&c->lock);
+	return s->r.result == -ECONNABORTED ? -ECONNABORTED : 0;
+}
+
+/**
  * nwb_smb2_sync_run() - send a request of charge 1 and wait for its answer.
  * @s: @data, @data_size are set; all else is done here
  * @epoch: session it must go to
@@ -405,16 +483,5 @@ int nwb_smb2_sync_run(struct nwb_smb2 *c, struct sync_call *s,
 		rc = nwb_smb2_req_submit(c, &s->r, &cr, frame, (size_t)pdu_len);
 	if (rc)
 		return rc;
-	nwb_mutex_lock(&c->lock);
-	while (!s->is_done) {
-		if (nwb_waitq_wait(&s->q, &c->lock, deadline_ns) == 0 ||
-		    s->is_done)
-			continue;
-		nwb_mutex_unlock(&c->lock);
-		nwb_smb2_chan_lost(s->r.ch, s->r.instance);
-		deadline_ns = NWB_NEVER;
-		nwb_mutex_lock(&c->lock);
-	}
-	nwb_mutex_unlock(&c->lock);
-	return s->r.result == -ECONNABORTED ? -ECONNABORTED : 0;
+	return nwb_smb2_sync_wait(c, s, deadline_ns);
 }
