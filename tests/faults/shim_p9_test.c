@@ -327,10 +327,15 @@ static void flush_of_a_running_write(const char *server)
 	static struct rig r;
 	char got[64] = "";
 
-	rig_begin(&r, server, "park: on backend.pwrite do delay 300ms", false);
+	rig_begin(&r, server, "park: on backend.pwrite do delay 600s", false);
 	nwb_check_eq(p9_raw_send_write(&r.p9, 5, 0, "late", 4), 0);
 	nwb_check(wait_for(&r.page->nr_pwrites, 1));
 	nwb_check_eq(p9_raw_send_flush(&r.p9, 6, 5), 0);
+	while (!has(&r, NWB_L_PDU_REQ, 108, 0))
+		usleep(1000);
+	usleep(20000); /* it may answer that at once, and must not */
+	nwb_check(!has(&r, NWB_L_PDU_REPLY, 109, 0));
+	nwb_fc_heal(r.page); /* ends the parking */
 	nwb_check_eq(p9_raw_recv(&r.p9), 0);
 	nwb_check_eq(p9_raw_type(&r.p9), 119);
 	nwb_check_eq(p9_raw_tag(&r.p9), 5);
@@ -352,7 +357,7 @@ static void park_across_a_reset(struct rig *r, const char *server,
 	char got[64] = "";
 
 	rig_begin(r, server,
-		  "park: on backend.pwrite nth=1 do delay 300ms\n"
+		  "park: on backend.pwrite nth=1 do delay 600s\n"
 		  "cut: on server.write nth=2 before do rst\n",
 		  false);
 	nwb_check_eq(p9_raw_send_write(&r->p9, 1, 0, "OLD!", 4), 0);
@@ -360,12 +365,13 @@ static void park_across_a_reset(struct rig *r, const char *server,
 	nwb_check_eq(p9_raw_write(&r->p9, 4, "gone", 4), -ECONNRESET);
 	while (nr--) {
 		close(r->p9.fd);
-		usleep(10000); /* it closes its end as well */
+		usleep(50000); /* it closes its end as well */
 		rig_connect(r, false);
 	}
 	nwb_check_eq(p9_raw_write(&r->p9, 0, "NEW!", 4), 4);
 	nwb_check_eq(content(r, got, sizeof(got)), 4);
 	nwb_check_streq(got, "NEW!");
+	nwb_fc_heal(r->page); /* ends the parking */
 	for (int i = 0; i < 5000 && memcmp(got, "OLD!", 4); i++) {
 		usleep(1000);
 		nwb_check_eq(content(r, got, sizeof(got)), 4);
@@ -406,12 +412,18 @@ NWB_TEST(diod, a_late_reply_goes_to_nobody)
 NWB_TEST(ganesha, a_late_reply_goes_to_the_next_connection_but_one)
 {
 	static struct rig r;
+	int rc = -EAGAIN;
 
-	park_across_a_reset(&r, "ganesha", 2);
-	nwb_check_eq(recv_within(&r, 500), 0);
+	/* Which number is used again depends on when it has closed the first
+	 * connection; a loaded machine may need a second try. */
+	for (int i = 0; i < 5 && rc == -EAGAIN; i++) {
+		park_across_a_reset(&r, "ganesha", 2);
+		rc = recv_within(&r, 900);
+		rig_end(&r);
+	}
+	nwb_check_eq(rc, 0);
 	nwb_check_eq(p9_raw_type(&r.p9), 119);
 	nwb_check_eq(p9_raw_tag(&r.p9), 1);
-	rig_end(&r);
 }
 
 #define BOTH(name)                                                             \
