@@ -18,18 +18,20 @@
 #define GRACE_NS     (5 * NWB_SEC) /* of a command that was told to end */
 
 static const char about[] =
+	"  netwb serve SERVER [OPTIONS] [-- COMMAND [ARGUMENTS]]\n\n"
 	"A real server with the plan's faults armed, for your own client:\n\n"
 	"  netwb serve smbd -e 'cut: on server.write nth=5 after do rst' \\\n"
 	"      -- sh -c 'smbclient //$NWB_ADDR/$NWB_SHARE -p $NWB_PORT \\\n"
 	"          -U $NWB_USER%$NWB_PASSWORD -c \"put FILE\"'\n"
 	"  netwb serve diod --fault slow-acks --publish 5640\n\n"
-	"SERVER is smbd, diod or ganesha. COMMAND runs in the server's network with "
-	"its\n"
-	"own files, terminal and environment; NWB_ADDR, NWB_PORT, NWB_SHARE,\n"
-	"NWB_USER, NWB_PASSWORD and NWB_EXPORT tell where the server is. It\n"
-	"ends when COMMAND ends, at ^C or after --for; then the wire is "
-	"judged\n"
-	"(docs/serve.md). Exit: the verdict's; COMMAND's own is printed.";
+	"SERVER is smbd, diod or ganesha. COMMAND runs in the server's "
+	"network\n"
+	"with its own files, terminal and environment; NWB_ADDR, NWB_PORT,\n"
+	"NWB_SHARE, NWB_USER, NWB_PASSWORD and NWB_EXPORT tell where the "
+	"server\n"
+	"is. It ends when COMMAND ends, at ^C or after --for; then the wire "
+	"is\n"
+	"judged (docs/serve.md). Exit: the verdict's; COMMAND's is printed.";
 
 static uint64_t now_ns(void)
 {

@@ -20,6 +20,7 @@ bool serve_vars(struct serve *s)
 		  bench_vars_add(v, "NWB_SHARE=%s", i->share) &&
 		  bench_vars_add(v, "NWB_USER=%s", i->user) &&
 		  bench_vars_add(v, "NWB_PASSWORD=%s", i->password) &&
+		  bench_vars_add(v, "NWB_UID=%u", i->uid) &&
 		  bench_vars_add(v, "NWB_ISOLATION=%s", i->isolation);
 
 	if (s->inside.mnt >= 0)
