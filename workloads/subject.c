@@ -138,6 +138,27 @@ static void set_policy(const struct nwb_subject_opts *o, bool is_protected,
 	p->nr_retryable = NWB_ARRAY_SIZE(smb_retryable);
 }
 
+/* What is SMB's is refused, not skipped in silence. */
+static int check_9p(const struct nwb_subject_opts *o, struct nwb_err *err)
+{
+	const char *what = NULL;
+
+	if (o->durable)
+		what = "durable handles are";
+	else if (o->channels > 1)
+		what = "several channels are";
+	else if (o->sign)
+		what = "signing is";
+	else if (o->encryption == NWB_ENCRYPT_ON)
+		what = "encryption is";
+	else if (o->dialect)
+		what = "dialects are";
+	if (!what)
+		return 0;
+	return nwb_err_set(err, -EOPNOTSUPP, "%s part of SMB, 9P has none",
+			   what);
+}
+
 int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 		    struct nwb_subject **ret_s, struct nwb_err *err)
 {
@@ -151,14 +172,9 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 		o.depth = 16;
 	if (!o.settle_ns)
 		o.settle_ns = 150 * NWB_MSEC;
-	if (o.is_9p && o.durable)
-		return nwb_err_set(err, -EOPNOTSUPP,
-				   "durable handles are part of SMB, 9P has "
-				   "none");
-	if (o.is_9p && o.channels > 1)
-		return nwb_err_set(err, -EOPNOTSUPP,
-				   "several channels are part of SMB, 9P has "
-				   "none");
+	rc = o.is_9p ? check_9p(&o, err) : 0;
+	if (rc)
+		return rc;
 	if (o.hard)
 		o.patience_ns = NWB_NEVER;
 	if (!o.max_attempts)

@@ -70,5 +70,8 @@ cannot 2 'guests cannot sign.*give user and password' \
 	--sign -e 'server smbd guest'
 cannot 2 'guests have no key; give user and password' \
 	--encrypt -e 'server smbd guest'
+cannot 3 'signing is part of SMB' --server diod --sign
+cannot 3 'encryption is part of SMB' -e 'server diod' -e 'client in-place encrypt'
+cannot 3 'dialects are part of SMB' --server diod --dialect 3.0.2
 cannot 2 'wants encryption.*guests have no key' -e 'server smbd guest encrypt'
 finish
