@@ -264,7 +264,6 @@ struct nwb_smb2 {
 	uint8_t guid[16];
 	bool sign_all;
 	bool encrypt_all;
-	bool must_encrypt; /* the server says so, and obeys it itself */
 	bool is_guest;
 	int sign_alg; /* NWB_SMB2_SIGN_*, -1: not negotiated yet */
 	int cipher;   /* NWB_SMB2_CIPHER_*; NONE: there is no encryption */

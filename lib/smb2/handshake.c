@@ -276,9 +276,9 @@ static int secure_session(struct handshake *h, struct nwb_auth *auth,
 	return check_last(h, err);
 }
 
-/* Everything is encrypted from here on. @by_server: it wants it so */
-static int start_encryption(struct handshake *h, bool by_server,
-			    const char *what, struct nwb_err *err)
+/* Everything is encrypted from here on. */
+static int start_encryption(struct handshake *h, const char *what,
+			    struct nwb_err *err)
 {
 	struct nwb_smb2 *c = h->c;
 	int rc;
@@ -301,7 +301,6 @@ static int start_encryption(struct handshake *h, bool by_server,
 				   nwb_errno_name(rc));
 	nwb_mutex_lock(&c->lock);
 	c->encrypt_all = true;
-	c->must_encrypt |= by_server;
 	nwb_mutex_unlock(&c->lock);
 	return 0;
 }
@@ -352,7 +351,6 @@ static int session_done(struct handshake *h, struct nwb_auth *auth,
 			struct nwb_err *err)
 {
 	struct nwb_smb2 *c = h->c;
-	bool by_server = rsp->flags & NWB_SMB2_SESSION_F_ENCRYPT;
 	bool is_guest = !auth || !*c->opts.user ||
 			(rsp->flags &
 			 (NWB_SMB2_SESSION_F_GUEST | NWB_SMB2_SESSION_F_NULL));
@@ -365,7 +363,6 @@ static int session_done(struct handshake *h, struct nwb_auth *auth,
 	nwb_mutex_lock(&c->lock);
 	c->is_guest = is_guest;
 	c->encrypt_all = false;
-	c->must_encrypt = false;
 	c->next_nonce = 0; /* new keys */
 	c->sign_all =
 		!is_guest && (c->opts.sign ||
@@ -373,8 +370,9 @@ static int session_done(struct handshake *h, struct nwb_auth *auth,
 	nwb_mutex_unlock(&c->lock);
 	if (!is_guest)
 		rc = secure_session(h, auth, err);
-	if (!rc && (by_server || c->opts.encryption == NWB_ENCRYPT_ON))
-		rc = start_encryption(h, by_server, "session setup", err);
+	if (!rc && ((rsp->flags & NWB_SMB2_SESSION_F_ENCRYPT) ||
+		    c->opts.encryption == NWB_ENCRYPT_ON))
+		rc = start_encryption(h, "session setup", err);
 	return rc;
 }
 
@@ -447,7 +445,7 @@ static int tree_connect(struct handshake *h, struct nwb_err *err)
 		return nwb_err_set(err, -EPROTO, "tree connect: bad response");
 	h->tree_id = h->rsp_hdr.tree_id;
 	if ((rsp.share_flags & NWB_SMB2_SHARE_F_ENCRYPT) && !c->encrypt_all)
-		return start_encryption(h, true, "tree connect", err);
+		return start_encryption(h, "tree connect", err);
 	return 0;
 }
 

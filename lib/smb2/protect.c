@@ -153,9 +153,10 @@ int nwb_smb2_protect_open(struct nwb_smb2_chan *ch, uint8_t **pdu,
  *
  * Signed responses must verify; on a signed session all but the interim ones
  * must be signed. Linux only logs a mismatch (H16). On an encrypted session
- * all must be encrypted, except a break notification where only the client
- * wants encryption: smbd sends those in the clear then
- * (source3/smbd/smb2_server.c, smbd_smb2_send_break).
+ * all must be encrypted, except break notifications: a lease belongs to no
+ * session, so there is no key for its break, and smbd sends it in the clear
+ * also where it requires encryption (source3/smbd/smb2_server.c,
+ * smbd_smb2_send_lease_break).
  */
 int nwb_smb2_protect_check(struct nwb_smb2_chan *ch,
 			   const struct nwb_smb2_hdr *h, uint8_t *pdu,
@@ -166,7 +167,7 @@ int nwb_smb2_protect_check(struct nwb_smb2_chan *ch,
 	if (is_sealed)
 		return 0;
 	if (ch->rx_sealer.is_ready) {
-		if (h->message_id == NWB_SMB2_MID_NONE && !c->must_encrypt)
+		if (h->message_id == NWB_SMB2_MID_NONE)
 			return 0;
 		*ret_why = "an answer in the clear in an encrypted session";
 		return -EBADMSG;

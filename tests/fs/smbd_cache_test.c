@@ -20,7 +20,7 @@ struct rig {
 	struct nwb_server_opts srv_opts;
 	enum nwb_cache_mode mode;
 	enum nwb_smb2_durable durable;
-	bool sign;
+	bool sign, encrypt; /* as a user */
 	void (*body)(struct rig *r);
 	struct nwb_exec *ex;
 	struct nwb_mount *a, *b;
@@ -46,6 +46,7 @@ static struct nwb_mount *mount_it(struct rig *r)
 		.auth = nwb_auth_gssapi(),
 		.server_name = "faultsrv",
 		.sign = r->sign,
+		.encryption = r->encrypt ? NWB_ENCRYPT_ON : NWB_ENCRYPT_AUTO,
 		.durable = r->durable,
 	};
 	struct nwb_netfs_opts o = {
@@ -58,7 +59,7 @@ static struct nwb_mount *mount_it(struct rig *r)
 
 	nwb_server_info(r->srv, &info);
 	smb.share = info.share;
-	smb.user = r->sign ? info.user : "";
+	smb.user = r->sign || r->encrypt ? info.user : "";
 	smb.password = info.password;
 	if (nwb_mount_smb(r->ex, &smb, &o, NULL, &mnt, &err))
 		nwb_check_streq(err.text, "");
@@ -172,6 +173,28 @@ NWB_TEST(fs_smbd_cache, strict_signed_with_a_batch_oplock)
 			.durable = NWB_SMB2_DURABLE_V1,
 			.sign = true,
 			.body = strict_body};
+
+	on_smbd(&r);
+}
+
+/* Only the client wants encryption: smbd tells of the break in the clear. */
+NWB_TEST(fs_smbd_cache, strict_encrypted_by_the_client)
+{
+	struct rig r = {
+		.mode = NWB_CACHE_STRICT, .encrypt = true, .body = strict_body};
+
+	on_smbd(&r);
+}
+
+/* The server does: everything is encrypted, the break too. */
+NWB_TEST(fs_smbd_cache, strict_encrypted_by_the_server)
+{
+	struct rig r = {
+		.mode = NWB_CACHE_STRICT,
+		.encrypt = true,
+		.srv_opts.security.encrypt = NWB_SERVER_ENCRYPT_REQUIRED,
+		.body = strict_body,
+	};
 
 	on_smbd(&r);
 }
