@@ -50,7 +50,6 @@ enum cap_what {
 	CAP_REQUEST,
 	CAP_REPLY,
 	CAP_CUT, /* RST or FIN of the server */
-	CAP_SYN, /* a connection of this port begins */
 };
 
 /* A PDU, by the packet in which it ends. */

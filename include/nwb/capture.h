@@ -36,9 +36,9 @@ struct nwb_capture;
  *	nwb_server_packet_socket()); stays the caller's, may be closed at once
  * @port: TCP port of the server
  * @is_9p: it speaks 9P, else SMB
- * @password: of the user that logs in, NULL: none. It is what NTLMSSP's keys are
- *	made of, so whoever has it can decrypt: when something was encrypted it
- *	goes into FILE.keys (0600), never into the capture
+ * @password: of the user that logs in, NULL: none. NTLMSSP's keys are made of
+ *	it, so whoever has it can decrypt: when something was encrypted it goes
+ *	into FILE.keys (0600), never into the capture
  * @about: one line for the section's comment (the command, say), may be NULL
  */
 struct nwb_capture_opts {
