@@ -174,8 +174,10 @@ static void check_content(struct rig *r)
 
 static void new_data(struct rig *r)
 {
+	uint64_t salt = nwb_random_u64(r->ex);
+
 	for (size_t i = 0; i < (size_t)NR_WRITES * BYTES; i += 8) {
-		uint64_t v = i * 0x9e3779b97f4a7c15u ^ nwb_random_u64(r->ex);
+		uint64_t v = (i + 1) * 0x9e3779b97f4a7c15u ^ salt;
 
 		memcpy(r->data + i, &v, 8);
 	}
