@@ -162,7 +162,10 @@ void nwb_smb2_free(struct nwb_smb2 *c);
 /**
  * nwb_smb2_connect() - connect, negotiate, authenticate, tree connect, unless
  * connected. Concurrent callers join the attempt under way. One attempt, no
- * retry loop. PreviousSessionId names the session that was lost.
+ * retry loop. PreviousSessionId names the session that was lost. With several
+ * channels the others are bound before it returns; one that cannot be reached
+ * then, or is lost later, is tried again in the background, which every call
+ * of this may begin.
  * Return: 0; -ECONNREFUSED, -ECONNRESET, -EACCES, -EPROTO, ... with @err.
  */
 int nwb_smb2_connect(struct nwb_smb2 *c, struct nwb_err *err) nwb_must_check;

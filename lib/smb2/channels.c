@@ -54,8 +54,9 @@ static unsigned int nr_channels_to(const struct nwb_smb2 *c, uint32_t addr)
 	return n;
 }
 
-/* Where @ch shall go; with each failure the next choice. 0: where the dialer
- * goes by itself. */
+/* Where @ch shall go: to the address with the fewest channels, and with every
+ * other failure to the next one of the list, whatever goes there. 0: where the
+ * dialer goes by itself. */
 static uint32_t choose_addr(struct nwb_smb2_chan *ch)
 {
 	struct nwb_smb2 *c = ch->c;

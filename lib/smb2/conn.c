@@ -143,7 +143,8 @@ int nwb_smb2_connect(struct nwb_smb2 *c, struct nwb_err *err)
 		return join_attempt(c, err);
 	if (c->state == CONN_UP) {
 		nwb_mutex_unlock(&c->lock);
-		nwb_smb2_channels_mend(c);
+		if (c->nr_chans > 1)
+			nwb_smb2_channels_mend(c);
 		return 0;
 	}
 	c->state = CONN_CONNECTING;

@@ -232,6 +232,54 @@ NWB_TEST(smb2_channel, handle_is_closed_although_a_channel_was_lost)
 	on_all(close_setup, close_again);
 }
 
+/* The session is taken away: the answer to write 4 says so, on whichever
+ * channel; the others are not answered. */
+static int deleted_hook(struct sconn *c, const struct smsg *m)
+{
+	struct world *w = c->s->arg;
+	unsigned int nr;
+
+	if (m->h.command != NWB_SMB2_WRITE || c->session != 1)
+		return 0;
+	nwb_mutex_lock(&w->lock);
+	nr = (unsigned int)++w->note;
+	nwb_mutex_unlock(&w->lock);
+	if (nr == 4)
+		script_reply(c, m, NWB_STATUS_USER_SESSION_DELETED,
+			     script_grant(c, &m->h), 0, NULL, 0);
+	return 1;
+}
+
+static void deleted_setup(struct world *w)
+{
+	two_setup(w);
+	w->s->hook = deleted_hook;
+}
+
+static void deleted(struct world *w)
+{
+	uint32_t epoch = 0;
+	struct job j[4];
+
+	OPEN(w);
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(j); i++)
+		EXPECT(w, !job_start(w, &j[i], i * 1000, 1000));
+	wait_jobs(w);
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(j); i++)
+		EXPECT(w, j[i].result == -ECONNABORTED);
+	EXPECT(w, nwb_smb2_epoch(w->c) == 0);
+	EXPECT(w, stats_of(w).nr_channels == 0);
+	EXPECT(w, stats_of(w).nr_chan_lost == 0);
+	EXPECT(w, !nwb_smb2_file_ready(w->f, &epoch, NULL) && epoch == 2);
+	EXPECT(w, stats_of(w).nr_channels == 2);
+	EXPECT(w, job_run(w, 0, 1000, NULL) == 1000);
+}
+
+NWB_TEST(smb2_channel, session_that_is_gone_takes_all_along)
+{
+	on_all(deleted_setup, deleted);
+}
+
 /* --- addresses ------------------------------------------------------------ */
 
 static void dead_setup(struct world *w)
