@@ -16,7 +16,8 @@
  *
  * LOST-WAKEUP: a reply brings credits where there were none, nothing is in
  * flight, a user operation waits, the connection lives, and for a whole bound
- * no request comes.
+ * no request comes. On no connection: a session may have several, and what the
+ * operation waits for may be on its way on another one.
  */
 #include "judge_i.h"
 
@@ -206,6 +207,41 @@ static uint64_t next_sign(const struct watch *w, const struct jconn *c,
 	return next;
 }
 
+/* Is something in flight on @d at @from, or sent there before @to? */
+static bool is_at_work(const struct judge *J, const struct jconn *d,
+		       uint64_t from, uint64_t to)
+{
+	int64_t out = 0;
+
+	if (d->t_up > from || (d->down.slot != NO_SLOT &&
+			       J->in->rec[d->down.slot].t_begin < from))
+		return false;
+	for (uint32_t i = d->pdu0; i < d->pdu0 + d->nr_pdu; i++) {
+		const struct jpdu *p = &J->pdu[i];
+		const struct nwb_lrec *r = p->r;
+
+		if (r->t_begin > to)
+			break;
+		if (!p->is_reply && r->cmd != SMB_CANCEL) {
+			if (r->t_begin > from && r->cmd != SMB_ECHO)
+				return true;
+			out += r->t_begin <= from;
+		} else if (p->is_reply && r->t_begin <= from) {
+			out -= !(r->flags & (NWB_LF_INTERIM | NWB_LF_DUP));
+		}
+	}
+	return out > 0;
+}
+
+static bool another_is_at_work(const struct judge *J, const struct jconn *c,
+			       uint64_t from, uint64_t to)
+{
+	for (uint32_t k = 0; k < J->nr_conn; k++)
+		if (&J->conn[k] != c && is_at_work(J, &J->conn[k], from, to))
+			return true;
+	return false;
+}
+
 static void judge_grants(struct watch *w, const struct jconn *c)
 {
 	int64_t credits = 1, out = 0;
@@ -229,7 +265,8 @@ static void judge_grants(struct watch *w, const struct jconn *c)
 		if (!had_none || credits <= 0 || out > 0)
 			continue;
 		if (next_sign(w, c, i) <= limit ||
-		    !is_waited_for(w, r->t_begin, limit))
+		    !is_waited_for(w, r->t_begin, limit) ||
+		    another_is_at_work(w->J, c, r->t_begin, limit))
 			continue;
 		hang(w, "LOST-WAKEUP", p->s.slot,
 		     "credits came, an operation waits, nothing was sent",
