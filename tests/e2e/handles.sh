@@ -22,6 +22,20 @@ every() {
 	fi
 }
 
+# again_at_most N: no run of the newest results sent more than N bytes beyond
+# those that were dirtied: what was on the way at the cut, and nothing else
+again_at_most() {
+	if cat "$tmp"/results/*/run.jsonl | tr -d ' ' | grep '"type":"run"' |
+		sed 's/.*"bytes_dirtied":\([0-9]*\).*/\1 &/' |
+		sed 's/^\([0-9]*\) .*"bytes_sent":\([0-9]*\).*/\1 \2/' |
+		awk -v most="$1" '$2 < $1 || $2 - $1 > most { bad = 1 }
+			END { exit bad || !NR }'; then
+		ok
+	else
+		bad "more than $1 bytes were sent again"
+	fi
+}
+
 # reset after apply: reclaimed, nothing that was acknowledged is sent again
 run 0 check --plan "$plans/reclaimed.plan" --write 4M --fsyncs 2 \
 	--repeat "$times"
@@ -29,6 +43,7 @@ every verdict '"PASS"'
 every reclaims 1
 every opens 1
 every unstable_resent 0
+again_at_most 131072
 echo "reclaimed: $(count reclaims 1) of $times"
 rm -rf "$tmp/results"
 
@@ -39,6 +54,7 @@ every verdict '"PASS"'
 every reclaims 1
 every opens 1
 every unstable_resent 0
+again_at_most 131072
 rm -rf "$tmp/results"
 
 # the process is killed: opened anew, unstable bytes are sent again
