@@ -268,7 +268,9 @@ struct nwb_smb2 {
 	int sign_alg; /* NWB_SMB2_SIGN_*, -1: not negotiated yet */
 	int cipher;   /* NWB_SMB2_CIPHER_*; NONE: there is no encryption */
 	struct session_keys keys;
-	uint64_t next_nonce; /* of keys.c2s, whichever channel uses it */
+	/* For every message of every session, whichever channel it leaves by:
+	 * who is late with an old key cannot meet a number again. */
+	uint64_t next_nonce;
 	uint16_t dialect;
 	uint32_t max_write;
 	uint32_t max_read;

@@ -363,7 +363,6 @@ static int session_done(struct handshake *h, struct nwb_auth *auth,
 	nwb_mutex_lock(&c->lock);
 	c->is_guest = is_guest;
 	c->encrypt_all = false;
-	c->next_nonce = 0; /* new keys */
 	c->sign_all =
 		!is_guest && (c->opts.sign ||
 			      (h->security_mode & NWB_SMB2_SECMODE_REQUIRED));

@@ -6,9 +6,9 @@
  *	| transform header 52: tag, nonce, size, session | ciphertext |
  *	                            └── associated data ──┘
  *
- * Nonces are numbers that the session hands out, one a message, whichever
- * channel it leaves by: keys are the session's, so are their nonces. GnuTLS
- * copies nothing for GCM; its CCM, which 3.0.2 must use, works on a copy.
+ * Nonces are numbers that the client hands out, one a message, whichever
+ *channel it leaves by: channels share the keys of their session. GnuTLS copies
+ *nothing for GCM; its CCM, which 3.0.2 must use, works on a copy.
  */
 #include "crypt.h"
 #include "nwb/smb2_pdu.h"

@@ -128,7 +128,7 @@ NWB_TEST(smb2_secure, all_is_encrypted_whoever_wants_it)
 	}
 }
 
-/* A reconnect has new keys and begins its nonces anew; both ends agree. */
+/* A reconnect has new keys; both ends agree. */
 static void again_body(struct world *w)
 {
 	uint32_t epoch;
