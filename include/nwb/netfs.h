@@ -197,6 +197,9 @@ struct nwb_io_subrequest {
  *	instance now reached. Blocks.
  * @set_size, @get_size, @read: synchronous; read returns bytes, 0 at EOF.
  * @close: the last file of the inode was closed.
+ * @is_granted: is what nwb_inode_set_caching() said still ours? Not while the
+ *	connection is lost through which it was granted: nobody would tell of a
+ *	break. NULL: always. Does not block on I/O.
  */
 struct nwb_netfs_ops {
 	const char *name; /* "smb", "9p" */
@@ -212,6 +215,7 @@ struct nwb_netfs_ops {
 	ssize_t (*read)(struct nwb_inode *inode, uint64_t pos, void *buf,
 			size_t len);
 	int (*close)(struct nwb_inode *inode);
+	bool (*is_granted)(struct nwb_inode *inode);
 };
 
 /**

@@ -201,8 +201,10 @@ int nwb_smb2_close(struct nwb_smb2_file *f);
  */
 int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_instance,
 			struct nwb_err *err) nwb_must_check;
-/** nwb_smb2_file_caching() - NWB_SMB2_CACHE_* that are granted now; 0 while the
- * file is not open. */
+/** nwb_smb2_file_is_open() - has @f a FileId of the present session? */
+bool nwb_smb2_file_is_open(struct nwb_smb2_file *f);
+/** nwb_smb2_file_caching() - NWB_SMB2_CACHE_* that were granted last and not
+ * broken since; they count only while nwb_smb2_file_is_open(). */
 uint32_t nwb_smb2_file_caching(struct nwb_smb2_file *f);
 /** nwb_smb2_file_eof() - the size that the newest CREATE told. */
 uint64_t nwb_smb2_file_eof(struct nwb_smb2_file *f);

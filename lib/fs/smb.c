@@ -315,6 +315,11 @@ static int smb_close(struct nwb_inode *inode)
 	return 0;
 }
 
+static bool smb_is_granted(struct nwb_inode *inode)
+{
+	return nwb_smb2_file_is_open(inode_file(inode));
+}
+
 static const struct nwb_netfs_ops smb_ops = {
 	.name = "smb",
 	.begin_writeback = smb_begin_writeback,
@@ -327,6 +332,7 @@ static const struct nwb_netfs_ops smb_ops = {
 	.get_size = smb_get_size,
 	.read = smb_read,
 	.close = smb_close,
+	.is_granted = smb_is_granted,
 };
 
 /* --- open and release ----------------------------------------------------- */

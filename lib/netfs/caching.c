@@ -21,6 +21,9 @@
  * does not have. Acknowledged is still not durable: the bytes stay unstable
  * until a flush, as all others do, and are sent again if the server forgets
  * them; a read from the server looks for that first.
+ *
+ * A lost connection takes what was granted along, or may have: the next read
+ * asks the server, which first makes the connection again.
  */
 #include "internal.h"
 
@@ -42,13 +45,16 @@ bool nwb_is_write_through(const struct nwb_inode *inode)
 	}
 }
 
-static bool is_read_through(const struct nwb_inode *inode)
+static bool is_read_through(struct nwb_inode *inode)
 {
+	const struct nwb_netfs_ops *ops = inode->nf->ops;
+
 	switch (inode->nf->opts.cache_mode) {
 	case NWB_CACHE_NONE:
 		return true;
 	case NWB_CACHE_STRICT:
-		return !(granted(inode) & NWB_MAY_READ);
+		return !(granted(inode) & NWB_MAY_READ) ||
+		       (ops->is_granted && !ops->is_granted(inode));
 	default:
 		return false;
 	}

@@ -229,6 +229,17 @@ void nwb_smb2_file_on_break(struct nwb_smb2_file *f,
 	nwb_mutex_unlock(&c->lock);
 }
 
+bool nwb_smb2_file_is_open(struct nwb_smb2_file *f)
+{
+	struct nwb_smb2 *c = f->c;
+	bool is_open;
+
+	nwb_mutex_lock(&c->lock);
+	is_open = c->state == CONN_UP && f->fid_epoch == c->epoch;
+	nwb_mutex_unlock(&c->lock);
+	return is_open;
+}
+
 uint32_t nwb_smb2_file_caching(struct nwb_smb2_file *f)
 {
 	uint32_t caching;

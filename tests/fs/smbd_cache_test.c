@@ -247,6 +247,39 @@ NWB_TEST(fs_smbd_cache, strict_forgets_what_it_had_before_a_reopen)
 	on_smbd(&r);
 }
 
+/* The connection is lost, and with it what was granted; nobody tells the client
+ * that somebody writes meanwhile. The next read asks. */
+static void lost_body(struct rig *r)
+{
+	struct nwb_file *f = open_it(r->a), *g;
+
+	nwb_check_eq(nwb_file_write(f, one, BYTES, 0), BYTES);
+	nwb_check_eq(nwb_file_fsync(f), 0);
+	nwb_check(sees(f, one));
+	nwb_smb2_disconnect(nwb_mount_smb2(r->a));
+	g = open_it(r->b);
+	nwb_check_eq(nwb_file_write(g, two, BYTES, 0), BYTES);
+	nwb_check_eq(nwb_mount_close(r->b, g), 0);
+	nwb_check(sees(f, two));
+	nwb_check_eq(nwb_mount_close(r->a, f), 0);
+}
+
+NWB_TEST(fs_smbd_cache, strict_asks_after_a_lost_connection)
+{
+	struct rig r = {.mode = NWB_CACHE_STRICT, .body = lost_body};
+
+	on_smbd(&r);
+}
+
+NWB_TEST(fs_smbd_cache, strict_asks_after_a_durable_handle_was_lost)
+{
+	struct rig r = {.mode = NWB_CACHE_STRICT,
+			.durable = NWB_SMB2_DURABLE_V2,
+			.body = lost_body};
+
+	on_smbd(&r);
+}
+
 /* A server that comes back with other limits: the largest write follows. */
 static void limits_body(struct rig *r)
 {
