@@ -405,6 +405,7 @@ void nwb_smb2_breaker_stop(struct nwb_smb2 *c);
 int nwb_smb2_break_received(struct nwb_smb2 *c, const uint8_t *pdu,
 			    size_t len) nwb_must_check;
 void nwb_smb2_break_early(struct nwb_smb2_file *f);
+void nwb_smb2_break_reclaimed(struct nwb_smb2_file *f, uint32_t was);
 void nwb_smb2_break_cancel(struct nwb_smb2_file *f);
 uint32_t nwb_smb2_oplock_caching(uint8_t level);
 

@@ -53,6 +53,7 @@ static int create_done(struct nwb_smb2_file *f, const struct sync_call *s,
 		       bool is_reclaim, uint32_t epoch, struct nwb_err *err)
 {
 	struct nwb_smb2_create_rsp rsp;
+	uint32_t was = f->caching;
 	char buf[16];
 
 	if (s->r.status)
@@ -66,6 +67,7 @@ static int create_done(struct nwb_smb2_file *f, const struct sync_call *s,
 	f->eof = rsp.eof;
 	if (is_reclaim) {
 		f->c->stats.nr_reclaims++;
+		nwb_smb2_break_reclaimed(f, was);
 	} else {
 		f->instance = epoch;
 		f->c->stats.nr_opens++;

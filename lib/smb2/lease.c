@@ -35,6 +35,17 @@ static void begin_break(struct nwb_smb2_file *f, uint32_t to, bool is_lease,
 	nwb_waitq_wake_all(&c->break_q);
 }
 
+/** nwb_smb2_break_reclaimed() - @f is reclaimed, with less than the @was it had:
+ * broken while nobody could be told. Nobody waits for an answer. c->lock held.
+ */
+void nwb_smb2_break_reclaimed(struct nwb_smb2_file *f, uint32_t was)
+{
+	if (!(was & ~f->caching))
+		return;
+	f->brk.needs_ack = false; /* that was asked in the lost session */
+	begin_break(f, f->caching, f->has_lease, false);
+}
+
 static int oplock_broken(struct nwb_smb2 *c, const uint8_t *pdu, size_t len)
 {
 	struct nwb_smb2_oplock_break b;

@@ -24,6 +24,16 @@ static void send_break(struct sconn *c, uint8_t level)
 	script_raw(c, raw, sizeof(raw));
 }
 
+static void reply_create_level(struct sconn *c, const struct smsg *m,
+			       uint8_t level)
+{
+	struct nwb_smb2_create_rsp rsp = {.oplock = level, .fid = {c->nr, 1}};
+	uint8_t pdu[256] = {0};
+
+	script_reply(c, m, 0, script_grant(c, &m->h), 0, pdu,
+		     nwb_smb2_create_rsp_encode(pdu, sizeof(pdu), &rsp));
+}
+
 static void reply_create(struct sconn *c, const struct smsg *m, bool durable)
 {
 	uint8_t ctx[64], pdu[256] = {0};
@@ -203,6 +213,72 @@ static void reclaim_body(struct world *w)
 NWB_TEST(smb2_handles, reclaimed_it_is_the_same_open)
 {
 	on_all(reclaim_setup, reclaim_body);
+}
+
+/* The server took caching back while the client was away, and tells so with
+ * the handle: the owner must write back and forget as after any break. */
+static int less_hook(struct sconn *c, const struct smsg *m)
+{
+	struct world *w = c->s->arg;
+
+	EXPECT(w, m->h.command != NWB_SMB2_OPLOCK_BREAK);
+	if (m->h.command != NWB_SMB2_CREATE)
+		return 0;
+	if (c->nr == 1)
+		reply_create(c, m, true);
+	else
+		reply_create_level(c, m, NWB_SMB2_OPLOCK_II);
+	return 1;
+}
+
+static void less_setup(struct world *w)
+{
+	w->s->hook = less_hook;
+	w->opts.durable = NWB_SMB2_DURABLE_V1;
+}
+
+static void note_break(void *arg, uint32_t caching)
+{
+	struct world *w = arg;
+
+	nwb_mutex_lock(&w->lock);
+	EXPECT(w, caching == NWB_SMB2_CACHE_READ);
+	w->note++;
+	nwb_waitq_wake_all(&w->q);
+	nwb_mutex_unlock(&w->lock);
+}
+
+static bool told_within(struct world *w, uint64_t ns)
+{
+	uint64_t end = nwb_now_ns(w->ex) + ns;
+	bool is_told;
+
+	nwb_mutex_lock(&w->lock);
+	while (!w->note && nwb_now_ns(w->ex) < end)
+		(void)nwb_waitq_wait(&w->q, &w->lock, end);
+	is_told = w->note == 1;
+	nwb_mutex_unlock(&w->lock);
+	return is_told;
+}
+
+static void less_body(struct world *w)
+{
+	uint32_t instance = 0;
+
+	OPEN(w);
+	nwb_smb2_file_on_break(w->f, note_break, w);
+	nwb_smb2_disconnect(w->c);
+	EXPECT(w, !nwb_smb2_file_ready(w->f, &instance, NULL));
+	EXPECT(w, instance == 1);
+	EXPECT(w, nwb_smb2_file_caching(w->f) == NWB_SMB2_CACHE_READ);
+	EXPECT(w, told_within(w, NWB_SEC));
+	EXPECT(w, stats_of(w).nr_reclaims == 1);
+	EXPECT(w, !nwb_smb2_echo(w->c, NULL));
+}
+
+NWB_TEST(smb2_handles, reclaimed_with_less_it_is_broken)
+{
+	on_all(less_setup, less_body);
 }
 
 /* --- CANCEL --------------------------------------------------------------- */
