@@ -149,10 +149,16 @@ static void run(void *arg)
 static void on_ganesha(struct rig *r)
 {
 	struct nwb_server_opts opts = {.name = "ganesha", .msize = msizes[0]};
+	enum nwb_isolation step;
 	struct nwb_err err = {0};
-	char version[64];
+	char version[64], why[96];
 
 	if (nwb_server_probe("ganesha", version, sizeof(version), &err))
+		nwb_test_skip(err.text);
+	if (nwb_isolation_try(NWB_ISOLATION_AUTO, &step, why, sizeof(why),
+			      &err))
+		nwb_check_streq(err.text, "");
+	if (nwb_server_check_step("ganesha", step, &err))
 		nwb_test_skip(err.text);
 	r->dialer.dial = dial;
 	r->netfs.cache_bytes = 16 * NWB_MIB;

@@ -117,10 +117,16 @@ static void run(void *arg)
 static void on_server(const char *name, struct d *d, bool both)
 {
 	struct nwb_server_info info;
+	enum nwb_isolation step;
 	struct nwb_err err = {0};
-	char version[64];
+	char version[64], why[96];
 
 	if (nwb_server_probe(name, version, sizeof(version), &err))
+		nwb_test_skip(err.text);
+	if (nwb_isolation_try(NWB_ISOLATION_AUTO, &step, why, sizeof(why),
+			      &err))
+		nwb_check_streq(err.text, "");
+	if (nwb_server_check_step(name, step, &err))
 		nwb_test_skip(err.text);
 	d->is_ganesha = !strcmp(name, "ganesha");
 	d->dialer.dial = dial;
