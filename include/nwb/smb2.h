@@ -135,7 +135,7 @@ struct nwb_smb2_stats {
 	uint64_t nr_reclaims; /* handles taken up again as they were */
 	uint64_t nr_reclaims_refused;
 	uint64_t nr_breaks;	  /* of oplocks and leases */
-	uint64_t nr_replays;	  /* WRITEs sent with FLAGS_REPLAY_OPERATION */
+	uint64_t nr_replays;	  /* sent with FLAGS_REPLAY_OPERATION */
 	uint64_t nr_binds;	  /* further channels, also those made again */
 	uint64_t nr_chan_lost;	  /* channels lost while another one lived */
 	unsigned int nr_channels; /* up now */

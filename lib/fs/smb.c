@@ -35,6 +35,7 @@
 #include <string.h>
 
 #define SYNC_ATTEMPTS 64u
+#define AGAIN_NS      (100 * NWB_MSEC)
 /* Linux' default for SMB3 (smb3_negotiate_wsize). */
 #define WSIZE_DEFAULT	 (4u * 1024 * 1024)
 #define BYTES_PER_CREDIT 65536u
@@ -260,6 +261,7 @@ static int smb_flush(struct nwb_inode *inode, uint32_t *ret_instance)
 
 static int smb_set_size(struct nwb_inode *inode, uint64_t size)
 {
+	struct nwb_exec *ex = inode_ctx(inode)->ex;
 	uint32_t instance;
 	int rc;
 
@@ -270,6 +272,9 @@ static int smb_set_size(struct nwb_inode *inode, uint64_t size)
 		rc = nwb_smb2_set_eof(inode_file(inode), size, NULL);
 		if (!is_again(rc))
 			return rc;
+		/* it answers: what it waits for needs time */
+		if (rc == -EAGAIN)
+			nwb_sleep_until(ex, nwb_now_ns(ex) + AGAIN_NS);
 	}
 	return -EIO;
 }

@@ -35,9 +35,9 @@ static void begin_break(struct nwb_smb2_file *f, uint32_t to, bool is_lease,
 	nwb_waitq_wake_all(&c->break_q);
 }
 
-/** nwb_smb2_break_reclaimed() - @f is reclaimed, with less than the @was it had:
- * broken while nobody could be told. Nobody waits for an answer. c->lock held.
- */
+/** nwb_smb2_break_reclaimed() - @f is reclaimed, perhaps with less than the
+ * @was it had: broken while nobody could be told, and nobody waits for an
+ * answer. c->lock held. */
 void nwb_smb2_break_reclaimed(struct nwb_smb2_file *f, uint32_t was)
 {
 	if (!(was & ~f->caching))

@@ -73,6 +73,21 @@ int nwb_smb2_flush(struct nwb_smb2_file *f, uint32_t *ret_instance,
 	return rc;
 }
 
+/*
+ * A size that was sent and not answered may still be set, after what is sent
+ * next, and cut that off. So the next one is a replay, which the server takes
+ * only when the first one cannot come any more ([MS-SMB2] 3.3.5.2.10).
+ */
+static void note_size(struct nwb_smb2_file *f, int rc, uint32_t status)
+{
+	nwb_mutex_lock(&f->c->lock);
+	if (rc == -ECONNABORTED)
+		f->is_eof_unknown = true;
+	else if (status != NWB_STATUS_FILE_NOT_AVAILABLE)
+		f->is_eof_unknown = false;
+	nwb_mutex_unlock(&f->c->lock);
+}
+
 int nwb_smb2_set_eof(struct nwb_smb2_file *f, uint64_t size,
 		     uint32_t *ret_status)
 {
@@ -81,6 +96,7 @@ int nwb_smb2_set_eof(struct nwb_smb2_file *f, uint64_t size,
 		.class = NWB_SMB2_FILE_EOF_INFO,
 	};
 	uint8_t info[8];
+	uint32_t status;
 	struct call k;
 	int rc = call_begin(f, &k);
 
@@ -89,8 +105,15 @@ int nwb_smb2_set_eof(struct nwb_smb2_file *f, uint64_t size,
 	nwb_smb2_eof_info_encode(info, size);
 	m.fid = k.fid;
 	m.info = (struct nwb_smb2_blob){info, sizeof(info)};
+	nwb_mutex_lock(&f->c->lock);
+	k.s.is_replay = f->is_eof_unknown;
+	nwb_mutex_unlock(&f->c->lock);
 	rc = nwb_smb2_set_info_req_encode(call_pdu(&k), CALL_SIZE, &m);
-	return (int)call_run(f->c, &k, NWB_SMB2_SET_INFO, rc, ret_status);
+	rc = (int)call_run(f->c, &k, NWB_SMB2_SET_INFO, rc, &status);
+	note_size(f, rc, status);
+	if (ret_status)
+		*ret_status = status;
+	return rc;
 }
 
 int nwb_smb2_query_eof(struct nwb_smb2_file *f, uint64_t *ret_size,

@@ -248,7 +248,8 @@ int nwb_smb2_req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu,
 	h.tree_id = c->tree_id;
 	if (c->dialect >= NWB_SMB2_DIALECT_0300)
 		h.status = c->channel_sequence;
-	if (r->w && r->w->is_replay && c->dialect >= NWB_SMB2_DIALECT_0300) {
+	if ((r->w ? r->w->is_replay : r->sync->is_replay) &&
+	    c->dialect >= NWB_SMB2_DIALECT_0300) {
 		h.flags |= NWB_SMB2_F_REPLAY;
 		c->stats.nr_replays++;
 	}

@@ -298,6 +298,39 @@ NWB_TEST(smb2_channel, session_that_is_gone_takes_all_along)
 	on_all(deleted_setup, deleted);
 }
 
+/* What became of the first SET_INFO is unknown: the second says so, or else
+ * the server might do the first one after what comes next. */
+static int eof_hook(struct sconn *c, const struct smsg *m)
+{
+	struct world *w = c->s->arg;
+
+	if (m->h.command != NWB_SMB2_SET_INFO)
+		return 0;
+	EXPECT(w, !(m->h.flags & NWB_SMB2_F_REPLAY) == (w->note != 1));
+	return w->note++ ? 0 : -1;
+}
+
+static void eof_setup(struct world *w)
+{
+	two_setup(w);
+	w->s->hook = eof_hook;
+}
+
+static void eof_again(struct world *w)
+{
+	OPEN(w);
+	EXPECT(w, nwb_smb2_set_eof(w->f, 1000, NULL) == -ECONNABORTED);
+	EXPECT(w, !nwb_smb2_set_eof(w->f, 1000, NULL));
+	EXPECT(w, !nwb_smb2_set_eof(w->f, 2000, NULL));
+	EXPECT(w, w->note == 3);
+	EXPECT(w, stats_of(w).nr_replays == 1);
+}
+
+NWB_TEST(smb2_channel, size_set_again_is_a_replay)
+{
+	on_all(eof_setup, eof_again);
+}
+
 /* --- addresses ------------------------------------------------------------ */
 
 static void dead_setup(struct world *w)
