@@ -163,6 +163,7 @@ struct nwb_smb2_file {
 	struct nwb_smb2_fid fid;
 	uint32_t fid_epoch;
 	uint32_t instance;
+	uint16_t sequence; /* ChannelSequence that the server knows */
 	uint64_t eof;
 	bool is_eof_unknown;
 	bool is_durable;

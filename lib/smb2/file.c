@@ -70,6 +70,7 @@ static int create_done(struct nwb_smb2_file *f, const struct sync_call *s,
 		nwb_smb2_break_reclaimed(f, was);
 	} else {
 		f->instance = epoch;
+		f->sequence = f->c->channel_sequence;
 		f->c->stats.nr_opens++;
 	}
 	nwb_smb2_break_early(f);
@@ -247,6 +248,38 @@ int nwb_smb2_close(struct nwb_smb2_file *f)
 	return rc == -ECONNABORTED ? 0 : rc;
 }
 
+/*
+ * After a loss: tell the server the new ChannelSequence with a request that
+ * changes nothing. The first one that carries it only opens the new count of
+ * outstanding requests, and smbd 4.17 executes it whatever it is, a replay
+ * included, while the write that it repeats may still be under way; from the
+ * second one on replays are held back. Context: f->lock held, @f is open.
+ */
+static int announce_sequence(struct nwb_smb2_file *f, struct nwb_err *err)
+{
+	struct nwb_smb2 *c = f->c;
+	uint16_t sequence;
+	uint64_t eof;
+	bool is_known;
+	int rc;
+
+	nwb_mutex_lock(&c->lock);
+	sequence = c->channel_sequence;
+	is_known =
+		f->sequence == sequence || c->dialect < NWB_SMB2_DIALECT_0300;
+	nwb_mutex_unlock(&c->lock);
+	if (is_known)
+		return 0;
+	rc = nwb_smb2_query_eof(f, &eof, NULL);
+	if (rc)
+		return nwb_err_set(err, rc, "query info after a loss: %s",
+				   nwb_errno_name(rc));
+	nwb_mutex_lock(&c->lock);
+	f->sequence = sequence;
+	nwb_mutex_unlock(&c->lock);
+	return 0;
+}
+
 int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_instance,
 			struct nwb_err *err)
 {
@@ -266,6 +299,8 @@ int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_instance,
 		rc = nwb_err_set(err, -ECONNABORTED, "the connection was lost");
 	else if (!is_open)
 		rc = file_reopen(f, epoch, err);
+	if (!rc)
+		rc = announce_sequence(f, err);
 	if (!rc)
 		*ret_instance = f->instance; /* changes under f->lock only */
 	nwb_mutex_unlock(&f->lock);
