@@ -137,7 +137,8 @@ static uint8_t level_of(uint32_t caching)
 					     : NWB_SMB2_OPLOCK_NONE;
 }
 
-/* Say that it is done. A lost connection has answered by itself. */
+/* Say that it is done, again where the channel was lost. A lost session has
+ * answered by itself. */
 static void acknowledge(struct nwb_smb2_file *f, const struct file_break *b,
 			const struct nwb_smb2_fid *fid)
 {
@@ -147,13 +148,16 @@ static void acknowledge(struct nwb_smb2_file *f, const struct file_break *b,
 					   .fid = *fid};
 	size_t size = sizeof(frame) - NWB_SMB2_NBT_LEN;
 	struct sync_call s = {0};
-	int n;
+	unsigned int tries = 0;
+	int n, rc;
 
 	memcpy(la.key, f->lease_key, sizeof(la.key));
 	n = b->is_lease ? nwb_smb2_lease_ack_encode(pdu, size, &la)
 			: nwb_smb2_oplock_break_encode(pdu, size, &ob);
-	(void)!nwb_smb2_sync_run(f->c, &s, NWB_SMB2_OPLOCK_BREAK, b->epoch,
-				 frame, n, NWB_NEVER);
+	do
+		rc = nwb_smb2_sync_run(f->c, &s, NWB_SMB2_OPLOCK_BREAK,
+				       b->epoch, frame, n, NWB_NEVER);
+	while (rc == -ECONNABORTED && ++tries < NWB_SMB2_CHANNELS_MAX);
 }
 
 /* One break; c->lock held, dropped and taken again. */
