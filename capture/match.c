@@ -17,6 +17,8 @@
  * by time alone, and says so.
  */
 #include "capture_i.h"
+#include "nwb/p9_pdu.h"
+#include "nwb/smb2_pdu.h"
 
 #include "nwb/mem.h"
 #include <stdlib.h>
@@ -244,48 +246,11 @@ static const struct cap_pdu *by_counting(const struct match *m,
 /* --- texts -----------------------------------------------------------------
  */
 
+/* The T message is named for its answer too. */
 static const char *command(const struct match *m, unsigned int cmd)
 {
-	static const char *const smb[] = {
-		"NEGOTIATE",
-		"SESSION_SETUP",
-		"LOGOFF",
-		"TREE_CONNECT",
-		"TREE_DISCONNECT",
-		"CREATE",
-		"CLOSE",
-		"FLUSH",
-		"READ",
-		"WRITE",
-		"LOCK",
-		"IOCTL",
-		"CANCEL",
-		"ECHO",
-		"QUERY_DIRECTORY",
-		"CHANGE_NOTIFY",
-		"QUERY_INFO",
-		"SET_INFO",
-		"OPLOCK_BREAK",
-	};
-
-	if (!m->is_9p)
-		return cmd < NWB_ARRAY_SIZE(smb) ? smb[cmd] : "?";
-	switch (cmd & ~1u) {
-	case 14:
-		return "Tlcreate";
-	case 50:
-		return "Tfsync";
-	case 104:
-		return "Tattach";
-	case 116:
-		return "Tread";
-	case 118:
-		return "Twrite";
-	case 120:
-		return "Tclunk";
-	default:
-		return "a message";
-	}
+	return m->is_9p ? nwb_p9_type_name((uint8_t)(cmd & ~1u))
+			: nwb_smb2_command_name(cmd);
 }
 
 static void describe(const struct match *m, const struct nwb_lrec *f, char *buf,

@@ -18,7 +18,7 @@
  * becomes a comment of the section. Packets that the kernel had to drop are
  * counted and told in the same place.
  *
- * The room stands on base and ledger; it knows no plan and no server.
+ * The room stands on base, ledger and wire; it knows no plan and no server.
  */
 #ifndef NWB_CAPTURE_H
 #define NWB_CAPTURE_H
