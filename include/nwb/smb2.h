@@ -275,7 +275,8 @@ struct nwb_smb2_write {
 /**
  * nwb_smb2_write_async() - send a WRITE and return when it is sent.
  * Return: 0 (@done will be called, or was already); -EAGAIN: stale credits or
- * FileId, nothing was sent, call nwb_smb2_file_ready() and reserve again;
+ * FileId, or a replay while the server does not know yet that a channel was
+ * lost; nothing was sent, call nwb_smb2_file_ready() and reserve again;
  * -ECONNABORTED: no connection, nothing was sent; -EOPNOTSUPP: @len needs more
  * credits than were reserved, nothing was sent. Reserved credits are given back
  * on every failure. @done may run before this returns, on this task too.

@@ -111,7 +111,7 @@ struct req {
  * struct sync_call - a request whose caller waits for it.
  * @rsp, @rsp_len: first bytes of the response
  * @data, @data_size: where a READ's payload goes
- * @is_replay: as in struct nwb_smb2_write
+ * @replay_of: set: a replay on that file, as in struct nwb_smb2_write
  * @result: payload bytes of a READ, 0, or negative errno
  */
 struct sync_call {
@@ -122,7 +122,7 @@ struct sync_call {
 	size_t rsp_len;
 	void *data;
 	size_t data_size;
-	bool is_replay;
+	const struct nwb_smb2_file *replay_of;
 };
 
 /* Receive buffer: frames are handed out in place. */
@@ -149,6 +149,7 @@ struct file_break {
  * @fid, @fid_epoch: FileId and its session; 0 = none
  * @instance: fid_epoch when it was last opened anew
  * @eof: as CREATE said
+ * @sequence: the ChannelSequence that the server knows of this open
  * @is_eof_unknown: a size was sent, and nobody knows what became of it
  * @is_durable, @create_guid: the handle can be reclaimed (durable.c)
  * @lease_key: constant
@@ -163,7 +164,7 @@ struct nwb_smb2_file {
 	struct nwb_smb2_fid fid;
 	uint32_t fid_epoch;
 	uint32_t instance;
-	uint16_t sequence; /* ChannelSequence that the server knows */
+	uint16_t sequence;
 	uint64_t eof;
 	bool is_eof_unknown;
 	bool is_durable;

@@ -106,7 +106,7 @@ int nwb_smb2_set_eof(struct nwb_smb2_file *f, uint64_t size,
 	m.fid = k.fid;
 	m.info = (struct nwb_smb2_blob){info, sizeof(info)};
 	nwb_mutex_lock(&f->c->lock);
-	k.s.is_replay = f->is_eof_unknown;
+	k.s.replay_of = f->is_eof_unknown ? f : NULL;
 	nwb_mutex_unlock(&f->c->lock);
 	rc = nwb_smb2_set_info_req_encode(call_pdu(&k), CALL_SIZE, &m);
 	rc = (int)call_run(f->c, &k, NWB_SMB2_SET_INFO, rc, &status);

@@ -203,6 +203,16 @@ int nwb_smb2_take_many(struct nwb_smb2 *c, uint32_t epoch, unsigned int nr,
 	return rc;
 }
 
+/* The file that @r is a replay on; NULL: it is none. */
+static const struct nwb_smb2_file *replay_of(const struct req *r)
+{
+	if (r->ch->c->dialect < NWB_SMB2_DIALECT_0300)
+		return NULL;
+	if (r->w)
+		return r->w->is_replay ? r->w->file : NULL;
+	return r->sync->replay_of;
+}
+
 /**
  * nwb_smb2_req_enter() - give @r an id, put it in the table of its channel, and
  * write its header.
@@ -231,6 +241,14 @@ int nwb_smb2_req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu,
 		nwb_mutex_unlock(&c->lock);
 		return rc;
 	}
+	/* another channel was lost since it was announced */
+	if (replay_of(r) && replay_of(r)->sequence != c->channel_sequence) {
+		nwb_credits_put(&ch->pool, cr);
+		if (c->nr_credit_waiters)
+			nwb_waitq_wake_all(&c->credit_q);
+		nwb_mutex_unlock(&c->lock);
+		return -EAGAIN;
+	}
 	r->instance = cr->instance;
 	r->charge = (uint16_t)cr->value;
 	r->mid = ch->next_mid;
@@ -248,8 +266,7 @@ int nwb_smb2_req_enter(struct req *r, struct nwb_smb2_credits *cr, uint8_t *pdu,
 	h.tree_id = c->tree_id;
 	if (c->dialect >= NWB_SMB2_DIALECT_0300)
 		h.status = c->channel_sequence;
-	if ((r->w ? r->w->is_replay : r->sync->is_replay) &&
-	    c->dialect >= NWB_SMB2_DIALECT_0300) {
+	if (replay_of(r)) {
 		h.flags |= NWB_SMB2_F_REPLAY;
 		c->stats.nr_replays++;
 	}

@@ -318,8 +318,13 @@ static void eof_setup(struct world *w)
 
 static void eof_again(struct world *w)
 {
+	uint32_t instance;
+
 	OPEN(w);
 	EXPECT(w, nwb_smb2_set_eof(w->f, 1000, NULL) == -ECONNABORTED);
+	EXPECT(w, nwb_smb2_set_eof(w->f, 1000, NULL) == -ECONNABORTED);
+	EXPECT(w, w->note == 1); /* the server must hear of the loss first */
+	EXPECT(w, !nwb_smb2_file_ready(w->f, &instance, NULL));
 	EXPECT(w, !nwb_smb2_set_eof(w->f, 1000, NULL));
 	EXPECT(w, !nwb_smb2_set_eof(w->f, 2000, NULL));
 	EXPECT(w, w->note == 3);
