@@ -234,6 +234,19 @@ static bool needs_retry(const struct nwb_sreq *q)
 	       NWB_SREQ_NEED_RETRY;
 }
 
+/* [@from .. @to] is cut anew, and was answered in several ways: of no byte is
+ * it known any more which one was its own. The worst is that it was lost. */
+static void forget_status(struct nwb_io_request *rreq,
+			  struct nwb_io_stream *stream, struct nwb_sreq *from,
+			  const struct nwb_sreq *to)
+{
+	for (struct nwb_sreq *q = from; q; q = next_of(rreq, stream, q)) {
+		q->s.wire_status = 0;
+		if (q == to)
+			break;
+	}
+}
+
 static void retry_stream(struct nwb_io_request *rreq,
 			 struct nwb_io_stream *stream)
 {
@@ -242,6 +255,7 @@ static void retry_stream(struct nwb_io_request *rreq,
 
 	for (; q; q = next_of(rreq, stream, q)) {
 		struct nwb_sreq *to = q, *next;
+		bool is_mixed = false;
 		size_t len;
 
 		if (!needs_retry(q) || !rebase(q))
@@ -253,8 +267,11 @@ static void retry_stream(struct nwb_io_request *rreq,
 		       !next->s.transferred &&
 		       next->s.start == q->s.start + len && rebase(next)) {
 			len += next->s.len;
+			is_mixed |= next->s.wire_status != q->s.wire_status;
 			to = next;
 		}
+		if (is_mixed)
+			forget_status(rreq, stream, q, to);
 		q = retile(rreq, stream, q, to, len);
 	}
 }

@@ -89,6 +89,30 @@ NWB_TEST(retry, split_when_less_is_allowed)
 	sfs_run(1, &opts, 65536, 0, split_body);
 }
 
+/* One was lost, the other refused; cut anew, the one that was refused carries
+ * bytes of the lost one, and must not claim to know what became of them. */
+static void unknown_body(struct sfs_rig *rig)
+{
+	rig->sfs->max_len = 20000;
+	start(rig, 40000, 2);
+	rig->sfs->max_len = 10000;
+	sfs_complete_retry(rig->sfs, 1, -EAGAIN);
+	sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
+	sfs_wait_pending(rig->sfs, 4);
+	for (unsigned int i = 2; i < 6; i++) {
+		check_log(rig, i, (i - 2) * 10000, 10000);
+		nwb_check_eq(rig->sfs->log[i].status, 0);
+	}
+	finish(rig, 40000);
+}
+
+NWB_TEST(retry, what_was_lost_stays_unknown)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, 0, unknown_body);
+}
+
 static void merge_body(struct sfs_rig *rig)
 {
 	struct nwb_netfs_stats st;

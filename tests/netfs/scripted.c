@@ -97,7 +97,9 @@ static void end_op(struct sfs *sfs, struct sfs_op *op, int64_t result,
 		apply(op, (size_t)result);
 	}
 	sreq->instance = op->instance;
-	sreq->wire_status = result < 0 ? 0xc0000000u : 0;
+	/* of a lost one nothing is known */
+	sreq->wire_status =
+		result < 0 && result != -ECONNABORTED ? 0xc0000000u : 0;
 	if (retry)
 		nwb_sreq_need_retry(sreq);
 	nwb_list_del(&op->link);
@@ -196,7 +198,8 @@ static void sfs_issue_write(struct nwb_io_subrequest *sreq)
 	if (sfs->nr_log < SFS_LOG_MAX)
 		sfs->log[sfs->nr_log++] = (struct sfs_issue){
 			op->start, op->len, sreq->nr_iov,
-			(sreq->flags & NWB_SREQ_RETRYING) != 0};
+			(sreq->flags & NWB_SREQ_RETRYING) != 0,
+			sreq->wire_status};
 	nwb_waitq_wake_all(&sfs->changed);
 	nwb_mutex_unlock(&sfs->lock);
 }

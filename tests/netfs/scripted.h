@@ -37,6 +37,7 @@ struct sfs_issue {
 	size_t len;
 	unsigned int nr_iov;
 	bool is_retry;
+	uint32_t status; /* that the subrequest has from before */
 };
 
 struct sfs_file {
