@@ -258,6 +258,7 @@ int nwb_smb2_close(struct nwb_smb2_file *f)
 static int announce_sequence(struct nwb_smb2_file *f, struct nwb_err *err)
 {
 	struct nwb_smb2 *c = f->c;
+	uint32_t status = 0;
 	uint16_t sequence;
 	uint64_t eof;
 	bool is_known;
@@ -270,8 +271,9 @@ static int announce_sequence(struct nwb_smb2_file *f, struct nwb_err *err)
 	nwb_mutex_unlock(&c->lock);
 	if (is_known)
 		return 0;
-	rc = nwb_smb2_query_eof(f, &eof, NULL);
-	if (rc)
+	/* whatever the answer is, it is one */
+	rc = nwb_smb2_query_eof(f, &eof, &status);
+	if (rc && !status)
 		return nwb_err_set(err, rc, "query info after a loss: %s",
 				   nwb_errno_name(rc));
 	nwb_mutex_lock(&c->lock);

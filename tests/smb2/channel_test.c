@@ -336,6 +336,43 @@ NWB_TEST(smb2_channel, size_set_again_is_a_replay)
 	on_all(eof_setup, eof_again);
 }
 
+/* Whatever the server says to the request that announces the new
+ * ChannelSequence, it has seen it; no write is given up for that. */
+static int deaf_hook(struct sconn *c, const struct smsg *m)
+{
+	if (m->h.command != NWB_SMB2_QUERY_INFO)
+		return 0;
+	script_reply(c, m, NWB_STATUS_ACCESS_DENIED, script_grant(c, &m->h), 0,
+		     NULL, 0);
+	return 1;
+}
+
+static void deaf_setup(struct world *w)
+{
+	two_setup(w);
+	w->s->hook = deaf_hook;
+}
+
+static void deaf_body(struct world *w)
+{
+	uint32_t instance;
+	struct job j;
+
+	OPEN(w);
+	nwb_smb2_drop_channel(w->c, 0);
+	EXPECT(w, !nwb_smb2_file_ready(w->f, &instance, NULL));
+	job_fill(w, &j, 0, 1000);
+	j.wr.is_replay = true;
+	EXPECT(w, !job_send(w, &j));
+	wait_jobs(w);
+	EXPECT(w, j.result == 1000);
+}
+
+NWB_TEST(smb2_channel, refused_announcement_is_one)
+{
+	on_all(deaf_setup, deaf_body);
+}
+
 /* --- addresses ------------------------------------------------------------ */
 
 static void dead_setup(struct world *w)
