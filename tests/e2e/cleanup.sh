@@ -27,6 +27,7 @@ state() {
 }
 state >"$tmp/before"
 seed=${NWB_SEED:-$$}
+nr=0
 echo "seed $seed"
 
 wait_gone() { # PID, tenths of a second
@@ -53,12 +54,14 @@ gone() {
 kill_run() {
 	server=smbd
 	[ $(($2 % 2)) = 0 ] && server=diod
-	ms=$(awk -v s="$seed$1$2" \
-		'BEGIN { srand(s); printf "%.3f", rand() * 0.9 }')
+	# one in each part of the time, so that some meet a server at work
+	nr=$((nr + 1))
+	ms=$(awk -v s="$((seed + nr))" -v n="$2" -v of="$moments" \
+		'BEGIN { srand(s); printf "%.3f", (n - rand()) / of * 1.2 }')
 	who=as_user
 	program=$user_netwb
 	[ "$1" = ns ] && who=exec program=$netwb
-	($who "$program" run --isolation "$1" --server $server --write 64M \
+	($who "$program" run --isolation "$1" --server $server --write 256M \
 		--fault slow-acks) >"$tmp/out" 2>&1 </dev/null &
 	pid=$!
 	sleep "$ms"
