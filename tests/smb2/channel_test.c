@@ -102,7 +102,10 @@ NWB_TEST(smb2_channel, each_signs_with_its_own_key)
 
 /* --- one is lost ---------------------------------------------------------- */
 
-/* Connection 1 takes writes and does not answer; with the fourth it goes. */
+/*
+ * Connection 1 takes a write and goes. (With the first: how many come before it
+ * goes is the scheduler's choice, when the other one answers at once.)
+ */
 static int silent_hook(struct sconn *c, const struct smsg *m)
 {
 	struct world *w = c->s->arg;
@@ -110,7 +113,7 @@ static int silent_hook(struct sconn *c, const struct smsg *m)
 	if (m->h.command != NWB_SMB2_WRITE || c->nr != 1)
 		return 0;
 	(void)script_apply(c, m);
-	return ++w->note == 4 ? -1 : 1;
+	return ++w->note == 1 ? -1 : 1;
 }
 
 static void silent_setup(struct world *w)
@@ -133,7 +136,7 @@ static void failover(struct world *w)
 		EXPECT(w, j[i].result == 1000 || j[i].result == -ECONNABORTED);
 		lost += j[i].result < 0;
 	}
-	EXPECT(w, lost >= 4 && lost < NWB_ARRAY_SIZE(j));
+	EXPECT(w, lost >= 1 && lost < NWB_ARRAY_SIZE(j));
 	EXPECT(w, stats_of(w).nr_chan_lost == 1);
 	EXPECT(w, nwb_smb2_epoch(w->c) == 1);
 	/* C6: the next ones use the channel that is left, at once */
