@@ -9,9 +9,9 @@ if ! [ -x /usr/bin/ganesha.nfsd ]; then
 	exit 77
 fi
 
-run 77 run --server ganesha --isolation userns --write 1M
+run 77 run --server ganesha --isolation userns --write 4M
 says '^verdict: SKIP  ganesha works with isolation "ns" only'
-(cd "$tmp" && "$netwb" run --server ganesha --write 1M) >"$tmp/out" 2>&1
+(cd "$tmp" && "$netwb" run --server ganesha --write 4M) >"$tmp/out" 2>&1
 if [ $? = 77 ]; then
 	sed -n 's/^verdict: SKIP */SKIP: /p' "$tmp/out"
 	echo "$passed passed, $failed failed, 1 skipped"

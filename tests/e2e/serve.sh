@@ -5,6 +5,7 @@
 # Usage: serve.sh BUILD [MIB]    (of the file that smbclient puts: 32 or more)
 mib=${2:-32}
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/user.sh"
 client=$build/tests/e2e/own_client
 case $build in
 /*) ;;
@@ -297,8 +298,7 @@ fi
 # --- the lower steps of isolation -------------------------------------------------
 # user ARGUMENTS...: netwb as nobody
 user() {
-	(cd / && XDG_RUNTIME_DIR='' exec setpriv --reuid 65534 --regid 65534 \
-		--clear-groups "$netwb" "$@") </dev/null
+	(export XDG_RUNTIME_DIR='' && as_user "$user_netwb" "$@") </dev/null
 }
 # shellcheck disable=SC2016
 inside='case $NWB_SERVER in
