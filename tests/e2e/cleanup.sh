@@ -50,6 +50,14 @@ gone() {
 	if [ ! -s "$tmp/out" ]; then ok; else bad "processes left $1"; fi
 }
 
+# start_run STEP SERVER: in a subshell, which becomes netwb by that step
+start_run() {
+	how=as_user program=$user_netwb
+	[ "$1" != ns ] || how=exec program=$netwb
+	$how "$program" run --isolation "$1" --server "$2" --write 256M \
+		--fault slow-acks >"$tmp/out" 2>&1 </dev/null
+}
+
 # kill_run STEP MOMENT: netwb by that step, killed
 kill_run() {
 	server=smbd
@@ -57,12 +65,9 @@ kill_run() {
 	# one in each part of the time, so that some meet a server at work
 	nr=$((nr + 1))
 	ms=$(awk -v s="$((seed + nr))" -v n="$2" -v of="$moments" \
-		'BEGIN { srand(s); printf "%.3f", (n - rand()) / of * 1.2 }')
-	who=as_user
-	program=$user_netwb
-	[ "$1" = ns ] && who=exec program=$netwb
-	($who "$program" run --isolation "$1" --server $server --write 256M \
-		--fault slow-acks) >"$tmp/out" 2>&1 </dev/null &
+		-v whole="$whole" \
+		'BEGIN { srand(s); printf "%.3f", (n - rand()) / of * whole }')
+	(start_run "$1" $server) &
 	pid=$!
 	sleep "$ms"
 	# nothing new while we look
@@ -78,6 +83,11 @@ steps=none
 if has_userns; then steps="userns none"; fi
 [ "$(id -u)" != 0 ] || steps="ns $steps"
 for step in $steps; do
+	# how long one takes here, from start to end
+	begin=$(date +%s%N)
+	(start_run $step smbd)
+	whole=$(awk -v ns="$(($(date +%s%N) - begin))" \
+		'BEGIN { print ns / 1e9 }')
 	n=0 most=0
 	while [ $n -lt "$moments" ]; do
 		n=$((n + 1))
