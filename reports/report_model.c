@@ -280,7 +280,7 @@ static int collect_records(struct rep_model *m, const json_t *recs,
 			m->end = rec;
 		else if (!strcmp(type, "truncated"))
 			m->truncated = rec;
-		else
+		else if (!strcmp(type, "run"))
 			run_init(&m->run[m->nr_runs++], rec, i);
 	}
 	m->is_interrupted =
