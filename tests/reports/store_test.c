@@ -169,6 +169,99 @@ NWB_TEST(report_store, refuses_what_is_no_record_of_this_schema)
 		      "unknown type");
 }
 
+/* One good record of each further type; the names are those of the docs. */
+static const char *const more[] = {
+	"{'type':'compare','what':'mode','a':{'id':'in-place'},"
+	"'b':{'id':'temp-page'},'looks':[10,20,30]}",
+	"{'type':'pair','case':'smbd.seq4k','pair':3,'order':'BA','role':"
+	"'measure','a':{'metrics':{'cpu_ns_mib':812.5,'mib_s':401},'meters':"
+	"{'steal_ns':0,'psi_some_ns':null},'exit':0},'b':{'metrics':{}},"
+	"'contaminated':'b: steal 2.1 % of wall'}",
+	"{'type':'decision','case':'smbd.seq4k','metric':'cpu_ns_mib','n':10,"
+	"'verdict':'WORSE','hl':-0.04,'lo':null,'hi':0.5,'better':'lower',"
+	"'delta':0.05,'look':1,'is_confirmed':false}",
+	"{'type':'latency','case':'c','server':'smbd','subject':'in-place',"
+	"'workload':'seq4k','fault':'none','step':'load','share':0.7,"
+	"'response':{'n':10000,'p50':1,'p90':2,'p99':3,'p999':4,'max':9,"
+	"'bins':[1,5000,2,5000]},'refused':0}",
+	"{'type':'fio','server':'diod','subject':'kernel-fuse','job':'j',"
+	"'fault':'none','write':{'iops':1.5,'clat':{'p99':7}},"
+	"'warnings':['fsync_on_close'],'invalid':null}",
+	"{'type':'shard','k':2,'n':4,'left_out':['a.b.c.d'],'total':9}",
+	"{'type':'merge','from':[{'id':'x','shard':'1/4'}]}",
+	"{'type':'note','text':'3 runs left out'}",
+};
+
+static json_t *more_rec(size_t i)
+{
+	char text[1024];
+	json_t *r;
+
+	snprintf(text, sizeof(text), "%s", more[i]);
+	for (char *c = text; *c; c++)
+		if (*c == '\'')
+			*c = '"';
+	r = json_loads(text, 0, NULL);
+	nwb_check(r != NULL);
+	return r;
+}
+
+NWB_TEST(report_store, takes_every_type_of_record_and_gives_it_back)
+{
+	struct nwb_err err = {0};
+	char dir[256], path[300];
+	struct nwb_store *s;
+	json_t *recs;
+
+	tmp_dir(dir, sizeof(dir));
+	s = create(dir);
+	nwb_check_eq(nwb_store_add(s, session_rec(), NULL), 0);
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(more); i++) {
+		nwb_check_eq(nwb_store_add(s, more_rec(i), &err), 0);
+		nwb_check_streq(err.text, "");
+	}
+	nwb_check_eq(nwb_store_add(s, end_rec(0), NULL), 0);
+	nwb_check_eq(nwb_store_close(s), 0);
+	snprintf(path, sizeof(path), "%s/run.jsonl", dir);
+	recs = load(path);
+	nwb_check_eq(json_array_size(recs), NWB_ARRAY_SIZE(more) + 2);
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(more); i++) {
+		json_t *want = more_rec(i);
+
+		nwb_check_eq(json_object_set_new(want, "v", json_integer(1)),
+			     0);
+		nwb_check(json_equal(want, json_array_get(recs, i + 1)));
+		json_decref(want);
+	}
+	json_decref(recs);
+	tmp_dir_remove(dir);
+}
+
+NWB_TEST(report_store, refuses_what_is_wrong_in_any_type_of_record)
+{
+	check_refused(more_rec(0), "a", json_null(), "must be an object");
+	check_refused(more_rec(0), "b", json_object(), "b: field \"id\"");
+	check_refused(more_rec(1), "order", json_string("AA"), "\"AB\" or");
+	check_refused(more_rec(1), "b",
+		      json_pack("{s:{s:s}}", "metrics", "x", "1"),
+		      "b: metrics: field \"x\"");
+	check_refused(more_rec(1), "role", json_integer(1), "\"role\"");
+	check_refused(more_rec(2), "verdict", json_string("PASS"), "verdict");
+	check_refused(more_rec(2), "hl", json_string("1"), "a number or null");
+	check_refused(more_rec(2), "n", json_null(), "an integer");
+	check_refused(more_rec(3), "response", json_pack("{s:i}", "p999", -1),
+		      "response: field \"p999\"");
+	check_refused(more_rec(4), "write",
+		      json_pack("{s:{s:s}}", "clat", "n", "1"),
+		      "write: clat: field \"n\"");
+	check_refused(more_rec(4), "warnings", json_pack("[s,s]", "a", ""),
+		      "strings, not empty");
+	check_refused(more_rec(5), "k", json_real(1.5), "an integer");
+	check_refused(more_rec(6), "from", json_pack("[{s:s}]", "sha256", "x"),
+		      "from[0]: field \"id\"");
+	check_refused(more_rec(7), "text", json_string(""), "not empty");
+}
+
 NWB_TEST(report_store, refuses_a_cell_that_its_fields_contradict)
 {
 	check_refused(good_run(), "fault", json_string("famine"), "\"fault\"");
