@@ -20,6 +20,11 @@ void bench_key(uint64_t seed, uint8_t key[16])
 	}
 }
 
+bool bench_is_fake(const char *server)
+{
+	return !strcmp(server, "fake") || !strcmp(server, "fake-9p");
+}
+
 static bool plan_restarts(const struct nwb_plan *plan)
 {
 	for (unsigned int i = 0; plan && i < plan->nr_rules; i++)

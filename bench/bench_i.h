@@ -17,6 +17,7 @@
 #ifndef NWB_BENCH_I_H
 #define NWB_BENCH_I_H
 
+#include "meters.h"
 #include "nwb/oracle.h"
 #include "nwb/plan.h"
 #include "nwb/report.h"
@@ -34,6 +35,17 @@
 #define NWB_EXIT_USAGE	3
 
 struct bench_run_result;
+
+/**
+ * struct bench_plant - a regression made on purpose, so that a gate can be seen
+ * to find it. All zero: none.
+ * @cpu: burn so much more CPU time than client and server used: 0.15 = 15 %
+ * @stall: add so much to the time until durable, asleep: 0.25 is what costs a
+ *	fifth of the throughput
+ */
+struct bench_plant {
+	double cpu, stall;
+};
 
 /**
  * struct bench_run_opts - all that one run depends on.
@@ -57,6 +69,7 @@ struct bench_run_result;
  * @keep_failed: keep the ledger of a FAIL, in @results_dir, or when that is
  *	NULL in a fresh directory below @results_base (NULL: "results")
  * @capture_path: capture the wire to there, NULL: do not
+ * @plant: see there
  */
 struct bench_run_opts {
 	const char *server;
@@ -93,6 +106,7 @@ struct bench_run_opts {
 	const char *results_dir;
 	const char *results_base;
 	const char *capture_path;
+	struct bench_plant plant;
 	/* The client hangs: told and recorded here, then the process ends. */
 	void (*on_hang)(void *arg, const struct bench_run_opts *o,
 			const struct bench_run_result *r);
@@ -108,7 +122,8 @@ struct bench_run_result {
 	struct nwb_judgement judgement;
 	struct nwb_timeline timeline; /* nr_bins 0: there is none */
 	bool is_judged;
-	uint64_t server_cpu_ns; /* UINT64_MAX: not measured */
+	uint64_t server_cpu_ns;	    /* UINT64_MAX: not measured */
+	struct bench_meters meters; /* of the window */
 	unsigned int nr_rules;
 	uint64_t hits[BENCH_RULES_MAX];
 	int final_error;   /* of the fsync after heal */
@@ -130,7 +145,20 @@ struct bench_run_result {
 int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
 		  struct nwb_err *err) nwb_must_check;
 
+/* plant.c */
+/** bench_plant() - make @s cost more from now on, as @p says. One subject a
+ * process. @srv: whose CPU time counts too; NULL: nobody's */
+void bench_plant(struct nwb_subject *s, const struct bench_plant *p,
+		 struct nwb_server *srv);
+/** bench_plant_parse() - "cpu=15%" or "throughput=-25%", added to @p.
+ * -EINVAL: it is neither. */
+int bench_plant_parse(const char *word, struct bench_plant *p) nwb_must_check;
+
 /* around.c */
+/** bench_is_fake() - is that a server inside this process: "fake" (SMB) or
+ * "fake-9p"? Models: they are never evidence about servers, and a run on them
+ * is measured, not judged. */
+bool bench_is_fake(const char *server);
 /** bench_key() - the run's stamp key; any will do as long as the seed gives
  * it. */
 void bench_key(uint64_t seed, uint8_t key[16]);
@@ -330,18 +358,20 @@ struct bench_cli {
 	bool shim_cost;
 	bool signing_cost;
 	bool has_server, has_client, has_seed;
+	bool may_fake;
 	const char *publish;   /* serve: [ADDR:]PORT */
 	const char *run_name;  /* serve */
 	uint64_t for_ns;       /* serve: 0 = until ^C */
 	char plan_args[2048];  /* what names the plan, for reproducing */
 	struct nwb_plan *plan; /* owned, run.plan points to it */
 };
-#define BENCH_CLI_RUN	0x01u /* --server --client --workload ... */
-#define BENCH_CLI_PLAN	0x02u /* --plan -e --fault */
-#define BENCH_CLI_BENCH 0x04u /* --pairs --filter --out */
-#define BENCH_CLI_CHECK 0x08u /* --repeat --mutant */
-#define BENCH_CLI_ONE	0x80u /* of one run only: --ledger --capture */
-#define BENCH_CLI_SERVE 0x40u /* --publish --for --name --dir */
+#define BENCH_CLI_RUN	0x01u  /* --server --client --workload ... */
+#define BENCH_CLI_PLAN	0x02u  /* --plan -e --fault */
+#define BENCH_CLI_BENCH 0x04u  /* --pairs --filter --out */
+#define BENCH_CLI_CHECK 0x08u  /* --repeat --mutant */
+#define BENCH_CLI_ONE	0x80u  /* of one run only: --ledger --capture */
+#define BENCH_CLI_FAKE	0x100u /* --server fake; --plant */
+#define BENCH_CLI_SERVE 0x40u  /* --publish --for --name --dir */
 /**
  * bench_cli_parse() - read options. @groups: BENCH_CLI_*.
  * Return: index of the first operand; -1: said what is wrong (exit 3); -2:
@@ -418,5 +448,6 @@ int bench_cmd_report(int argc, char **argv);
 int bench_cmd_serve(int argc, char **argv);
 int bench_cmd_exec(int argc, char **argv);
 int bench_cmd_explain(int argc, char **argv);
+int bench_cmd_one_run(int argc, char **argv);
 
 #endif

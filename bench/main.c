@@ -51,6 +51,9 @@ int main(int argc, char **argv)
 		printf("netwb %s\n", NWB_PROGRAM_VERSION);
 		return NWB_EXIT_OK;
 	}
+	/* what compare and gate run; of no use to people, so not in the list */
+	if (!strcmp(argv[1], "one-run"))
+		return bench_cmd_one_run(argc - 1, argv + 1);
 	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].fn(argc - 1, argv + 1);

@@ -65,7 +65,8 @@ static int check_server(const struct bench_run_opts *o, char *why, size_t size)
 	struct nwb_err err = {0};
 	char reason[96];
 
-	if (!nwb_server_check_step(o->server, NWB_ISOLATION_NONE, NULL) ||
+	if (bench_is_fake(o->server) ||
+	    !nwb_server_check_step(o->server, NWB_ISOLATION_NONE, NULL) ||
 	    nwb_isolation_try(o->isolation, &step, reason, sizeof(reason),
 			      NULL) ||
 	    !nwb_server_check_step(o->server, step, &err))

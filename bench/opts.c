@@ -48,6 +48,7 @@ enum {
 	OPT_NAME,
 	OPT_DIR,
 	OPT_ISOLATION,
+	OPT_PLANT,
 };
 
 static const struct {
@@ -220,6 +221,10 @@ static const struct {
 	 BENCH_CLI_SERVE,
 	 "DIR",
 	 "keep ledger and verdict in a new directory in DIR"},
+	{{"plant", 1, NULL, OPT_PLANT},
+	 BENCH_CLI_FAKE,
+	 "WHAT",
+	 "a regression on purpose: cpu=15% or throughput=-25%"},
 	{{"help", 0, NULL, 'h'}, ~0u, NULL, "this text"},
 };
 
@@ -341,7 +346,7 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 
 	switch (opt) {
 	case OPT_SERVER:
-		if (!is_server(value))
+		if (!is_server(value) && !(c->may_fake && bench_is_fake(value)))
 			return bad_value("server", value,
 					 "no such server; see `netwb list`");
 		c->run.server = value;
@@ -497,6 +502,11 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 			       ? bad_value("for", value,
 					   "a time: 90, 500ms, 5m, 2h")
 			       : 0;
+	case OPT_PLANT:
+		return bench_plant_parse(value, &c->run.plant)
+			       ? bad_value("plant", value,
+					   "cpu=15% or throughput=-25%")
+			       : 0;
 	case OPT_HARD:
 		c->run.hard = true;
 		return 0;
@@ -571,6 +581,7 @@ int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
 		.fault_pairs = 6,
 		.time_s = 240,
 		.repeat = 1,
+		.may_fake = groups & BENCH_CLI_FAKE,
 	};
 	optind = 1;
 	while ((opt = getopt_long(argc, argv,

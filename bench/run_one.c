@@ -8,10 +8,14 @@
  *	   │     └► fsync again ─► close ─► client down ─► server quiet
  *	   └──────── judge ◄── export ◄──────────────────────┘
  *
+ * A fake is a server in this process: there is nothing to arm, no export to be
+ * judged, and its CPU time is the client's.
+ *
  * Everything that a run makes hangs on struct run and goes with it.
  */
 #include "bench_i.h"
 
+#include "nwb/fake.h"
 #include "nwb/faultctl.h"
 #include "nwb/mem.h"
 #include "nwb/netfs.h"
@@ -37,7 +41,8 @@ struct run {
 	struct nwb_fc_page *page;
 	uint16_t file_id;
 	struct bench_supervisor *sup;
-	struct nwb_server *srv;
+	struct nwb_server *srv; /* NULL: @fake */
+	struct nwb_fake *fake;
 	struct bench_capture *capture;
 	struct nwb_exec *ex;
 	struct nwb_dialer dialer;
@@ -87,7 +92,8 @@ static int run_ledgers(struct run *r)
 	if (rc)
 		return nwb_err_set(r->err, rc, "shared page: %s",
 				   strerror(-rc));
-	if (o->plan)
+	/* a plan of client words only is fine on a fake too */
+	if (o->plan && (!bench_is_fake(o->server) || o->plan->nr_rules))
 		return nwb_plan_compile(o->plan, r->page, o->server, r->err);
 	return 0;
 }
@@ -122,6 +128,13 @@ static int run_server(struct run *r)
 	if (rc)
 		return nwb_err_set(r->err, rc, "heartbeat: %s", strerror(-rc));
 	so.event_arg = r->sup;
+	if (bench_is_fake(o->server)) {
+		snprintf(r->res->server_version, sizeof(r->res->server_version),
+			 "(model, not evidence)");
+		snprintf(r->res->isolation, sizeof(r->res->isolation),
+			 "in process");
+		return 0;
+	}
 	if (!o->no_shim) {
 		rc = bench_shim_path(shim, sizeof(shim), r->err);
 		if (rc)
@@ -162,11 +175,45 @@ static int run_dial(struct nwb_dialer *d, struct nwb_exec *ex,
 	return run_dial_to(d, ex, NWB_SERVER_ADDR, ret_sock, err);
 }
 
+/* The server inside this process: from here on its CPU time is ours. */
+static int run_fake(struct run *r, struct nwb_subject_opts *so)
+{
+	const struct nwb_fake_opts fo = {
+		.proto = strcmp(r->o->server, "fake-9p") ? NWB_FAKE_SMB2
+							 : NWB_FAKE_9P,
+	};
+	int rc = nwb_fake_new(r->ex, &fo, &r->fake);
+
+	if (rc)
+		return nwb_err_set(r->err, rc, "no memory for a fake server");
+	so->dialer = nwb_fake_dialer(r->fake);
+	so->is_9p = fo.proto == NWB_FAKE_9P;
+	so->share = "s";
+	so->anonymous = true;
+	return 0;
+}
+
+static void run_real(struct run *r, struct nwb_subject_opts *so)
+{
+	struct nwb_server_info info;
+
+	nwb_server_info(r->srv, &info);
+	r->dialer = (struct nwb_dialer){
+		.dial = run_dial,
+		.dial_to = run_dial_to,
+		.addr = NWB_SERVER_ADDR,
+	};
+	so->is_9p = info.is_9p;
+	so->share = info.share;
+	so->user = info.user;
+	so->uid = info.uid;
+	so->password = info.password;
+}
+
 static int run_subject(struct run *r)
 {
 	const struct bench_run_opts *o = r->o;
 	const struct nwb_plan *plan = o->plan;
-	struct nwb_server_info info;
 	struct nwb_subject_opts so = {
 		.kind = o->subject,
 		.dialer = &r->dialer,
@@ -182,18 +229,14 @@ static int run_subject(struct run *r)
 		.channels = nr_channels(o),
 		.ledger = &r->ledger,
 	};
+	int rc = 0;
 
-	nwb_server_info(r->srv, &info);
-	r->dialer = (struct nwb_dialer){
-		.dial = run_dial,
-		.dial_to = run_dial_to,
-		.addr = NWB_SERVER_ADDR,
-	};
-	so.is_9p = info.is_9p;
-	so.share = info.share;
-	so.user = info.user;
-	so.uid = info.uid;
-	so.password = info.password;
+	if (r->srv)
+		run_real(r, &so);
+	else
+		rc = run_fake(r, &so);
+	if (rc)
+		return rc;
 	bench_client_security(o, &so);
 	if (plan) {
 		so.wsize = (uint32_t)nwb_plan_client_opt_nr(plan, "wsize",
@@ -217,7 +260,10 @@ static int run_subject(struct run *r)
 			so.password = "";
 		}
 	}
-	return nwb_subject_new(r->ex, &so, &r->subject, r->err);
+	rc = nwb_subject_new(r->ex, &so, &r->subject, r->err);
+	if (!rc)
+		bench_plant(r->subject, &o->plant, r->srv);
+	return rc;
 }
 
 /* Writes that the server still parks belong to the run: wait for their end.
@@ -278,11 +324,12 @@ static void run_client(void *arg)
 	bool has_cpu;
 
 	r->rc = run_subject(r);
-	if (!r->rc && r->o->plan && nwb_fc_refusal(r->page))
+	if (!r->rc && r->srv && r->o->plan && nwb_fc_refusal(r->page))
 		r->rc = nwb_err_set(r->err, -EOPNOTSUPP, "%s",
 				    nwb_fc_refusal(r->page));
 	if (r->rc) {
 		nwb_subject_free(r->subject);
+		nwb_fake_free(r->fake);
 		r->subject = NULL;
 		return;
 	}
@@ -294,9 +341,11 @@ static void run_client(void *arg)
 				   &phases);
 	if (r->rc)
 		goto out;
-	has_cpu = !nwb_server_cpu_ns(r->srv, &cpu0);
+	has_cpu = r->srv && !nwb_server_cpu_ns(r->srv, &cpu0);
+	bench_meters_read(&res->meters);
 	r->rc = nwb_workload_run(r->work, r->subject, bench_cpu_ns, &res->work,
 				 r->err);
+	bench_meters_since(&res->meters);
 	has_cpu = has_cpu && !nwb_server_cpu_ns(r->srv, &cpu1);
 	res->server_cpu_ns = has_cpu ? cpu1 - cpu0 : UINT64_MAX;
 	if (bench_phases_stop(phases))
@@ -313,6 +362,7 @@ static void run_client(void *arg)
 out:
 	nwb_subject_free(r->subject);
 	r->subject = NULL;
+	nwb_fake_free(r->fake);
 	wait_quiet(r);
 	bench_watchdog_stop(dog);
 }
@@ -357,8 +407,10 @@ static int run_judge(struct run *r)
 	res->nr_rules = r->o->plan ? r->o->plan->nr_rules : 0;
 	for (unsigned int i = 0; i < res->nr_rules; i++)
 		res->hits[i] = nwb_fc_hits(r->page, i);
-	bench_trouble(r->page, r->res->trouble, sizeof(r->res->trouble));
-	if ((r->o->plan || !r->o->no_shim) && nwb_fc_refusal(r->page))
+	if (r->srv)
+		bench_trouble(r->page, r->res->trouble,
+			      sizeof(r->res->trouble));
+	if (r->srv && (r->o->plan || !r->o->no_shim) && nwb_fc_refusal(r->page))
 		return nwb_err_set(r->err, -EOPNOTSUPP, "%s",
 				   nwb_fc_refusal(r->page));
 	bench_supervisor_quiet(r->sup);

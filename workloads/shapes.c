@@ -4,6 +4,7 @@
  *
  *	seq1m     |-----1M-----|-----1M-----|...
  *	seq4k     |4k|4k|4k|...
+ *	seq1k     |1k|1k|1k|...
  *	rand4k    4k at random aligned places of the file, with repetition
  *	rewrite   the same 8 MiB in 64 KiB blocks, eight times over: each round
  *	          overwrites what the round before has just put in flight
@@ -24,6 +25,11 @@ const struct nwb_workload_desc nwb_workloads[] = {
 	 .title = "sequential 4 KiB",
 	 .bytes_default = 32 * NWB_MIB,
 	 .block = 4096,
+	 .rounds = 1},
+	{.name = "seq1k",
+	 .title = "sequential 1 KiB",
+	 .bytes_default = 16 * NWB_MIB,
+	 .block = 1024,
 	 .rounds = 1},
 	{.name = "rand4k",
 	 .title = "random 4 KiB",

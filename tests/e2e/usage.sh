@@ -15,6 +15,17 @@ says 'no command "frobnicate"'
 run 3 run --server nosuch
 says 'no such server'
 run 3 run --workload nosuch
+run 3 run --server fake
+says 'no such server'
+run 3 one-run --plant cpu=fast
+says 'cpu=15% or throughput=-25%'
+# what compare and gate start: one line of JSON, on a server in the process
+run 0 one-run --server fake --workload seq1k --write 1M --level bench
+says '^\{"one_run":1,.*"cell":"fake\.in-place\.seq1k\.none".*"wall_ns":[0-9]'
+run 0 one-run --server fake-9p --write 4M -e 'client temp-page wsize=16K'
+says '"cell":"fake-9p\.temp-page\.seq1m\.plan"'
+run 3 one-run --server fake -e 'c: on server.write nth=1 before do rst'
+says 'faults are injected into smbd, diod and ganesha only'
 run 3 run --write 12x
 says 'not a number'
 run 3 bench --pairs 0
