@@ -48,6 +48,16 @@ int nwb_workload_fsync(struct nwb_workload *w, struct nwb_subject *s)
 	return err;
 }
 
+ssize_t nwb_workload_write(struct nwb_workload *w, struct nwb_subject *s,
+			   const struct nwb_write_op *op)
+{
+	struct nwb_lrec *rec = intent(w, NWB_L_WRITE, op);
+	ssize_t n = s->ops->write(s, op->buf, op->len, op->off);
+
+	intent_end(w, rec, n);
+	return n;
+}
+
 static void note_error(struct nwb_workload_result *res, int64_t err)
 {
 	if (err < 0 && !res->first_error)
@@ -62,13 +72,11 @@ static void run_ops(struct nwb_workload *w, struct nwb_subject *s,
 
 	for (uint64_t i = 0; i < w->nr_ops; i++) {
 		const struct nwb_write_op *op = &w->ops[i];
-		struct nwb_lrec *rec = intent(w, NWB_L_WRITE, op);
 		ssize_t n;
 
 		before = after;
-		n = s->ops->write(s, op->buf, op->len, op->off);
+		n = nwb_workload_write(w, s, op);
 		after = nwb_now_ns(s->ex);
-		intent_end(w, rec, n);
 		nwb_hist_record(&res->write_lat, after - before);
 		note_error(res, n);
 		if (n > 0)
@@ -82,24 +90,32 @@ static void run_ops(struct nwb_workload *w, struct nwb_subject *s,
 	}
 }
 
-int nwb_workload_run(struct nwb_workload *w, struct nwb_subject *s,
-		     uint64_t (*cpu_ns)(void), struct nwb_workload_result *ret,
-		     struct nwb_err *err)
+int nwb_workload_open(struct nwb_workload *w, struct nwb_subject *s,
+		      struct nwb_workload_result *ret, struct nwb_err *err)
 {
 	struct nwb_lrec *rec = intent(w, NWB_L_OPEN, NULL);
-	uint64_t allocs, cpu, start;
-	int rc;
+	int rc = s->ops->open(s, w->opts.file, w->opts.file_id, 0, err);
 
-	rc = s->ops->open(s, w->opts.file, w->opts.file_id, 0, err);
 	intent_end(w, rec, rc);
 	if (rc)
 		return nwb_err_wrap(err, rc, "open %s", w->opts.file);
-
 	ret->bytes = 0;
 	ret->first_error = 0;
 	ret->close_error = 0;
 	nwb_hist_init(&ret->write_lat);
 	nwb_hist_init(&ret->fsync_lat);
+	return 0;
+}
+
+int nwb_workload_run(struct nwb_workload *w, struct nwb_subject *s,
+		     uint64_t (*cpu_ns)(void), struct nwb_workload_result *ret,
+		     struct nwb_err *err)
+{
+	uint64_t allocs, cpu, start;
+	int rc = nwb_workload_open(w, s, ret, err);
+
+	if (rc)
+		return rc;
 	allocs = nwb_mem_count();
 	cpu = cpu_ns ? cpu_ns() : 0;
 	start = nwb_now_ns(s->ex);

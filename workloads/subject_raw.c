@@ -6,7 +6,7 @@
  * beyond this.
  *
  *	write() ─► slot 0..depth-1 ─► WRITE in flight ─► done: slot is free
- *	fsync() ─► all slots free  ─► FLUSH
+ *	fsync() ─► all WRITEs begun before are done ─► FLUSH
  *
  * The caller's buffers stay unchanged until fsync() has returned (workloads
  * stamp everything before the window), so nothing is copied here.
@@ -23,6 +23,7 @@
 struct raw_slot {
 	struct nwb_list link;
 	struct subject_raw *raw;
+	uint64_t seq; /* of its WRITE; 0: free */
 	struct iovec iov;
 	union {
 		struct nwb_smb2_write smb;
@@ -40,10 +41,12 @@ struct subject_raw {
 	uint8_t *hot; /* RAW_HOT: the one buffer that is always sent */
 	struct raw_slot *slots;
 	struct nwb_mutex lock;
-	struct nwb_waitq wait;
+	struct nwb_waitq wait; /* for a free slot */
+	struct nwb_waitq drained;
 	struct nwb_list free;
-	unsigned int nr_free;
-	int error; /* first failure; told by the next fsync */
+	uint64_t seq;		/* WRITEs begun */
+	unsigned int nr_drains; /* that wait for the end of some */
+	int error;		/* first failure; told by the next fsync */
 	uint64_t bytes_dirtied;
 };
 
@@ -55,14 +58,18 @@ static struct subject_raw *to_raw(struct nwb_subject *s)
 static void slot_done(struct raw_slot *slot, int64_t result)
 {
 	struct subject_raw *r = slot->raw;
+	bool has_drains;
 
 	nwb_mutex_lock(&r->lock);
 	if (result != (int64_t)slot->iov.iov_len && !r->error)
 		r->error = result < 0 ? (int)result : -EIO;
 	nwb_list_add(&r->free, &slot->link);
-	r->nr_free++;
+	slot->seq = 0;
+	has_drains = r->nr_drains > 0;
 	nwb_mutex_unlock(&r->lock);
 	nwb_waitq_wake_one(&r->wait);
+	if (has_drains)
+		nwb_waitq_wake_all(&r->drained);
 }
 
 static void smb_done(struct nwb_smb2_write *w)
@@ -80,10 +87,10 @@ static struct raw_slot *slot_get(struct subject_raw *r)
 	struct raw_slot *slot;
 
 	nwb_mutex_lock(&r->lock);
-	nwb_wait_event(&r->wait, &r->lock, r->nr_free > 0);
+	nwb_wait_event(&r->wait, &r->lock, !nwb_list_empty(&r->free));
 	slot = nwb_list_first(&r->free, struct raw_slot, link);
 	nwb_list_del(&slot->link);
-	r->nr_free--;
+	slot->seq = ++r->seq;
 	nwb_mutex_unlock(&r->lock);
 	return slot;
 }
@@ -146,16 +153,32 @@ static ssize_t raw_write(struct nwb_subject *s, const void *buf, size_t len,
 			return rc;
 		done += n;
 	}
+	nwb_mutex_lock(&r->lock);
 	r->bytes_dirtied += len;
+	nwb_mutex_unlock(&r->lock);
 	return (ssize_t)len;
 }
 
+/* Is a WRITE under way that was begun before @seq? lock held. */
+static bool is_busy(const struct subject_raw *r, uint64_t seq)
+{
+	for (uint32_t i = 0; i < r->s.opts.depth; i++)
+		if (r->slots[i].seq && r->slots[i].seq <= seq)
+			return true;
+	return false;
+}
+
+/* Wait for what was begun before, not for what others begin meanwhile. */
 static int raw_drain(struct subject_raw *r)
 {
+	uint64_t seq;
 	int err;
 
 	nwb_mutex_lock(&r->lock);
-	nwb_wait_event(&r->wait, &r->lock, r->nr_free == r->s.opts.depth);
+	seq = r->seq;
+	r->nr_drains++;
+	nwb_wait_event(&r->drained, &r->lock, !is_busy(r, seq));
+	r->nr_drains--;
 	err = r->error;
 	r->error = 0;
 	nwb_mutex_unlock(&r->lock);
@@ -312,6 +335,7 @@ int nwb_subject_raw_new(struct nwb_exec *ex,
 	r->s.opts = *opts;
 	nwb_mutex_init(&r->lock, ex, "raw");
 	nwb_waitq_init(&r->wait, ex, "raw slots");
+	nwb_waitq_init(&r->drained, ex, "raw drain");
 	nwb_list_init(&r->free);
 	r->slots = nwb_zalloc(opts->depth * sizeof(*r->slots));
 	if (!r->slots) {
@@ -321,7 +345,6 @@ int nwb_subject_raw_new(struct nwb_exec *ex,
 	for (uint32_t i = 0; i < opts->depth; i++) {
 		r->slots[i].raw = r;
 		nwb_list_add_tail(&r->free, &r->slots[i].link);
-		r->nr_free++;
 	}
 	rc = raw_connect(r, err);
 	if (!rc && opts->kind == NWB_SUBJ_RAW_HOT) {

@@ -15,6 +15,15 @@ struct nwb_workload {
 	uint64_t bytes; /* sum of the operations' lengths */
 };
 
+/* run.c: what a window of any kind begins and ends with */
+/** nwb_workload_open() - open the file, recorded; empties @ret. */
+int nwb_workload_open(struct nwb_workload *w, struct nwb_subject *s,
+		      struct nwb_workload_result *ret, struct nwb_err *err)
+	nwb_must_check;
+/** nwb_workload_write() - one operation, recorded. Return: as write(2). */
+ssize_t nwb_workload_write(struct nwb_workload *w, struct nwb_subject *s,
+			   const struct nwb_write_op *op);
+
 /* tap.c */
 struct nwb_netfs_tap;
 struct nwb_ledger_tap *nwb_ledger_tap_new(struct nwb_ledger *l);

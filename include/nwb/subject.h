@@ -4,7 +4,8 @@
  * "raw" (pipelined WRITEs from the caller's buffer, no page cache: the limit).
  * Workloads know this vtable and nothing else.
  *
- * Threads: one task drives a subject.
+ * Threads: write and fsync may be called by several tasks at a time, all else
+ * by one and not meanwhile. An error that fsync tells is told once.
  */
 #ifndef NWB_SUBJECT_H
 #define NWB_SUBJECT_H
