@@ -14,33 +14,13 @@
  * Sources: Wilcoxon 1945; Hodges and Lehmann 1963; ties as in the conditional
  * (permutation) distribution, zeros dropped as Wilcoxon did.
  */
-#include "nwb/stats.h"
+#include "stats_i.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RANK2_SUM_MAX (NWB_PAIRS_MAX * (NWB_PAIRS_MAX + 1))
 #define WALSH_MAX     (RANK2_SUM_MAX / 2)
-#define MEDIAN_MAX    4096
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	if (x < y)
-		return -1;
-	return x > y;
-}
-
-static double middle_of_sorted(const double *x, size_t n)
-{
-	size_t half = n / 2;
-
-	if (n % 2)
-		return x[half];
-	return 0.5 * (x[half - 1] + x[half]);
-}
 
 /* prob[s] for s in 0..top2: one more term of 0 or @rank2. */
 static void add_term(double *prob, size_t *top2, size_t rank2)
@@ -86,7 +66,7 @@ double nwb_signed_rank_p(const double *x, size_t n)
 	}
 	if (!m)
 		return 1.0;
-	qsort(mag, m, sizeof(mag[0]), by_value);
+	nwb_sort(mag, m);
 
 	memset(prob, 0, sizeof(prob));
 	prob[0] = 1.0;
@@ -139,20 +119,10 @@ void nwb_shift_ci(const double *d, size_t n, double alpha, double *ret_est,
 		for (size_t j = i; j < n; j++)
 			walsh[nr++] = 0.5 * (d[i] + d[j]);
 	}
-	qsort(walsh, nr, sizeof(walsh[0]), by_value);
+	nwb_sort(walsh, nr);
 	k = ci_order(n, alpha / 2);
 
-	*ret_est = middle_of_sorted(walsh, nr);
+	*ret_est = nwb_middle_of_sorted(walsh, nr);
 	*ret_lo = k ? walsh[k - 1] : -INFINITY;
 	*ret_hi = k ? walsh[nr - k] : INFINITY;
-}
-
-double nwb_median(const double *x, size_t n)
-{
-	double copy[MEDIAN_MAX];
-
-	nwb_assert(n >= 1 && n <= MEDIAN_MAX);
-	memcpy(copy, x, n * sizeof(copy[0]));
-	qsort(copy, n, sizeof(copy[0]), by_value);
-	return middle_of_sorted(copy, n);
 }
