@@ -24,6 +24,7 @@
 #include "nwb/server.h"
 #include "nwb/timeline.h"
 #include "nwb/workload.h"
+#include "shard.h"
 #include <errno.h>
 #include <jansson.h>
 #include <signal.h>
@@ -251,6 +252,9 @@ json_t *bench_record_latency(const struct nwb_hist *h);
 void bench_record_timeline(json_t *rec, const struct nwb_timeline *tl,
 			   const struct nwb_plan *plan);
 void bench_cell_name(const struct bench_run_opts *o, char *buf, size_t size);
+/** bench_case_key() - what decides about the shard: the cell without the
+ * subject, so that what is compared stays together. */
+void bench_case_key(const struct bench_run_opts *o, char *buf, size_t size);
 void bench_repro(const struct bench_run_opts *o, char *buf, size_t size);
 /* The verdict that a run's record carries; @ret_reason borrowed, may be "". */
 enum nwb_verdict bench_verdict(const struct bench_run_result *r,
@@ -343,6 +347,7 @@ int bench_store_add(struct nwb_store *store, json_t *rec,
 
 /* opts.c: options that several commands share */
 struct bench_cli {
+	struct bench_shard shard;
 	struct bench_run_opts run;
 	const char *plan_files[16];
 	unsigned int nr_plan_files;

@@ -26,8 +26,9 @@ static bool begins_round(const struct bench_matrix *m, unsigned int i)
 	return j->run.plan && j->pair > 1 && m->job[i - 1].pair != j->pair;
 }
 
-static bool is_late(const struct bench_session *s, const struct bench_matrix *m,
-		    unsigned int i, unsigned int time_s)
+static bool is_late(struct bench_session *s, const struct bench_matrix *m,
+		    unsigned int i, unsigned int time_s, int *ret_rc,
+		    struct nwb_err *err)
 {
 	uint64_t t = bench_session_elapsed_ns(s);
 	unsigned int round = 0;
@@ -36,11 +37,11 @@ static bool is_late(const struct bench_session *s, const struct bench_matrix *m,
 		round++;
 	if (t + t / i * round <= time_s * NWB_SEC)
 		return false;
-	fprintf(stderr,
-		"%s%u of %u runs left out: --time %u has passed; the faulted "
-		"cells have %u pairs\n",
-		s->progress.is_tty ? "\r\033[K" : "", m->nr - i, m->nr, time_s,
-		m->job[i].pair - 1);
+	*ret_rc = bench_session_note(
+		s, err,
+		"%u of %u runs left out: --time %u has passed; the faulted "
+		"cells have %u pairs",
+		m->nr - i, m->nr, time_s, m->job[i].pair - 1);
 	return true;
 }
 
@@ -62,15 +63,18 @@ int bench_cmd_bench(int argc, char **argv)
 		return bench_signing_cost(&c, argc, argv);
 	rc = bench_matrix_build(&m, c.pairs, c.fault_pairs, c.run.seed,
 				c.has_server ? c.run.server : NULL, c.filter,
-				&err);
+				&c.shard, &err);
 	if (rc) {
 		fprintf(stderr, "netwb: %s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
 	rc = bench_session_begin(&s, c.out, c.run.isolation, c.run.seed, m.nr,
 				 argc, argv, &err);
+	if (!rc)
+		rc = bench_session_shard(&s, &c.shard, &err);
 	for (unsigned int i = 0; i < m.nr && !rc; i++) {
-		if (begins_round(&m, i) && is_late(&s, &m, i, c.time_s))
+		if (begins_round(&m, i) &&
+		    is_late(&s, &m, i, c.time_s, &rc, &err))
 			break;
 		rc = bench_session_run(&s, &m.job[i].run, m.job[i].pair,
 				       m.job[i].order, NULL, &err);
@@ -80,5 +84,6 @@ int bench_cmd_bench(int argc, char **argv)
 	if (rc == NWB_EXIT_BROKEN && err.code)
 		broken(&err);
 	bench_matrix_fini(&m);
+	bench_cli_fini(&c);
 	return code ? code : rc;
 }

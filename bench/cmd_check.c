@@ -113,14 +113,25 @@ static int check_mutant(struct bench_session *s, const struct bench_mutant *m,
 	return 0;
 }
 
+static bool wants_mutant(struct bench_cli *c, unsigned int i)
+{
+	char key[128];
+
+	if (strcmp(c->mutant, "all") &&
+	    strcmp(c->mutant, bench_mutants[i].name))
+		return false;
+	snprintf(key, sizeof(key), "mutant.%s", bench_mutants[i].name);
+	return bench_shard_takes(&c->shard, key);
+}
+
 static int check_mutants(struct bench_cli *c, int argc, char **argv)
 {
 	struct bench_session s = {0};
 	struct nwb_err err = {0};
-	bool all = !strcmp(c->mutant, "all");
+	unsigned int nr = 0;
 	int rc, code;
 
-	if (!all && !bench_mutant_find(c->mutant)) {
+	if (strcmp(c->mutant, "all") && !bench_mutant_find(c->mutant)) {
 		fprintf(stderr,
 			"netwb: --mutant %s: no such mutant; see "
 			"`netwb list`\n",
@@ -129,12 +140,15 @@ static int check_mutants(struct bench_cli *c, int argc, char **argv)
 	}
 	if (bench_mutants_missing())
 		return NWB_EXIT_USAGE;
+	for (unsigned int i = 0; i < bench_nr_mutants; i++)
+		nr += wants_mutant(c, i);
 	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
-				 (all ? bench_nr_mutants : 1) * c->repeat, argc,
-				 argv, &err);
+				 nr * c->repeat, argc, argv, &err);
+	if (!rc)
+		rc = bench_session_shard(&s, &c->shard, &err);
 	for (unsigned int n = 0; n < c->repeat && !rc; n++)
 		for (unsigned int i = 0; i < bench_nr_mutants && !rc; i++)
-			if (all || !strcmp(bench_mutants[i].name, c->mutant))
+			if (wants_mutant(c, i))
 				rc = check_mutant(&s, &bench_mutants[i],
 						  c->run.seed + n, &err);
 	code = rc ? broken(&err) : NWB_EXIT_OK;
@@ -153,7 +167,7 @@ static int check_matrix(struct bench_cli *c, int argc, char **argv)
 
 	rc = bench_matrix_build(&m, 1, 1, c->run.seed,
 				c->has_server ? c->run.server : NULL, c->filter,
-				&err);
+				&c->shard, &err);
 
 	if (rc) {
 		fprintf(stderr, "netwb: %s\n", err.text);
@@ -161,6 +175,8 @@ static int check_matrix(struct bench_cli *c, int argc, char **argv)
 	}
 	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
 				 m.nr * c->repeat, argc, argv, &err);
+	if (!rc)
+		rc = bench_session_shard(&s, &c->shard, &err);
 	for (unsigned int n = 0; n < c->repeat && !rc; n++) {
 		for (unsigned int i = 0; i < m.nr && !rc; i++) {
 			struct bench_run_opts o = m.job[i].run;
@@ -171,7 +187,8 @@ static int check_matrix(struct bench_cli *c, int argc, char **argv)
 			o.level = 1;
 			o.seed += n;
 			o.bytes = o.workload->bytes_default / 4;
-			rc = bench_session_run(&s, &o, n + 1, i, NULL, &err);
+			rc = bench_session_run(&s, &o, n + 1, m.job[i].order,
+					       NULL, &err);
 		}
 	}
 	code = rc ? broken(&err) : NWB_EXIT_OK;
@@ -180,21 +197,39 @@ static int check_matrix(struct bench_cli *c, int argc, char **argv)
 	return code ? code : rc;
 }
 
+/* One plan many times: its rounds are shared out. */
+static bool wants_round(struct bench_cli *c, unsigned int n)
+{
+	char key[128];
+	size_t len;
+
+	bench_case_key(&c->run, key, sizeof(key) - 16);
+	len = strlen(key);
+	snprintf(key + len, sizeof(key) - len, "#%u", n + 1);
+	return bench_shard_takes(&c->shard, key);
+}
+
 static int check_plan(struct bench_cli *c, int argc, char **argv)
 {
 	struct bench_session s = {0};
 	struct nwb_err err = {0};
+	unsigned int nr = 0;
 	int code, rc = bench_cli_plan(c, &err);
 
 	if (rc) {
 		fprintf(stderr, "%s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
-	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
-				 c->repeat, argc, argv, &err);
-	for (unsigned int n = 0; n < c->repeat && !rc; n++) {
+	for (unsigned int n = 0; n < c->repeat; n++)
+		nr += wants_round(c, n);
+	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed, nr,
+				 argc, argv, &err);
+	if (!rc)
+		rc = bench_session_shard(&s, &c->shard, &err);
+	for (unsigned int n = 0; n < c->repeat && !rc; n++, c->run.seed++) {
+		if (!wants_round(c, n))
+			continue;
 		rc = bench_session_run(&s, &c->run, n + 1, n, NULL, &err);
-		c->run.seed++;
 	}
 	code = rc ? broken(&err) : NWB_EXIT_OK;
 	rc = bench_session_end(&s, CHECK_PARTS, &err);

@@ -19,12 +19,16 @@ static uint64_t next_random(struct bench_matrix *m)
 }
 
 static int add_job(struct bench_matrix *m, const struct bench_run_opts *o,
-		   unsigned int pair, const char *filter)
+		   unsigned int pair)
 {
 	char cell[128];
 
 	bench_cell_name(o, cell, sizeof(cell));
-	if (filter && fnmatch(filter, cell, 0))
+	if (m->filter && fnmatch(m->filter, cell, 0))
+		return 0;
+	m->nr_all++;
+	bench_case_key(o, cell, sizeof(cell));
+	if (!bench_shard_takes(m->shard, cell))
 		return 0;
 	if (m->nr == m->room) {
 		unsigned int room = m->room ? 2 * m->room : 64;
@@ -38,8 +42,8 @@ static int add_job(struct bench_matrix *m, const struct bench_run_opts *o,
 		m->job = job;
 		m->room = room;
 	}
-	m->job[m->nr] =
-		(struct bench_job){.run = *o, .pair = pair, .order = m->nr};
+	m->job[m->nr] = (struct bench_job){
+		.run = *o, .pair = pair, .order = m->nr_all - 1};
 	m->nr++;
 	return 0;
 }
@@ -47,7 +51,7 @@ static int add_job(struct bench_matrix *m, const struct bench_run_opts *o,
 /* The members of one group, each once, in random order. */
 static int add_group(struct bench_matrix *m, struct bench_run_opts o,
 		     const enum nwb_subject_kind *kinds, unsigned int nr,
-		     unsigned int pair, const char *filter)
+		     unsigned int pair)
 {
 	enum nwb_subject_kind k[NWB_SUBJ_KINDS];
 	int rc = 0;
@@ -65,7 +69,7 @@ static int add_group(struct bench_matrix *m, struct bench_run_opts o,
 	for (unsigned int i = 0; i < nr && !rc; i++) {
 		o.subject = k[i];
 		o.judge = k[i] != NWB_SUBJ_RAW_HOT;
-		rc = add_job(m, &o, pair, filter);
+		rc = add_job(m, &o, pair);
 	}
 	return rc;
 }
@@ -77,8 +81,7 @@ static const enum nwb_subject_kind all_kinds[] = {
 	NWB_SUBJ_RAW_HOT,
 };
 
-static int add_clean(struct bench_matrix *m, unsigned int pairs,
-		     const char *filter)
+static int add_clean(struct bench_matrix *m, unsigned int pairs)
 {
 	int rc = 0;
 
@@ -94,14 +97,13 @@ static int add_clean(struct bench_matrix *m, unsigned int pairs,
 				};
 
 				/* the limit is taken at one shape */
-				rc = add_group(m, o, all_kinds, w ? 2 : 4, p,
-					       filter);
+				rc = add_group(m, o, all_kinds, w ? 2 : 4, p);
 			}
 	return rc;
 }
 
 static int add_fault_round(struct bench_matrix *m, unsigned int f,
-			   unsigned int pair, const char *filter)
+			   unsigned int pair)
 {
 	const struct bench_fault *bf = &bench_faults[f];
 	int rc = 0;
@@ -118,13 +120,13 @@ static int add_fault_round(struct bench_matrix *m, unsigned int f,
 
 		if (bf->smbd_only && strcmp(o.server, "smbd"))
 			continue;
-		rc = add_group(m, o, all_kinds, 2, pair, filter);
+		rc = add_group(m, o, all_kinds, 2, pair);
 	}
 	return rc;
 }
 
 static int add_faulted(struct bench_matrix *m, unsigned int pairs,
-		       const char *filter, struct nwb_err *err)
+		       struct nwb_err *err)
 {
 	int rc = 0;
 
@@ -133,31 +135,34 @@ static int add_faulted(struct bench_matrix *m, unsigned int pairs,
 				     &m->plan[f], err);
 	for (unsigned int p = 1; p <= pairs && !rc; p++)
 		for (unsigned int f = 1; f < bench_nr_faults && !rc; f++)
-			rc = add_fault_round(m, f, p, filter);
+			rc = add_fault_round(m, f, p);
 	return rc;
 }
 
 int bench_matrix_build(struct bench_matrix *m, unsigned int pairs,
 		       unsigned int fault_pairs, uint64_t seed,
 		       const char *server, const char *filter,
-		       struct nwb_err *err)
+		       struct bench_shard *shard, struct nwb_err *err)
 {
 	int rc;
 
 	_Static_assert(NWB_ARRAY_SIZE(m->plan) >= 8, "room for the plans");
 	nwb_assert(bench_nr_faults <= NWB_ARRAY_SIZE(m->plan));
-	*m = (struct bench_matrix){
-		.rnd = seed, .server = {"smbd", "diod"}, .nr_servers = 2};
+	*m = (struct bench_matrix){.rnd = seed,
+				   .server = {"smbd", "diod"},
+				   .nr_servers = 2,
+				   .filter = filter,
+				   .shard = shard};
 	if (server) {
 		m->server[0] = server;
 		m->nr_servers = 1;
 	}
-	rc = add_clean(m, pairs, filter);
+	rc = add_clean(m, pairs);
 	if (!rc)
-		rc = add_faulted(m, fault_pairs, filter, err);
+		rc = add_faulted(m, fault_pairs, err);
 	if (rc == -ENOMEM)
 		nwb_err_set(err, rc, "no memory for the matrix");
-	if (!rc && !m->nr)
+	if (!rc && !m->nr_all)
 		rc = nwb_err_set(err, -ENOENT,
 				 "--filter %s fits no cell; a "
 				 "cell is server.client.workload.fault",

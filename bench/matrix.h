@@ -29,6 +29,9 @@ struct bench_matrix {
 	unsigned int nr_servers;
 	struct nwb_plan *plan[16]; /* one a standard fault; owned */
 	uint64_t rnd;
+	const char *filter;
+	struct bench_shard *shard;
+	unsigned int nr_all; /* with those of other shards */
 };
 
 /**
@@ -37,10 +40,13 @@ struct bench_matrix {
  * @fault_pairs: the same of the faulted cells
  * @server: this one alone; NULL = smbd and diod
  * @filter: glob on the cell's name, or NULL
+ * @shard: only the jobs of this part, which may be none; it remembers what
+ *	was left out
  */
 int bench_matrix_build(struct bench_matrix *m, unsigned int pairs,
 		       unsigned int fault_pairs, uint64_t seed,
 		       const char *server, const char *filter,
+		       struct bench_shard *shard,
 		       struct nwb_err *err) nwb_must_check;
 void bench_matrix_fini(struct bench_matrix *m);
 

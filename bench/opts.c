@@ -49,6 +49,7 @@ enum {
 	OPT_DIR,
 	OPT_ISOLATION,
 	OPT_PLANT,
+	OPT_SHARD,
 };
 
 static const struct {
@@ -157,6 +158,10 @@ static const struct {
 	 BENCH_CLI_BENCH | BENCH_CLI_CHECK,
 	 "GLOB",
 	 "only cells whose name fits, e.g. 'smbd.*.seq1m.*'"},
+	{{"shard", 1, NULL, OPT_SHARD},
+	 BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 "K/N",
+	 "run the K-th of N parts only; see `netwb merge`"},
 	{{"repeat", 1, NULL, OPT_REPEAT},
 	 BENCH_CLI_CHECK,
 	 "N",
@@ -507,6 +512,11 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 			       ? bad_value("plant", value,
 					   "cpu=15% or throughput=-25%")
 			       : 0;
+	case OPT_SHARD:
+		return bench_shard_parse(value, &c->shard)
+			       ? bad_value("shard", value,
+					   "k/n with 1 <= k <= n <= 1000")
+			       : 0;
 	case OPT_HARD:
 		c->run.hard = true;
 		return 0;
@@ -725,4 +735,5 @@ void bench_cli_fini(struct bench_cli *c)
 {
 	nwb_plan_free(c->plan);
 	c->plan = NULL;
+	bench_shard_fini(&c->shard);
 }

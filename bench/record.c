@@ -16,6 +16,11 @@ void bench_cell_name(const struct bench_run_opts *o, char *buf, size_t size)
 		 o->fault);
 }
 
+void bench_case_key(const struct bench_run_opts *o, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s.%s.%s", o->server, o->workload->name, o->fault);
+}
+
 static void append(char *buf, size_t size, const char *fmt, ...)
 	nwb_printf(3, 4);
 

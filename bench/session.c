@@ -3,6 +3,7 @@
 #include "session.h"
 
 #include "nwb/mem.h"
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -48,6 +49,30 @@ int bench_session_begin(struct bench_session *s, const char *out,
 			     err);
 	bench_progress_start(&s->progress, total);
 	return rc;
+}
+
+int bench_session_shard(struct bench_session *s,
+			const struct bench_shard *shard, struct nwb_err *err)
+{
+	if (!shard->n)
+		return 0;
+	bench_shard_say(shard);
+	return bench_store_add(s->store, bench_shard_record(shard), err);
+}
+
+int bench_session_note(struct bench_session *s, struct nwb_err *err,
+		       const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "%s%s\n", s->progress.is_tty ? "\r\033[K" : "", text);
+	return bench_store_add(
+		s->store, json_pack("{s:s,s:s}", "type", "note", "text", text),
+		err);
 }
 
 void bench_session_add(struct bench_session *s, enum nwb_verdict v)

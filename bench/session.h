@@ -34,6 +34,15 @@ int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 		      unsigned int pair, unsigned int order,
 		      struct bench_run_result *ret,
 		      struct nwb_err *err) nwb_must_check;
+/** bench_session_shard() - record and say which part of the whole this session
+ * is; nothing when it is the whole. */
+int bench_session_shard(struct bench_session *s,
+			const struct bench_shard *shard,
+			struct nwb_err *err) nwb_must_check;
+/** bench_session_note() - to stderr and into the store: what no number shows.
+ */
+int bench_session_note(struct bench_session *s, struct nwb_err *err,
+		       const char *fmt, ...) nwb_printf(3, 4) nwb_must_check;
 /** bench_session_add() - count a verdict that has no record of its own. */
 void bench_session_add(struct bench_session *s, enum nwb_verdict v);
 /** bench_session_elapsed_ns() - since its beginning. */

@@ -100,7 +100,10 @@ int bench_shim_cost(struct bench_cli *c, int argc, char **argv)
 					   argv, &err);
 
 	for (unsigned int i = 0; i < 2 && !rc; i++)
-		rc = cost_server(&s, servers[i], c->pairs, &rnd, &err);
+		if (bench_shard_takes(&c->shard, servers[i]))
+			rc = cost_server(&s, servers[i], c->pairs, &rnd, &err);
+	if (!rc)
+		rc = bench_session_shard(&s, &c->shard, &err);
 	if (rc)
 		fprintf(stderr, "netwb: %s\n", err.text);
 	code = bench_session_end(&s, 0, &err);

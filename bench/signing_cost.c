@@ -171,15 +171,19 @@ int bench_signing_cost(struct bench_cli *c, int argc, char **argv)
 					   c->run.seed, c->pairs * LANES, argc,
 					   argv, &err);
 
-	for (unsigned int p = 0; p < c->pairs && !rc; p++)
+	bool is_here = bench_shard_takes(&c->shard, "signing-cost");
+
+	if (!rc)
+		rc = bench_session_shard(&s, &c->shard, &err);
+	for (unsigned int p = 0; p < c->pairs && !rc && is_here; p++)
 		rc = run_triple(&s, p + 1, &rnd, &f, &err);
 	if (rc)
 		fprintf(stderr, "netwb: %s\n", err.text);
 	else if (f.n)
 		tell(&f);
-	else
+	else if (is_here)
 		printf("not measured\n");
-	if (!rc && !f.n)
+	if (!rc && !f.n && is_here)
 		bench_session_add(&s, NWB_INCONCLUSIVE);
 	code = bench_session_end(&s, 0, &err);
 	return rc ? NWB_EXIT_BROKEN : code;

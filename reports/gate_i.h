@@ -11,19 +11,20 @@
  * its decision record. Pairs are there to be seen. A case and metric that has
  * pairs and no decision is a row too (the session ended before it was decided).
  *
- * Fields that are read here; everything else in these records is for others:
+ * Fields that are read here, as schema_fields.c and docs/reports.md have them:
  *
- *	pair	  case, metric, a, b (measured values, not costs), index, order
- *		  ("AB" or "BA"), contaminated (why; null: it is not),
- *		  control (true: A against A), phase ("first" or "confirm")
- *	decision  case, metric, better ("less" or "more"), unit, verdict (WORSE,
- *		  BETTER, SAME, UNCLEAR, SKIP, INVALID, OBSERVE), reason,
- *		  hl, lo, hi (ln of b over a), n, delta (0.05: 5 %), a, b
- *		  (medians), control, confirmed (true: in a second session as
- *		  well; null: was not looked at), bimodal
+ *	pair	  case, pair, order ("AB" or "BA"), a.metrics, b.metrics
+ *		  (measured values by metric, not costs), contaminated (why;
+ *		  null: it is not), role (measure, control: A against A, or
+ *		  confirm)
+ *	decision  case, metric, better ("lower" or "higher"), unit, verdict
+ *		  (WORSE, BETTER, SAME, UNCLEAR, SKIP, INVALID, OBSERVE),
+ *		  reason, hl, lo, hi (ln of cost b over cost a; null: infinite),
+ *		  n, delta (0.05: 5 %), a, b (medians of measured values), role,
+ *		  is_confirmed (true: in a second session as well; null: was not
+ *		  looked at), is_bimodal
  *
- * Signs: `hl` is ln(b/a) of the measured value. `cost` below is oriented so
- * that more is worse: -ln(b/a) where more is better.
+ * Signs: `hl` is oriented so that more is worse, whatever `better` says.
  */
 #ifndef NWB_REPORTS_GATE_I_H
 #define NWB_REPORTS_GATE_I_H

@@ -9,19 +9,11 @@
 #include "schema_i.h"
 
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
-/* clang-format off: one field a line is easier to read and to merge */
-#define TABLE(f)                                                               \
-	{                                                                      \
-		.field = f, .nr = NWB_ARRAY_SIZE(f)                            \
-	}
-#define RECORD(n, f)                                                           \
-	{                                                                      \
-		.name = n, .field = f, .nr = NWB_ARRAY_SIZE(f)                 \
-	}
-#define F(n, k, ...)                                                           \
-	{                                                                      \
-		.name = n, .kind = NWB_F_##k, __VA_ARGS__                      \
-	}
+/* One field a line is easier to read and to merge. */
+/* clang-format off */
+#define TABLE(f)     {.field = f, .nr = NWB_ARRAY_SIZE(f)}
+#define RECORD(n, f) {.name = n, .field = f, .nr = NWB_ARRAY_SIZE(f)}
+#define F(n, k, ...) {.name = n, .kind = NWB_F_##k, __VA_ARGS__}
 #define STR(n)	       F(n, STR)
 #define STR_MUST(n)    F(n, STR_MUST)
 #define WORD(n, ...)   F(n, WORD, .word = WORDS(__VA_ARGS__))
@@ -50,15 +42,25 @@
 
 static const struct nwb_field lat_fields[] = {
 	/* low end of a bucket, count, low end, count, ... */
-	BINS("bins"), NUM("max"), NUM("mean"), NUM("n"),
-	NUM("p50"),   NUM("p90"), NUM("p99"),  NUM("p999"),
+	BINS("bins"),
+	NUM("max"),
+	NUM("mean"),
+	NUM("n"),
+	NUM("p50"),
+	NUM("p90"),
+	NUM("p99"),
+	NUM("p999"),
 };
 static const struct nwb_table lat = TABLE(lat_fields);
 
 /* Bytes of each bin of bin_ns; the first begins with the first write. */
 static const struct nwb_field series_fields[] = {
-	BINS("acked"),	 STR("acked_by"), NUM("bin_ns"),
-	BINS("durable"), NUM("span_ns"),  BINS("written"),
+	BINS("acked"),
+	STR("acked_by"),
+	NUM("bin_ns"),
+	BINS("durable"),
+	NUM("span_ns"),
+	BINS("written"),
 };
 static const struct nwb_table series = TABLE(series_fields);
 
@@ -70,8 +72,12 @@ static const struct nwb_field mark_fields[] = {
 static const struct nwb_table mark = TABLE(mark_fields);
 
 static const struct nwb_field fault_fields[] = {
-	NUM("bytes_again"), NUM("first_ns"),	NUM("hits"),
-	NUM("recovered"),   NUM("recovery_ns"), NUM("retries"),
+	NUM("bytes_again"),
+	NUM("first_ns"),
+	NUM("hits"),
+	NUM("recovered"),
+	NUM("recovery_ns"),
+	NUM("retries"),
 };
 static const struct nwb_table fault = TABLE(fault_fields);
 
@@ -85,40 +91,73 @@ static const struct nwb_table finding = TABLE(finding_fields);
 
 /* One side of a comparison: what it is, once for the session. */
 static const struct nwb_field ident_fields[] = {
-	STR("build"), STR("compiler"), STR("date"),
-	STR("flags"), STR_MUST("id"),  STR("kind"),
-	STR("netwb"), STR("revision"), STR("summary"),
+	STR("build"),
+	STR("compiler"),
+	STR("date"),
+	STR("flags"),
+	STR_MUST("id"),
+	STR("kind"),
+	STR("netwb"),
+	STR("revision"),
+	STR("summary"),
 };
 static const struct nwb_table ident = TABLE(ident_fields);
 
 /* One side of a pair: one run in a process of its own. */
 static const struct nwb_field side_fields[] = {
-	INT("exit"),  NUMS("meters"),  NUMS("metrics"), STR("reason"),
-	STR("repro"), NUMS("samples"), VERDICT,
+	INT("exit"),
+	NUMS("meters"),
+	NUMS("metrics"),
+	STR("reason"),
+	STR("repro"),
+	NUMS("samples"),
+	VERDICT,
 };
 static const struct nwb_table side = TABLE(side_fields);
 
 /* One direction of a fio job. */
 static const struct nwb_field fio_dir_fields[] = {
-	NUM("bytes"), OBJ("clat", lat),	 NUM("iops"),	   OBJ("lat", lat),
-	NUM("mib_s"), NUM("runtime_ns"), OBJ("slat", lat), NUM("total_ios"),
+	NUM("bytes"),
+	OBJ("clat", lat),
+	NUM("iops"),
+	OBJ("lat", lat),
+	NUM("mib_s"),
+	NUM("runtime_ns"),
+	OBJ("slat", lat),
+	NUM("total_ios"),
 };
 static const struct nwb_table fio_dir = TABLE(fio_dir_fields);
 
 static const struct nwb_field source_fields[] = {
-	STR("build"),	STR("date"),   STR_MUST("id"),
-	NUM("records"), STR("sha256"), STR("shard"),
+	STR("build"),
+	STR("date"),
+	STR_MUST("id"),
+	NUM("records"),
+	STR("sha256"),
+	STR("shard"),
 };
 static const struct nwb_table source = TABLE(source_fields);
 
 /* --- records -------------------------------------------------------------- */
 
 static const struct nwb_field session_fields[] = {
-	STR("build"),	  STR("command"),    STR("compiler"),  STR("cpu"),
-	STR("date"),	  FREE("env"),	     STR("id"),	       STR("io"),
-	STR("isolation"), STR("kernel"),     NUM("mem_bytes"), NUM("ncpu"),
-	STR("netwb"),	  STR("revision"),   INT("seed"),      FREE("servers"),
-	STR("shard"),	  FREE("shim_idle"),
+	STR("build"),
+	STR("command"),
+	STR("compiler"),
+	STR("cpu"),
+	STR("date"),
+	FREE("env"),
+	STR("id"),
+	STR("io"),
+	STR("isolation"),
+	STR("kernel"),
+	NUM("mem_bytes"),
+	NUM("ncpu"),
+	STR("netwb"),
+	STR("revision"),
+	INT("seed"),
+	FREE("servers"),
+	FREE("shim_idle"),
 };
 
 static const struct nwb_field run_fields[] = {
@@ -167,19 +206,31 @@ static const struct nwb_field run_fields[] = {
 
 /* What a session compares: A, the older or simpler one, and B. */
 static const struct nwb_field compare_fields[] = {
-	OBJ_MUST("a", ident), NUM("alpha"), OBJ_MUST("b", ident),
-	NUM("budget_ns"),     NUM("cases"), STR("differs"),
-	BINS("looks"),	      NUM("pairs"), STR("summary"),
+	OBJ_MUST("a", ident),
+	NUM("alpha"),
+	OBJ_MUST("b", ident),
+	NUM("budget_ns"),
+	NUM("cases"),
+	STR("differs"),
+	BINS("looks"),
+	NUM("pairs"),
+	STR("summary"),
 	STR_MUST("what"),
 };
 
 static const struct nwb_field pair_fields[] = {
-	OBJ_MUST("a", side), OBJ_MUST("b", side),
-	STR_MUST("case"),    STR("contaminated"),
-	BOOL("is_extra"),    WORD("order", "AB", "BA"),
-	INT_MUST("pair"),    ROLE,
-	INT("seed"),	     STR("server"),
-	STR("subject"),	     NUM("t_ns"),
+	OBJ_MUST("a", side),
+	OBJ_MUST("b", side),
+	STR_MUST("case"),
+	STR("contaminated"),
+	BOOL("is_extra"),
+	WORD("order", "AB", "BA"),
+	INT_MUST("pair"),
+	ROLE,
+	INT("seed"),
+	STR("server"),
+	STR("subject"),
+	NUM("t_ns"),
 	STR("workload"),
 };
 
@@ -206,30 +257,47 @@ static const struct nwb_field decision_fields[] = {
 	STR("server"),
 	STR("subject"),
 	STR("unit"),
-	WORD("verdict", "WORSE", "BETTER", "SAME", "UNCLEAR", "OBSERVE", "SKIP",
-	     "INVALID"),
+	WORD("verdict", "WORSE", "BETTER", "SAME", "UNCLEAR", "OBSERVE",
+	     "SKIP", "INVALID"),
 	STR("workload"),
 };
 
 /* One step of the open-loop generator: one rate, one side. */
 static const struct nwb_field latency_fields[] = {
-	NUM("achieved_ops_s"), WORD("arrival", "fixed", "poisson"),
-	NUM("backlog_max"),    NUM("bytes"),
-	STR_MUST("case"),      NUM("client_cpu_ns"),
-	NUM("depth"),	       OBJ("durable", lat),
-	STR_MUST("fault"),     OBJS("findings", finding),
-	NUM("fsync_every"),    NUMS("hits"),
-	NUM("knee_ops_s"),     NUM("lag_avg_ns"),
-	NUM("lag_max_ns"),     NUM("n"),
-	NUM("op_bytes"),       INT("order"),
-	INT("pair"),	       NUM("rate_ops_s"),
-	STR("reason"),	       NUM("refused"),
-	STR("repro"),	       OBJ("response", lat),
-	INT("seed"),	       STR_MUST("server"),
-	NUM("server_cpu_ns"),  OBJ("service", lat),
-	NUM("share"),	       WORD("side", "A", "B"),
-	NUM("span_ns"),	       WORD("step", "knee", "load"),
-	STR_MUST("subject"),   VERDICT,
+	NUM("achieved_ops_s"),
+	WORD("arrival", "fixed", "poisson"),
+	NUM("backlog_max"),
+	NUM("bytes"),
+	STR_MUST("case"),
+	NUM("client_cpu_ns"),
+	NUM("depth"),
+	OBJ("durable", lat),
+	STR_MUST("fault"),
+	OBJS("findings", finding),
+	NUM("fsync_every"),
+	NUMS("hits"),
+	NUM("knee_ops_s"),
+	NUM("lag_avg_ns"),
+	NUM("lag_max_ns"),
+	NUM("n"),
+	NUM("op_bytes"),
+	INT("order"),
+	INT("pair"),
+	NUM("rate_ops_s"),
+	STR("reason"),
+	NUM("refused"),
+	STR("repro"),
+	OBJ("response", lat),
+	INT("seed"),
+	STR_MUST("server"),
+	NUM("server_cpu_ns"),
+	OBJ("service", lat),
+	NUM("share"),
+	WORD("side", "A", "B"),
+	NUM("span_ns"),
+	WORD("step", "knee", "load"),
+	STR_MUST("subject"),
+	VERDICT,
 	STR_MUST("workload"),
 };
 
@@ -273,8 +341,11 @@ static const struct nwb_field fio_fields[] = {
 
 /* Which part of a campaign this session is, and what it left to others. */
 static const struct nwb_field shard_fields[] = {
-	INT_MUST("k"), STRS("left_out"), INT_MUST("n"),
-	STRS("ran"),   NUM("total"),
+	INT_MUST("k"),
+	STRS("left_out"),
+	INT_MUST("n"),
+	STRS("ran"),
+	NUM("total"),
 };
 
 /* This session was put together from those. */
@@ -290,8 +361,12 @@ static const struct nwb_field note_fields[] = {
 };
 
 static const struct nwb_field end_fields[] = {
-	REAL("control_max"), NUM("duration_ns"),  FREE("env"),
-	INT_MUST("exit"),    BOOL("interrupted"), STR("unusable"),
+	REAL("control_max"),
+	NUM("duration_ns"),
+	FREE("env"),
+	INT_MUST("exit"),
+	BOOL("interrupted"),
+	STR("unusable"),
 };
 
 const struct nwb_table nwb_record_tables[] = {
