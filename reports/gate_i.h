@@ -24,7 +24,9 @@
  *		  is_confirmed (true: in a second session as well; null: was not
  *		  looked at), is_bimodal
  *
- * Signs: `hl` is oriented so that more is worse, whatever `better` says.
+ * In the records `hl`, `lo` and `hi` are ln(cost_B / cost_A), a cost being
+ * what grows as things get worse. Here `ratio` is B over A of the figure that
+ * people read, MiB/s for one, and only `beyond` is oriented like a cost.
  */
 #ifndef NWB_REPORTS_GATE_I_H
 #define NWB_REPORTS_GATE_I_H
@@ -43,5 +45,96 @@ enum rep_gate_verdict {
 	REP_GATE_SKIP,
 	REP_GATE_VERDICT_NR,
 };
+
+/* One pair as it was measured, also one that was repeated. */
+struct rep_gate_pair {
+	double ratio;	 /* b over a; NAN when one of them is missing */
+	const char *why; /* contaminated: why; NULL: it counts */
+	json_int_t index;
+	bool is_confirm; /* of the confirming session */
+};
+
+/* One case and metric. */
+struct rep_gate_row {
+	const char *name, *metric, *unit;
+	const char *server, *workload; /* of the case; may be NULL */
+	const char *why;	       /* reason of the verdict; may be NULL */
+	enum rep_gate_verdict verdict;
+	bool is_more_better;
+	bool is_control; /* A against A */
+	bool is_bimodal;
+	bool is_decided;      /* false: there are pairs only */
+	bool is_looked_again; /* there was a confirmation */
+	bool is_red;	      /* which said WORSE as well */
+	double a, b;	      /* medians */
+	double ratio, lo, hi; /* b over a; ends 0 and INFINITY: unbounded;
+			       * all NAN: no estimate */
+	double delta;	      /* 0.05; NAN: none was recorded */
+	double beyond;	      /* ln cost / ln(1+delta): 1 is the threshold */
+	size_t n;	      /* pairs that the decision was made from */
+	size_t again_n;	      /* the confirmation's pairs and estimate */
+	double again_ratio;
+	struct rep_gate_pair *pair; /* by phase, index */
+	size_t nr_pairs, nr_bad;
+	size_t seq; /* of its first record */
+};
+
+struct rep_gate {
+	struct rep_gate_row *row; /* comparisons as they are shown: bad ones
+				   * first, farthest beyond first */
+	size_t nr;
+	struct rep_gate_row *control; /* behind them in the same array */
+	size_t nr_controls;
+	struct rep_gate_pair *pairs;
+	size_t by_verdict[REP_GATE_VERDICT_NR];
+	size_t nr_cases;     /* names among row[] */
+	double control_max;  /* greatest |ratio - 1| of the controls; or NAN */
+	const char *trouble; /* why it counts for nothing, or NULL */
+	const json_t *session, *compare, *end; /* NULL: none */
+};
+
+/**
+ * rep_gate_init() - build it from the records; borrows @recs.
+ * Return: 0, -ENOMEM. rep_gate_fini() is safe after failure and when there is
+ * nothing to compare, which gives no rows.
+ */
+int rep_gate_init(struct rep_gate *g, const json_t *recs) nwb_must_check;
+void rep_gate_fini(struct rep_gate *g);
+
+/** rep_gate_verdict_name() - "RED", "suspect", ... */
+const char *rep_gate_verdict_name(enum rep_gate_verdict v);
+/** rep_gate_is_number() - does the row stand in the main table? */
+bool rep_gate_is_number(const struct rep_gate_row *row);
+/** rep_gate_tally() - "RED 1  suspect 2  ok 17 ...", 72 columns at most. */
+void rep_gate_tally(const struct rep_gate *g, char ret_text[REP_TALLY]);
+/** rep_gate_title() - "CPU ns/MiB" for "cpu_ns_mib"; a metric that is not
+ * known has its own name. */
+const char *rep_gate_title(const struct rep_gate_row *row);
+/** rep_gate_word() - what a change beyond the threshold means: "dearer". */
+const char *rep_gate_word(const struct rep_gate_row *row);
+/** rep_gate_change() - "+23.1%"; "n.m." without an estimate. */
+const char *rep_gate_change(char *buf, double ratio);
+/** rep_gate_interval() - "[+20.0, +27.0]", ends "-inf", "+inf" when unbounded.
+ * @buf: REP_INTERVAL bytes. */
+#define REP_INTERVAL 40
+const char *rep_gate_interval(char *buf, const struct rep_gate_row *row);
+/** rep_gate_value() - a figure in the unit of the row's metric. */
+const char *rep_gate_value(char *buf, const struct rep_gate_row *row, double v);
+/** rep_gate_delta() - "5%". */
+const char *rep_gate_delta(char *buf, const struct rep_gate_row *row);
+/** rep_gate_direction() - "above 0: B is dearer". */
+const char *rep_gate_direction(const struct rep_gate_row *row);
+/** rep_gate_side() - "id (revision, summary)" of side "a" or "b"; to be
+ * released by free(3), NULL without memory. */
+char *rep_gate_side(const struct rep_gate *g, const char *side);
+
+/* ---- sections ---- */
+
+/** rep_gate_line() - the verdict line of report.txt. */
+void rep_gate_line(struct rep_out *o, const struct rep_gate *g);
+void rep_section_gate(struct rep_out *o, const struct rep_gate *g);
+/** rep_gate_dots() - one row's pairs on a line, band and interval below
+ * (gate_dots.c). */
+void rep_gate_dots(struct rep_out *o, const struct rep_gate *g);
 
 #endif

@@ -256,8 +256,10 @@ void rep_section_env(struct rep_out *o, const struct rep_model *m,
 
 	rep_heading(o, "Environment");
 	env_session(o, m);
-	fputc('\n', o->f);
-	not_measured(o, m);
+	if (rep_has_cells(m)) {
+		fputc('\n', o->f);
+		not_measured(o, m);
+	}
 	unknown_fields(o, m);
 	rep_heading(o, "Reproduce");
 	if (command)

@@ -82,6 +82,7 @@ struct rep_model {
 	const json_t *end;     /* NULL: interrupted */
 	const json_t *truncated;
 	bool is_interrupted;
+	bool has_other; /* comparisons, latency steps, fio jobs */
 	struct rep_run *run;
 	size_t nr_runs;
 	struct rep_cell *cell; /* in the order of rows, but not by verdict */
@@ -108,6 +109,9 @@ int rep_model_init(struct rep_model *m, const json_t *recs,
 void rep_model_fini(struct rep_model *m);
 
 const char *rep_verdict_name(enum rep_verdict v);
+/** rep_has_cells() - are cells what the report is about? So it is as well when
+ * nothing at all was run. */
+bool rep_has_cells(const struct rep_model *m);
 /** rep_cell_find() - the cell of @subject beside @like, or NULL. */
 const struct rep_cell *rep_cell_find(const struct rep_model *m,
 				     const struct rep_cell *like,

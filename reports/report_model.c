@@ -259,6 +259,19 @@ static void cell_init(struct rep_cell *c, const struct rep_run *run, size_t nr)
 			    bench_ran ? c->nr_bench : nr);
 }
 
+bool rep_has_cells(const struct rep_model *m)
+{
+	return m->nr_cells || !m->has_other;
+}
+
+/* What has sections of its own. */
+static bool is_other(const char *type)
+{
+	return !strcmp(type, "compare") || !strcmp(type, "pair") ||
+	       !strcmp(type, "decision") || !strcmp(type, "latency") ||
+	       !strcmp(type, "fio");
+}
+
 static int collect_records(struct rep_model *m, const json_t *recs,
 			   struct nwb_err *err)
 {
@@ -282,6 +295,8 @@ static int collect_records(struct rep_model *m, const json_t *recs,
 			m->truncated = rec;
 		else if (!strcmp(type, "run"))
 			run_init(&m->run[m->nr_runs++], rec, i);
+		else if (is_other(type))
+			m->has_other = true;
 	}
 	m->is_interrupted =
 		!m->end || json_is_true(json_object_get(m->end, "interrupted"));

@@ -9,6 +9,8 @@
  */
 #include "report_i.h"
 
+#include "gate_i.h"
+
 #include "nwb/mem.h"
 
 #include <errno.h>
@@ -25,8 +27,9 @@ static void verdict_line(struct rep_out *o, const struct rep_model *m)
 	char text[REP_TALLY];
 
 	rep_tally(m, text);
-	rep_wrap(o, 0, 9, "Verdict: %s (%zu cells, %zu runs)", text,
-		 m->nr_cells, m->nr_runs);
+	if (rep_has_cells(m))
+		rep_wrap(o, 0, 9, "Verdict: %s (%zu cells, %zu runs)", text,
+			 m->nr_cells, m->nr_runs);
 	if (!m->end)
 		rep_wrap(o, 0, 0,
 			 "INTERRUPTED: the session wrote no end record; this "
@@ -174,6 +177,8 @@ static void what_was_run(struct rep_out *o, const struct rep_model *m)
 		rep_wrap(o, 0, 2, "exit: %lld",
 			 (long long)json_integer_value(
 				 json_object_get(m->end, "exit")));
+	if (!rep_has_cells(m))
+		return;
 	rep_wrap(o, 0, 2, "servers:%s", m->nr_cells ? "" : " none was run");
 	for (size_t i = 1; i <= m->nr_cells; i++) {
 		if (i < m->nr_cells &&
@@ -360,45 +365,69 @@ static void latency_table(struct rep_out *o, const struct rep_rows *rows)
 	}
 }
 
+static void cell_sections(struct rep_out *o, const struct rep_model *m,
+			  const struct rep_rows *rows, unsigned int parts)
+{
+	if (parts & NWB_REPORT_TABLE)
+		main_table(o, rows);
+	if (parts & NWB_REPORT_COUNTS) {
+		counts_table(o, rows);
+		faults_table(o, rows);
+	}
+	if (parts & NWB_REPORT_LATENCY)
+		latency_table(o, rows);
+	if (parts & NWB_REPORT_MODES)
+		rep_section_modes(o, m);
+	if (parts & NWB_REPORT_LIMIT)
+		rep_section_limit(o, m);
+	if (parts & NWB_REPORT_FINDINGS)
+		rep_section_findings(o, m);
+}
+
+static void document(struct rep_out *o, const struct rep_model *m,
+		     const struct rep_rows *rows, const struct rep_gate *g,
+		     unsigned int parts, const char *sha256)
+{
+	bool has_gate = g->nr || g->nr_controls;
+
+	if (parts & NWB_REPORT_SUMMARY && has_gate)
+		rep_gate_line(o, g);
+	if (parts & NWB_REPORT_SUMMARY) {
+		verdict_line(o, m);
+		what_was_run(o, m);
+	}
+	if (parts & NWB_REPORT_GATE && has_gate)
+		rep_section_gate(o, g);
+	if (rep_has_cells(m))
+		cell_sections(o, m, rows, parts);
+	if (parts & NWB_REPORT_ENV)
+		rep_section_env(o, m, sha256);
+}
+
 int nwb_report_text(const json_t *recs, FILE *out, unsigned int parts,
 		    const char *sha256, struct nwb_err *err)
 {
 	struct rep_out o = {.f = out};
 	struct rep_rows rows = {0};
+	struct rep_gate gate = {0};
 	struct rep_model m;
 	int r = rep_model_init(&m, recs, err);
 
 	if (r)
 		goto out;
 	r = rep_rows_init(&rows, &m);
+	if (!r)
+		r = rep_gate_init(&gate, recs);
 	if (r)
 		goto out;
-	if (parts & NWB_REPORT_SUMMARY) {
-		verdict_line(&o, &m);
-		what_was_run(&o, &m);
-	}
-	if (parts & NWB_REPORT_TABLE)
-		main_table(&o, &rows);
-	if (parts & NWB_REPORT_COUNTS) {
-		counts_table(&o, &rows);
-		faults_table(&o, &rows);
-	}
-	if (parts & NWB_REPORT_LATENCY)
-		latency_table(&o, &rows);
-	if (parts & NWB_REPORT_MODES)
-		rep_section_modes(&o, &m);
-	if (parts & NWB_REPORT_LIMIT)
-		rep_section_limit(&o, &m);
-	if (parts & NWB_REPORT_FINDINGS)
-		rep_section_findings(&o, &m);
-	if (parts & NWB_REPORT_ENV)
-		rep_section_env(&o, &m, sha256);
+	document(&o, &m, &rows, &gate, parts, sha256);
 	r = o.err;
 	if (!r && ferror(out))
 		r = nwb_err_set(err, -EIO, "report: write error");
 out:
 	if (r == -ENOMEM)
 		r = nwb_err_set(err, r, "report: out of memory");
+	rep_gate_fini(&gate);
 	rep_rows_fini(&rows);
 	rep_model_fini(&m);
 	return r;

@@ -101,11 +101,16 @@ enum nwb_report_part {
 	NWB_REPORT_LIMIT = 1 << 5,   /* distance from raw-cold; raw-hot */
 	NWB_REPORT_FINDINGS = 1 << 6, /* in full, with reasons */
 	NWB_REPORT_ENV = 1 << 7,      /* environment, reproduce lines, data */
-	NWB_REPORT_ALL = (1 << 8) - 1,
+	/* Where there are such records; on top, but for NWB_REPORT_SUMMARY. */
+	NWB_REPORT_GATE = 1 << 8, /* comparisons: changes, controls, pairs */
+	NWB_REPORT_LOAD = 1 << 9, /* open loop: latency against load */
+	NWB_REPORT_FIO = 1 << 10, /* fio jobs by subject */
+	NWB_REPORT_ALL = (1 << 11) - 1,
 	/* What a person wants to see at the end of a session. */
 	NWB_REPORT_TERMINAL = NWB_REPORT_SUMMARY | NWB_REPORT_TABLE |
 			      NWB_REPORT_MODES | NWB_REPORT_LIMIT |
-			      NWB_REPORT_FINDINGS,
+			      NWB_REPORT_FINDINGS | NWB_REPORT_GATE |
+			      NWB_REPORT_LOAD | NWB_REPORT_FIO,
 };
 
 /**

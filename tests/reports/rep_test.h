@@ -110,6 +110,25 @@ static inline void spill(const char *path, const char *buf, size_t len)
 	nwb_check_eq(fclose(f), 0);
 }
 
+/* What every text report must be. */
+static inline void check_columns(const char *text)
+{
+	for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+		size_t len = strcspn(line, "\n");
+
+		if (len > NWB_REPORT_COLUMNS) {
+			char copy[200];
+
+			snprintf(copy, sizeof(copy), "%.*s", (int)len, line);
+			nwb_check_streq(copy, "at most 72 columns");
+		}
+		nwb_check(!len || line[len - 1] != ' ');
+		for (size_t i = 0; i < len; i++)
+			nwb_check(line[i] >= 0x20 && line[i] <= 0x7e);
+	}
+	nwb_check(!*text || text[strlen(text) - 1] == '\n');
+}
+
 /* A report as a string; to be freed. @parts 0: JUnit. */
 static inline char *render(const json_t *recs, unsigned int parts)
 {

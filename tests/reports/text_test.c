@@ -8,24 +8,6 @@
 
 #include "report_i.h"
 
-static void check_columns(const char *text)
-{
-	for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
-		size_t len = strcspn(line, "\n");
-
-		if (len > NWB_REPORT_COLUMNS) {
-			char copy[200];
-
-			snprintf(copy, sizeof(copy), "%.*s", (int)len, line);
-			nwb_check_streq(copy, "at most 72 columns");
-		}
-		nwb_check(!len || line[len - 1] != ' ');
-		for (size_t i = 0; i < len; i++)
-			nwb_check(line[i] >= 0x20 && line[i] <= 0x7e);
-	}
-	nwb_check(!*text || text[strlen(text) - 1] == '\n');
-}
-
 static bool has(const char *text, const char *part)
 {
 	return strstr(text, part) != NULL;
