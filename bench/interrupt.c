@@ -6,6 +6,7 @@
  */
 #include "bench_i.h"
 
+#include "nwb/store.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -44,6 +45,8 @@ static void *wait_for_signal(void *arg)
 						 128 + sig, "interrupted", 1),
 				       NULL);
 
+		if (!rc)
+			rc = nwb_store_seal(the_store, NULL);
 		if (rc)
 			fprintf(stderr, "\nnetwb: the end record could not be "
 					"written\n");

@@ -10,6 +10,7 @@
 
 #include "nwb/mem.h"
 #include "nwb/report.h"
+#include "nwb/store.h"
 #include "schema_i.h"
 
 #include <errno.h>
@@ -25,6 +26,8 @@
 
 struct nwb_store {
 	int fd;
+	int dirfd;
+	struct sha256_ctx sum; /* of what is in the file */
 	bool is_broken; /* a cut-off line is in the file and stays there */
 	off_t size;
 	struct nwb_schema_seq seq;
@@ -79,10 +82,14 @@ int nwb_store_create(const char *dir, struct nwb_store **ret_store,
 	s = nwb_zalloc(sizeof(*s));
 	if (!s)
 		return nwb_err_set(err, -ENOMEM, "results: out of memory");
+	s->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sha256_init(&s->sum);
 	s->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
 		     0644);
 	if (s->fd < 0) {
 		r = -errno;
+		if (s->dirfd >= 0)
+			close(s->dirfd);
 		nwb_free(s);
 		if (r == -EEXIST)
 			return nwb_err_set(err, r,
@@ -125,11 +132,13 @@ static int append_line(struct nwb_store *s, const json_t *rec,
 	/* The NUL becomes the newline; the length is known from here on. */
 	line[len++] = '\n';
 	r = write_all(s->fd, line, len);
-	free(line);
 	if (!r) {
+		sha256_update(&s->sum, len, (const uint8_t *)line);
 		s->size += (off_t)len;
-		return 0;
 	}
+	free(line);
+	if (!r)
+		return 0;
 	if (ftruncate(s->fd, s->size))
 		s->is_broken = true;
 	return nwb_err_set(err, r, "%s: write: %s", NWB_STORE_NAME,
@@ -168,6 +177,17 @@ out:
 	return r;
 }
 
+int nwb_store_seal(struct nwb_store *s, struct nwb_err *err)
+{
+	char hex[NWB_HEX_SIZE];
+
+	if (!s->seq.has_end || s->is_broken)
+		return nwb_err_set(err, -EINVAL, "%s: no end record to seal",
+				   NWB_STORE_NAME);
+	nwb_sha256_hex(&s->sum, hex);
+	return nwb_sums_write(s->dirfd, hex, err);
+}
+
 int nwb_store_close(struct nwb_store *s)
 {
 	int r = 0;
@@ -176,6 +196,10 @@ int nwb_store_close(struct nwb_store *s)
 		return 0;
 	if (fsync(s->fd))
 		r = -errno;
+	if (s->seq.has_end && !s->is_broken && !r)
+		r = nwb_store_seal(s, NULL);
+	if (s->dirfd >= 0)
+		close(s->dirfd);
 	if (close(s->fd) && !r)
 		r = -errno;
 	nwb_free(s);

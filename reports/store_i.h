@@ -6,6 +6,9 @@
 #include "nwb/err.h"
 
 #include <jansson.h>
+#include <nettle/sha2.h>
+
+#define NWB_HEX_SIZE (2 * SHA256_DIGEST_SIZE + 1)
 
 /**
  * nwb_store_slurp() - the whole file in memory.
@@ -18,5 +21,20 @@ int nwb_store_slurp(const char *path, char **ret_buf, size_t *ret_len,
 /** nwb_store_parse() - nwb_store_load() from memory; @name is for errors. */
 int nwb_store_parse(const char *buf, size_t len, const char *name,
 		    json_t **ret_array, struct nwb_err *err) nwb_must_check;
+
+/** nwb_sha256_hex() - digest so far; @sum goes on as before. */
+void nwb_sha256_hex(const struct sha256_ctx *sum, char ret_hex[NWB_HEX_SIZE]);
+
+/** nwb_sha256_file() - of the file @name in @dirfd; no symbolic link. */
+int nwb_sha256_file(int dirfd, const char *name, char ret_hex[NWB_HEX_SIZE],
+		    struct nwb_err *err) nwb_must_check;
+
+/** nwb_store_is_kept() - is a file of that name sealed and merged? Reports and
+ * what begins with a dot are not. */
+bool nwb_store_is_kept(const char *name);
+
+/** nwb_sums_write() - SHA256SUMS of the directory; @run_hex: of run.jsonl. */
+int nwb_sums_write(int dirfd, const char *run_hex,
+		   struct nwb_err *err) nwb_must_check;
 
 #endif

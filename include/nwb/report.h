@@ -69,8 +69,9 @@ int nwb_store_add(struct nwb_store *store, json_t *rec,
 		  struct nwb_err *err) nwb_must_check;
 
 /**
- * nwb_store_close() - sync and free; NULL is fine.
- * Return: 0 or the negative errno of fsync(2) or close(2); freed either way.
+ * nwb_store_close() - sync, seal when there is an end record (nwb/store.h), and
+ * free; NULL is fine.
+ * Return: 0 or the negative errno of what failed; freed either way.
  */
 int nwb_store_close(struct nwb_store *store);
 

@@ -43,7 +43,7 @@ NWB_TEST(report_write, from_the_store_to_all_reports)
 	tmp_dir(dir, sizeof(dir));
 	make_session(dir);
 	nwb_check_eq(nwb_report_write_all(dir, NULL), 0);
-	nwb_check_eq(nr_files(dir), 1 + NWB_REPORT_FORMATS);
+	nwb_check_eq(nr_files(dir), 2 + NWB_REPORT_FORMATS);
 	for (int f = 0; f < NWB_REPORT_FORMATS; f++) {
 		in(path, sizeof(path), dir,
 		   nwb_report_format_file((enum nwb_report_format)f));
@@ -121,7 +121,7 @@ NWB_TEST(report_write, a_failed_rename_cleans_up)
 	nwb_check_eq(mkdir(path, 0700), 0);
 	nwb_check_eq(nwb_report_write_all(dir, &err), -EISDIR);
 	nwb_check(strstr(err.text, "report.txt") != NULL);
-	nwb_check_eq(nr_files(dir), 2);
+	nwb_check_eq(nr_files(dir), 3);
 	nwb_check_eq(rmdir(path), 0);
 	tmp_dir_remove(dir);
 }
