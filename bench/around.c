@@ -6,6 +6,7 @@
 #include "nwb/mem.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 void bench_key(uint64_t seed, uint8_t key[16])
 {
@@ -46,6 +47,8 @@ void bench_server_opts(const struct nwb_plan *plan, struct nwb_server_opts *so)
 		so->msize = (uint32_t)nwb_plan_server_opt_nr(plan, "msize", 0);
 		so->volatile_storage =
 			nwb_plan_server_opt_nr(plan, "volatile", 0);
+		so->ignore_sigpipe =
+			nwb_plan_server_opt_nr(plan, "ignore-sigpipe", 0);
 		bench_server_security(plan, &so->security);
 	}
 }
@@ -93,6 +96,34 @@ void bench_trouble(const struct nwb_fc_page *p, char *buf, size_t size)
 			 "their request, %llu durable copies failed",
 			 (unsigned long long)nomem, (unsigned long long)marks,
 			 (unsigned long long)copies);
+}
+
+/* A fault kills with SIGKILL; any other end before ours was the server's own.
+ * diod 1.0.24 does not ignore SIGPIPE: it dies of a reply to a connection that
+ * was reset meanwhile, which is none of the client's doing. */
+bool bench_server_died(const struct nwb_ledger *l, const char *server,
+		       char *buf, size_t size)
+{
+	uint64_t nr = nwb_ledger_count(l);
+
+	for (uint64_t i = 0; i < nr; i++) {
+		const struct nwb_lrec *rec = &l->hdr->slot[i];
+		int status = (int)rec->status;
+
+		if (rec->kind != NWB_L_SERVER_DOWN ||
+		    atomic_load(&rec->state) != NWB_LS_ENDED)
+			continue;
+		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+			snprintf(buf, size, "%s ended by itself: SIG%s", server,
+				 sigabbrev_np(WTERMSIG(status)));
+		else if (WIFEXITED(status))
+			snprintf(buf, size, "%s ended by itself: exit %d",
+				 server, WEXITSTATUS(status));
+		else
+			continue;
+		return true;
+	}
+	return false;
 }
 
 /* The header says how many slots there are; those never used stay behind. */

@@ -129,7 +129,10 @@ struct bench_run_result {
 	uint64_t hits[BENCH_RULES_MAX];
 	int final_error;   /* of the fsync after heal */
 	char skip[256];	   /* not run at all, and why; else empty */
-	char trouble[128]; /* why the shim's records cannot be trusted */
+	char trouble[128]; /* why nothing can be concluded */
+	unsigned int nr_died; /* earlier attempts in which the server ended by
+			       * itself, and not one of them a FAIL */
+	char died[64];	      /* how, the last time; empty: never */
 	char server_version[64];
 	char isolation[16];
 	char isolation_why[96];
@@ -140,6 +143,10 @@ struct bench_run_result {
 
 /**
  * bench_run_one() - start a server, drive a subject, judge, clean up.
+ *
+ * A server that ended by itself says nothing about the client: unless that is
+ * convicted anyway, the run is made again, twice at most, and the result says
+ * so.
  * Return: 0 with a filled result; negative errno when the run could not be
  * made at all (the server does not start, ...): one clear message in @err.
  */
@@ -170,6 +177,10 @@ bool bench_is_busy(const struct nwb_ledger *l);
 /** bench_trouble() - what the shim could not do as it was told, which makes
  * its records worthless; @buf stays as it is when there is nothing. */
 void bench_trouble(const struct nwb_fc_page *p, char *buf, size_t size);
+/** bench_server_died() - has the server ended by itself, not by a fault? Then
+ * @buf says how. */
+bool bench_server_died(const struct nwb_ledger *l, const char *server,
+		       char *buf, size_t size);
 /** bench_keep_ledger() - write it to the new file @path. */
 int bench_keep_ledger(const struct nwb_ledger *l, const char *path,
 		      struct nwb_err *err) nwb_must_check;

@@ -62,6 +62,9 @@ static void tell(const struct bench_run_opts *o,
 	for (unsigned int i = 0; i < r->nr_rules; i++)
 		printf("  rule %s: %llu hits\n", o->plan->rule[i].name,
 		       (unsigned long long)r->hits[i]);
+	if (r->nr_died)
+		printf("  %s (%u of %u attempts); made again\n", r->died,
+		       r->nr_died, r->nr_died + 1);
 	fputs(r->capture, stdout);
 	if (w->first_error)
 		printf("  the application saw %s\n",

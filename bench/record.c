@@ -190,6 +190,11 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 	json_object_set_new(rec, "channels_lost", number(st->channels_lost));
 	json_object_set_new(rec, "unstable_resent",
 			    number(st->unstable_resent));
+	if (r->nr_died) {
+		json_object_set_new(rec, "server_died", number(r->nr_died));
+		json_object_set_new(rec, "server_died_how",
+				    json_string(r->died));
+	}
 	if (!w->durable_ns)
 		without_window(rec);
 	bench_record_timeline(rec, &r->timeline, o->plan);

@@ -50,7 +50,11 @@ struct run {
 	struct nwb_workload *work;
 	uint64_t bound_ns; /* of the drain after heal */
 	_Atomic bool is_healed;
+	bool may_repeat; /* another attempt can be made */
+	bool is_void;	 /* this one says nothing: the server ended by itself */
 };
+
+#define ATTEMPTS 3u
 
 static uint64_t drain_bound(const struct nwb_plan *plan)
 {
@@ -388,6 +392,25 @@ static int end_capture(struct run *r)
 				 sizeof(r->res->capture), r->err);
 }
 
+/* The server's own end: is there anything to be had from this attempt? */
+static int judge_void(struct run *r, const struct bench_judge_in *in)
+{
+	struct bench_run_result *res = r->res;
+	int rc = 0;
+
+	if (!bench_server_died(&r->ledger, r->o->server, res->died,
+			       sizeof(res->died)))
+		return 0;
+	if (!res->trouble[0])
+		snprintf(res->trouble, sizeof(res->trouble), "%s", res->died);
+	if (!r->may_repeat)
+		return 0;
+	if (r->o->judge)
+		rc = bench_judge(in, &res->judgement, r->err);
+	r->is_void = !rc && res->judgement.verdict != NWB_FAIL;
+	return rc;
+}
+
 static int run_judge(struct run *r)
 {
 	struct bench_run_result *res = r->res;
@@ -415,6 +438,9 @@ static int run_judge(struct run *r)
 				   nwb_fc_refusal(r->page));
 	bench_supervisor_quiet(r->sup);
 	nwb_ledger_point(&r->ledger, &(struct nwb_lrec){.kind = NWB_L_RUN_END});
+	rc = judge_void(r, &in);
+	if (rc || r->is_void)
+		return rc;
 	rc = make_timeline(r);
 	if (rc)
 		return rc;
@@ -474,8 +500,10 @@ static int run_all(struct run *r)
 	return rc;
 }
 
-int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
-		  struct nwb_err *err)
+/* Return: as bench_run_one(); *@ret_void: nothing is to be learnt from it. */
+static int attempt(const struct bench_run_opts *o, bool may_repeat,
+		   struct bench_run_result *ret, bool *ret_void,
+		   struct nwb_err *err)
 {
 	struct run *r = nwb_zalloc(sizeof(*r));
 	int rc;
@@ -489,12 +517,18 @@ int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
 	r->err = err;
 	r->ledger_fd = -1;
 	r->page_fd = -1;
+	r->may_repeat = may_repeat;
 	r->bound_ns = drain_bound(o->plan);
 	rc = bench_needs(o, ret->skip, sizeof(ret->skip), err);
 	if (!rc)
 		rc = run_all(r);
 	else if (rc > 0)
 		rc = 0;
+	/* It may have ended before there was anything to judge. */
+	if (rc && may_repeat && r->ledger.hdr)
+		r->is_void = bench_server_died(&r->ledger, o->server, ret->died,
+					       sizeof(ret->died));
+	*ret_void = r->is_void;
 	bench_capture_drop(r->capture);
 	if (r->ex)
 		nwb_exec_free(r->ex);
@@ -508,5 +542,23 @@ int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
 	if (r->ledger_fd >= 0)
 		close(r->ledger_fd);
 	nwb_free(r);
+	return rc;
+}
+
+int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
+		  struct nwb_err *err)
+{
+	char died[sizeof(ret->died)] = "";
+	bool is_void = true;
+	unsigned int i;
+	int rc = 0;
+
+	for (i = 0; is_void; i++) {
+		rc = attempt(o, i + 1 < ATTEMPTS, ret, &is_void, err);
+		if (ret->died[0])
+			memcpy(died, ret->died, sizeof(died));
+	}
+	ret->nr_died = i - 1;
+	memcpy(ret->died, died, sizeof(died));
 	return rc;
 }

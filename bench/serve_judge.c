@@ -171,6 +171,9 @@ int serve_judge(struct serve *s, struct nwb_err *err)
 	for (unsigned int i = 0; h->unnamed && i < in.nr_expect; i++)
 		expect[i].needs_exposed = false;
 	bench_trouble(s->page, s->trouble, sizeof(s->trouble));
+	if (!s->trouble[0])
+		(void)bench_server_died(&s->ledger, s->server, s->trouble,
+					sizeof(s->trouble));
 	rc = nwb_judge(&in, &s->judgement, err);
 	if (rc)
 		return rc;

@@ -136,6 +136,10 @@ int bench_session_run(struct bench_session *s, const struct bench_run_opts *o,
 		v = bench_verdict(&res, o->plan, reason, sizeof(reason));
 		rec = bench_record_run(&mine, &res, pair, order);
 	}
+	if (res.nr_died)
+		fprintf(stderr, "%s%s: %s (%u of %u attempts); made again\n",
+			s->progress.is_tty ? "\r\033[K" : "", cell, res.died,
+			res.nr_died, res.nr_died + 1);
 	if (v != NWB_PASS)
 		fprintf(stderr, "%s%s: %s  %s\n",
 			s->progress.is_tty ? "\r\033[K" : "", cell,

@@ -256,6 +256,7 @@ const struct pl_opt_desc pl_server_opts[] = {
 	{"multichannel", PL_OPT_FLAG, 0, 1, NULL, "smbd"},
 	{"msize", PL_OPT_SIZE, 4096, 8 * NWB_MIB, NULL, "ganesha"},
 	{"volatile", PL_OPT_FLAG, 0, 1, NULL, NULL},
+	{"ignore-sigpipe", PL_OPT_FLAG, 0, 1, NULL, NULL},
 	{NULL, 0, 0, 0, NULL, NULL},
 };
 

@@ -188,8 +188,15 @@ static void do_run(struct agent *a)
 {
 	char *argv[NWB_AGENT_ARGS_MAX], *envp[NWB_AGENT_ARGS_MAX];
 	struct nwb_agent_cmd cmd = {
-		argv, envp, a->dir, -1,
-		-1,   -1,   -1,	    a->step == NWB_ISOLATION_NONE};
+		.argv = argv,
+		.envp = envp,
+		.dir = a->dir,
+		.in = -1,
+		.out = -1,
+		.ctl = -1,
+		.ledger = -1,
+		.dies_too = a->step == NWB_ISOLATION_NONE,
+	};
 	const char *in = nwb_agent_strings(&a->msg, argv, envp);
 	int pid;
 
@@ -213,8 +220,15 @@ static void do_spawn(struct agent *a)
 {
 	char *argv[NWB_AGENT_ARGS_MAX], *envp[NWB_AGENT_ARGS_MAX];
 	struct nwb_agent_cmd cmd = {
-		argv, envp, a->dir, -1,
-		-1,   -1,   -1,	    a->step == NWB_ISOLATION_NONE};
+		.argv = argv,
+		.envp = envp,
+		.dir = a->dir,
+		.in = -1,
+		.out = -1,
+		.ctl = -1,
+		.ledger = -1,
+		.dies_too = a->step == NWB_ISOLATION_NONE,
+	};
 	uint64_t has = a->msg.arg[2];
 	unsigned int i = 1;
 	int pid;
@@ -230,6 +244,7 @@ static void do_spawn(struct agent *a)
 		cmd.ctl = a->fds[i++];
 	if (has & NWB_AGENT_HAS_LEDGER)
 		cmd.ledger = a->fds[i];
+	cmd.no_sigpipe = has & NWB_AGENT_NO_SIGPIPE;
 	pid = nwb_agent_fork_exec(&cmd);
 	a->msg.text_len = 0;
 	if (pid > 0) {

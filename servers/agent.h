@@ -85,6 +85,7 @@ enum nwb_agent_op {
 /* Bits of arg[2] of SPAWN: which fds follow the log, in this order. */
 #define NWB_AGENT_HAS_CTL    1u
 #define NWB_AGENT_HAS_LEDGER 2u
+#define NWB_AGENT_NO_SIGPIPE 4u
 
 /**
  * struct nwb_agent_msg - one message, either way; only the used part of
@@ -162,6 +163,7 @@ int nwb_agent_inside(const char *dir, const char *at, int ret_fds[3],
  * @out: becomes fd 1 and 2
  * @ctl, @ledger: become NWB_SERVER_FD_*, -1 = none
  * @dies_too: killed when the agent dies; a namespace does that by itself
+ * @no_sigpipe: SIGPIPE is ignored
  */
 struct nwb_agent_cmd {
 	char **argv;
@@ -172,6 +174,7 @@ struct nwb_agent_cmd {
 	int ctl;
 	int ledger;
 	bool dies_too;
+	bool no_sigpipe;
 };
 
 /** nwb_agent_fork_exec() - start @cmd. Return: its pid, or negative errno of

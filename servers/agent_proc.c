@@ -44,7 +44,8 @@ static void child(const struct nwb_agent_cmd *cmd, int status_fd)
 	if (cmd->dies_too && prctl(PR_SET_PDEATHSIG, SIGKILL))
 		_exit(127);
 	for (sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
+		signal(sig,
+		       sig == SIGPIPE && cmd->no_sigpipe ? SIG_IGN : SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Nothing may stay behind, cores neither. 1, not 0: a core pattern

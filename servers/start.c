@@ -124,6 +124,8 @@ static int spawn(struct nwb_server *srv, struct nwb_err *err)
 		c.fds[c.nr_fds++] = srv->opts.ledger_fd;
 		c.arg[2] |= NWB_AGENT_HAS_LEDGER;
 	}
+	if (srv->opts.ignore_sigpipe)
+		c.arg[2] |= NWB_AGENT_NO_SIGPIPE;
 	rc = nwb_link_call(&srv->link, &c);
 	if (rc)
 		return nwb_err_set(err, rc, "execute %s: %s %s", s.text,

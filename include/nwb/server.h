@@ -109,6 +109,9 @@ enum nwb_server_event {
  *	name in the directory NWB_SHIM_DURABLE; a restart puts it back
  * @auto_restart: start it again after it died
  * @restart_delay_ns: how long it stays away then
+ * @ignore_sigpipe: start it with SIGPIPE ignored, as systemd starts what is
+ *	not a SysV script. diod does not ignore it, and dies of a reply to a
+ *	connection that is gone
  * @log_level: smbd: 0..10
  * @on_event, @event_arg: see enum nwb_server_event; may be NULL
  */
@@ -129,6 +132,7 @@ struct nwb_server_opts {
 	bool volatile_storage;
 	bool auto_restart;
 	uint64_t restart_delay_ns;
+	bool ignore_sigpipe;
 	unsigned int log_level;
 	void (*on_event)(void *arg, enum nwb_server_event ev, int wait_status);
 	void *event_arg;

@@ -19,12 +19,20 @@ bad() {
 	sed 's/^/    /' "$tmp/out"
 }
 
-# run EXPECTED-EXIT ARGUMENTS...: netwb with them
+# run EXPECTED-EXIT ARGUMENTS...: netwb with them. Where netwb cannot repeat it
+# by itself (somebody else's client), a server that ended by itself is no reason
+# to fail: once more.
 run() {
 	want=$1
 	shift
-	got=0
-	(cd "$tmp" && exec "$netwb" "$@") >"$tmp/out" 2>&1 </dev/null || got=$?
+	for n in 1 2 3; do
+		got=0
+		(cd "$tmp" && exec "$netwb" "$@") >"$tmp/out" 2>&1 \
+			</dev/null || got=$?
+		[ $got = 2 ] && [ "$want" != 2 ] &&
+			grep -q 'ended by itself' "$tmp/out" || break
+		echo "attempt $n: $(grep -m1 'ended by itself' "$tmp/out")"
+	done
 	if [ "$got" = "$want" ]; then
 		ok
 	else

@@ -93,4 +93,43 @@ run 1 run --write 4M -e 'never: on server.write nth=100000 before do rst'
 again=$(sed -n 's/^again: netwb //p' "$tmp/out")
 eval "run 1 $again"
 says '^verdict: VACUOUS'
+
+# A server that ends by itself says nothing about the client: made again, and
+# said. Here it is sent the signal of which diod 1.0.24 dies now and then.
+#
+# below PID NAME: the pid of a process NAME that descends from PID
+below() {
+	cat /proc/[0-9]*/stat 2>/dev/null | awk -v top="$1" -v name="($2)" '
+		{ up[$1] = $4; is[$1] = $2 == name }
+		END {
+			for (p in is)
+				for (q = p; is[p] && q in up; q = up[q])
+					if (q == top) { print p; exit }
+		}'
+}
+# kill_diod: in the middle of a run; false when it was over before
+kill_diod() {
+	(cd "$tmp" && exec "$netwb" run --server diod --write 8M --fsyncs 2 "$@" \
+		-e 'slow: on server.write nth=1 after do hold 3s') \
+		>"$tmp/out" 2>&1 &
+	pid=$!
+	while kill -0 $pid 2>/dev/null; do
+		diod=$(below $pid diod)
+		[ -n "$diod" ] &&
+			ls -l "/proc/$diod/fd" 2>/dev/null | grep -q netwb.dat &&
+			kill -PIPE "$diod" 2>/dev/null && return
+		sleep 0.05
+	done
+	wait $pid
+	false
+}
+kill_diod || kill_diod || kill_diod || bad 'no diod below the run'
+wait $pid && ok || bad 'the second attempt does not pass'
+says 'diod ended by itself: SIGPIPE \(1 of 2 attempts\); made again'
+says '^verdict: PASS'
+ignore='server diod ignore-sigpipe'
+kill_diod -e "$ignore" || kill_diod -e "$ignore" || kill_diod -e "$ignore" ||
+	bad 'no diod below the run'
+wait $pid && ok || bad 'a signal that is ignored does harm'
+grep -q 'made again' "$tmp/out" && bad 'it died of an ignored signal' || ok
 finish

@@ -65,6 +65,7 @@ static void rig_begin(struct rig *r, const char *server, const char *text,
 		.name = server,
 		.shim_path = getenv("NWB_SHIM"),
 		.volatile_storage = is_volatile,
+		.ignore_sigpipe = true,
 	};
 	enum nwb_isolation step;
 	char version[64], why[96];

@@ -131,6 +131,7 @@ static void on_server(const char *name, struct d *d, bool both)
 	d->is_ganesha = !strcmp(name, "ganesha");
 	d->dialer.dial = dial;
 	d->srv_opts.name = name;
+	d->srv_opts.ignore_sigpipe = true;
 	d->srv_opts.ctl_fd = -1;
 	d->srv_opts.ledger_fd = -1;
 	if (nwb_server_start(&d->srv_opts, &d->srv, &err))

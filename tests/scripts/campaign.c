@@ -177,7 +177,10 @@ void run_on_both(script_fn script, enum nwb_fake_proto proto, const char *name,
 			      .name = name,
 			      .server = server};
 	struct campaign *c = &st;
-	struct nwb_server_opts opts = {.name = server};
+	struct nwb_server_opts opts = {
+		.name = server,
+		.ignore_sigpipe = true,
+	};
 	struct nwb_err err = {0};
 
 	c->first = from_env("NWB_SEED", 1);
