@@ -72,6 +72,7 @@ const char html_css[] =
 	"gap:4px 16px}\n"
 	"nav a{text-decoration:none}nav a:hover{text-decoration:underline}\n"
 	/* lists of facts */
+	"dl+.lead{margin-top:16px}\n"
 	"dl{margin:0;display:grid;grid-template-columns:repeat(auto-fill,"
 	"minmax(min(100%,330px),1fr));gap:2px 32px}\n"
 	"dl div{display:flex;gap:12px;padding:5px 0;border-bottom:1px solid "
@@ -154,6 +155,8 @@ const char html_css[] =
 	".pt{stroke-width:5.4;stroke-linecap:round;fill:none}\n"
 	".pair{stroke:var(--muted);stroke-width:3.6;stroke-linecap:round;"
 	"stroke-opacity:.6;fill:none}\n"
+	".void{stroke:var(--hit);stroke-width:1.2;fill:none}\n"
+	".why{white-space:normal;min-width:170px}\n"
 	".ci{stroke:var(--fg);stroke-width:1.6;fill:none}\n"
 	".est{fill:var(--fg)}\n"
 	/* folds, findings */

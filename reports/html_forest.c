@@ -14,9 +14,7 @@
 #include <math.h>
 #include <string.h>
 
-#define PLOT_W 220
-#define ROW_H  26
-#define COLS   5
+#define COLS 5
 
 static const struct side {
 	enum rep_metric metric;
@@ -28,31 +26,12 @@ static const struct side {
 	{REP_CPU_NS_MIB, "CPU per MiB", 0.05, "dearer", "cheaper"},
 };
 
-struct scale {
-	double lo, hi; /* natural logarithms of the ends */
-};
-
-static double x_of(const struct scale *s, double ratio)
-{
-	double v = (log(ratio) - s->lo) / (s->hi - s->lo);
-
-	return PLOT_W * fmin(fmax(v, 0), 1);
-}
-
-static void reach(struct scale *s, double ratio)
-{
-	if (!(ratio > 0) || !isfinite(ratio))
-		return;
-	s->lo = fmin(s->lo, log(ratio));
-	s->hi = fmax(s->hi, log(ratio));
-}
-
 /* What to show: cells of one subject with those of another beside them. */
 struct forest {
 	const struct rep_model *m;
 	const char *const (*pair)[2];
 	size_t nr;
-	struct scale scale[NWB_ARRAY_SIZE(sides)];
+	struct html_scale scale[NWB_ARRAY_SIZE(sides)];
 };
 
 /* Takes in all estimates and intervals; never less than a factor 1.5 to either
@@ -60,7 +39,7 @@ struct forest {
 static void scale_init(struct forest *f, size_t side, const char *a,
 		       const char *b)
 {
-	struct scale *s = &f->scale[side];
+	struct html_scale *s = &f->scale[side];
 
 	for (size_t i = 0; i < f->m->nr_cells; i++) {
 		const struct rep_cell *c = &f->m->cell[i], *d;
@@ -72,18 +51,18 @@ static void scale_init(struct forest *f, size_t side, const char *a,
 		if (!d)
 			continue;
 		rep_compare(c, d, sides[side].metric, &cmp);
-		reach(s, cmp.ratio);
-		reach(s, cmp.lo);
-		reach(s, cmp.hi);
+		html_ratio_reach(s, cmp.ratio);
+		html_ratio_reach(s, cmp.lo);
+		html_ratio_reach(s, cmp.hi);
 	}
 }
 
 static void scales(struct forest *f)
 {
 	for (size_t k = 0; k < NWB_ARRAY_SIZE(sides); k++) {
-		struct scale *s = &f->scale[k];
+		struct html_scale *s = &f->scale[k];
 
-		*s = (struct scale){.lo = log(1 / 1.5), .hi = log(1.5)};
+		*s = (struct html_scale){.lo = log(1 / 1.5), .hi = log(1.5)};
 		for (size_t i = 0; i < f->nr; i++)
 			scale_init(f, k, f->pair[i][0], f->pair[i][1]);
 		s->lo = fmax(s->lo - 0.08, log(1.0 / 64));
@@ -91,85 +70,17 @@ static void scales(struct forest *f)
 	}
 }
 
-static const double ticks[] = {1.0 / 32, 1.0 / 16, 0.125, 0.25, 0.5, 0.75, 1,
-			       1.5,	 2,	   4,	  8,	16,  32};
-
-static void put_grid(struct rep_out *o, const struct scale *s, double delta,
-		     int height)
-{
-	double from = x_of(s, 1 / (1 + delta)), to = x_of(s, 1 + delta);
-
-	fprintf(o->f,
-		"<rect class=\"band\" x=\"%.1f\" y=\"0\" width=\"%.1f\" "
-		"height=\"%d\"/>",
-		from, to - from, height);
-	for (size_t i = 0; i < NWB_ARRAY_SIZE(ticks); i++)
-		if (log(ticks[i]) > s->lo && log(ticks[i]) < s->hi)
-			fprintf(o->f, "<path class=\"%s\" d=\"M%.1f 0V%d\"/>",
-				ticks[i] == 1 ? "one" : "grid",
-				x_of(s, ticks[i]), height);
-}
-
-static void put_axis(struct rep_out *o, const struct scale *s)
-{
-	double last = -100;
-
-	fprintf(o->f,
-		"<svg viewBox=\"0 0 %d 16\" width=\"%d\" height=\"16\" "
-		"aria-hidden=\"true\">",
-		PLOT_W, PLOT_W);
-	for (size_t i = 0; i < NWB_ARRAY_SIZE(ticks); i++) {
-		double x = x_of(s, ticks[i]);
-
-		if (log(ticks[i]) <= s->lo || log(ticks[i]) >= s->hi ||
-		    x - last < 26 || x < 8 || x > PLOT_W - 8)
-			continue;
-		fprintf(o->f,
-			"<text class=\"t\" x=\"%.1f\" y=\"12\" "
-			"text-anchor=\"middle\">%.3g</text>",
-			x, ticks[i]);
-		last = x;
-	}
-	fputs("</svg>", o->f);
-}
-
 static void put_plot(struct rep_out *o, const struct rep_cmp *cmp,
-		     const struct scale *s, double delta)
+		     const struct html_scale *s, double delta)
 {
-	double x = x_of(s, cmp->ratio), y = ROW_H / 2.0;
+	char title[64] = "no pair";
 
-	fprintf(o->f,
-		"<td class=\"plot\"><svg viewBox=\"0 0 %d %d\" width=\"%d\" "
-		"height=\"%d\" role=\"img\"><title>",
-		PLOT_W, ROW_H, PLOT_W, ROW_H);
-	if (!cmp->pairs)
-		fputs("no pair</title>", o->f);
-	else
-		fprintf(o->f, "ratio %.3f of %zu pairs</title>", cmp->ratio,
-			cmp->pairs);
-	put_grid(o, s, delta, ROW_H);
 	if (cmp->pairs)
-		fputs("<path class=\"pair\" d=\"", o->f);
-	/* Lines of no length with round ends; those beyond the scale stand at
-	 * its end. */
-	for (size_t i = 0; i < cmp->pairs; i++)
-		fprintf(o->f, "M%.1f %.0fh0",
-			fmin(fmax(x_of(s, cmp->each[i]), 2), PLOT_W - 2),
-			y + (i % 2 ? 7 : -7));
-	if (cmp->pairs)
-		fputs("\"/>", o->f);
-	if (!isnan(cmp->lo))
-		fprintf(o->f,
-			"<path class=\"ci\" d=\"M%.1f %.1fH%.1fM%.1f %.1fv8M"
-			"%.1f %.1fv8\"/>",
-			x_of(s, cmp->lo), y, x_of(s, cmp->hi), x_of(s, cmp->lo),
-			y - 4, x_of(s, cmp->hi), y - 4);
-	if (cmp->pairs)
-		fprintf(o->f,
-			"<path class=\"est\" d=\"M%.1f %.1fl4.5 4.5l-4.5 4.5l"
-			"-4.5 -4.5z\"/>",
-			x, y - 4.5);
-	fputs("</svg></td>", o->f);
+		snprintf(title, sizeof(title), "ratio %.3f of %zu pairs",
+			 cmp->ratio, cmp->pairs);
+	html_ratio_open(o, s, delta, title);
+	html_ratio_dots(o, s, cmp->each, cmp->pairs, "pair");
+	html_ratio_close(o, s, cmp->ratio, cmp->lo, cmp->hi);
 }
 
 /* An end near 1 is shown on the side on which it lies. */
@@ -205,7 +116,7 @@ static void put_reading(struct rep_out *o, const struct rep_cmp *cmp,
 	fputs("</td>", o->f);
 }
 
-static void put_head(struct rep_out *o, const struct scale *scale)
+static void put_head(struct rep_out *o, const struct html_scale *scale)
 {
 	fputs("<table class=\"forest\">\n<thead><tr><th scope=\"col\">Cell"
 	      "</th>",
@@ -218,7 +129,7 @@ static void put_head(struct rep_out *o, const struct scale *scale)
 	fputs("</tr>\n<tr><td></td>", o->f);
 	for (size_t i = 0; i < NWB_ARRAY_SIZE(sides); i++) {
 		fputs("<td></td><td class=\"plot\">", o->f);
-		put_axis(o, &scale[i]);
+		html_ratio_axis(o, &scale[i]);
 		fputs("</td>", o->f);
 	}
 	fputs("</tr></thead>\n<tbody>\n", o->f);

@@ -7,6 +7,8 @@
  *	html_out.c      text that stays text, numbers, axes
  *	html_tables.c   tables of cells
  *	html_forest.c   two subjects against each other, row by row
+ *	html_gate.c     two builds, modes or servers against each other
+ *	html_ratio.c    the picture of a ratio that both of them draw
  *	html_series.c   throughput over time, with what happened when
  *	html_latency.c  percentile curves
  *	html_detail.c   findings, environment, reproduce, raw rows
@@ -20,6 +22,7 @@
 #ifndef NWB_REPORTS_HTML_I_H
 #define NWB_REPORTS_HTML_I_H
 
+#include "gate_i.h"
 #include "report_i.h"
 
 /* ---- html_out.c ---- */
@@ -62,6 +65,32 @@ struct html_axis {
 /** html_axis() - at most @ticks steps. */
 struct html_axis html_axis(double max, int ticks);
 
+/* ---- html_ratio.c ---- */
+
+/* Of a column of ratios: one for all rows of a table. */
+struct html_scale {
+	double lo, hi;	 /* natural logarithms of the ends */
+	bool is_percent; /* marked with changes, not ratios */
+};
+/** html_ratio_reach() - take @ratio in; what is no positive number is not. */
+void html_ratio_reach(struct html_scale *s, double ratio);
+/** html_ratio_axis() - the numbers above a column. */
+void html_ratio_axis(struct rep_out *o, const struct html_scale *s);
+/** html_ratio_open() - begin a table cell with a picture: @delta wide band
+ * (NAN: none), @title for those who can't see it. */
+void html_ratio_open(struct rep_out *o, const struct html_scale *s,
+		     double delta, const char *title);
+/** html_ratio_dots() - a dot a pair. */
+void html_ratio_dots(struct rep_out *o, const struct html_scale *s,
+		     const double *ratio, size_t nr, const char *class);
+/** html_ratio_crosses() - a cross a pair that does not count. */
+void html_ratio_crosses(struct rep_out *o, const struct html_scale *s,
+			const double *ratio, size_t nr);
+/** html_ratio_close() - estimate (NAN: none) and interval (@lo NAN: none; 0
+ * and INFINITY: unbounded), and the end of the table cell. */
+void html_ratio_close(struct rep_out *o, const struct html_scale *s, double est,
+		      double lo, double hi);
+
 /* ---- sections ---- */
 
 /* Cells that differ in the subject alone. */
@@ -88,6 +117,15 @@ void html_environment(struct rep_out *o, const struct rep_model *m);
 void html_reproduce(struct rep_out *o, const struct rep_model *m,
 		    const struct rep_rows *rows);
 void html_raw(struct rep_out *o, const struct rep_model *m, const char *sha256);
+
+/** html_gate_verdict() - a badge. */
+void html_gate_verdict(struct rep_out *o, enum rep_gate_verdict v);
+/** html_gate_mood() - the top of the page of a comparison. */
+void html_gate_mood(const struct rep_gate *g, const char **ret_class,
+		    char *ret_sentence, size_t size);
+/** html_gate_chips() - how many of each verdict. */
+void html_gate_chips(struct rep_out *o, const struct rep_gate *g);
+void html_gate(struct rep_out *o, const struct rep_gate *g);
 
 extern const char html_css[];
 

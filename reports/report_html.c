@@ -13,6 +13,15 @@
 #include <math.h>
 #include <string.h>
 
+/* What the page is made of. */
+struct page {
+	const struct rep_model *m;
+	const struct rep_rows *rows;
+	const struct rep_gate *g;
+	bool has_gate;
+	const char *sha256;
+};
+
 static size_t bad_cells(const struct rep_model *m)
 {
 	return m->cells_by_verdict[REP_FAIL] +
@@ -56,11 +65,8 @@ static void sentence(char *buf, size_t size, const struct rep_model *m)
 		snprintf(buf, size, "All %zu judged cells passed", judged);
 }
 
-static void document_head(struct rep_out *o, const struct rep_model *m)
+static void document_head(struct rep_out *o, const char *text)
 {
-	char text[128];
-
-	sentence(text, sizeof(text), m);
 	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
 	      "<meta charset=\"utf-8\"/>\n<meta "
 	      "http-equiv=\"Content-Security-Policy\" content=\"default-src "
@@ -76,25 +82,36 @@ static void document_head(struct rep_out *o, const struct rep_model *m)
 	fputs("</style>\n</head>\n<body>\n", o->f);
 }
 
-static void verdict(struct rep_out *o, const struct rep_model *m)
+static void cell_chips(struct rep_out *o, const struct rep_model *m)
 {
-	const char *id = rep_str(m->session, "id");
-	char text[128];
-
-	sentence(text, sizeof(text), m);
-	fprintf(o->f,
-		"<header class=\"%s\">\n<div>\n<p class=\"brand\">netwb <span>",
-		mood(m));
-	html_text(o, id ? id : "no session record");
-	fprintf(o->f, "</span></p>\n<h1>%s</h1>\n<p class=\"chips\">", text);
 	for (int v = 0; v < REP_VERDICT_NR; v++) {
 		if (!m->cells_by_verdict[v])
 			continue;
 		html_verdict(o, (enum rep_verdict)v);
 		fprintf(o->f, " <b>%zu</b> ", m->cells_by_verdict[v]);
 	}
-	fprintf(o->f, "<span class=\"of\">%zu cells, %zu runs</span></p>\n",
+	fprintf(o->f, "<span class=\"of\">%zu cells, %zu runs</span>",
 		m->nr_cells, m->nr_runs);
+}
+
+static void verdict(struct rep_out *o, const struct page *p, const char *class,
+		    const char *text)
+{
+	const struct rep_model *m = p->m;
+	const char *id = rep_str(m->session, "id");
+
+	fprintf(o->f,
+		"<header class=\"%s\">\n<div>\n<p class=\"brand\">netwb <span>",
+		class);
+	html_text(o, id ? id : "no session record");
+	fprintf(o->f, "</span></p>\n<h1>%s</h1>\n<p class=\"chips\">", text);
+	if (p->has_gate)
+		html_gate_chips(o, p->g);
+	if (p->has_gate && m->nr_cells)
+		fputs("</p>\n<p class=\"chips\">", o->f);
+	if (rep_has_cells(m))
+		cell_chips(o, m);
+	fputs("</p>\n", o->f);
 	if (m->is_interrupted)
 		fputs("<p class=\"alert\"><b>Interrupted.</b> The session was "
 		      "stopped before its end; this is what it had measured "
@@ -108,21 +125,28 @@ static void verdict(struct rep_out *o, const struct rep_model *m)
 	fputs("</div>\n</header>\n<main>\n", o->f);
 }
 
-static void contents(struct rep_out *o)
+static void link_to(struct rep_out *o, const char *id, const char *name)
 {
-	static const char *const link[][2] = {
+	fprintf(o->f, "<a href=\"#%s\">%s</a> ", id, name);
+}
+
+static void contents(struct rep_out *o, const struct page *p)
+{
+	static const char *const cell[][2] = {
 		{"cells", "Cells"},	{"modes", "Modes"},
 		{"limit", "Limit"},	{"time", "Over time"},
 		{"latency", "Latency"}, {"faults", "Faults"},
 		{"why", "Counts"},	{"findings", "Findings"},
-		{"env", "Environment"}, {"repro", "Reproduce"},
-		{"raw", "Raw data"},
 	};
 
 	fputs("<nav aria-label=\"Contents\">", o->f);
-	for (size_t i = 0; i < NWB_ARRAY_SIZE(link); i++)
-		fprintf(o->f, "<a href=\"#%s\">%s</a> ", link[i][0],
-			link[i][1]);
+	if (p->has_gate)
+		link_to(o, "changes", "Changes");
+	for (size_t i = 0; rep_has_cells(p->m) && i < NWB_ARRAY_SIZE(cell); i++)
+		link_to(o, cell[i][0], cell[i][1]);
+	link_to(o, "env", "Environment");
+	link_to(o, "repro", "Reproduce");
+	link_to(o, "raw", "Raw data");
 	fputs("</nav>\n", o->f);
 }
 
@@ -213,13 +237,19 @@ static void compared(struct rep_out *o, const struct rep_model *m)
 	const json_t *seed = json_object_get(s, "seed");
 	char b[HTML_FIELD], text[32];
 
-	html_section(o, "what", "What was compared");
-	html_lead(o,
-		  "<b>in-place</b> writeback keeps a page under writeback "
-		  "until the server has it; <b>temp-page</b> writeback "
-		  "copies it and is done at once. Both are netwb\xe2\x80\x99s "
-		  "reference model of Linux netfs, on unmodified servers. "
-		  "Everything is timed to durable: fsync has returned.");
+	html_section(o, "what",
+		     rep_has_cells(m) ? "What was compared" : "What was run");
+	if (rep_has_cells(m))
+		html_lead(
+			o,
+			"<b>in-place</b> writeback keeps a page under "
+			"writeback "
+			"until the server has it; <b>temp-page</b> writeback "
+			"copies it and is done at once. Both are "
+			"netwb\xe2\x80\x99s "
+			"reference model of Linux netfs, on unmodified "
+			"servers. "
+			"Everything is timed to durable: fsync has returned.");
 	fputs("<dl>\n", o->f);
 	pair(o, "date", rep_str(s, "date"));
 	pair(o, "netwb", rep_str(s, "netwb"));
@@ -299,13 +329,9 @@ static void tables(struct rep_out *o, const struct rep_model *m)
 	fputs("</section>\n", o->f);
 }
 
-static void document(struct rep_out *o, const struct rep_model *m,
-		     const struct rep_rows *rows, const char *sha256)
+static void cell_sections(struct rep_out *o, const struct rep_model *m,
+			  const struct rep_rows *rows)
 {
-	document_head(o, m);
-	verdict(o, m);
-	contents(o);
-	compared(o, m);
 	html_section(o, "cells", "Cells");
 	html_lead(o, "Medians over the runs of a cell. MiB/s: application "
 		     "bytes, from the first write to the return of fsync. "
@@ -320,14 +346,36 @@ static void document(struct rep_out *o, const struct rep_model *m,
 	html_section(o, "findings", "Findings");
 	html_findings(o, m);
 	fputs("</section>\n", o->f);
+}
+
+static void document(struct rep_out *o, const struct page *p)
+{
+	const struct rep_model *m = p->m;
+	const char *class = mood(m);
+	char text[128];
+
+	if (p->has_gate)
+		html_gate_mood(p->g, &class, text, sizeof(text));
+	else
+		sentence(text, sizeof(text), m);
+	if (p->has_gate && bad_cells(m))
+		class = "bad";
+	document_head(o, text);
+	verdict(o, p, class, text);
+	contents(o, p);
+	compared(o, m);
+	if (p->has_gate)
+		html_gate(o, p->g);
+	if (rep_has_cells(m))
+		cell_sections(o, m, p->rows);
 	html_section(o, "env", "Environment");
 	html_environment(o, m);
 	fputs("</section>\n", o->f);
 	html_section(o, "repro", "Reproduce");
-	html_reproduce(o, m, rows);
+	html_reproduce(o, m, p->rows);
 	fputs("</section>\n", o->f);
 	html_section(o, "raw", "Raw data");
-	html_raw(o, m, sha256);
+	html_raw(o, m, p->sha256);
 	fputs("</section>\n</main>\n</body>\n</html>\n", o->f);
 }
 
@@ -336,14 +384,19 @@ int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
 {
 	struct rep_out o = {.f = out};
 	struct rep_rows rows = {0};
+	struct rep_gate gate = {0};
 	struct rep_model m;
+	struct page p = {.m = &m, .rows = &rows, .g = &gate, .sha256 = sha256};
 	int r = rep_model_init(&m, recs, err);
 
 	if (r)
 		goto out;
 	r = rep_rows_init(&rows, &m);
+	if (!r)
+		r = rep_gate_init(&gate, recs);
 	if (!r) {
-		document(&o, &m, &rows, sha256);
+		p.has_gate = gate.nr || gate.nr_controls;
+		document(&o, &p);
 		r = o.err;
 	}
 	if (r)
@@ -351,6 +404,7 @@ int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
 	else if (ferror(out))
 		r = nwb_err_set(err, -EIO, "html: write error");
 out:
+	rep_gate_fini(&gate);
 	rep_rows_fini(&rows);
 	rep_model_fini(&m);
 	return r;

@@ -111,9 +111,9 @@ check "a message of a bad page is seen" is_false says_nothing >/dev/null
 check "a request of a bad page is seen" is_false asks_nothing
 check "a page that is too wide is seen" is_false fits
 
-# Records of a real session, and of one that has every verdict; what they lack
-# makes other pages.
-for name in measured run; do
+# Records of a real session, and of some that have every verdict; what they
+# lack makes other pages.
+for name in measured run gate; do
 	mkdir "$tmp/$name"
 	cp "$here/../reports/golden/$name.jsonl" "$tmp/$name/run.jsonl"
 	check "netwb report $name" "$build/bench/netwb" report "$tmp/$name" \

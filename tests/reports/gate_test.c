@@ -294,6 +294,53 @@ NWB_TEST(report_gate, hostile_names_and_hundreds_of_cases)
 	json_decref(recs);
 }
 
+/* 100 -> 125 with a threshold of 5 %: the scale ends at +25 % and a little. */
+NWB_TEST(report_gate, a_page_has_the_picture_of_each_row)
+{
+	json_t *recs = load(GOLDEN("gate.jsonl"));
+	char *text = render_as(recs, NWB_FORMAT_HTML);
+	size_t rows = 0;
+
+	check_page(text);
+	for (const char *at = text; (at = strstr(at, "class=\"band\"")); at++)
+		rows++;
+	nwb_check_eq(rows, 18);
+	nwb_check(has(text, "<h1>1 of 16 comparisons got worse</h1>"));
+	nwb_check(has(text, "<header class=\"bad\">"));
+	nwb_check(has(text, "RED</span> <b>1</b>"));
+	nwb_check(has(text, "10 pairs counted, 2 did not count"));
+	nwb_check(has(text, "<path class=\"void\" d=\"M"));
+	nwb_check(has(text, "BIMODAL"));
+	nwb_check(!has(text, "id=\"cells\""));
+	free(text);
+	json_decref(recs);
+}
+
+NWB_TEST(report_gate, a_page_of_hundreds_of_cases_is_below_a_megabyte)
+{
+	json_t *all = json_array(), *recs;
+	char name[100], *text;
+
+	for (int i = 0; i < 300; i++) {
+		snprintf(name, sizeof(name), "smbd.<b>&%d\"'", i);
+		json_array_append_new(all,
+				      decision_rec(name, "cpu_ns_mib", "SAME",
+						   0.0001 * i, 0.02, 0.05));
+		for (int k = 0; k < 10; k++)
+			json_array_append_new(
+				all, pair_rec(name, k, 100, 90 + k * 2));
+	}
+	recs = session(all, 0);
+	text = render_as(recs, NWB_FORMAT_HTML);
+	check_page(text);
+	nwb_check(strlen(text) < 1000000);
+	nwb_check(has(text, "<h1>Nothing got worse</h1>"));
+	nwb_check(has(text, "smbd.&lt;b&gt;&amp;299&quot;&#39;"));
+	nwb_check(!has(text, "<b>&"));
+	free(text);
+	json_decref(recs);
+}
+
 NWB_TEST(report_gate, without_memory_it_says_so)
 {
 	json_t *recs = load(GOLDEN("gate.jsonl"));

@@ -31,23 +31,6 @@ static int xmllint(const char *text)
 	return WEXITSTATUS(r);
 }
 
-/* What every page must be: complete, and sufficient to itself. An attribute
- * "on..." would have a quote and a blank before it. */
-static void check_page(const char *text)
-{
-	static const char *const never[] = {
-		"<script", "http:",	 "https:", "src=",  "url(",  "@import",
-		"<img",	   "<iframe",	 "<base",  "<form", "\" on", "' on",
-		"nan",	   "javascript", "=\"inf", "-inf",
-	};
-
-	nwb_check(!strncmp(text, "<!DOCTYPE html>\n", 16));
-	nwb_check(has(text, "</html>\n"));
-	for (size_t i = 0; i < NWB_ARRAY_SIZE(never); i++)
-		if (has(text, never[i]))
-			nwb_check_streq(never[i], "never on a page");
-}
-
 static json_t *with_series(json_t *run, double scale)
 {
 	json_t *acked = json_array();

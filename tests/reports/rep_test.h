@@ -129,6 +129,23 @@ static inline void check_columns(const char *text)
 	nwb_check(!*text || text[strlen(text) - 1] == '\n');
 }
 
+/* What every page must be: complete, and sufficient to itself. An attribute
+ * "on..." would have a quote and a blank before it. */
+static inline void check_page(const char *text)
+{
+	static const char *const never[] = {
+		"<script", "http:",	 "https:", "src=",  "url(",  "@import",
+		"<img",	   "<iframe",	 "<base",  "<form", "\" on", "' on",
+		"nan",	   "javascript", "=\"inf", "-inf",
+	};
+
+	nwb_check(!strncmp(text, "<!DOCTYPE html>\n", 16));
+	nwb_check(strstr(text, "</html>\n") != NULL);
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(never); i++)
+		if (strstr(text, never[i]))
+			nwb_check_streq(never[i], "never on a page");
+}
+
 /* A report as a string; to be freed. @parts 0: JUnit. */
 static inline char *render(const json_t *recs, unsigned int parts)
 {
