@@ -18,6 +18,7 @@
 #define NWB_BENCH_I_H
 
 #include "meters.h"
+#include "nwb/openloop.h"
 #include "nwb/oracle.h"
 #include "nwb/plan.h"
 #include "nwb/report.h"
@@ -49,6 +50,21 @@ struct bench_plant {
 };
 
 /**
+ * struct bench_load - drive a run by a schedule (see nwb/openloop.h).
+ * @knee: rate that this rate is a share of; 0: not known
+ * @shape: the workload's name on the command line
+ * @is_step: it is one of the steps on the way to the knee
+ * @side: 'A' or 'B'
+ */
+struct bench_load {
+	struct nwb_openloop_opts ol;
+	uint64_t knee;
+	const char *shape;
+	bool is_step;
+	char side;
+};
+
+/**
  * struct bench_run_opts - all that one run depends on.
  * @server: see nwb_server_name()
  * @plan: finished plan, or NULL: no fault; borrowed
@@ -71,6 +87,7 @@ struct bench_plant {
  *	NULL in a fresh directory below @results_base (NULL: "results")
  * @capture_path: capture the wire to there, NULL: do not
  * @plant: see there
+ * @load: NULL: each write begins when the one before has returned
  */
 struct bench_run_opts {
 	const char *server;
@@ -108,6 +125,7 @@ struct bench_run_opts {
 	const char *results_base;
 	const char *capture_path;
 	struct bench_plant plant;
+	const struct bench_load *load;
 	/* The client hangs: told and recorded here, then the process ends. */
 	void (*on_hang)(void *arg, const struct bench_run_opts *o,
 			const struct bench_run_result *r);
@@ -118,6 +136,7 @@ struct bench_run_opts {
 
 struct bench_run_result {
 	struct nwb_workload_result work;
+	struct nwb_openloop_result load; /* if there was one */
 	struct nwb_subject_stats stats;
 	struct nwb_policy policy;
 	struct nwb_judgement judgement;
@@ -256,6 +275,14 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 			 unsigned int order);
 json_t *bench_record_failed(const struct bench_run_opts *o, unsigned int pair,
 			    unsigned int order, const char *why);
+/* record_load.c */
+/** bench_record_load() - the latency record of a run that has @o->load.
+ * @rec: its run record, the reference is taken over
+ * @r: NULL: the run could not be made */
+json_t *bench_record_load(json_t *rec, const struct bench_run_opts *o,
+			  const struct bench_run_result *r);
+/** bench_load_args() - options of `netwb latency` that repeat the run. */
+void bench_load_args(const struct bench_run_opts *o, char *buf, size_t size);
 /* record_series.c */
 json_t *bench_record_latency(const struct nwb_hist *h);
 /** bench_record_timeline() - series, marks and faults, if there is a time
@@ -464,6 +491,7 @@ int bench_cmd_report(int argc, char **argv);
 int bench_cmd_store(int argc, char **argv);
 int bench_cmd_serve(int argc, char **argv);
 int bench_cmd_exec(int argc, char **argv);
+int bench_cmd_latency(int argc, char **argv);
 int bench_cmd_explain(int argc, char **argv);
 int bench_cmd_one_run(int argc, char **argv);
 

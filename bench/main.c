@@ -12,6 +12,8 @@ static const struct {
 } commands[] = {
 	{"run", bench_cmd_run, "one run against a real server, judged"},
 	{"bench", bench_cmd_bench, "the quick matrix: measure, judge, report"},
+	{"latency", bench_cmd_latency,
+	 "open-loop latency: find the knee, measure below it"},
 	{"check", bench_cmd_check, "judge plans and kill mutants, no timing"},
 	{"serve", bench_cmd_serve,
 	 "a broken server for your own client, judged"},

@@ -36,16 +36,19 @@ static void append(char *buf, size_t size, const char *fmt, ...)
 
 void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 {
-	char security[80];
+	char security[80], load[200] = "";
 
-	snprintf(buf, size, "netwb run --server %s --client %s --workload %s",
-		 o->server, nwb_subject_kind_name(o->subject),
-		 o->workload->name);
+	if (o->load)
+		bench_load_args(o, load, sizeof(load));
+	snprintf(buf, size, "netwb %s --server %s --client %s --workload %s%s",
+		 o->load ? "latency" : "run", o->server,
+		 nwb_subject_kind_name(o->subject),
+		 o->load ? o->load->shape : o->workload->name, load);
 	if (o->plan_args)
 		append(buf, size, "%s", o->plan_args);
 	else if (strcmp(o->fault, "none"))
 		append(buf, size, " --fault %s", o->fault);
-	if (o->bytes)
+	if (o->bytes && !o->load)
 		append(buf, size, " --write %llu",
 		       (unsigned long long)o->bytes);
 	if (o->fsyncs > 1)
@@ -66,8 +69,10 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --retrans %u", o->retrans);
 	bench_security_args(o, security, sizeof(security));
 	append(buf, size, "%s", security);
-	if (!o->level)
+	if (!o->level && !o->load)
 		append(buf, size, " --level bench");
+	if (o->level && o->load)
+		append(buf, size, " --level check");
 	if (o->no_shim)
 		append(buf, size, " --no-shim");
 	else if (o->no_ledger)
@@ -198,7 +203,7 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 	if (!w->durable_ns)
 		without_window(rec);
 	bench_record_timeline(rec, &r->timeline, o->plan);
-	return rec;
+	return o->load ? bench_record_load(rec, o, r) : rec;
 }
 
 json_t *bench_record_failed(const struct bench_run_opts *o, unsigned int pair,
@@ -210,5 +215,5 @@ json_t *bench_record_failed(const struct bench_run_opts *o, unsigned int pair,
 	json_object_set_new(rec, "reason", json_string(why));
 	json_object_set_new(rec, "findings", json_array());
 	json_object_set_new(rec, "hits", json_object());
-	return rec;
+	return o->load ? bench_record_load(rec, o, NULL) : rec;
 }

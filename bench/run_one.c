@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,7 +49,8 @@ struct run {
 	struct nwb_dialer dialer;
 	struct nwb_subject *subject;
 	struct nwb_workload *work;
-	uint64_t bound_ns; /* of the drain after heal */
+	struct nwb_openloop *ol; /* NULL: one write after the other */
+	uint64_t bound_ns;	 /* of the drain after heal */
 	_Atomic bool is_healed;
 	bool may_repeat; /* another attempt can be made */
 	bool is_void;	 /* this one says nothing: the server ended by itself */
@@ -317,6 +319,24 @@ static int start_watchdog(struct run *r, struct bench_watchdog **ret_dog)
 				    heal_once, told_hang, r, ret_dog);
 }
 
+/* The measured window. */
+static int drive(struct run *r)
+{
+	struct bench_run_result *res = r->res;
+	int rc;
+
+	if (!r->ol)
+		return nwb_workload_run(r->work, r->subject, bench_cpu_ns,
+					&res->work, r->err);
+	/* whoever keeps a schedule must wake up in time; of this thread only,
+	 * and the server is a process already */
+	prctl(PR_SET_TIMERSLACK, 1);
+	rc = nwb_openloop_run(r->ol, r->subject, bench_cpu_ns, &res->work,
+			      &res->load, r->err);
+	prctl(PR_SET_TIMERSLACK, 0);
+	return rc;
+}
+
 /* The task: client up, workload, heal, client down. */
 static void run_client(void *arg)
 {
@@ -347,8 +367,7 @@ static void run_client(void *arg)
 		goto out;
 	has_cpu = r->srv && !nwb_server_cpu_ns(r->srv, &cpu0);
 	bench_meters_read(&res->meters);
-	r->rc = nwb_workload_run(r->work, r->subject, bench_cpu_ns, &res->work,
-				 r->err);
+	r->rc = drive(r);
 	bench_meters_since(&res->meters);
 	has_cpu = has_cpu && !nwb_server_cpu_ns(r->srv, &cpu1);
 	res->server_cpu_ns = has_cpu ? cpu1 - cpu0 : UINT64_MAX;
@@ -491,6 +510,12 @@ static int run_all(struct run *r)
 		rc = nwb_exec_real_new(NULL, &r->ex, r->err);
 	if (rc)
 		return rc;
+	if (o->load) {
+		rc = nwb_openloop_new(r->ex, r->work, &o->load->ol, &r->ol,
+				      r->err);
+		if (rc)
+			return rc;
+	}
 	snprintf(r->res->io, sizeof(r->res->io), "%s", nwb_exec_io_name(r->ex));
 	rc = nwb_exec_run(r->ex, run_client, r, 0, r->err);
 	if (!rc)
@@ -534,6 +559,7 @@ static int attempt(const struct bench_run_opts *o, bool may_repeat,
 		nwb_exec_free(r->ex);
 	nwb_server_free(r->srv);
 	bench_supervisor_stop(r->sup);
+	nwb_openloop_free(r->ol);
 	nwb_workload_free(r->work);
 	nwb_fc_unmap(r->page);
 	nwb_ledger_unmap(&r->ledger);

@@ -132,6 +132,25 @@ int nwb_openloop_run(struct nwb_openloop *ol, struct nwb_subject *s,
 		     struct nwb_openloop_result *ret,
 		     struct nwb_err *err) nwb_must_check;
 
+/* The knee is known to within this ratio. */
+#define NWB_KNEE_RATIO 1.10
+
+/* Is @rate kept? *@ret_kept says it. Not 0: the search ends with that. */
+typedef int (*nwb_knee_try_fn)(void *arg, uint64_t rate, bool *ret_kept);
+
+/**
+ * nwb_knee_find() - the largest rate that is kept.
+ * @guess: where to begin, operations a second
+ * @nr_max: begin no further rate after so many tries
+ * @try: measures; a rate is too much when two tries of it are
+ * @ret_knee: the largest rate that was kept; when the tries sufficed, one that
+ *	is NWB_KNEE_RATIO larger was not
+ *
+ * Return: 0; -ENOENT: no rate that was tried is kept; what @try returned.
+ */
+int nwb_knee_find(double guess, unsigned int nr_max, nwb_knee_try_fn try,
+		  void *arg, uint64_t *ret_knee) nwb_must_check;
+
 /** nwb_openloop_free() - NULL is fine; not while it runs. */
 void nwb_openloop_free(struct nwb_openloop *ol);
 

@@ -260,6 +260,88 @@ NWB_TEST(openloop, threads_in_a_closed_loop)
 	nwb_exec_free(ex);
 }
 
+/* A subject that keeps what is not above its capacity, seen through noise. */
+struct capacity {
+	double ops_s;
+	uint64_t random;
+	unsigned int lies_of_100; /* a kept rate is called not kept */
+	unsigned int nr;
+};
+
+static int try_capacity(void *arg, uint64_t rate, bool *ret_kept)
+{
+	struct capacity *c = arg;
+
+	c->nr++;
+	c->random = c->random * 6364136223846793005u + 1442695040888963407u;
+	*ret_kept = (double)rate <= c->ops_s &&
+		    (c->random >> 33) % 100 >= c->lies_of_100;
+	return 0;
+}
+
+NWB_TEST(knee, found_from_any_guess_within_its_ratio)
+{
+	for (double ops_s = 50; ops_s < 3e6; ops_s *= 1.7)
+		for (double guess = ops_s / 8; guess < ops_s * 8;
+		     guess *= 1.3) {
+			struct capacity c = {.ops_s = ops_s};
+			uint64_t knee = 0;
+
+			nwb_check_eq(nwb_knee_find(guess, 64, try_capacity, &c,
+						   &knee),
+				     0);
+			nwb_check((double)knee <= ops_s);
+			/* rates are whole numbers: one is lost to rounding */
+			nwb_check((double)(knee + 1) * NWB_KNEE_RATIO >= ops_s);
+			nwb_check(c.nr < 40);
+		}
+}
+
+NWB_TEST(knee, one_bad_moment_is_not_a_knee)
+{
+	unsigned int near = 0;
+
+	for (unsigned int i = 0; i < 200; i++) {
+		struct capacity c = {
+			.ops_s = 10000, .random = i, .lies_of_100 = 10};
+		uint64_t knee = 0;
+
+		nwb_check_eq(nwb_knee_find(12000, 64, try_capacity, &c, &knee),
+			     0);
+		nwb_check(knee <= 10000);
+		near += (double)knee * 1.25 >= 10000;
+	}
+	/* a kept rate is called too much in one of 100 cases */
+	nwb_check(near >= 180);
+}
+
+static int try_nothing(void *arg, uint64_t rate, bool *ret_kept)
+{
+	(void)rate;
+	*ret_kept = false;
+	return *(int *)arg;
+}
+
+NWB_TEST(knee, none_is_said_and_errors_end_it)
+{
+	uint64_t knee = 77;
+	int rc = 0;
+
+	nwb_check_eq(nwb_knee_find(1000, 16, try_nothing, &rc, &knee), -ENOENT);
+	rc = -EIO;
+	nwb_check_eq(nwb_knee_find(1000, 16, try_nothing, &rc, &knee), -EIO);
+	nwb_check_eq(knee, 77);
+}
+
+NWB_TEST(knee, no_rate_is_above_the_limit)
+{
+	struct capacity c = {.ops_s = 1e12};
+	uint64_t knee = 0;
+
+	nwb_check_eq(nwb_knee_find(5e6, 64, try_capacity, &c, &knee), 0);
+	nwb_check_eq(knee, NWB_OPENLOOP_RATE_MAX);
+}
+
 #ifndef NWB_TEST_SEQUENTIAL /* ThreadSanitizer has no simulated executor */
 
 /* A bucket of the histogram is 1/64 of an octave wide. */
