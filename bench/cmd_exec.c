@@ -39,7 +39,7 @@ int bench_cmd_exec(int argc, char **argv)
 	rc = bench_run_find(argv[1], &vars, &inside, &err);
 	if (!rc) {
 		bench_vars_split(&vars, env);
-		rc = bench_exec_in(&inside, argv + at, env, &err);
+		rc = bench_exec_in(&inside, argv + at, env, NULL, &err);
 		fprintf(stderr, "netwb: %s\n", err.text);
 		return rc == -ENOENT ? 127 : 126;
 	}

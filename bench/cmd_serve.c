@@ -160,7 +160,8 @@ static int make_all(struct serve *s, struct nwb_err *err)
 	if (!s->command)
 		return 0;
 	bench_vars_split(&s->vars, env);
-	return bench_warden_run(&s->warden, s->command, env, &s->inside, err);
+	return bench_warden_run(&s->warden, s->command, env, NULL, &s->inside,
+				err);
 }
 
 /* --- waiting -------------------------------------------------------------- */

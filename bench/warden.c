@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See warden.h. */
-#include "warden.h"
+#include "warden_i.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,33 +15,17 @@
 #include <unistd.h>
 
 #define STRINGS_MAX 256
-#define TEXT_MAX    65536u
 #define KILL_TRIES  200 /* of 10 ms */
 
-enum op {
-	OP_RUN = 1, /* nr[0] arguments, nr[1] of environment; three files */
-	OP_SIGNAL,  /* nr[0] */
-	OP_STARTED, /* result, text */
-	OP_ENDED,   /* nr[0]: wait status */
-};
-
-struct msg {
-	uint32_t op;
-	int32_t result;
-	uint32_t nr[2];
-	uint32_t has; /* bit n: file n of the place comes along */
-	uint32_t len;
-	char text[TEXT_MAX];
-};
-
-#define HEAD offsetof(struct msg, text)
+#define HEAD offsetof(struct warden_msg, text)
 
 union space {
 	struct cmsghdr align;
 	char bytes[CMSG_SPACE(3 * sizeof(int))];
 };
 
-static int send_msg(int sock, const struct msg *m, const int *fds, unsigned nr)
+int warden_send(int sock, const struct warden_msg *m, const int *fds,
+		unsigned int nr)
 {
 	struct iovec iov = {(void *)(uintptr_t)m, HEAD + m->len};
 	union space space = {0};
@@ -61,7 +45,7 @@ static int send_msg(int sock, const struct msg *m, const int *fds, unsigned nr)
 	return sendmsg(sock, &mh, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-static int recv_msg(int sock, struct msg *m, int fds[3])
+int warden_recv(int sock, struct warden_msg *m, int fds[3])
 {
 	struct iovec iov = {m, sizeof(*m)};
 	union space space = {0};
@@ -89,21 +73,25 @@ static int recv_msg(int sock, struct msg *m, int fds[3])
 /* --- the warden's side ---------------------------------------------------- */
 
 struct warden {
-	struct msg msg;
+	struct warden_msg msg;
 	int sock;
 	int sigfd;
 	pid_t child;
+	pid_t umounter;
+	char mounted[WARDEN_PATH]; /* on the host; empty: nothing */
 };
 
 static struct warden warden;
 
 int bench_exec_in(const struct nwb_inside *place, char **argv, char **env,
-		  struct nwb_err *err)
+		  const char *cwd, struct nwb_err *err)
 {
 	int rc = nwb_inside_enter(place, err);
 
 	if (rc)
 		return rc;
+	if (cwd && chdir(cwd))
+		return nwb_err_set(err, -errno, "%s: %s", cwd, strerror(errno));
 	for (unsigned int i = 0; env[i]; i++)
 		putenv(env[i]);
 	execvp(argv[0], argv);
@@ -128,7 +116,7 @@ static char *split(char *p, const char *end, uint32_t nr, char **v)
 static void run_child(struct warden *w, const struct nwb_inside *place,
 		      int status_fd)
 {
-	static char *argv[STRINGS_MAX], *env[STRINGS_MAX];
+	static char *argv[STRINGS_MAX], *env[STRINGS_MAX], *cwd[2];
 	struct nwb_err err = {.code = -EPROTO};
 	char *end = w->msg.text + w->msg.len, *p;
 	sigset_t none;
@@ -138,25 +126,34 @@ static void run_child(struct warden *w, const struct nwb_inside *place,
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	p = split(w->msg.text, end, w->msg.nr[0], argv);
-	if (p && split(p, end, w->msg.nr[1], env))
-		bench_exec_in(place, argv, env, &err);
+	p = p ? split(p, end, w->msg.nr[1], env) : NULL;
+	if (p && (!(w->msg.has & WARDEN_HAS_CWD) || split(p, end, 1, cwd)))
+		bench_exec_in(place, argv, env, cwd[0], &err);
 	if (write(status_fd, &err, sizeof(err)) < 0)
 		_exit(126);
 	_exit(127);
 }
 
-static void start_child(struct warden *w, const int *got)
+static struct nwb_inside take_place(const struct warden *w, const int *got)
 {
-	static struct msg answer;
 	struct nwb_inside place = NWB_INSIDE_NONE;
 	int *to[] = {&place.user, &place.net, &place.mnt};
-	struct nwb_err err = {0};
-	int fds[2], n = 0;
+	int n = 0;
 
 	for (int i = 0; i < 3; i++)
 		if (w->msg.has & 1u << i)
 			*to[i] = got[n++];
-	answer = (struct msg){.op = OP_STARTED};
+	return place;
+}
+
+static void start_child(struct warden *w, const int *got)
+{
+	static struct warden_msg answer;
+	struct nwb_inside place = take_place(w, got);
+	struct nwb_err err = {0};
+	int fds[2];
+
+	answer = (struct warden_msg){.op = OP_STARTED};
 	if (pipe2(fds, O_CLOEXEC)) {
 		answer.result = -errno;
 	} else {
@@ -177,8 +174,41 @@ static void start_child(struct warden *w, const int *got)
 			1;
 		w->child = 0; /* reaped with whatever else ends */
 	}
-	if (send_msg(w->sock, &answer, NULL, 0))
+	if (warden_send(w->sock, &answer, NULL, 0))
 		w->child = 0;
+}
+
+/* A child of its own goes to the place and answers from there: the connection
+ * must not stay with us, who outlive netwb. */
+static void start_mounter(struct warden *w, const int *got)
+{
+	struct nwb_inside place = take_place(w, got);
+	bool is_host = w->msg.nr[0];
+	pid_t pid = fork();
+	int status = -1;
+
+	if (pid == 0) {
+		sigset_t none;
+
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		_exit(warden_fuse_child(w->sock, &w->msg,
+					is_host ? NULL : &place));
+	}
+	nwb_inside_close(&place);
+	if (pid < 0) {
+		static struct warden_msg answer;
+
+		answer =
+			(struct warden_msg){.op = OP_MOUNTED, .result = -errno};
+		if (warden_send(w->sock, &answer, NULL, 0))
+			return; /* the loop sees the end of the socket */
+	} else if (w->msg.op == OP_UMOUNT) {
+		w->umounter = pid;
+	} else if (waitpid(pid, &status, 0) == pid && !status && is_host) {
+		snprintf(w->mounted, sizeof(w->mounted), "%.4095s",
+			 w->msg.text);
+	}
 }
 
 /* Orphans come to us, so whoever is killed hands over its own children. */
@@ -225,29 +255,34 @@ static void kill_all(void)
 
 static void reap(struct warden *w)
 {
-	static struct msg m;
+	static struct warden_msg m;
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == w->umounter && !status)
+			w->mounted[0] = 0;
 		if (pid != w->child)
 			continue;
 		w->child = 0;
 		/* what it left in the background must not go on writing */
 		kill_all();
-		m = (struct msg){.op = OP_ENDED, .nr = {(uint32_t)status}};
-		if (send_msg(w->sock, &m, NULL, 0))
+		m = (struct warden_msg){.op = OP_ENDED,
+					.nr = {(uint32_t)status}};
+		if (warden_send(w->sock, &m, NULL, 0))
 			return; /* the loop sees the end of the socket */
 	}
 }
 
-static void clean_up(const char *dir)
+static void clean_up(const struct warden *w, const char *dir)
 {
 	char base[256], *slash;
 	struct dirent *de;
 	DIR *d;
 
 	kill_all();
+	if (w->mounted[0])
+		warden_fuse_drop(w->mounted);
 	d = opendir(dir);
 	while (d && (de = readdir(d)) != NULL)
 		if (strcmp(de->d_name, ".") && strcmp(de->d_name, "..") &&
@@ -269,10 +304,12 @@ static void obey(struct warden *w)
 {
 	int fds[3] = {-1, -1, -1};
 
-	if (recv_msg(w->sock, &w->msg, fds))
+	if (warden_recv(w->sock, &w->msg, fds))
 		return;
 	if (w->msg.op == OP_RUN && !w->child)
 		start_child(w, fds);
+	else if (w->msg.op == OP_MOUNT || w->msg.op == OP_UMOUNT)
+		start_mounter(w, fds);
 	else if (w->msg.op == OP_SIGNAL && w->child > 0)
 		kill(w->child, (int)w->msg.nr[0]);
 }
@@ -303,7 +340,7 @@ __attribute__((noreturn)) static void be_warden(int sock, const char *dir)
 		if (pfds[0].revents & (POLLHUP | POLLERR))
 			break;
 	}
-	clean_up(dir);
+	clean_up(w, dir);
 	_exit(0);
 }
 
@@ -332,12 +369,12 @@ int bench_warden_start(struct bench_warden *w, const char *dir,
 	return nwb_err_set(err, -errno, "fork: %s", strerror(errno));
 }
 
-static int add_strings(struct msg *m, char **v, uint32_t *ret_nr)
+static int add_strings(struct warden_msg *m, char **v, uint32_t *ret_nr)
 {
 	for (*ret_nr = 0; v[*ret_nr]; ++*ret_nr) {
 		size_t len = strlen(v[*ret_nr]) + 1;
 
-		if (*ret_nr + 1 >= STRINGS_MAX || m->len + len > TEXT_MAX)
+		if (*ret_nr + 1 >= STRINGS_MAX || m->len + len > WARDEN_TEXT)
 			return -E2BIG;
 		memcpy(m->text + m->len, v[*ret_nr], len);
 		m->len += (uint32_t)len;
@@ -345,29 +382,44 @@ static int add_strings(struct msg *m, char **v, uint32_t *ret_nr)
 	return 0;
 }
 
-int bench_warden_run(struct bench_warden *w, char **argv, char **env,
-		     const struct nwb_inside *place, struct nwb_err *err)
+unsigned int warden_put_place(struct warden_msg *m,
+			      const struct nwb_inside *place, int fds[3])
 {
-	static struct msg m;
 	const int all[3] = {place->user, place->net, place->mnt};
-	int fds[3];
 	unsigned int nr = 0;
-	int rc;
 
-	m = (struct msg){.op = OP_RUN};
 	for (unsigned int i = 0; i < 3; i++)
 		if (all[i] >= 0) {
 			fds[nr++] = all[i];
-			m.has |= 1u << i;
+			m->has |= 1u << i;
 		}
+	return nr;
+}
+
+int bench_warden_run(struct bench_warden *w, char **argv, char **env,
+		     const char *cwd, const struct nwb_inside *place,
+		     struct nwb_err *err)
+{
+	char *dir[] = {(char *)(uintptr_t)cwd, NULL};
+	static struct warden_msg m;
+	uint32_t nr_dir;
+	unsigned int nr;
+	int fds[3], rc;
+
+	m = (struct warden_msg){.op = OP_RUN};
+	nr = warden_put_place(&m, place, fds);
 	rc = add_strings(&m, argv, &m.nr[0]);
 	if (!rc)
 		rc = add_strings(&m, env, &m.nr[1]);
+	if (!rc && cwd) {
+		m.has |= WARDEN_HAS_CWD;
+		rc = add_strings(&m, dir, &nr_dir);
+	}
 	if (rc)
 		return nwb_err_set(err, rc, "the command is too long");
-	rc = send_msg(w->sock, &m, fds, nr);
+	rc = warden_send(w->sock, &m, fds, nr);
 	if (!rc)
-		rc = recv_msg(w->sock, &m, NULL);
+		rc = warden_recv(w->sock, &m, NULL);
 	if (rc)
 		return nwb_err_set(err, rc, "the warden is gone");
 	if (m.result)
@@ -377,17 +429,17 @@ int bench_warden_run(struct bench_warden *w, char **argv, char **env,
 
 void bench_warden_signal(struct bench_warden *w, int sig)
 {
-	static struct msg m;
+	static struct warden_msg m;
 
-	m = (struct msg){.op = OP_SIGNAL, .nr = {(uint32_t)sig}};
-	if (send_msg(w->sock, &m, NULL, 0))
+	m = (struct warden_msg){.op = OP_SIGNAL, .nr = {(uint32_t)sig}};
+	if (warden_send(w->sock, &m, NULL, 0))
 		return; /* it is gone, and the command with it */
 }
 
 int bench_warden_status(struct bench_warden *w, int *ret_status)
 {
-	static struct msg m;
-	int rc = recv_msg(w->sock, &m, NULL);
+	static struct warden_msg m;
+	int rc = warden_recv(w->sock, &m, NULL);
 
 	if (rc || m.op != OP_ENDED)
 		return -EPIPE;
