@@ -142,6 +142,7 @@ static const struct nwb_table source = TABLE(source_fields);
 
 static const struct nwb_field session_fields[] = {
 	STR("build"),
+	STR("build_id"),
 	STR("command"),
 	STR("compiler"),
 	STR("cpu"),
@@ -154,7 +155,6 @@ static const struct nwb_field session_fields[] = {
 	NUM("mem_bytes"),
 	NUM("ncpu"),
 	STR("netwb"),
-	STR("revision"),
 	INT("seed"),
 	FREE("servers"),
 	FREE("shim_idle"),

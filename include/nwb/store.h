@@ -62,4 +62,31 @@ struct nwb_store_check {
 int nwb_store_verify(const char *dir, struct nwb_store_check *ret,
 		     struct nwb_err *err) nwb_must_check;
 
+/* --- merge ---------------------------------------------------------------- */
+
+/**
+ * nwb_store_merge() - one session from the shards of a campaign.
+ * @out: directory to make; it appears whole or not at all
+ * @in: directories of the shards (`--shard k/n`)
+ * @nr: how many
+ * @is_forced: merge also what does not fit together or is not all there; the
+ *	merge record says what
+ * @ret_code: exit code of the whole: 1, 2, 77, 0, as if it had run in one
+ * @err: text of the failure, or NULL
+ *
+ * Fit together means: the same n, the same set of cases, the same seed, and the
+ * same netwb, build, kernel, processor, isolation and servers. Each shard must
+ * be sealed. The merged session has the records of all of them, in the order of
+ * the shards, their ledgers and other files, and a merge record that names each
+ * with its digest; a file name that two of them use gets "shardK-" before it.
+ * Its duration is that of the longest.
+ *
+ * Return: 0; -EEXIST: @out is there, or a shard is given twice (also when
+ * forced: its runs would count double); -EINVAL: what does not fit together;
+ * another negative errno.
+ */
+int nwb_store_merge(const char *out, const char *const *in, unsigned int nr,
+		    bool is_forced, int *ret_code,
+		    struct nwb_err *err) nwb_must_check;
+
 #endif
