@@ -49,7 +49,7 @@ static int show(const char *dir, enum nwb_report_format format)
 static int usage(bool is_help)
 {
 	fprintf(is_help ? stdout : stderr,
-		"usage: netwb report [--format FORMAT] [DIR]\n\n"
+		"usage: netwb report [--format FORMAT | --cover] [DIR]\n\n"
 		"Make the reports of a session again from its run.jsonl and "
 		"show one of them.\nWithout DIR: the newest below results/.\n\n"
 		"  --format FORMAT  which one to show (default text):\n");
@@ -57,6 +57,10 @@ static int usage(bool is_help)
 		fprintf(is_help ? stdout : stderr, "      %-10s %s\n",
 			nwb_report_format_name((enum nwb_report_format)f),
 			nwb_report_format_file((enum nwb_report_format)f));
+	fprintf(is_help ? stdout : stderr,
+		"  --cover          the block for a patch series' cover "
+		"letter; "
+		"the same as\n                   --format cover\n");
 	return is_help ? NWB_EXIT_OK : NWB_EXIT_USAGE;
 }
 
@@ -66,6 +70,7 @@ static int parse(int argc, char **argv, const char **ret_dir, int *ret_format,
 {
 	static const struct option opts[] = {
 		{"format", required_argument, NULL, 'f'},
+		{"cover", no_argument, NULL, 'c'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -73,6 +78,10 @@ static int parse(int argc, char **argv, const char **ret_dir, int *ret_format,
 
 	optind = 1;
 	while ((c = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
+		if (c == 'c') {
+			*ret_format = NWB_FORMAT_COVER;
+			continue;
+		}
 		if (c == 'f') {
 			*ret_format = nwb_report_format_find(optarg);
 			if (*ret_format >= 0)

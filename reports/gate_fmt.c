@@ -13,6 +13,7 @@ const char *rep_gate_verdict_name(enum rep_gate_verdict v)
 		[REP_GATE_INVALID] = "invalid", [REP_GATE_UNCLEAR] = "unclear",
 		[REP_GATE_BETTER] = "better",	[REP_GATE_SAME] = "same",
 		[REP_GATE_OBSERVE] = "observe", [REP_GATE_SKIP] = "skipped",
+		[REP_GATE_FREE] = "not judged",
 	};
 
 	nwb_assert(v < REP_GATE_VERDICT_NR);
@@ -23,7 +24,8 @@ bool rep_gate_is_number(const struct rep_gate_row *row)
 {
 	return row->verdict == REP_GATE_RED ||
 	       row->verdict == REP_GATE_SUSPECT ||
-	       row->verdict == REP_GATE_BETTER || row->verdict == REP_GATE_SAME;
+	       row->verdict == REP_GATE_BETTER ||
+	       row->verdict == REP_GATE_SAME || row->verdict == REP_GATE_FREE;
 }
 
 /* "ok" is all that is not worse; the rest only where there is some. */
@@ -55,11 +57,9 @@ void rep_gate_tally(const struct rep_gate *g, char ret_text[REP_TALLY])
 const char *rep_gate_title(const struct rep_gate_row *row)
 {
 	static const char *const known[][2] = {
-		{"cpu_ns_mib", "CPU ns/MiB"},
-		{"mib_s", "MiB/s"},
-		{"p99_ns", "p99"},
-		{"write_p99_ns", "write p99"},
-		{"fsync_p99_ns", "fsync p99"},
+		{"cpu", "CPU ns/MiB"},	  {"throughput", "MiB/s"},
+		{"iops", "IOPS"},	  {"write_p99", "write p99"},
+		{"clat_p50", "clat p50"}, {"clat_p99", "clat p99"},
 	};
 
 	for (size_t i = 0; i < NWB_ARRAY_SIZE(known); i++)
@@ -68,17 +68,27 @@ const char *rep_gate_title(const struct rep_gate_row *row)
 	return row->metric;
 }
 
+/* What an interval alone says, where nothing was tested. */
+static const char *word_of_interval(const struct rep_gate_row *row)
+{
+	double lo = row->is_more_better ? 1 / row->hi : row->lo;
+	double hi = row->is_more_better ? 1 / row->lo : row->hi;
+	double delta = isfinite(row->delta) ? row->delta : 0;
+
+	if (isnan(row->ratio) || (row->lo <= 0 && !isfinite(row->hi)))
+		return "";
+	if (row->lo > 1 / (1 + delta) && row->hi < 1 + delta)
+		return "~";
+	return lo > 1 ? "worse" : hi < 1 ? "better" : "unclear";
+}
+
 const char *rep_gate_word(const struct rep_gate_row *row)
 {
-	switch (row->verdict) {
-	case REP_GATE_SAME:
+	if (row->verdict == REP_GATE_SAME)
 		return "~";
-	case REP_GATE_RED:
-	case REP_GATE_SUSPECT:
-	case REP_GATE_BETTER:
-	default:
-		return rep_gate_verdict_name(row->verdict);
-	}
+	if (row->verdict == REP_GATE_FREE)
+		return word_of_interval(row);
+	return rep_gate_verdict_name(row->verdict);
 }
 
 /* Percent with a sign, at most 5 characters: one decimal below 10. */
@@ -117,11 +127,9 @@ const char *rep_gate_interval(char *buf, const struct rep_gate_row *row)
 
 const char *rep_gate_value(char *buf, const struct rep_gate_row *row, double v)
 {
-	size_t len = strlen(row->metric);
-
 	if (!isfinite(v))
 		return REP_NM;
-	if (len > 3 && !strcmp(row->metric + len - 3, "_ns"))
+	if (row->unit && !strcmp(row->unit, "ns"))
 		return rep_fmt_ns(buf, v);
 	if (v >= 1e7)
 		snprintf(buf, REP_FIELD, "%.1e", v);
@@ -141,7 +149,7 @@ const char *rep_gate_delta(char *buf, const struct rep_gate_row *row)
 
 const char *rep_gate_direction(const struct rep_gate_row *row)
 {
-	if (!strcmp(row->metric, "cpu_ns_mib"))
+	if (!strcmp(row->metric, "cpu"))
 		return "above 0: B is dearer";
 	return row->is_more_better ? "above 0: B is faster"
 				   : "above 0: B is worse";
@@ -162,6 +170,10 @@ char *rep_gate_side(const struct rep_gate *g, const char *side)
 
 	if (!f)
 		return NULL;
+	if (!id && g->is_modes)
+		id = *side == 'a' ? "temp-page writeback (a model: no kernel "
+				    "had it on netfs)"
+				  : "in-place writeback";
 	fputs(id ? id : "not recorded", f);
 	for (size_t i = 0, nr = 0; i < NWB_ARRAY_SIZE(key); i++) {
 		const char *v = rep_str(s, key[i]);

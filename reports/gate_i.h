@@ -42,6 +42,7 @@ enum rep_gate_verdict {
 	REP_GATE_BETTER,
 	REP_GATE_SAME,
 	REP_GATE_OBSERVE, /* too noisy here to be judged */
+	REP_GATE_FREE,	  /* compared, but no threshold was tested */
 	REP_GATE_SKIP,
 	REP_GATE_VERDICT_NR,
 };
@@ -86,11 +87,14 @@ struct rep_gate {
 	struct rep_gate_row *control; /* behind them in the same array */
 	size_t nr_controls;
 	struct rep_gate_pair *pairs;
+	char *names;	       /* of cells, without the subject */
+	char cells[REP_TALLY]; /* verdicts of cells; "": there are none */
 	size_t by_verdict[REP_GATE_VERDICT_NR];
 	size_t nr_cases;     /* names among row[] */
 	double control_max;  /* greatest |ratio - 1| of the controls; or NAN */
 	const char *trouble; /* why it counts for nothing, or NULL */
 	const json_t *session, *compare, *end; /* NULL: none */
+	bool is_modes;			       /* A is temp-page, B in-place */
 };
 
 /**
@@ -100,6 +104,26 @@ struct rep_gate {
  */
 int rep_gate_init(struct rep_gate *g, const json_t *recs) nwb_must_check;
 void rep_gate_fini(struct rep_gate *g);
+/** rep_gate_init_cells() - temp-page (A) against in-place (B) of the cells
+ * that have both. The rows borrow from the records, not from @m. */
+int rep_gate_init_cells(struct rep_gate *g,
+			const struct rep_model *m) nwb_must_check;
+/** rep_gate_init_any() - whatever the session compares: the gate's rows, or
+ * those of its cells. Return: as rep_model_init(). */
+int rep_gate_init_any(struct rep_gate *g, const json_t *recs,
+		      struct nwb_err *err) nwb_must_check;
+
+/**
+ * rep_gate_row_estimate() - fill in estimate, interval, medians and n.
+ * @row: metric and sign are set
+ * @a: figures of A of @n pairs, all above zero; @n up to NWB_PAIRS_MAX
+ * @b: of B
+ *
+ * For comparisons that nobody decided: fio jobs, cells. The interval is open
+ * on both sides below REP_PAIRS_MIN pairs.
+ */
+void rep_gate_row_estimate(struct rep_gate_row *row, const double *a,
+			   const double *b, size_t n);
 
 /** rep_gate_verdict_name() - "RED", "suspect", ... */
 const char *rep_gate_verdict_name(enum rep_gate_verdict v);

@@ -122,6 +122,30 @@ static void row_estimate(struct rep_gate_row *row, const json_t *rec)
 	row->hi = exp(row->is_more_better ? -lo : hi);
 }
 
+void rep_gate_row_estimate(struct rep_gate_row *row, const double *a,
+			   const double *b, size_t n)
+{
+	double d[NWB_PAIRS_MAX];
+
+	nwb_assert(n <= NWB_PAIRS_MAX);
+	row->n = n;
+	row->ratio = row->lo = row->hi = row->a = row->b = NAN;
+	row->beyond = NAN;
+	if (!n)
+		return;
+	for (size_t i = 0; i < n; i++)
+		d[i] = log(b[i] / a[i]);
+	nwb_shift_ci(d, n, 0.05, &row->ratio, &row->lo, &row->hi);
+	row->beyond = row->ratio / log1p(row->delta);
+	if (row->is_more_better)
+		row->beyond = -row->beyond;
+	row->ratio = exp(row->ratio);
+	row->lo = exp(row->lo);
+	row->hi = exp(row->hi);
+	row->a = nwb_median(a, n);
+	row->b = nwb_median(b, n);
+}
+
 static void row_decide(struct rep_gate_row *row, const json_t *rec)
 {
 	double n = rep_num(rec, "n");
@@ -198,7 +222,7 @@ static void row_add_pair(struct rep_gate_row *row, const struct item *it)
 
 static bool is_rate(const char *metric)
 {
-	return strstr(metric, "mib_s") || strstr(metric, "iops");
+	return !strcmp(metric, "throughput") || !strcmp(metric, "iops");
 }
 
 static void row_init(struct rep_gate_row *row, const struct item *it, size_t nr,
@@ -280,8 +304,9 @@ static json_t *judged_metrics(const json_t *recs)
 	}
 	if (json_object_size(names))
 		return names;
-	json_object_set_new(names, "cpu_ns_mib", json_true());
-	json_object_set_new(names, "mib_s", json_true());
+	json_object_set_new(names, "cpu", json_true());
+	json_object_set_new(names, "throughput", json_true());
+	json_object_set_new(names, "write_p99", json_true());
 	return names;
 }
 
@@ -428,5 +453,6 @@ void rep_gate_fini(struct rep_gate *g)
 {
 	nwb_free(g->row);
 	nwb_free(g->pairs);
+	nwb_free(g->names);
 	*g = (struct rep_gate){0};
 }

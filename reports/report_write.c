@@ -54,6 +54,7 @@ static const struct {
 	[NWB_FORMAT_JUNIT] = {"junit", "junit.xml", print_junit},
 	[NWB_FORMAT_KTAP] = {"ktap", "report.ktap", print_ktap},
 	[NWB_FORMAT_MARKDOWN] = {"markdown", "report.md", nwb_report_markdown},
+	[NWB_FORMAT_COVER] = {"cover", "cover.txt", nwb_report_cover},
 };
 
 const char *nwb_report_format_name(enum nwb_report_format format)

@@ -183,12 +183,27 @@ int nwb_report_markdown(const json_t *recs, FILE *out, const char *sha256,
 int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
 		    struct nwb_err *err) nwb_must_check;
 
+/**
+ * nwb_report_cover() - print what goes into a patch series' cover letter: what
+ * was compared, on what machine, every case with interval and n, how to repeat
+ * it. ASCII, at most 72 columns; fit for the mails of git format-patch.
+ * @recs: what nwb_store_load() gave
+ * @out: stream
+ * @sha256: hex digest of the file, or NULL: not computed
+ * @err: text of the failure, or NULL
+ *
+ * Return: as nwb_report_text().
+ */
+int nwb_report_cover(const json_t *recs, FILE *out, const char *sha256,
+		     struct nwb_err *err) nwb_must_check;
+
 enum nwb_report_format {
 	NWB_FORMAT_TEXT,     /* report.txt */
 	NWB_FORMAT_HTML,     /* report.html */
 	NWB_FORMAT_JUNIT,    /* junit.xml */
 	NWB_FORMAT_KTAP,     /* report.ktap */
 	NWB_FORMAT_MARKDOWN, /* report.md */
+	NWB_FORMAT_COVER,    /* cover.txt */
 	NWB_REPORT_FORMATS
 };
 

@@ -2,7 +2,7 @@
 /*
  * Comparisons: rows of the model and the text report. golden/gate.txt belongs
  * to golden/gate.jsonl, which has every verdict; it is made again by hand only
- * ("netwb report" on a copy) and read before it is committed.
+ * ("netwb report" on a copy) and read before it is committed; so is cover.txt.
  */
 #include "rep_test.h"
 
@@ -16,7 +16,7 @@ static bool has(const char *text, const char *part)
 
 static json_t *side(double cpu, double mib_s)
 {
-	return json_pack("{s:{s:f,s:f}}", "metrics", "cpu_ns_mib", cpu, "mib_s",
+	return json_pack("{s:{s:f,s:f}}", "metrics", "cpu", cpu, "throughput",
 			 mib_s);
 }
 
@@ -35,7 +35,7 @@ static json_t *decision_rec(const char *name, const char *metric,
 			 1, "type", "decision", "case", name, "metric", metric,
 			 "verdict", verdict, "n", 10, "hl", hl, "lo", hl - half,
 			 "hi", hl + half, "delta", delta, "better",
-			 strcmp(metric, "mib_s") ? "lower" : "higher");
+			 strcmp(metric, "throughput") ? "lower" : "higher");
 }
 
 /* Takes over what is in @middle. */
@@ -99,7 +99,26 @@ NWB_TEST(report_gate, golden)
 	nwb_check(!strcmp(got, want));
 	free(want);
 	free(got);
+	snprintf(path, sizeof(path), "%s/cover.txt", dir);
+	got = slurp(path, NULL);
+	want = slurp(GOLDEN("cover.txt"), NULL);
+	check_columns(got);
+	nwb_check(!strcmp(got, want));
+	free(want);
+	free(got);
 	tmp_dir_remove(dir);
+}
+
+/* git am ends a message at such lines. */
+static void check_mail(const char *text)
+{
+	static const char *const never[] = {"---", "diff -", "From ",
+					    "Index: ", "-- "};
+
+	check_columns(text);
+	for (const char *l = text; *l; l += strcspn(l, "\n") + 1)
+		for (size_t i = 0; i < NWB_ARRAY_SIZE(never); i++)
+			nwb_check(strncmp(l, never[i], strlen(never[i])));
 }
 
 NWB_TEST(report_gate, the_golden_session_has_every_verdict)
@@ -108,7 +127,7 @@ NWB_TEST(report_gate, the_golden_session_has_every_verdict)
 	struct rep_gate g = model(recs);
 
 	for (int v = 0; v < REP_GATE_VERDICT_NR; v++)
-		nwb_check(g.by_verdict[v] > 0);
+		nwb_check(g.by_verdict[v] > 0 || v == REP_GATE_FREE);
 	nwb_check_eq(g.nr, 16);
 	nwb_check_eq(g.nr_cases, 8);
 	nwb_check_eq(g.nr_controls, 2);
@@ -146,8 +165,8 @@ NWB_TEST(report_gate, the_farthest_beyond_its_threshold_is_on_top)
 NWB_TEST(report_gate, what_is_better_higher_is_shown_as_itself)
 {
 	json_t *recs = session(
-		json_pack("[o]", decision_rec("x", "mib_s", "WORSE", log(1.25),
-					      log(1.25) / 2, 0.10)),
+		json_pack("[o]", decision_rec("x", "throughput", "WORSE",
+					      log(1.25), log(1.25) / 2, 0.10)),
 		1);
 	struct rep_gate g = model(recs);
 	char b[REP_FIELD], ci[REP_INTERVAL];
@@ -240,9 +259,9 @@ NWB_TEST(report_gate, an_unusable_session_says_so_first)
 /* One pair, no interval; a ratio beyond any scale; all equal. */
 NWB_TEST(report_gate, extremes_stay_within_their_columns)
 {
-	json_t *one = decision_rec("one", "cpu_ns_mib", "UNCLEAR", 0.1, 0, 5);
-	json_t *far = decision_rec("far", "cpu_ns_mib", "WORSE", 9, 3, 0.05);
-	json_t *eq = decision_rec("equal", "cpu_ns_mib", "SAME", 0, 0, 0.05);
+	json_t *one = decision_rec("one", "cpu", "UNCLEAR", 0.1, 0, 5);
+	json_t *far = decision_rec("far", "cpu", "WORSE", 9, 3, 0.05);
+	json_t *eq = decision_rec("equal", "cpu", "SAME", 0, 0, 0.05);
 	json_t *recs, *all = json_array();
 	char *text;
 
@@ -324,7 +343,7 @@ NWB_TEST(report_gate, a_page_of_hundreds_of_cases_is_below_a_megabyte)
 	for (int i = 0; i < 300; i++) {
 		snprintf(name, sizeof(name), "smbd.<b>&%d\"'", i);
 		json_array_append_new(all,
-				      decision_rec(name, "cpu_ns_mib", "SAME",
+				      decision_rec(name, "cpu", "SAME",
 						   0.0001 * i, 0.02, 0.05));
 		for (int k = 0; k < 10; k++)
 			json_array_append_new(
@@ -337,6 +356,70 @@ NWB_TEST(report_gate, a_page_of_hundreds_of_cases_is_below_a_megabyte)
 	nwb_check(has(text, "<h1>Nothing got worse</h1>"));
 	nwb_check(has(text, "smbd.&lt;b&gt;&amp;299&quot;&#39;"));
 	nwb_check(!has(text, "<b>&"));
+	free(text);
+	json_decref(recs);
+}
+
+NWB_TEST(report_gate, a_cover_letter_stays_a_letter)
+{
+	json_t *recs = session(
+		json_pack(
+			"[o,o,o]",
+			decision_rec("---", "diff -", "WORSE", 0.2, 0.1, 0.05),
+			decision_rec("From x", "---\nFrom me\n---\n", "SAME", 0,
+				     0.1, 0.05),
+			json_pack("{s:i,s:s,s:s,s:s,s:s,s:{s:s},s:{s:s}}", "v",
+				  1, "type", "compare", "what", "rev",
+				  "summary", "---\ndiff --git", "differs",
+				  "\n---\n", "a", "id", "---", "b", "id",
+				  "From me")),
+		1);
+	char *text;
+
+	check_schema(recs);
+	text = render_as(recs, NWB_FORMAT_COVER);
+	check_mail(text);
+	nwb_check(has(text, "Worse: ---"));
+	nwb_check(has(text, "A = ---\nB = From me\n"));
+	free(text);
+	json_decref(recs);
+}
+
+/* A matrix of cells: temp-page is A, in-place B; nothing was tested. */
+NWB_TEST(report_gate, the_cover_of_a_matrix_compares_its_modes)
+{
+	json_t *all = json_array(), *recs;
+	char *text;
+
+	for (int i = 0; i < 8; i++) {
+		json_array_append_new(
+			all, run_rec("in-place", "none", i, "PASS", 1000000));
+		json_array_append_new(
+			all, run_rec("temp-page", "none", i, "PASS", 2000000));
+	}
+	json_array_append_new(all, run_rec("temp-page", "cut", 0, "FAIL", 9));
+	json_array_append_new(all, run_rec("in-place", "cut", 0, "PASS", 9));
+	recs = session(all, 1);
+	check_schema(recs);
+	text = render_as(recs, NWB_FORMAT_COVER);
+	check_mail(text);
+	nwb_check(has(text, "  smbd.seq1m             500.0    1000  +100%   "
+			    "[+100, +100]  8 better\n"));
+	nwb_check(has(text, "No verdict: smbd.seq1m.cut, MiB/s (unclear): no "
+			    "pair that counts"));
+	nwb_check(has(text, "Verdicts of all cells: FAIL 1, PASS 3."));
+	nwb_check(has(text, "A/A control: none was run."));
+	free(text);
+	json_decref(recs);
+}
+
+NWB_TEST(report_gate, the_cover_of_nothing_says_so)
+{
+	json_t *recs = json_pack("[o,o]", session_rec(), end_rec(0));
+	char *text = render_as(recs, NWB_FORMAT_COVER);
+
+	check_mail(text);
+	nwb_check(!strncmp(text, "Nothing was compared in this session", 36));
 	free(text);
 	json_decref(recs);
 }
