@@ -16,6 +16,7 @@
 
 #include "nwb/exec.h"
 #include "nwb/list.h"
+#include "nwb/p9_pdu.h"
 
 struct nwb_p9;
 struct nwb_p9_file;
@@ -141,5 +142,62 @@ int nwb_p9_set_size(struct nwb_p9_file *f, uint64_t size) nwb_must_check;
 int nwb_p9_get_size(struct nwb_p9_file *f, uint64_t *ret_size) nwb_must_check;
 ssize_t nwb_p9_read(struct nwb_p9_file *f, uint64_t offset, void *buf,
 		    size_t len) nwb_must_check;
+
+/* --- names -----------------------------------------------------------------
+ * Paths are relative to the root, which is "". Each is one attempt: connect if
+ * needed, walk, one request. -ECONNABORTED and what nwb_p9_connect() fails
+ * with: not known whether it was done. Other errors are the server's;
+ * -EREMOTEIO: as above. */
+int nwb_p9_path_getattr(struct nwb_p9 *c, const char *path,
+			struct nwb_p9_attr *ret_attr) nwb_must_check;
+int nwb_p9_path_setattr(struct nwb_p9 *c, const char *path,
+			const struct nwb_p9_iattr *attr) nwb_must_check;
+/** nwb_p9_path_create() - a file that is not there; it does not stay open. */
+int nwb_p9_path_create(struct nwb_p9 *c, const char *path,
+		       uint32_t mode) nwb_must_check;
+int nwb_p9_path_mkdir(struct nwb_p9 *c, const char *path,
+		      uint32_t mode) nwb_must_check;
+int nwb_p9_path_symlink(struct nwb_p9 *c, const char *path,
+			const char *target) nwb_must_check;
+/** nwb_p9_path_link() - @path becomes one more name of @existing. */
+int nwb_p9_path_link(struct nwb_p9 *c, const char *existing,
+		     const char *path) nwb_must_check;
+int nwb_p9_path_unlink(struct nwb_p9 *c, const char *path,
+		       bool is_dir) nwb_must_check;
+/** nwb_p9_path_rename() - replaces what @to is. */
+int nwb_p9_path_rename(struct nwb_p9 *c, const char *from,
+		       const char *to) nwb_must_check;
+/** nwb_p9_path_readlink() - to a terminated string. Return: its length;
+ * -EPROTO also when it does not fit in @size. */
+ssize_t nwb_p9_path_readlink(struct nwb_p9 *c, const char *path, char *buf,
+			     size_t size) nwb_must_check;
+/** nwb_p9_entry_fn - one entry, "." and ".." included; not 0 ends it. */
+typedef int (*nwb_p9_entry_fn)(void *arg, const struct nwb_p9_dirent *d);
+/** nwb_p9_path_readdir() - all of a directory. When it fails, some entries may
+ * have been given already. */
+int nwb_p9_path_readdir(struct nwb_p9 *c, const char *path, nwb_p9_entry_fn fn,
+			void *arg) nwb_must_check;
+int nwb_p9_statfs(struct nwb_p9 *c,
+		  struct nwb_p9_statfs *ret_st) nwb_must_check;
+/** nwb_p9_path_getxattr() - @name "": the list of names, each with its NUL.
+ * @size 0: only its length. Return: length; -ERANGE: longer than @size. */
+ssize_t nwb_p9_path_getxattr(struct nwb_p9 *c, const char *path,
+			     const char *name, void *buf,
+			     size_t size) nwb_must_check;
+/** nwb_p9_path_setxattr() - @flags as setxattr(2). -EOPNOTSUPP: @len is 0. */
+int nwb_p9_path_setxattr(struct nwb_p9 *c, const char *path, const char *name,
+			 const void *value, size_t len,
+			 uint32_t flags) nwb_must_check;
+int nwb_p9_path_removexattr(struct nwb_p9 *c, const char *path,
+			    const char *name) nwb_must_check;
+
+/**
+ * nwb_p9_file_rename() - the file has another name now: @name, where it is
+ * opened again after a loss, and with the next nwb_p9_file_ready(). The fid is
+ * given up when no write is outstanding (diod 1.0.24 finds the file of a fid by
+ * the name that was walked to).
+ * Return: 0 or -ENOMEM. Context: waits for writes under way.
+ */
+int nwb_p9_file_rename(struct nwb_p9_file *f, const char *name) nwb_must_check;
 
 #endif

@@ -10,65 +10,6 @@
 
 #define P9_CREATE_MODE 0644u
 
-static uint32_t new_fid(struct nwb_p9 *c)
-{
-	uint32_t fid;
-
-	nwb_mutex_lock(&c->lock);
-	fid = c->next_fid++;
-	nwb_mutex_unlock(&c->lock);
-	return fid;
-}
-
-static void clunk_quietly(struct nwb_p9 *c, uint32_t epoch, uint32_t fid)
-{
-	struct nwb_p9_msg m = {.type = NWB_P9_TCLUNK, .tclunk.fid = fid};
-	struct p9_sync s = {0};
-	int rc = nwb_p9_rpc(c, epoch, false, &m, &s);
-
-	(void)rc; /* the fid is on its way out already */
-}
-
-/* @name to path elements; empty ones and "." are left out. */
-static int split(const char *name, struct nwb_p9_msg *m)
-{
-	m->twalk.nwname = 0;
-	while (*name) {
-		size_t n = strcspn(name, "/");
-
-		if (n && !(n == 1 && *name == '.')) {
-			if (m->twalk.nwname == NWB_P9_MAXWELEM || n > 255)
-				return -ENAMETOOLONG;
-			m->twalk.wname[m->twalk.nwname++] =
-				(struct nwb_p9_str){name, (uint16_t)n};
-		}
-		name += n;
-		name += *name == '/';
-	}
-	return m->twalk.nwname ? 0 : -EINVAL;
-}
-
-/* Twalk from the root; fewer qids than names mean that one is missing. */
-static int walk(struct nwb_p9 *c, uint32_t epoch, struct nwb_p9_msg *m,
-		uint32_t *ret_fid)
-{
-	struct p9_sync s = {0};
-	int rc;
-
-	m->type = NWB_P9_TWALK;
-	m->twalk.fid = P9_ROOT_FID;
-	m->twalk.newfid = new_fid(c);
-	rc = nwb_p9_rpc(c, epoch, false, m, &s);
-	if (rc)
-		return rc;
-	if (s.reply.rwalk.nwqid > m->twalk.nwname)
-		return -EPROTO;
-	if (s.reply.rwalk.nwqid < m->twalk.nwname)
-		return -ENOENT; /* newfid was not made: walk(5) */
-	*ret_fid = m->twalk.newfid;
-	return 0;
-}
-
 static int open_existing(struct nwb_p9 *c, uint32_t epoch, const char *name,
 			 bool trunc, uint32_t *ret_fid, uint32_t *ret_iounit)
 {
@@ -77,17 +18,20 @@ static int open_existing(struct nwb_p9 *c, uint32_t epoch, const char *name,
 	uint32_t fid = 0;
 	int rc;
 
-	rc = split(name, &m);
-	if (!rc)
-		rc = walk(c, epoch, &m, &fid);
+	rc = nwb_p9_walk(c, epoch, name, strlen(name), &fid);
 	if (rc)
 		return rc;
 	m.type = NWB_P9_TLOPEN;
 	m.tlopen.fid = fid;
 	m.tlopen.flags = NWB_P9_DOTL_RDWR | (trunc ? NWB_P9_DOTL_TRUNC : 0);
 	rc = nwb_p9_rpc(c, epoch, false, &m, &s);
+	if (!trunc && (rc == -EACCES || rc == -EROFS)) {
+		/* better than nothing, and who writes is told */
+		m.tlopen.flags = NWB_P9_DOTL_RDONLY;
+		rc = nwb_p9_rpc(c, epoch, false, &m, &s);
+	}
 	if (rc) {
-		clunk_quietly(c, epoch, fid);
+		nwb_p9_clunk(c, epoch, fid);
 		return rc;
 	}
 	*ret_iounit = s.reply.rlopen.iounit;
@@ -102,13 +46,12 @@ static int create(struct nwb_p9 *c, uint32_t epoch, const char *name, bool excl,
 	struct nwb_p9_str leaf;
 	struct p9_sync s = {0};
 	uint32_t fid = 0;
+	size_t dir_len;
 	int rc;
 
-	rc = split(name, &m);
-	if (rc)
-		return rc;
-	leaf = m.twalk.wname[--m.twalk.nwname];
-	rc = walk(c, epoch, &m, &fid);
+	rc = nwb_p9_leaf(name, &leaf, &dir_len);
+	if (!rc)
+		rc = nwb_p9_walk(c, epoch, name, dir_len, &fid);
 	if (rc)
 		return rc;
 	m.type = NWB_P9_TLCREATE;
@@ -120,7 +63,7 @@ static int create(struct nwb_p9 *c, uint32_t epoch, const char *name, bool excl,
 	m.tlcreate.gid = c->uid; /* the user's own group, by custom */
 	rc = nwb_p9_rpc(c, epoch, false, &m, &s);
 	if (rc) {
-		clunk_quietly(c, epoch, fid);
+		nwb_p9_clunk(c, epoch, fid);
 		/* It may be ours: to ask again would be told that it exists. */
 		return excl && (rc == -ECONNABORTED || rc == -ETIMEDOUT) ? -EIO
 									 : rc;
@@ -290,4 +233,31 @@ int nwb_p9_file_ready(struct nwb_p9_file *f, uint32_t *ret_epoch,
 		*ret_epoch = f->epoch;
 	nwb_mutex_unlock(&c->lock);
 	return rc;
+}
+
+int nwb_p9_file_rename(struct nwb_p9_file *f, const char *name)
+{
+	struct nwb_p9 *c = f->c;
+	size_t len = strlen(name) + 1;
+	uint32_t epoch, fid;
+	char *copy = nwb_alloc(len);
+
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, name, len);
+	nwb_mutex_lock(&c->lock);
+	nwb_wait_event(&c->state_wq, &c->lock, !f->is_opening);
+	f->is_opening = true; /* till the old fid is out of use */
+	nwb_free(f->name);
+	f->name = copy;
+	epoch = f->epoch;
+	fid = f->fid;
+	f->epoch = 0;
+	nwb_wait_event(&c->state_wq, &c->lock, !f->nr_writes);
+	f->is_opening = false;
+	nwb_waitq_wake_all(&c->state_wq);
+	nwb_mutex_unlock(&c->lock);
+	if (epoch)
+		nwb_p9_clunk(c, epoch, fid);
+	return 0;
 }

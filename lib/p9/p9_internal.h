@@ -39,7 +39,7 @@
 #include <string.h>
 
 #define P9_ROOT_FID	 0u
-#define P9_SEND_BUF	 4096u /* header of any request */
+#define P9_SEND_BUF	 8192u /* header of any request; a Tsymlink */
 #define P9_SEND_IOV	 256u
 #define P9_DEFAULT_MSIZE 65536u
 #define P9_DEFAULT_TAGS	 128u
@@ -117,6 +117,7 @@ struct nwb_p9 {
 	bool was_up;
 	uint64_t lost_at_ns;
 	uint32_t next_fid;
+	_Atomic bool has_no_at; /* neither Tunlinkat nor Trenameat */
 
 	struct p9_req **tags;
 	bool *is_late; /* by tag: cancelled, and a reply never came */
@@ -158,8 +159,10 @@ struct p9_sync {
 	bool is_done;
 	int code;
 	struct nwb_p9_msg reply; /* strings and data do not outlive it */
-	void *dst;		 /* Tread */
+	void *dst;		 /* Tread, Treaddir, Treadlink */
 	uint32_t dst_len;
+	const void *src; /* payload of a Twrite to an xattr */
+	uint32_t src_len;
 	char version[16]; /* Rversion */
 };
 
@@ -224,6 +227,25 @@ void nwb_p9_conn_clear(struct nwb_p9 *c);
 
 /** nwb_p9_file_limit() - nwb_p9_max_write(), lock held. */
 uint32_t nwb_p9_file_limit(const struct nwb_p9_file *f);
+
+/* walk.c */
+
+/** nwb_p9_new_fid() - one that was never used on this connection. */
+uint32_t nwb_p9_new_fid(struct nwb_p9 *c);
+/** nwb_p9_clunk() - give up a fid of connection @epoch. */
+void nwb_p9_clunk(struct nwb_p9 *c, uint32_t epoch, uint32_t fid);
+/**
+ * nwb_p9_walk() - a new fid for @path, from the root; as many Twalks as it
+ * needs. Empty elements and "." are left out; nothing left is the root.
+ * @len: bytes of @path that count
+ * Return: 0; -ENOENT, -ENOTDIR, -ENAMETOOLONG; as nwb_p9_rpc().
+ */
+int nwb_p9_walk(struct nwb_p9 *c, uint32_t epoch, const char *path, size_t len,
+		uint32_t *ret_fid) nwb_must_check;
+/** nwb_p9_leaf() - the last element of @path; @ret_dir_len: bytes of what
+ * stands before it. -EINVAL: there is none. */
+int nwb_p9_leaf(const char *path, struct nwb_p9_str *ret_leaf,
+		size_t *ret_dir_len) nwb_must_check;
 
 /* recv.c */
 void nwb_p9_receiver(void *arg);

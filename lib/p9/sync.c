@@ -10,6 +10,16 @@ int nwb_p9_ecode_errno(uint32_t ecode)
 	return ecode && ecode < 4096 ? -(int)ecode : -EPROTO;
 }
 
+/* What does not outlive the frame goes where the caller wants it. */
+static int take_data(struct p9_sync *s, const void *data, uint32_t len)
+{
+	if (len > s->dst_len)
+		return -EPROTO;
+	if (len)
+		memcpy(s->dst, data, len);
+	return 0;
+}
+
 static void sync_answer(struct p9_req *r, int code,
 			const struct nwb_p9_msg *msg)
 {
@@ -20,10 +30,12 @@ static void sync_answer(struct p9_req *r, int code,
 		return;
 	s->reply = *msg;
 	if (msg->type == NWB_P9_RREAD) {
-		if (msg->rread.count > s->dst_len)
-			s->code = -EPROTO;
-		else if (msg->rread.count)
-			memcpy(s->dst, msg->rread.data, msg->rread.count);
+		s->code = take_data(s, msg->rread.data, msg->rread.count);
+	} else if (msg->type == NWB_P9_RREADDIR) {
+		s->code = take_data(s, msg->rreaddir.data, msg->rreaddir.count);
+	} else if (msg->type == NWB_P9_RREADLINK) {
+		s->code = take_data(s, msg->rreadlink.target.s,
+				    msg->rreadlink.target.len);
 	} else if (msg->type == NWB_P9_RVERSION) {
 		size_t n = nwb_min((size_t)msg->version.version.len,
 				   sizeof(s->version) - 1);
@@ -63,6 +75,7 @@ static int told_apart(const struct p9_sync *s)
 int nwb_p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
 	       struct nwb_p9_msg *m, struct p9_sync *s)
 {
+	const struct iovec iov = {(void *)(uintptr_t)s->src, s->src_len};
 	int rc;
 
 	s->req.c = c;
@@ -78,7 +91,7 @@ int nwb_p9_rpc(struct nwb_p9 *c, uint32_t epoch, bool is_setup,
 	nwb_mutex_unlock(&c->lock);
 	if (rc)
 		return rc;
-	rc = nwb_p9_req_send(&s->req, m, NULL, 0, 0);
+	rc = nwb_p9_req_send(&s->req, m, &iov, 1, s->src_len);
 	if (rc)
 		return rc;
 	nwb_mutex_lock(&c->lock);

@@ -34,7 +34,8 @@ static void write_answer(struct p9_req *r, int code,
 	struct nwb_p9_write *w = req_write(r);
 
 	w->result = code;
-	w->file->nr_writes--;
+	if (!--w->file->nr_writes)
+		nwb_waitq_wake_all(&r->c->state_wq); /* nwb_p9_file_rename() */
 	if (!msg)
 		return;
 	if (msg->type == NWB_P9_RLERROR)

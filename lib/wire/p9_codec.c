@@ -238,6 +238,83 @@ static void x_tlcreate(struct codec *c, struct nwb_p9_msg *m)
 	x_u32(c, &m->tlcreate.gid);
 }
 
+static void x_rstatfs(struct codec *c, struct nwb_p9_statfs *s)
+{
+	x_u32(c, &s->type);
+	x_u32(c, &s->bsize);
+	x_u64(c, &s->blocks);
+	x_u64(c, &s->bfree);
+	x_u64(c, &s->bavail);
+	x_u64(c, &s->files);
+	x_u64(c, &s->ffree);
+	x_u64(c, &s->fsid);
+	x_u32(c, &s->namelen);
+}
+
+/* Those that are about names. */
+static void x_name_request(struct codec *c, struct nwb_p9_msg *m)
+{
+	switch (m->type) {
+	case NWB_P9_TSYMLINK:
+		x_u32(c, &m->tsymlink.fid);
+		x_str(c, &m->tsymlink.name);
+		x_str(c, &m->tsymlink.target);
+		x_u32(c, &m->tsymlink.gid);
+		break;
+	case NWB_P9_TREADLINK:
+		x_u32(c, &m->treadlink.fid);
+		break;
+	case NWB_P9_TRENAME:
+		x_u32(c, &m->trename.fid);
+		x_u32(c, &m->trename.dfid);
+		x_str(c, &m->trename.name);
+		break;
+	case NWB_P9_TREMOVE:
+		x_u32(c, &m->tremove.fid);
+		break;
+	case NWB_P9_TXATTRWALK:
+		x_u32(c, &m->txattrwalk.fid);
+		x_u32(c, &m->txattrwalk.newfid);
+		x_str(c, &m->txattrwalk.name);
+		break;
+	case NWB_P9_TXATTRCREATE:
+		x_u32(c, &m->txattrcreate.fid);
+		x_str(c, &m->txattrcreate.name);
+		x_u64(c, &m->txattrcreate.attr_size);
+		x_u32(c, &m->txattrcreate.flags);
+		break;
+	case NWB_P9_TREADDIR:
+		x_u32(c, &m->treaddir.fid);
+		x_u64(c, &m->treaddir.offset);
+		x_u32(c, &m->treaddir.count);
+		break;
+	case NWB_P9_TLINK:
+		x_u32(c, &m->tlink.dfid);
+		x_u32(c, &m->tlink.fid);
+		x_str(c, &m->tlink.name);
+		break;
+	case NWB_P9_TMKDIR:
+		x_u32(c, &m->tmkdir.dfid);
+		x_str(c, &m->tmkdir.name);
+		x_u32(c, &m->tmkdir.mode);
+		x_u32(c, &m->tmkdir.gid);
+		break;
+	case NWB_P9_TRENAMEAT:
+		x_u32(c, &m->trenameat.olddirfid);
+		x_str(c, &m->trenameat.oldname);
+		x_u32(c, &m->trenameat.newdirfid);
+		x_str(c, &m->trenameat.newname);
+		break;
+	case NWB_P9_TUNLINKAT:
+		x_u32(c, &m->tunlinkat.dirfid);
+		x_str(c, &m->tunlinkat.name);
+		x_u32(c, &m->tunlinkat.flags);
+		break;
+	default:
+		c->error = c->is_decode ? -EOPNOTSUPP : -EINVAL;
+	}
+}
+
 static void x_request(struct codec *c, struct nwb_p9_msg *m)
 {
 	switch (m->type) {
@@ -284,8 +361,11 @@ static void x_request(struct codec *c, struct nwb_p9_msg *m)
 	case NWB_P9_TFSYNC:
 		x_tfsync(c, m);
 		break;
+	case NWB_P9_TSTATFS:
+		x_u32(c, &m->tstatfs.fid);
+		break;
 	default:
-		c->error = c->is_decode ? -EOPNOTSUPP : -EINVAL;
+		x_name_request(c, m);
 	}
 }
 
@@ -319,10 +399,32 @@ static void x_reply(struct codec *c, struct nwb_p9_msg *m)
 	case NWB_P9_RGETATTR:
 		x_rgetattr(c, &m->rgetattr);
 		break;
+	case NWB_P9_RSTATFS:
+		x_rstatfs(c, &m->rstatfs);
+		break;
+	case NWB_P9_RSYMLINK:
+	case NWB_P9_RMKDIR:
+		x_qid(c, &m->rsymlink.qid);
+		break;
+	case NWB_P9_RREADLINK:
+		x_str(c, &m->rreadlink.target);
+		break;
+	case NWB_P9_RXATTRWALK:
+		x_u64(c, &m->rxattrwalk.size);
+		break;
+	case NWB_P9_RREADDIR:
+		x_data(c, &m->rreaddir.count, &m->rreaddir.data);
+		break;
 	case NWB_P9_RFLUSH:
 	case NWB_P9_RCLUNK:
 	case NWB_P9_RSETATTR:
 	case NWB_P9_RFSYNC:
+	case NWB_P9_RXATTRCREATE:
+	case NWB_P9_RLINK:
+	case NWB_P9_RRENAMEAT:
+	case NWB_P9_RUNLINKAT:
+	case NWB_P9_RRENAME:
+	case NWB_P9_RREMOVE:
 		break;
 	default:
 		c->error = c->is_decode ? -EOPNOTSUPP : -EINVAL;
@@ -358,6 +460,8 @@ int nwb_p9_encode(const struct nwb_p9_msg *m, void *buf, size_t max,
 		size += m->twrite.count;
 	else if (m->type == NWB_P9_RREAD)
 		size += m->rread.count;
+	else if (m->type == NWB_P9_RREADDIR)
+		size += m->rreaddir.count;
 	if (size > UINT32_MAX)
 		return -ENOSPC;
 	end = c.pos;
@@ -402,4 +506,33 @@ int nwb_p9_decode(const void *frame, size_t len, struct nwb_p9_msg *ret_m)
 	if (c.error)
 		return c.error;
 	return c.pos == len ? 0 : -EPROTO;
+}
+
+static void x_dirent(struct codec *c, struct nwb_p9_dirent *d)
+{
+	x_qid(c, &d->qid);
+	x_u64(c, &d->offset);
+	x_u8(c, &d->type);
+	x_str(c, &d->name);
+}
+
+int nwb_p9_dirent(const void *data, size_t len, struct nwb_p9_dirent *ret_d,
+		  size_t *ret_len)
+{
+	struct codec c = {.in = data, .max = len, .is_decode = true};
+
+	x_dirent(&c, ret_d);
+	if (c.error)
+		return c.error;
+	*ret_len = c.pos;
+	return 0;
+}
+
+int nwb_p9_dirent_encode(void *buf, size_t max, const struct nwb_p9_dirent *d)
+{
+	struct codec c = {.out = buf, .max = max};
+
+	/* as in nwb_p9_encode() */
+	x_dirent(&c, (struct nwb_p9_dirent *)(uintptr_t)d);
+	return c.error ? c.error : (int)c.pos;
 }

@@ -13,6 +13,23 @@
 
 bool p9_codec_accepts;
 
+/* Entries come to an end, stay inside, and say the same again. */
+static void walk_entries(const uint8_t *p, size_t len)
+{
+	static uint8_t again[1 << 17];
+	struct nwb_p9_dirent d;
+	size_t n;
+
+	while (!nwb_p9_dirent(p, len, &d, &n)) {
+		nwb_assert(n && n <= len);
+		nwb_assert(nwb_p9_dirent_encode(again, sizeof(again), &d) ==
+			   (int)n);
+		nwb_assert(!memcmp(again, p, n));
+		p += n;
+		len -= n;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t again[1 << 17];
@@ -26,6 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (nwb_p9_decode(data, size, &m))
 		return 0;
 	p9_codec_accepts = true;
+	if (m.type == NWB_P9_RREADDIR)
+		walk_entries(m.rreaddir.data, m.rreaddir.count);
 	if (size > sizeof(again))
 		return 0;
 	nwb_assert(!nwb_p9_encode(&m, again, sizeof(again), &len));
@@ -37,6 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		nwb_assert(len + m.twrite.count == size);
 	else if (m.type == NWB_P9_RREAD)
 		nwb_assert(len + m.rread.count == size);
+	else if (m.type == NWB_P9_RREADDIR)
+		nwb_assert(len + m.rreaddir.count == size);
 	else
 		nwb_assert(len == size);
 	return 0;
