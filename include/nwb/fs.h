@@ -3,12 +3,15 @@
  * A mounted reference client: netfs over one protocol client.
  *
  * nwb_mount_smb() and nwb_mount_9p() put the pieces together; afterwards a
- * caller opens files and uses nwb_file_*() of nwb/netfs.h on them.
+ * caller opens files and uses nwb_file_*() of nwb/netfs.h on them: by name with
+ * nwb_mount_open(), which is all that a workload needs, or as a whole file
+ * system with nwb/node.h. One file not by both at once.
  */
 #ifndef NWB_FS_H
 #define NWB_FS_H
 
 #include "nwb/netfs.h"
+#include "nwb/node.h"
 #include "nwb/p9.h"
 #include "nwb/smb2.h"
 
@@ -50,6 +53,7 @@ struct nwb_fs_type {
 	const char *name;
 	bool flush_on_close;
 	const struct nwb_netfs_ops *ops;
+	const struct nwb_ns_ops *names; /* lib/fs/ns.h */
 	/* @ret_priv becomes the inode's fs_priv */
 	int (*open)(void *fs_priv, const char *name, unsigned int flags,
 		    void **ret_priv, uint64_t *ret_size, struct nwb_err *err);
@@ -71,6 +75,10 @@ struct nwb_fs_ctx {
 	 * and when that was last seen (lib/fs/reach.c) */
 	uint64_t away_since_ns;
 	uint64_t away_seen_ns;
+	/* private, atomic: names of open files that change just now, and how
+	 * many have (lib/fs/ns_names.c) */
+	uint32_t nr_renaming;
+	uint32_t name_seq;
 };
 
 #endif

@@ -168,12 +168,13 @@ struct nwb_io_subrequest {
 	uint32_t retry_count;
 	uint8_t stream_nr;
 	/* of the last termination, for tap, give-up and reports */
-	uint32_t wire_status;	  /* NTSTATUS or 9P errno */
-	uint32_t instance;	  /* server instance that answered */
-	uint64_t unreachable_ns;  /* how long the server was away, if it was */
-	bool is_refused; /* no status, and to try again is no use: the file
-			  * cannot be opened again, or the answer is senseless */
-	void *netfs_priv;	  /* netfs' own extension */
+	uint32_t wire_status;	 /* NTSTATUS or 9P errno */
+	uint32_t instance;	 /* server instance that answered */
+	uint64_t unreachable_ns; /* how long the server was away, if it was */
+	bool is_refused;  /* no status, and to try again is no use: the file
+			   * cannot be opened again, or the answer is senseless
+			   */
+	void *netfs_priv; /* netfs' own extension */
 	_Alignas(16) uint8_t fs_priv[NWB_SREQ_PRIV_BYTES];
 };
 
@@ -330,6 +331,8 @@ void nwb_inode_invalidate(struct nwb_inode *inode, uint64_t size);
  */
 int nwb_inode_break(struct nwb_inode *inode, uint32_t caching);
 uint32_t nwb_inode_id(const struct nwb_inode *inode);
+/** nwb_inode_size() - with what is written and not sent yet. Context: any. */
+uint64_t nwb_inode_size(struct nwb_inode *inode);
 
 /** nwb_file_open() - an open of @inode: samples the error sequence. */
 int nwb_file_open(struct nwb_inode *inode,
@@ -345,6 +348,10 @@ ssize_t nwb_file_read(struct nwb_file *f, void *buf, size_t len,
 int nwb_file_fsync(struct nwb_file *f) nwb_must_check;
 /** nwb_file_writeback() - start writing all that is dirty; does not wait. */
 void nwb_file_writeback(struct nwb_file *f);
+/** nwb_file_flush() - write all that is dirty and wait for the server to take
+ * it, as close(2) does; not durable yet. Return: 0, or an error not yet told to
+ * @f, which stays to be told. */
+int nwb_file_flush(struct nwb_file *f) nwb_must_check;
 /** nwb_file_truncate() - set the size, after what is dirty was written. */
 int nwb_file_truncate(struct nwb_file *f, uint64_t size) nwb_must_check;
 /**

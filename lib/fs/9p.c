@@ -26,17 +26,14 @@
  * keeps a writeback fid: 9P does not flush on close, and what is still dirty
  * needs it.
  */
+#include "ns.h"
+
 #include "nwb/mem.h"
-#include "reach.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define SYNC_ATTEMPTS 64u
-
-struct p9_inode {
-	struct nwb_p9_file *file;
-};
 
 _Static_assert(sizeof(struct nwb_p9_write) <= NWB_SREQ_PRIV_BYTES,
 	       "a write does not fit in a subrequest");
@@ -66,11 +63,17 @@ static struct nwb_p9_file *inode_file(const struct nwb_inode *inode)
 }
 
 /* EINTR and EAGAIN (which comes as EREMOTEIO) are no more final when a file is
- * opened again than when it is written. */
+ * opened again than when it is written; nor is its absence while its name
+ * changes. */
 static int try_ready(void *arg, uint32_t *ret_epoch, struct nwb_err *err)
 {
-	int rc = nwb_p9_file_ready(arg, ret_epoch, err);
+	const struct nwb_inode *inode = arg;
+	struct nwb_fs_ctx *ctx = inode_ctx(inode);
+	uint32_t names = nwb_fs_names(ctx);
+	int rc = nwb_p9_file_ready(inode_file(inode), ret_epoch, err);
 
+	if (rc == -ENOENT && nwb_fs_names_changed(ctx, names))
+		rc = -EAGAIN;
 	return rc == -EINTR || rc == -EREMOTEIO ? -EAGAIN : rc;
 }
 
@@ -79,8 +82,8 @@ static int try_ready(void *arg, uint32_t *ret_epoch, struct nwb_err *err)
 
 static int p9_ready(struct nwb_inode *inode, uint32_t *ret_instance)
 {
-	return nwb_fs_reach(inode_ctx(inode), try_ready, inode_file(inode),
-			    ret_instance, NULL, NULL);
+	return nwb_fs_reach(inode_ctx(inode), try_ready, inode, ret_instance,
+			    NULL, NULL);
 }
 
 static int p9_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
@@ -90,8 +93,8 @@ static int p9_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
 	uint64_t away;
 	int rc;
 
-	rc = nwb_fs_reach(inode_ctx(inode), try_ready, inode_file(inode),
-			  &instance, &away, NULL);
+	rc = nwb_fs_reach(inode_ctx(inode), try_ready, inode, &instance, &away,
+			  NULL);
 	if (rc) {
 		nwb_rreq_set_unreachable(rreq, away);
 		return rc;
@@ -110,8 +113,7 @@ static int p9_prepare_write(struct nwb_io_subrequest *sreq)
 	uint64_t away = 0;
 	int rc;
 
-	rc = nwb_fs_reach(ctx, try_ready, inode_file(inode), &instance, &away,
-			  NULL);
+	rc = nwb_fs_reach(ctx, try_ready, inode, &instance, &away, NULL);
 	sreq->unreachable_ns = away;
 	if (rc)
 		return rc;
@@ -320,6 +322,7 @@ const struct nwb_fs_type nwb_fs_9p = {
 	.name = "9p",
 	.flush_on_close = false,
 	.ops = &p9_ops,
+	.names = &nwb_ns_9p,
 	.open = p9_open,
 	.release = p9_release,
 };

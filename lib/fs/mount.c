@@ -9,10 +9,9 @@
  * Files of one name share a dentry; the last close drops its inode, which
  * evicts what it caches and only then releases the handle.
  */
-#include "nwb/fs.h"
+#include "ns.h"
 
 #include "nwb/mem.h"
-#include "reach.h"
 #include <errno.h>
 #include <string.h>
 
@@ -31,14 +30,6 @@ struct open_file {
 	struct nwb_list link;
 	struct nwb_file *file;
 	struct dentry *dentry;
-};
-
-struct nwb_mount {
-	struct nwb_fs_ctx ctx;
-	struct nwb_netfs *nf;
-	struct nwb_mutex lock; /* of both lists; held across open and close */
-	struct nwb_list dentries;
-	struct nwb_list files;
 };
 
 static struct nwb_mount *mount_alloc(struct nwb_exec *ex,
@@ -67,6 +58,9 @@ static int mount_finish(struct nwb_mount *mnt,
 	int rc = nwb_netfs_new(mnt->ctx.ex, opts, mnt->ctx.type->ops, &mnt->ctx,
 			       tap, &mnt->nf, err);
 
+	if (!rc && mnt->ctx.type->names &&
+	    nwb_ns_new(mnt, mnt->ctx.type->names, &mnt->ns))
+		rc = nwb_err_set(err, -ENOMEM, "out of memory");
 	if (rc) {
 		nwb_mount_free(mnt);
 		return nwb_err_wrap(err, rc, "mount");
@@ -136,6 +130,7 @@ void nwb_mount_free(struct nwb_mount *mnt)
 		return;
 	nwb_assert(nwb_list_empty(&mnt->files));
 	nwb_assert(nwb_list_empty(&mnt->dentries));
+	nwb_ns_free(mnt->ns);
 	if (mnt->nf)
 		nwb_netfs_free(mnt->nf);
 	if (mnt->ctx.smb2)

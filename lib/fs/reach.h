@@ -34,4 +34,17 @@ int nwb_fs_reach(struct nwb_fs_ctx *ctx, nwb_fs_try_fn fn, void *arg,
 		 uint32_t *ret_instance, uint64_t *ret_away_ns,
 		 struct nwb_err *err) nwb_must_check;
 
+/** nwb_fs_names() - to be asked before a file is looked for by its name. */
+static inline uint32_t nwb_fs_names(struct nwb_fs_ctx *ctx)
+{
+	return __atomic_load_n(&ctx->name_seq, __ATOMIC_SEQ_CST);
+}
+/** nwb_fs_names_changed() - it was not found: is one changing, or has one since
+ * @names? Then it must be looked for again. */
+static inline bool nwb_fs_names_changed(struct nwb_fs_ctx *ctx, uint32_t names)
+{
+	return __atomic_load_n(&ctx->nr_renaming, __ATOMIC_SEQ_CST) ||
+	       nwb_fs_names(ctx) != names;
+}
+
 #endif

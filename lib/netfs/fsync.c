@@ -191,19 +191,25 @@ int nwb_file_fsync(struct nwb_file *f)
 	return errseq_check_and_advance(f);
 }
 
-int nwb_file_close(struct nwb_file *f, bool flush)
+int nwb_file_flush(struct nwb_file *f)
 {
 	struct nwb_inode *inode = f->inode;
 	int err = 0;
 
-	if (flush) {
-		(void)nwb_writepages(inode, NWB_WB_SYNC);
-		nwb_request_wait_all(inode);
-		nwb_mutex_lock(&inode->lock);
-		if (f->err_since != inode->err_seq)
-			err = inode->err;
-		nwb_mutex_unlock(&inode->lock);
-	}
+	(void)nwb_writepages(inode, NWB_WB_SYNC);
+	nwb_request_wait_all(inode);
+	nwb_mutex_lock(&inode->lock);
+	if (f->err_since != inode->err_seq)
+		err = inode->err;
+	nwb_mutex_unlock(&inode->lock);
+	return err;
+}
+
+int nwb_file_close(struct nwb_file *f, bool flush)
+{
+	struct nwb_inode *inode = f->inode;
+	int err = flush ? nwb_file_flush(f) : 0;
+
 	nwb_free(f);
 	nwb_inode_put(inode);
 	return err;

@@ -24,6 +24,16 @@ uint32_t nwb_inode_id(const struct nwb_inode *inode)
 	return inode->id;
 }
 
+uint64_t nwb_inode_size(struct nwb_inode *inode)
+{
+	uint64_t size;
+
+	nwb_mutex_lock(&inode->lock);
+	size = inode->size;
+	nwb_mutex_unlock(&inode->lock);
+	return size;
+}
+
 int nwb_inode_new(struct nwb_netfs *nf, uint32_t id, void *fs_priv,
 		  uint64_t size, struct nwb_inode **ret_inode)
 {
