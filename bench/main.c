@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netwb: find the command and hand over. */
 #include "bench_i.h"
+#include "gate_i.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +16,8 @@ static const struct {
 	{"latency", bench_cmd_latency,
 	 "open-loop latency: find the knee, measure below it"},
 	{"check", bench_cmd_check, "judge plans and kill mutants, no timing"},
+	{"compare", bench_cmd_compare, "two builds, modes, servers: pairs"},
+	{"gate", bench_cmd_gate, "is this build worse than the baseline?"},
 	{"serve", bench_cmd_serve,
 	 "a broken server for your own client, judged"},
 	{"exec", bench_cmd_exec, "run a command inside a `netwb serve`"},

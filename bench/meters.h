@@ -3,9 +3,10 @@
  * What says that somebody else was at work while a run was measured: taken
  * right before and right after the window, never inside it.
  *
- * The files are those of /proc, or of the directory that NWB_METERS names
- * (pressure/cpu and stat in it): for tests, and for a monitor that knows
- * better than this machine's /proc.
+ * They come from /proc. NWB_METERS names a file to be believed instead, for
+ * tests and for a monitor outside that knows better (a host's, for a guest):
+ * lines "psi SHARE", "steal SHARE" (of the wall time, 0.5 is half) and
+ * "majflt NUMBER". What it does not say is not measured; majflt is then 0.
  */
 #ifndef NWB_BENCH_METERS_H
 #define NWB_BENCH_METERS_H

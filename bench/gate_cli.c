@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See gate_cli.h. */
+#include "gate_cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define COMPARE 1u
+#define GATE	2u
+
+enum {
+	OPT_CASES = 256,
+	OPT_SERVERS,
+	OPT_PAIRS,
+	OPT_BUDGET,
+	OPT_SEED,
+	OPT_OUT,
+	OPT_COVER,
+	OPT_LIST,
+	OPT_NO_CONTROL,
+	OPT_PLANT,
+	OPT_BASELINE,
+	OPT_RECORD_BASELINE,
+	OPT_RECORD_NOISE,
+};
+
+static const struct {
+	struct option opt;
+	unsigned int of;
+	const char *arg, *help;
+} options[] = {
+	{{"baseline", 1, NULL, OPT_BASELINE},
+	 GATE,
+	 "WHAT",
+	 "A: rev:REF or build:PATH (default: what was recorded,\n"
+	 "                     else the last release tag)"},
+	{{"record-baseline", 0, NULL, OPT_RECORD_BASELINE},
+	 GATE,
+	 NULL,
+	 "keep this build as the baseline from now on; no run"},
+	{{"cases", 1, NULL, OPT_CASES},
+	 COMPARE | GATE,
+	 "GLOB,...",
+	 "only cases whose name fits, e.g. 'smbd.*'"},
+	{{"servers", 1, NULL, OPT_SERVERS},
+	 COMPARE,
+	 "NAME,...",
+	 "the published experiment (1 KiB, 4 KiB, 1 MiB writes) on\n"
+	 "                     these: smbd, diod, ganesha, fake, fake-9p"},
+	{{"pairs", 1, NULL, OPT_PAIRS},
+	 COMPARE | GATE,
+	 "N|sequential",
+	 "pairs of each case, at most 64; below 8 nothing can be\n"
+	 "                     decided (default: looks at 10, 20, 30)"},
+	{{"budget", 1, NULL, OPT_BUDGET},
+	 COMPARE | GATE,
+	 "TIME",
+	 "plan the looks to fit (90s, 25m; gate: default 25m)"},
+	{{"seed", 1, NULL, OPT_SEED},
+	 COMPARE | GATE,
+	 "N",
+	 "of order, data and environment (default: a new one)"},
+	{{"out", 1, NULL, OPT_OUT},
+	 COMPARE | GATE,
+	 "DIR",
+	 "results go to a new directory in DIR (default results);\n"
+	 "                     earlier ones there are the history"},
+	{{"cover", 0, NULL, OPT_COVER},
+	 COMPARE,
+	 NULL,
+	 "end with a block for a patch's cover letter"},
+	{{"plant", 1, NULL, OPT_PLANT},
+	 COMPARE | GATE,
+	 "WHAT",
+	 "make B worse on purpose: cpu=15% or throughput=-25%"},
+	{{"no-control", 0, NULL, OPT_NO_CONTROL},
+	 COMPARE,
+	 NULL,
+	 "no A/A control: nothing says whether it is usable"},
+	{{"record-noise", 1, NULL, OPT_RECORD_NOISE},
+	 GATE,
+	 "FILE",
+	 "this build against itself; the pairs' ln ratios to FILE"},
+	{{"list", 0, NULL, OPT_LIST}, COMPARE | GATE, NULL, "print the cases"},
+	{{"help", 0, NULL, 'h'}, COMPARE | GATE, NULL, "this text"},
+};
+
+static void print_help(const char *name, unsigned int of, const char *about)
+{
+	printf("usage: netwb %s%s [OPTIONS]\n\n%s\n\n", name,
+	       of == COMPARE ? " A B" : "", about);
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(options); i++) {
+		char left[40];
+
+		if (!(options[i].of & of))
+			continue;
+		snprintf(left, sizeof(left), "--%s%s%s", options[i].opt.name,
+			 options[i].arg ? " " : "",
+			 options[i].arg ? options[i].arg : "");
+		printf("  %-18s %s\n", left, options[i].help);
+	}
+}
+
+static int bad_value(const char *opt, const char *value, const char *want)
+{
+	fprintf(stderr, "netwb: --%s %s: %s\n", opt, value, want);
+	return -1;
+}
+
+static int parse_nr(const char *s, uint64_t max, uint64_t *ret,
+		    const char **ret_end)
+{
+	char *end;
+
+	if (*s < '0' || *s > '9')
+		return -EINVAL;
+	errno = 0;
+	*ret = strtoull(s, &end, 10);
+	*ret_end = end;
+	return errno || *ret > max ? -EINVAL : 0;
+}
+
+static int set_pairs(struct gate_cli *c, const char *v)
+{
+	const char *end;
+	uint64_t n;
+
+	c->has_pairs = true;
+	c->pairs = 0;
+	if (!strcmp(v, "sequential"))
+		return 0;
+	if (parse_nr(v, NWB_PAIRS_MAX, &n, &end) || *end || !n)
+		return bad_value("pairs", v, "1 to 64, or sequential");
+	c->pairs = (unsigned int)n;
+	return 0;
+}
+
+static int set_budget(struct gate_cli *c, const char *v)
+{
+	const char *end;
+	uint64_t n, unit = 1;
+
+	if (parse_nr(v, 100000, &n, &end) || !n)
+		return bad_value("budget", v, "a time: 90s, 25m, 2h");
+	if (!strcmp(end, "m"))
+		unit = 60;
+	else if (!strcmp(end, "h"))
+		unit = 3600;
+	else if (strcmp(end, "s") != 0 && *end)
+		return bad_value("budget", v, "a time: 90s, 25m, 2h");
+	c->budget_ns = n * unit * NWB_SEC;
+	return 0;
+}
+
+static int set_plant(struct gate_cli *c, const char *v)
+{
+	struct bench_plant p;
+
+	if (bench_plant_parse(v, &p) || strlen(v) >= 60)
+		return bad_value("plant", v, "cpu=15% or throughput=-25%");
+	c->plant = v;
+	return 0;
+}
+
+static int set_option(struct gate_cli *c, int opt, const char *v)
+{
+	const char *end;
+
+	switch (opt) {
+	case OPT_CASES:
+		c->cases = v;
+		return 0;
+	case OPT_SERVERS:
+		c->servers = v;
+		return 0;
+	case OPT_PAIRS:
+		return set_pairs(c, v);
+	case OPT_BUDGET:
+		return set_budget(c, v);
+	case OPT_SEED:
+		return parse_nr(v, UINT64_MAX, &c->seed, &end) || *end
+			       ? bad_value("seed", v, "not a number")
+			       : 0;
+	case OPT_OUT:
+		c->out = v;
+		return 0;
+	case OPT_COVER:
+		c->has_cover = true;
+		return 0;
+	case OPT_LIST:
+		c->is_list = true;
+		return 0;
+	case OPT_NO_CONTROL:
+		c->no_control = true;
+		return 0;
+	case OPT_PLANT:
+		return set_plant(c, v);
+	case OPT_BASELINE:
+		c->baseline = v;
+		return 0;
+	case OPT_RECORD_BASELINE:
+		c->record_baseline = true;
+		return 0;
+	default:
+		c->record_noise = v;
+		return 0;
+	}
+}
+
+int gate_cli_parse(struct gate_cli *c, int argc, char **argv, bool is_gate,
+		   const char *about)
+{
+	struct option opts[NWB_ARRAY_SIZE(options) + 1] = {0};
+	unsigned int nr = 0, of = is_gate ? GATE : COMPARE;
+	int opt;
+
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(options); i++)
+		if (options[i].of & of)
+			opts[nr++] = options[i].opt;
+	*c = (struct gate_cli){.budget_ns = is_gate ? 25 * 60 * NWB_SEC : 0};
+	if (getrandom(&c->seed, sizeof(c->seed), 0) != sizeof(c->seed))
+		c->seed = gate_now_ns();
+	c->seed = (uint32_t)c->seed; /* short enough to be typed again */
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
+		if (opt == 'h') {
+			print_help(argv[0], of, about);
+			return -2;
+		}
+		if (opt == '?') {
+			fprintf(stderr,
+				"netwb: `netwb %s --help` lists the options\n",
+				argv[0]);
+			return -1;
+		}
+		if (set_option(c, opt, optarg))
+			return -1;
+	}
+	return optind;
+}
+
+int gate_cli_apply(const struct gate_cli *c, struct gate_opts *o,
+		   struct nwb_err *err)
+{
+	o->pairs = c->pairs;
+	o->budget_ns = c->budget_ns;
+	o->seed = c->seed;
+	o->out = c->out;
+	o->has_cover = c->has_cover;
+	o->no_control = c->no_control;
+	if (c->plant)
+		snprintf(o->b.plant_word, sizeof(o->b.plant_word), "%s",
+			 c->plant);
+	return c->cases ? gate_cases_filter(&o->cases, c->cases, err) : 0;
+}
+
+void gate_cli_list(const struct gate_cases *c)
+{
+	for (unsigned int i = 0; i < c->nr; i++) {
+		const struct gate_case *one = &c->c[i];
+		uint64_t bytes =
+			one->bytes ? one->bytes : one->workload->bytes_default;
+
+		printf("%-28s %s, %llu MiB%s\n", one->name,
+		       one->workload->title,
+		       (unsigned long long)(bytes / NWB_MIB),
+		       one->is_sentinel ? ", sentinel" : "");
+	}
+}

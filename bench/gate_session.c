@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A session from its first pair to its exit code; the model is in gate_i.h,
+ * the method and its reasons in docs/gate.md.
+ */
+#include "gate_i.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct gate_stream *gate_add_stream(struct gate_session *s,
+				    const struct gate_case *c,
+				    enum gate_role role)
+{
+	struct gate_stream *st = &s->stream[s->nr_streams++];
+	unsigned int pairs = s->o->pairs;
+
+	nwb_assert(s->nr_streams <= GATE_STREAMS_MAX);
+	memset(st, 0, sizeof(*st));
+	st->c = c;
+	st->role = role;
+	st->psi_limit = gate_past_psi_limit(s->past);
+	for (unsigned int i = 0; i < GATE_METRICS; i++) {
+		struct gate_series *m = &st->m[i];
+		double delta;
+
+		m->delta_from = gate_past_delta(s->past, c->name,
+						(enum gate_metric_id)i, &delta);
+		m->is_observed = m->delta_from == NWB_DELTA_OBSERVE;
+		nwb_gate_rule_init(&m->rule, delta);
+		if (pairs && nwb_gate_rule_fixed(
+				     &m->rule, delta,
+				     nwb_max(pairs, NWB_GATE_PAIRS_MIN + 0u)))
+			nwb_assert(!"pairs were checked");
+	}
+	st->want = pairs ? pairs : st->m[0].rule.looks[0];
+	st->last =
+		pairs ? pairs : st->m[0].rule.looks[st->m[0].rule.nr_looks - 1];
+	return st;
+}
+
+/* Level and looks are one thing: they change before the first look, never
+ * after it. */
+static void set_looks(struct gate_stream *st, unsigned int nr)
+{
+	for (unsigned int i = 0; i < GATE_METRICS; i++)
+		st->m[i].rule.nr_looks = nr;
+	st->last = st->m[0].rule.looks[nr - 1];
+}
+
+void gate_plan(struct gate_session *s, unsigned int first)
+{
+	unsigned int nr = s->nr_streams - first, looks = 3;
+	uint64_t now = gate_now_ns(), left, one;
+	const unsigned int *at = s->stream[first].m[0].rule.looks;
+
+	if (!s->deadline || s->o->pairs || !s->nr_pairs)
+		return;
+	left = s->deadline > now ? s->deadline - now : 0;
+	one = s->pair_ns / s->nr_pairs * nr;
+	while (looks > 1 && one * at[looks - 1] > left)
+		looks--;
+	s->nr_looks = looks;
+	for (unsigned int i = first; i < s->nr_streams; i++)
+		set_looks(&s->stream[i], looks);
+	gate_tell_line(
+		s,
+		"%u streams, %.1f s a pair: the budget of %llu min has "
+		"room for %u pairs each%s",
+		nr, (double)(s->pair_ns / s->nr_pairs) / 1e9,
+		(unsigned long long)((left + 30 * NWB_SEC) / (60 * NWB_SEC)),
+		at[looks - 1],
+		one * at[0] > left ? ", hardly: what is not measured "
+				     "when it ends stays UNCLEAR"
+				   : "");
+}
+
+static bool is_over(const struct gate_session *s)
+{
+	return s->deadline && gate_now_ns() > s->deadline;
+}
+
+/* More than half of what was run counts for nothing: no use to go on. */
+static bool is_hopeless(const struct gate_session *s)
+{
+	return s->nr_pairs >= 40 && 2 * s->nr_bad > s->nr_pairs;
+}
+
+static int one_round(struct gate_session *s, unsigned int first, bool *ret_any,
+		     struct nwb_err *err)
+{
+	for (unsigned int i = first; i < s->nr_streams; i++) {
+		struct gate_stream *st = &s->stream[i];
+		int rc;
+
+		if (st->is_done)
+			continue;
+		*ret_any = true;
+		if (is_over(s)) {
+			gate_stream_end(st, "the budget is over");
+			continue;
+		}
+		if (is_hopeless(s)) {
+			gate_stream_end(st, "too much contamination");
+			continue;
+		}
+		gate_tell_pair(s, st);
+		rc = gate_pair(s, st, err);
+		if (rc)
+			return rc;
+		gate_stream_look(st);
+		if (!st->is_done && 2 * st->nr_run >= 3 * st->last)
+			gate_stream_end(st, "too many pairs contaminated");
+	}
+	return 0;
+}
+
+int gate_rounds(struct gate_session *s, unsigned int first, struct nwb_err *err)
+{
+	bool any = true, is_planned = false;
+	int rc = 0;
+
+	while (any && !rc) {
+		any = false;
+		rc = one_round(s, first, &any, err);
+		if (!rc && any && !is_planned)
+			gate_plan(s, first);
+		is_planned = true;
+	}
+	return rc;
+}
+
+/* --- what the controls and the whole say ---------------------------------- */
+
+static void set_unusable(struct gate_session *s, const char *fmt, ...)
+	nwb_printf(2, 3);
+
+static void set_unusable(struct gate_session *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (s->unusable[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(s->unusable, sizeof(s->unusable), fmt, ap);
+	va_end(ap);
+}
+
+/* The clock's metrics are several times as noisy as CPU time here: when their
+ * control is off by chance, they are told and not gated, and CPU time still
+ * counts. A control that is *proved* to differ makes all of it worthless. */
+static void check_control(struct gate_session *s, const struct gate_stream *st,
+			  enum gate_metric_id id)
+{
+	const struct gate_series *m = &st->m[id];
+	bool differs = m->dec.verdict == NWB_GATE_WORSE ||
+		       m->dec.verdict == NWB_GATE_BETTER;
+
+	if (m->skip[0] || !m->n)
+		return;
+	if (isnan(s->control_max) || fabs(m->dec.est) > s->control_max)
+		s->control_max = fabs(m->dec.est);
+	if (m->dec.n < NWB_GATE_PAIRS_MIN ||
+	    nwb_gate_control(&m->rule, &m->dec) == NWB_CONTROL_OK)
+		return;
+	if (differs || id == GATE_CPU) {
+		set_unusable(s,
+			     "control %s: A differs from A by %+.1f %% in %s",
+			     st->c->name, 100.0 * expm1(m->dec.est),
+			     gate_metrics[id].name);
+		return;
+	}
+	gate_tell_line(s,
+		       "control %s: A differs from A by %+.1f %% in %s, which "
+		       "is told but does not count in this session",
+		       st->c->name, 100.0 * expm1(m->dec.est),
+		       gate_metrics[id].name);
+	for (unsigned int i = 0; i < s->nr_streams; i++)
+		s->stream[i].m[id].is_observed = true;
+}
+
+static void check_usable(struct gate_session *s)
+{
+	for (unsigned int i = 0; i < s->nr_streams; i++)
+		for (unsigned int k = 0; k < GATE_METRICS; k++)
+			if (s->stream[i].role == GATE_CONTROL)
+				check_control(s, &s->stream[i],
+					      (enum gate_metric_id)k);
+	if (s->nr_pairs && 3 * (s->nr_bad - s->nr_failed) > s->nr_pairs)
+		set_unusable(s, "%u of %u pairs are contaminated",
+			     s->nr_bad - s->nr_failed, s->nr_pairs);
+}
+
+/* Benjamini-Hochberg over everything that gates. Return: whether something
+ * needs another look. */
+static bool family(struct gate_session *s)
+{
+	static struct nwb_gate_decision d[GATE_STREAMS_MAX * GATE_METRICS];
+	static struct gate_series *of[GATE_STREAMS_MAX * GATE_METRICS];
+	static bool keep[GATE_STREAMS_MAX * GATE_METRICS];
+	static struct gate_stream *in[GATE_STREAMS_MAX * GATE_METRICS];
+	bool again = false;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < s->nr_streams; i++)
+		for (unsigned int k = 0; k < GATE_METRICS; k++) {
+			struct gate_series *m = &s->stream[i].m[k];
+
+			if (s->stream[i].role != GATE_MEASURE || m->skip[0] ||
+			    !m->is_decided || m->is_observed)
+				continue;
+			in[n] = &s->stream[i];
+			of[n] = m;
+			d[n++] = m->dec;
+		}
+	nwb_gate_family(d, n, 0.05, keep);
+	for (unsigned int i = 0; i < n; i++) {
+		of[i]->is_kept = keep[i];
+		if (!keep[i] && (d[i].verdict == NWB_GATE_WORSE ||
+				 d[i].verdict == NWB_GATE_BETTER))
+			again |= gate_stream_reopen(
+				in[i], (enum gate_metric_id)(of[i] - in[i]->m));
+	}
+	return again;
+}
+
+void gate_conclude(struct gate_session *s)
+{
+	for (unsigned int i = 0; i < s->nr_streams; i++)
+		for (unsigned int k = 0; k < GATE_METRICS; k++) {
+			struct gate_stream *st = &s->stream[i];
+			struct gate_series *m = &st->m[k];
+			bool is_kept = m->is_kept || st->role != GATE_MEASURE;
+
+			if (m->skip[0])
+				continue;
+			m->is_recurring =
+				s->o->is_gate && st->role == GATE_MEASURE &&
+				gate_past_is_recurring(s->past, st->c->name,
+						       (enum gate_metric_id)k);
+			m->outcome = nwb_gate_conclude(
+				&m->dec, is_kept,
+				m->second ? &m->second->dec : NULL,
+				m->is_recurring, m->is_observed);
+		}
+}
+
+static int measure(struct gate_session *s, struct nwb_err *err)
+{
+	int rc = gate_rounds(s, 0, err);
+
+	while (!rc && family(s))
+		rc = gate_rounds(s, 0, err);
+	check_usable(s);
+	if (!rc && s->unusable[0])
+		return 0;
+	family(s); /* a metric that is not gated is no member */
+	if (!rc && s->o->is_gate)
+		rc = gate_confirm(s, err);
+	return rc;
+}
+
+/* --- begin and end -------------------------------------------------------- */
+
+/* One run each, which counts for nothing: does it work, who is it? */
+static int warm_up(struct gate_session *s, struct nwb_err *err)
+{
+	static struct gate_run r;
+	struct gate_side *side[] = {&s->o->a, &s->o->b};
+
+	for (unsigned int i = 0; i < 2; i++) {
+		gate_spawn(side[i], &s->o->cases.c[0], 1, 0, &r);
+		if (gate_stopped())
+			return -EINTR;
+		if (r.reason[0])
+			return nwb_err_set(
+				err, -ENOEXEC,
+				"%c (%.60s) cannot run %.60s: %.200s", "AB"[i],
+				side[i] -> id, s -> o -> cases.c[0].name,
+				r.reason);
+		snprintf(side[i]->build, sizeof(side[i]->build), "%s", r.build);
+		if (s->o->is_gate && (r.meters.psi_ns == UINT64_MAX ||
+				      r.meters.steal_ns == UINT64_MAX))
+			return nwb_err_set(err, -ENOENT,
+					   "this machine does not tell CPU "
+					   "pressure or steal "
+					   "(/proc/pressure/cpu, /proc/stat): "
+					   "a gate without meters proves "
+					   "nothing");
+	}
+	return 0;
+}
+
+static bool is_same_file(const char *a, const char *b)
+{
+	FILE *f = fopen(a, "re"), *g = fopen(b, "re");
+	bool same = f && g;
+
+	while (same) {
+		char x[4096], y[sizeof(x)];
+		size_t n = fread(x, 1, sizeof(x), f);
+
+		same = fread(y, 1, sizeof(y), g) == n && !memcmp(x, y, n);
+		if (n < sizeof(x))
+			break;
+	}
+	if (f)
+		fclose(f);
+	if (g)
+		fclose(g);
+	return same;
+}
+
+static void tell_differs(struct gate_session *s)
+{
+	const struct gate_side *a = &s->o->a, *b = &s->o->b;
+
+	if (!gate_is_binary_side(a))
+		snprintf(s->differs, sizeof(s->differs),
+			 "%s: %.240s against %.240s",
+			 gate_side_kind_name(a->kind), a->id, b->id);
+	else if (is_same_file(a->binary, b->binary))
+		snprintf(s->differs, sizeof(s->differs),
+			 "nothing: A and B are the same binary%s%s",
+			 b->plant_word[0] ? ", with a planted regression: "
+					  : "",
+			 b->plant_word);
+	else
+		snprintf(s->differs, sizeof(s->differs), "the binary%s%s",
+			 b->plant_word[0] ? ", and a planted regression: " : "",
+			 b->plant_word);
+}
+
+static int begin(struct gate_session *s, struct nwb_err *err)
+{
+	struct gate_opts *o = s->o;
+	enum nwb_isolation step;
+	char why[96], isolation[128];
+	const char *id;
+	int rc;
+
+	s->stream = calloc(GATE_STREAMS_MAX, sizeof(*s->stream));
+	if (!s->stream)
+		return nwb_err_set(err, -ENOMEM, "no memory for a session");
+	rc = nwb_isolation_try(NWB_ISOLATION_AUTO, &step, why, sizeof(why),
+			       err);
+	if (!rc)
+		rc = gate_past_load(o->out, &s->past, err);
+	if (!rc)
+		rc = warm_up(s, err);
+	if (!rc)
+		rc = bench_results_dir(o->out, s->dir, sizeof(s->dir), err);
+	if (!rc)
+		rc = nwb_store_create(s->dir, &s->store, err);
+	if (rc)
+		return rc;
+	snprintf(isolation, sizeof(isolation), why[0] ? "%s (%s)" : "%s",
+		 nwb_isolation_name(step), why);
+	id = strrchr(s->dir, '/');
+	rc = nwb_store_add(s->store,
+			   bench_env_session(id ? id + 1 : s->dir, isolation,
+					     o->seed, o->argc, o->argv),
+			   err);
+	tell_differs(s);
+	if (!rc)
+		rc = nwb_store_add(s->store, gate_record_compare(s), err);
+	return rc;
+}
+
+static void add_streams(struct gate_session *s)
+{
+	const struct gate_cases *c = &s->o->cases;
+	unsigned int sentinels = 0;
+
+	for (unsigned int i = 0; i < c->nr; i++)
+		gate_add_stream(s, &c->c[i], GATE_MEASURE);
+	for (unsigned int i = 0; i < c->nr && !s->o->no_control; i++)
+		if (c->c[i].is_sentinel && sentinels++ < GATE_SENTINELS)
+			gate_add_stream(s, &c->c[i], GATE_CONTROL);
+	/* a selection without a sentinel: its first case is one */
+	if (!sentinels && !s->o->no_control)
+		gate_add_stream(s, &c->c[0], GATE_CONTROL);
+}
+
+static int write_end(struct gate_session *s, int code, struct nwb_err *err)
+{
+	int rc = 0, sig = gate_stopped();
+	json_t *end;
+
+	for (unsigned int i = 0; i < s->nr_streams && !rc; i++)
+		for (unsigned int k = 0; k < GATE_METRICS && !rc; k++)
+			rc = nwb_store_add(
+				s->store,
+				gate_record_decision(&s->stream[i],
+						     (enum gate_metric_id)k),
+				err);
+	end = json_pack("{s:i,s:s,s:i,s:I,s:b}", "v", 1, "type", "end", "exit",
+			code, "duration_ns",
+			(json_int_t)(gate_now_ns() - s->t_start), "interrupted",
+			sig != 0);
+	if (s->unusable[0])
+		json_object_set_new(end, "unusable", json_string(s->unusable));
+	if (!isnan(s->control_max))
+		json_object_set_new(end, "control_max",
+				    json_real(s->control_max));
+	if (rc)
+		json_decref(end);
+	else
+		rc = nwb_store_add(s->store, end, err);
+	if (nwb_store_close(s->store) && !rc)
+		rc = nwb_err_set(err, -EIO, "%s: cannot be written", s->dir);
+	s->store = NULL;
+	return rc ? rc : nwb_report_write_all(s->dir, err);
+}
+
+int gate_run_session(struct gate_opts *o)
+{
+	static struct gate_session s;
+	struct nwb_err err = {0};
+	int rc, end, code;
+
+	s = (struct gate_session){.o = o,
+				  .rnd = o->seed,
+				  .t_start = gate_now_ns(),
+				  .control_max = NAN,
+				  .is_tty = isatty(STDERR_FILENO)};
+	if (o->budget_ns)
+		s.deadline = s.t_start + o->budget_ns;
+	rc = gate_stop_setup() ? -EIO : begin(&s, &err);
+	if (!rc) {
+		gate_tell_begin(&s);
+		add_streams(&s);
+		rc = measure(&s, &err);
+	}
+	if (gate_stopped())
+		code = 128 + gate_stopped();
+	else
+		code = rc ? NWB_EXIT_BROKEN : NWB_EXIT_OK;
+	if (rc && rc != -EINTR)
+		fprintf(stderr, "netwb: %s\n", err.text);
+	if (s.store) {
+		for (unsigned int i = 0; i < s.nr_streams; i++)
+			if (!s.stream[i].is_done)
+				gate_stream_end(&s.stream[i], "cut short");
+		gate_conclude(&s);
+		if (!code)
+			code = gate_exit_code(&s);
+		end = write_end(&s, code, &err);
+		if (end) {
+			fprintf(stderr, "netwb: %s\n", err.text);
+			code = NWB_EXIT_BROKEN;
+		} else {
+			gate_tell_end(&s, code);
+		}
+	}
+	gate_past_free(s.past);
+	free(s.stream);
+	return code;
+}
