@@ -6,7 +6,7 @@ JOBS  ?= $(shell nproc)
 TIME  ?= 600
 ARGS  ?=
 
-.PHONY: scripts help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html
+.PHONY: scripts help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html budgets
 
 help:
 	@echo 'make bench    set up, build, run the quick matrix, write the report'
@@ -17,6 +17,7 @@ help:
 	@echo 'make fuzz     every fuzzer for TIME=600 seconds'
 	@echo 'make tsan     the same on the real executor under TSan'
 	@echo 'make scripts  500 raw scripts on the fakes and on the real servers'
+	@echo 'make budgets  write bench/budgets/ anew, show what changed'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
 	@echo 'make build    only build, into $$BUILD (default: build)'
@@ -65,6 +66,9 @@ fuzz: deps fuzzers
 
 test-html: build
 	@tests/e2e/html.sh $(BUILD) $(SHOTS)
+
+budgets: build
+	@tests/budgets/update.sh $(BUILD)
 
 scripts: build
 	@NWB_SCRIPTS=500 meson test -C $(BUILD) --no-rebuild --print-errorlogs \

@@ -99,6 +99,7 @@ static void reader(void *arg)
 		nwb_mutex_lock(&f->lock);
 		if (!c->is_dead) {
 			f->stats.nr_requests++;
+			f->stats.bytes_received += len;
 			f->proto->handle(c, c->rx, len);
 		}
 		is_dead = c->is_dead;

@@ -132,6 +132,7 @@ struct nwb_fake_faults {
 
 /**
  * struct nwb_fake_stats - exact counts since the beginning.
+ * @nr_requests, @bytes_received: frames that arrived whole, headers included
  * @nr_writes, @nr_flushes: arrived
  * @nr_applied, @bytes_applied: writes that reached a file
  * @nr_violations: connections closed because the client broke the credit,
@@ -144,6 +145,7 @@ struct nwb_fake_faults {
 struct nwb_fake_stats {
 	uint64_t nr_connects;
 	uint64_t nr_requests;
+	uint64_t bytes_received;
 	uint64_t nr_writes;
 	uint64_t nr_flushes;
 	uint64_t nr_applied;
