@@ -494,6 +494,7 @@ int bench_cmd_serve(int argc, char **argv);
 int bench_cmd_exec(int argc, char **argv);
 int bench_cmd_latency(int argc, char **argv);
 int bench_cmd_explain(int argc, char **argv);
+int bench_cmd_fio_inside(int argc, char **argv);
 int bench_cmd_one_run(int argc, char **argv);
 
 #endif

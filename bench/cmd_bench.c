@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netwb bench: the quick matrix, measured and judged, and its report. */
+#include "fio_i.h"
 #include "matrix.h"
 #include "session.h"
 
@@ -51,8 +52,19 @@ int bench_cmd_bench(int argc, char **argv)
 	struct bench_session s = {0};
 	struct nwb_err err = {0};
 	struct bench_cli c;
-	int code, rc = bench_cli_parse(&c, argc, argv, BENCH_CLI_BENCH, about);
+	int code, rc;
 
+	if (bench_fio_is_wanted(argc, argv))
+		return bench_cmd_fio(argc, argv);
+	rc = bench_cli_parse(&c, argc, argv, BENCH_CLI_BENCH, about);
+	if (rc >= 0 && rc < argc) {
+		fprintf(stderr,
+			"netwb: %s: a fio job file ends in .fio, .job or "
+			".ini\n",
+			argv[rc]);
+		bench_cli_fini(&c);
+		return NWB_EXIT_USAGE;
+	}
 	if (rc < 0)
 		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
 	if (bench_interrupt_setup())

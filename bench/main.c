@@ -61,6 +61,9 @@ int main(int argc, char **argv)
 	/* what compare and gate run; of no use to people, so not in the list */
 	if (!strcmp(argv[1], "one-run"))
 		return bench_cmd_one_run(argc - 1, argv + 1);
+	/* what `netwb bench JOB.fio` starts; not for people */
+	if (!strcmp(argv[1], "fio-inside"))
+		return bench_cmd_fio_inside(argc - 1, argv + 1);
 	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].fn(argc - 1, argv + 1);

@@ -325,6 +325,7 @@ static const struct nwb_field fio_fields[] = {
 	STR("reason"),
 	NUM("reconnects"),
 	STR("repro"),
+	NUM("run_bytes"),
 	NUM("runtime_ns"),
 	STR("rw"),
 	INT("seed"),

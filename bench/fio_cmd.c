@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * netwb bench JOB.fio: every subject once a round, in an order that the seed
+ * draws anew for each round, so that what is compared is measured side by
+ * side and none always comes first.
+ */
+#include "fio_opts.h"
+#include "session.h"
+
+#include "nwb/mem.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct cell {
+	const struct bench_fio_subject *subject;
+	const char *server;
+};
+
+#define CELLS_MAX 32
+
+struct campaign {
+	struct bench_fio_opts o;
+	struct bench_fio_file file;
+	struct bench_fio_setup setup;
+	struct bench_session session;
+	struct cell cell[CELLS_MAX];
+	unsigned int nr_cells;
+	struct bench_fio_run run;
+	uint64_t rnd;
+};
+
+/* splitmix64 */
+static uint64_t draw(struct campaign *c)
+{
+	uint64_t z = (c->rnd += 0x9e3779b97f4a7c15ull);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return z ^ (z >> 31);
+}
+
+static void shuffle(struct campaign *c)
+{
+	for (unsigned int i = c->nr_cells; i > 1; i--) {
+		unsigned int k = (unsigned int)(draw(c) % i);
+		struct cell t = c->cell[i - 1];
+
+		c->cell[i - 1] = c->cell[k];
+		c->cell[k] = t;
+	}
+}
+
+/* Without a server there is one of it, with servers one for each. */
+static void make_cells(struct campaign *c)
+{
+	const struct bench_fio_opts *o = &c->o;
+
+	for (unsigned int i = 0; i < o->nr_subjects; i++) {
+		unsigned int nr = o->subject[i]->client ? o->nr_servers : 1;
+
+		for (unsigned int k = 0; k < nr; k++)
+			c->cell[c->nr_cells++] = (struct cell){
+				o->subject[i],
+				o->subject[i]->client ? o->server[k] : "local",
+			};
+	}
+}
+
+static void tell_run(const struct campaign *c, const char *cell)
+{
+	const struct bench_fio_run *r = &c->run;
+	enum nwb_verdict v = bench_fio_verdict(r);
+	const char *clear = c->session.progress.is_tty ? "\r\033[K" : "";
+
+	if (!r->has_numbers)
+		fprintf(stderr, "%s%s: INVALID  %s\n", clear, cell, r->invalid);
+	if (v != NWB_PASS && r->is_judged)
+		fprintf(stderr, "%s%s: %s  %s\n", clear, cell,
+			nwb_verdict_name(v), r->reason);
+}
+
+static int run_cell(struct campaign *c, const struct cell *cell,
+		    unsigned int pair, unsigned int order, struct nwb_err *err)
+{
+	struct bench_fio_run *r = &c->run;
+	unsigned int nr = r->nr + 1;
+	char name[128];
+
+	memset(r, 0, sizeof(*r));
+	*r = (struct bench_fio_run){
+		.subject = cell->subject,
+		.server = cell->server,
+		.nr = nr,
+		.pair = pair,
+		.order = order,
+		.seed = draw(c) >> 1,
+	};
+	snprintf(name, sizeof(name), "%s.%s.fio", cell->server,
+		 cell->subject->name);
+	bench_progress_step(&c->session.progress, name);
+	bench_fio_run(&c->setup, r);
+	tell_run(c, name);
+	if (r->is_judged || !r->has_numbers)
+		bench_session_add(&c->session, bench_fio_verdict(r));
+	return bench_fio_records(&c->setup, r, c->session.store, err);
+}
+
+/* The next round would end after --time: say so, and leave it out. */
+static bool is_late(struct campaign *c, unsigned int pair, int *ret_rc,
+		    struct nwb_err *err)
+{
+	uint64_t t = bench_session_elapsed_ns(&c->session);
+
+	if (pair == 1 || t + t / (pair - 1) <= c->o.time_s * NWB_SEC)
+		return false;
+	*ret_rc = bench_session_note(
+		&c->session, err,
+		"%u of %u rounds left out: --time %u would pass",
+		c->o.pairs - pair + 1, c->o.pairs, c->o.time_s);
+	return true;
+}
+
+static int run_rounds(struct campaign *c, struct nwb_err *err)
+{
+	int rc = 0;
+
+	for (unsigned int pair = 1; pair <= c->o.pairs && !rc; pair++) {
+		if (is_late(c, pair, &rc, err))
+			break;
+		shuffle(c);
+		for (unsigned int i = 0; i < c->nr_cells && !rc; i++)
+			rc = run_cell(c, &c->cell[i], pair, i, err);
+	}
+	return rc;
+}
+
+static int make_place_for_output(struct campaign *c, char dir[4096],
+				 struct nwb_err *err)
+{
+	char sub[4200];
+
+	if (!realpath(c->session.dir, dir))
+		return nwb_err_set(err, -errno, "%s: %s", c->session.dir,
+				   strerror(errno));
+	snprintf(sub, sizeof(sub), "%s/fio", dir);
+	if (mkdir(sub, 0700))
+		return nwb_err_set(err, -errno, "%s: %s", sub, strerror(errno));
+	return bench_fio_keep_copy(&c->o, &c->file, sub, err);
+}
+
+static void tell_file(const struct campaign *c)
+{
+	for (unsigned int i = 0; i < c->file.nr_remarks; i++)
+		fprintf(stderr, "netwb: %s: %s\n", c->o.job, c->file.remark[i]);
+}
+
+static int campaign(struct campaign *c, int argc, char **argv)
+{
+	static char dir[4096];
+	struct nwb_err err = {0};
+	int code, rc;
+
+	make_cells(c);
+	tell_file(c);
+	c->rnd = c->o.cli.run.seed;
+	rc = bench_session_begin(&c->session, c->o.cli.out,
+				 c->o.cli.run.isolation, c->o.cli.run.seed,
+				 c->nr_cells * c->o.pairs, argc, argv, &err);
+	if (!rc)
+		rc = make_place_for_output(c, dir, &err);
+	c->setup = (struct bench_fio_setup){
+		.file = &c->file,
+		.dir = dir,
+		.cli = &c->o.cli,
+		.limit_ns = c->o.limit_ns,
+	};
+	if (!rc)
+		rc = run_rounds(c, &err);
+	if (rc)
+		fprintf(stderr, "netwb: %s\n", err.text);
+	code = bench_session_end(&c->session,
+				 NWB_REPORT_FIO | NWB_REPORT_FINDINGS, &err);
+	if (code == NWB_EXIT_BROKEN && !rc && err.code)
+		fprintf(stderr, "netwb: %s\n", err.text);
+	return rc ? NWB_EXIT_BROKEN : code;
+}
+
+int bench_cmd_fio(int argc, char **argv)
+{
+	struct campaign *c = nwb_zalloc(sizeof(*c));
+	struct nwb_err err = {0};
+	int code, rc;
+
+	if (!c)
+		return NWB_EXIT_BROKEN;
+	rc = bench_fio_opts(&c->o, argc, argv);
+	if (rc) {
+		code = rc > 0 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
+	} else if (bench_interrupt_setup()) {
+		code = NWB_EXIT_BROKEN;
+	} else if (bench_fio_opts_check(&c->o, &c->file, &err)) {
+		fprintf(stderr, "netwb: %s\n", err.text);
+		code = NWB_EXIT_USAGE;
+	} else {
+		code = campaign(c, argc, argv);
+	}
+	bench_cli_fini(&c->o.cli);
+	nwb_free(c);
+	return code;
+}
