@@ -108,11 +108,13 @@ bool bench_server_died(const struct nwb_ledger *l, const char *server,
 
 	for (uint64_t i = 0; i < nr; i++) {
 		const struct nwb_lrec *rec = &l->hdr->slot[i];
-		int status = (int)rec->status;
+		int status;
 
-		if (rec->kind != NWB_L_SERVER_DOWN ||
-		    atomic_load(&rec->state) != NWB_LS_ENDED)
+		/* the heartbeat may still write others */
+		if (atomic_load(&rec->state) != NWB_LS_ENDED ||
+		    rec->kind != NWB_L_SERVER_DOWN)
 			continue;
+		status = (int)rec->status;
 		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
 			snprintf(buf, size, "%s ended by itself: SIG%s", server,
 				 sigabbrev_np(WTERMSIG(status)));
