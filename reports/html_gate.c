@@ -72,8 +72,7 @@ void html_gate_chips(struct rep_out *o, const struct rep_gate *g)
 
 /* ---- one table ---- */
 
-/* With a sign for infinity; @buf: REP_INTERVAL bytes. */
-static const char *interval(char *buf, const struct rep_gate_row *row)
+const char *html_interval(char *buf, const struct rep_gate_row *row)
 {
 	char plain[REP_INTERVAL], *to = buf;
 	const char *s = rep_gate_interval(plain, row);
@@ -142,11 +141,11 @@ static void put_pairs(struct rep_out *o, const struct rep_gate_row *row,
 static void put_plot(struct rep_out *o, const struct rep_gate_row *row,
 		     const struct html_scale *s)
 {
-	char c[REP_FIELD], ci[REP_INTERVAL], title[160];
+	char c[REP_FIELD], ci[HTML_INTERVAL], title[160];
 
 	snprintf(title, sizeof(title),
 		 "%s %s, %zu pairs counted, %zu did not count",
-		 rep_gate_change(c, row->ratio), interval(ci, row), row->n,
+		 rep_gate_change(c, row->ratio), html_interval(ci, row), row->n,
 		 row->nr_bad);
 	html_ratio_open(o, s, row->delta, title);
 	put_pairs(o, row, s, true);
@@ -156,14 +155,14 @@ static void put_plot(struct rep_out *o, const struct rep_gate_row *row,
 
 static void put_change(struct rep_out *o, const struct rep_gate_row *row)
 {
-	char c[REP_FIELD], ci[REP_INTERVAL];
+	char c[REP_FIELD], ci[HTML_INTERVAL];
 
 	fputs("<td class=\"r\">", o->f);
 	if (isnan(row->ratio))
 		fputs("no estimate", o->f);
 	else
 		fprintf(o->f, "<b>%s</b> <small>%s %%</small>",
-			rep_gate_change(c, row->ratio), interval(ci, row));
+			rep_gate_change(c, row->ratio), html_interval(ci, row));
 	fputs("</td>", o->f);
 }
 

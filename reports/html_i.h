@@ -8,6 +8,7 @@
  *	html_tables.c   tables of cells
  *	html_forest.c   two subjects against each other, row by row
  *	html_gate.c     two builds, modes or servers against each other
+ *	html_fio.c      fio jobs by subject
  *	html_ratio.c    the picture of a ratio that both of them draw
  *	html_series.c   throughput over time, with what happened when
  *	html_latency.c  percentile curves
@@ -22,6 +23,7 @@
 #ifndef NWB_REPORTS_HTML_I_H
 #define NWB_REPORTS_HTML_I_H
 
+#include "fio_i.h"
 #include "gate_i.h"
 #include "report_i.h"
 
@@ -125,6 +127,16 @@ void html_gate_mood(const struct rep_gate *g, const char **ret_class,
 		    char *ret_sentence, size_t size);
 /** html_gate_chips() - how many of each verdict. */
 void html_gate_chips(struct rep_out *o, const struct rep_gate *g);
+/** html_interval() - "[+17, +20]", with a sign for infinity; @buf:
+ * HTML_INTERVAL bytes. */
+#define HTML_INTERVAL (2 * REP_INTERVAL)
+const char *html_interval(char *buf, const struct rep_gate_row *row);
+/** html_fio_mood() - the top of a page of fio jobs. */
+void html_fio_mood(const struct rep_fio *f, const char **ret_class,
+		   char *ret_sentence, size_t size);
+/** html_fio_chips() - how many of each verdict. */
+void html_fio_chips(struct rep_out *o, const struct rep_fio *f);
+void html_fio(struct rep_out *o, const struct rep_fio *f);
 void html_gate(struct rep_out *o, const struct rep_gate *g);
 
 extern const char html_css[];

@@ -18,6 +18,7 @@ struct page {
 	const struct rep_model *m;
 	const struct rep_rows *rows;
 	const struct rep_gate *g;
+	const struct rep_fio *f;
 	bool has_gate;
 	const char *sha256;
 };
@@ -107,7 +108,9 @@ static void verdict(struct rep_out *o, const struct page *p, const char *class,
 	fprintf(o->f, "</span></p>\n<h1>%s</h1>\n<p class=\"chips\">", text);
 	if (p->has_gate)
 		html_gate_chips(o, p->g);
-	if (p->has_gate && m->nr_cells)
+	if (p->f->nr)
+		html_fio_chips(o, p->f);
+	if ((p->has_gate || p->f->nr) && m->nr_cells)
 		fputs("</p>\n<p class=\"chips\">", o->f);
 	if (rep_has_cells(m))
 		cell_chips(o, m);
@@ -142,6 +145,8 @@ static void contents(struct rep_out *o, const struct page *p)
 	fputs("<nav aria-label=\"Contents\">", o->f);
 	if (p->has_gate)
 		link_to(o, "changes", "Changes");
+	if (p->f->nr)
+		link_to(o, "fio", "fio");
 	for (size_t i = 0; rep_has_cells(p->m) && i < NWB_ARRAY_SIZE(cell); i++)
 		link_to(o, cell[i][0], cell[i][1]);
 	link_to(o, "env", "Environment");
@@ -356,6 +361,8 @@ static void document(struct rep_out *o, const struct page *p)
 
 	if (p->has_gate)
 		html_gate_mood(p->g, &class, text, sizeof(text));
+	else if (p->f->nr && !m->nr_cells)
+		html_fio_mood(p->f, &class, text, sizeof(text));
 	else
 		sentence(text, sizeof(text), m);
 	if (p->has_gate && bad_cells(m))
@@ -366,6 +373,8 @@ static void document(struct rep_out *o, const struct page *p)
 	compared(o, m);
 	if (p->has_gate)
 		html_gate(o, p->g);
+	if (p->f->nr)
+		html_fio(o, p->f);
 	if (rep_has_cells(m))
 		cell_sections(o, m, p->rows);
 	html_section(o, "env", "Environment");
@@ -385,8 +394,13 @@ int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
 	struct rep_out o = {.f = out};
 	struct rep_rows rows = {0};
 	struct rep_gate gate = {0};
+	struct rep_fio fio = {0};
 	struct rep_model m;
-	struct page p = {.m = &m, .rows = &rows, .g = &gate, .sha256 = sha256};
+	struct page p = {.m = &m,
+			 .rows = &rows,
+			 .g = &gate,
+			 .f = &fio,
+			 .sha256 = sha256};
 	int r = rep_model_init(&m, recs, err);
 
 	if (r)
@@ -394,6 +408,8 @@ int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
 	r = rep_rows_init(&rows, &m);
 	if (!r)
 		r = rep_gate_init(&gate, recs);
+	if (!r)
+		r = rep_fio_init(&fio, recs, err);
 	if (!r) {
 		p.has_gate = gate.nr || gate.nr_controls;
 		document(&o, &p);
@@ -404,6 +420,7 @@ int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
 	else if (ferror(out))
 		r = nwb_err_set(err, -EIO, "html: write error");
 out:
+	rep_fio_fini(&fio);
 	rep_gate_fini(&gate);
 	rep_rows_fini(&rows);
 	rep_model_fini(&m);

@@ -9,6 +9,7 @@
  */
 #include "report_i.h"
 
+#include "fio_i.h"
 #include "gate_i.h"
 
 #include "nwb/mem.h"
@@ -384,51 +385,71 @@ static void cell_sections(struct rep_out *o, const struct rep_model *m,
 		rep_section_findings(o, m);
 }
 
-static void document(struct rep_out *o, const struct rep_model *m,
-		     const struct rep_rows *rows, const struct rep_gate *g,
+/* All parts of the model. */
+struct parts {
+	struct rep_model m;
+	struct rep_rows rows;
+	struct rep_gate g;
+	struct rep_fio f;
+};
+
+static void document(struct rep_out *o, const struct parts *p,
 		     unsigned int parts, const char *sha256)
 {
+	const struct rep_model *m = &p->m;
+	const struct rep_gate *g = &p->g;
 	bool has_gate = g->nr || g->nr_controls;
+	char text[REP_TALLY];
 
 	if (parts & NWB_REPORT_SUMMARY && has_gate)
 		rep_gate_line(o, g);
+	if (parts & NWB_REPORT_SUMMARY && p->f.nr) {
+		rep_fio_tally(&p->f, text);
+		rep_wrap(o, 0, 2, "%s", text);
+	}
 	if (parts & NWB_REPORT_SUMMARY) {
 		verdict_line(o, m);
 		what_was_run(o, m);
 	}
 	if (parts & NWB_REPORT_GATE && has_gate)
 		rep_section_gate(o, g);
+	if (parts & NWB_REPORT_FIO && p->f.nr)
+		rep_section_fio(o, &p->f);
 	if (rep_has_cells(m))
-		cell_sections(o, m, rows, parts);
+		cell_sections(o, m, &p->rows, parts);
 	if (parts & NWB_REPORT_ENV)
 		rep_section_env(o, m, sha256);
+}
+
+static int load(struct parts *p, const json_t *recs, struct nwb_err *err)
+{
+	int r = rep_model_init(&p->m, recs, err);
+
+	if (!r)
+		r = rep_fio_init(&p->f, recs, err);
+	if (!r)
+		r = rep_rows_init(&p->rows, &p->m);
+	return r ? r : rep_gate_init(&p->g, recs);
 }
 
 int nwb_report_text(const json_t *recs, FILE *out, unsigned int parts,
 		    const char *sha256, struct nwb_err *err)
 {
 	struct rep_out o = {.f = out};
-	struct rep_rows rows = {0};
-	struct rep_gate gate = {0};
-	struct rep_model m;
-	int r = rep_model_init(&m, recs, err);
+	struct parts p = {0};
+	int r = load(&p, recs, err);
 
-	if (r)
-		goto out;
-	r = rep_rows_init(&rows, &m);
-	if (!r)
-		r = rep_gate_init(&gate, recs);
-	if (r)
-		goto out;
-	document(&o, &m, &rows, &gate, parts, sha256);
-	r = o.err;
+	if (!r) {
+		document(&o, &p, parts, sha256);
+		r = o.err;
+	}
 	if (!r && ferror(out))
 		r = nwb_err_set(err, -EIO, "report: write error");
-out:
 	if (r == -ENOMEM)
 		r = nwb_err_set(err, r, "report: out of memory");
-	rep_gate_fini(&gate);
-	rep_rows_fini(&rows);
-	rep_model_fini(&m);
+	rep_fio_fini(&p.f);
+	rep_gate_fini(&p.g);
+	rep_rows_fini(&p.rows);
+	rep_model_fini(&p.m);
 	return r;
 }
