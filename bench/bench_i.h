@@ -489,6 +489,7 @@ int bench_cmd_lint(int argc, char **argv);
 int bench_cmd_list(int argc, char **argv);
 int bench_cmd_report(int argc, char **argv);
 int bench_cmd_store(int argc, char **argv);
+int bench_cmd_history(int argc, char **argv);
 int bench_cmd_merge(int argc, char **argv);
 int bench_cmd_serve(int argc, char **argv);
 int bench_cmd_exec(int argc, char **argv);

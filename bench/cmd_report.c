@@ -3,12 +3,21 @@
 #include "bench_i.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The names of results directories sort by time. */
+static bool has_records(DIR *d, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%.250s/%s", name, NWB_STORE_NAME);
+	return !faccessat(dirfd(d), path, F_OK, 0);
+}
+
+/* The names of results directories sort by time; an index lies beside them. */
 static int newest(const char *base, char *ret, size_t size)
 {
 	DIR *d = opendir(base);
@@ -18,7 +27,8 @@ static int newest(const char *base, char *ret, size_t size)
 	if (!d)
 		return -errno;
 	while ((e = readdir(d)))
-		if (e->d_name[0] != '.' && strcmp(e->d_name, best) > 0)
+		if (e->d_name[0] != '.' && strcmp(e->d_name, best) > 0 &&
+		    has_records(d, e->d_name))
 			snprintf(best, sizeof(best), "%s", e->d_name);
 	closedir(d);
 	if (!best[0])

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* netwb store: what was measured, kept: is it still what it was? */
+/* netwb store: is what was measured still what it was; the index of it. */
 #include "bench_i.h"
 
 #include "nwb/store.h"
@@ -13,12 +13,16 @@
 static int usage(FILE *out)
 {
 	fprintf(out,
-		"usage: netwb store verify [DIR...]\n\n"
+		"usage: netwb store verify [DIR...]\n"
+		"       netwb store index [DIR]\n\n"
 		"verify  hold sessions against the SHA256SUMS that were "
-		"written "
-		"when they\n        ended, and their run.jsonl against the "
+		"written when they\n        ended, and their run.jsonl against "
+		"the "
 		"schema. DIR: a session, or a\n        directory of sessions "
 		"(default results).\n\n"
+		"index   make DIR/index.sqlite again from the run.jsonl files "
+		"below DIR; `netwb\n        history` does it by itself when it "
+		"is missing, old or damaged.\n\n"
 		"Exit: 0 all is as it was, 1 something differs, 2 a session "
 		"was cut short and\n      never sealed, or cannot be read.\n");
 	return out == stdout ? NWB_EXIT_OK : NWB_EXIT_USAGE;
@@ -104,6 +108,30 @@ static int verify(int argc, char **argv)
 	return code;
 }
 
+/* --- index ---------------------------------------------------------------- */
+
+static int make_index(const char *base)
+{
+	struct nwb_index_stats st;
+	struct nwb_index *x = NULL;
+	struct nwb_err err = {0};
+	int rc = nwb_index_open(base, true, &x, &err);
+
+	if (!rc && *nwb_index_note(x))
+		fprintf(stderr, "netwb: %s\n", nwb_index_note(x));
+	if (!rc)
+		rc = nwb_index_stats(x, &st, &err);
+	if (!rc)
+		printf("%s/%s: %u sessions (%u cannot be read), %u cases, %llu "
+		       "values\n",
+		       base, NWB_INDEX_NAME, st.sessions, st.unreadable,
+		       st.cases, st.values);
+	nwb_index_close(x);
+	if (rc)
+		fprintf(stderr, "netwb: %s\n", err.text);
+	return rc ? NWB_EXIT_BROKEN : NWB_EXIT_OK;
+}
+
 int bench_cmd_store(int argc, char **argv)
 {
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
@@ -114,5 +142,7 @@ int bench_cmd_store(int argc, char **argv)
 								: stderr);
 	if (argc > 1 && !strcmp(argv[1], "verify"))
 		return verify(argc - 2, argv + 2);
+	if (argc > 1 && argc < 4 && !strcmp(argv[1], "index"))
+		return make_index(argc > 2 ? argv[2] : "results");
 	return usage(stderr);
 }

@@ -25,6 +25,7 @@ static const struct {
 	{"list", bench_cmd_list, "servers, subjects, workloads, faults, ..."},
 	{"explain", bench_cmd_explain, "the life of a byte, from a ledger"},
 	{"report", bench_cmd_report, "write a report again from run.jsonl"},
+	{"history", bench_cmd_history, "one case over all sessions"},
 	{"merge", bench_cmd_merge, "one session from the shards of a campaign"},
 	{"store", bench_cmd_store, "are results what they were when measured?"},
 };

@@ -89,4 +89,114 @@ int nwb_store_merge(const char *out, const char *const *in, unsigned int nr,
 		    bool is_forced, int *ret_code,
 		    struct nwb_err *err) nwb_must_check;
 
+/* --- index ---------------------------------------------------------------- */
+
+#define NWB_INDEX_NAME "index.sqlite"
+
+struct nwb_index;
+
+/**
+ * nwb_index_open() - the index of a directory of sessions, brought up to date.
+ * @base: the directory, for example "results"; its sessions are the directories
+ *	in it that have a run.jsonl
+ * @is_fresh: make it again from the files, whatever is there
+ * @ret_index: to be closed by nwb_index_close()
+ * @err: text of the failure, or NULL
+ *
+ * @base/index.sqlite is made from the files and never the truth: sessions that
+ * are new, have changed or are gone are read, read again or forgotten; an index
+ * that is missing, damaged or of another version is made again; where it cannot
+ * be written it lives in memory for this call. nwb_index_note() says which.
+ * A session that cannot be read has a row with the reason and no values.
+ *
+ * Return: 0; -ENOENT: no directory @base; another negative errno.
+ */
+int nwb_index_open(const char *base, bool is_fresh,
+		   struct nwb_index **ret_index,
+		   struct nwb_err *err) nwb_must_check;
+void nwb_index_close(struct nwb_index *index);
+
+/** nwb_index_note() - what a person should be told, or "". */
+const char *nwb_index_note(const struct nwb_index *index);
+
+struct nwb_index_stats {
+	unsigned int sessions, unreadable, read_now;
+	unsigned int cases;
+	unsigned long long values;
+};
+int nwb_index_stats(struct nwb_index *index, struct nwb_index_stats *ret,
+		    struct nwb_err *err) nwb_must_check;
+
+/**
+ * nwb_index_estimates() - what earlier sessions said about a case: ln(cost B /
+ * cost A) of their decisions, oldest first.
+ * @role: "measure", "control" or "confirm"
+ * @ret: room for @max; the newest when there are more
+ * @ret_nr: how many
+ */
+int nwb_index_estimates(struct nwb_index *index, const char *case_name,
+			const char *metric, const char *role, double *ret,
+			size_t max, size_t *ret_nr,
+			struct nwb_err *err) nwb_must_check;
+
+/**
+ * nwb_index_suspects() - on which days was a case WORSE?
+ * @ret_days: days since 1970-01-01 (UTC) of the sessions, oldest first, as
+ *	nwb_gate_is_recurring() takes them
+ */
+int nwb_index_suspects(struct nwb_index *index, const char *case_name,
+		       const char *metric, int64_t *ret_days, size_t max,
+		       size_t *ret_nr, struct nwb_err *err) nwb_must_check;
+
+/* --- history -------------------------------------------------------------- */
+
+struct nwb_history_point {
+	char session[64];
+	char date[32]; /* ISO 8601, UTC */
+	char build[64];
+	char verdict[20]; /* worst of its runs, or the decision's; "": none */
+	char other[64]; /* what of the machine differs from the point before */
+	unsigned int n; /* runs or pairs */
+	double est;
+	double lo, hi;	/* 95 % interval; NAN: too few for one */
+	bool is_change; /* a new level begins here */
+	double step;	/* after / before of it */
+};
+
+struct nwb_history {
+	char case_name[160];
+	char metric[64];
+	char others[256];		 /* further metrics of the case */
+	struct nwb_history_point *point; /* oldest first */
+	size_t nr;
+	size_t nr_changes;
+};
+
+/**
+ * nwb_history_load() - a case over sessions.
+ * @metric: NULL: throughput, or what comes next to it
+ * @last: at most so many, the newest; 0: NWB_SERIES_MAX
+ * @ret: to be released by nwb_history_fini()
+ *
+ * One point a session: of runs the Hodges-Lehmann location of the logarithms
+ * over the runs of level "bench" that count, of a decision ("ratio.METRIC") the
+ * cost ratio B / A. Change points are those of nwb_change_points().
+ *
+ * Return: 0; -ENOENT: no such case or metric, and @err has the nearest names;
+ * another negative errno.
+ */
+int nwb_history_load(struct nwb_index *index, const char *case_name,
+		     const char *metric, size_t last, struct nwb_history *ret,
+		     struct nwb_err *err) nwb_must_check;
+void nwb_history_fini(struct nwb_history *h);
+
+/** nwb_history_text() - sparkline and table, ASCII, at most 80 columns. */
+int nwb_history_text(const struct nwb_history *h, FILE *out);
+
+/** nwb_index_cases() - call @fn for each case, by name. */
+int nwb_index_cases(struct nwb_index *index,
+		    void (*fn)(void *arg, const char *case_name,
+			       const char *metrics, unsigned int sessions),
+		    void *arg, struct nwb_err *err) nwb_must_check;
+
 #endif
