@@ -173,7 +173,8 @@ json_t *gate_record_decision(const struct gate_stream *st,
 			    real(d->verdict == NWB_GATE_BETTER ? d->p_better
 				 : d->verdict == NWB_GATE_SAME ? d->p_same
 							       : d->p_worse));
-	if (m->second)
+	/* RED without a second session: suspect twice in seven nights */
+	if (m->second || m->outcome == NWB_OUTCOME_RED)
 		json_object_set_new(
 			rec, "is_confirmed",
 			json_boolean(m->outcome == NWB_OUTCOME_RED ||

@@ -256,11 +256,11 @@ static const struct {
 	bool is_more_better;
 	double delta;
 } kinds[REP_FIO_METRICS] = {
-	[REP_FIO_MIB_S] = {"throughput", "MiB/s", true, 0.10},
+	[REP_FIO_MIB_S] = {"mib_s", "MiB/s", true, 0.10},
 	[REP_FIO_IOPS] = {"iops", "1/s", true, 0.10},
-	[REP_FIO_P50] = {"clat_p50", "ns", false, 0.10},
-	[REP_FIO_P99] = {"clat_p99", "ns", false, 0.10},
-	[REP_FIO_CPU] = {"cpu", "ns/MiB", false, 0.05},
+	[REP_FIO_P50] = {"clat_p50_ns", "ns", false, 0.10},
+	[REP_FIO_P99] = {"clat_p99_ns", "ns", false, 0.10},
+	[REP_FIO_CPU] = {"cpu_ns_mib", "ns/MiB", false, 0.05},
 };
 
 void rep_fio_compare(const struct rep_fio_row *base,

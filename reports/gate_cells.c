@@ -19,8 +19,8 @@ static const struct {
 	bool is_more_better;
 	double delta;
 } metrics[] = {
-	{REP_MIB_S, "throughput", "MiB/s", true, 0.10},
-	{REP_CPU_NS_MIB, "cpu", "ns/MiB", false, 0.05},
+	{REP_MIB_S, "mib_s", "MiB/s", true, 0.10},
+	{REP_CPU_NS_MIB, "cpu_ns_mib", "ns/MiB", false, 0.05},
 };
 
 /* Without the subject, which is what is compared. Moves *@room on. */

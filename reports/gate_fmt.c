@@ -57,9 +57,9 @@ void rep_gate_tally(const struct rep_gate *g, char ret_text[REP_TALLY])
 const char *rep_gate_title(const struct rep_gate_row *row)
 {
 	static const char *const known[][2] = {
-		{"cpu", "CPU ns/MiB"},	  {"throughput", "MiB/s"},
-		{"iops", "IOPS"},	  {"write_p99", "write p99"},
-		{"clat_p50", "clat p50"}, {"clat_p99", "clat p99"},
+		{"cpu_ns_mib", "CPU ns/MiB"},
+		{"mib_s", "MiB/s"},
+		{"write_p99_ns", "write p99"},
 	};
 
 	for (size_t i = 0; i < NWB_ARRAY_SIZE(known); i++)
@@ -149,7 +149,7 @@ const char *rep_gate_delta(char *buf, const struct rep_gate_row *row)
 
 const char *rep_gate_direction(const struct rep_gate_row *row)
 {
-	if (!strcmp(row->metric, "cpu"))
+	if (!strcmp(row->metric, "cpu_ns_mib"))
 		return "above 0: B is dearer";
 	return row->is_more_better ? "above 0: B is faster"
 				   : "above 0: B is worse";

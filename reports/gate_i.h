@@ -87,11 +87,13 @@ struct rep_gate {
 	struct rep_gate_row *control; /* behind them in the same array */
 	size_t nr_controls;
 	struct rep_gate_pair *pairs;
-	char *names;	       /* of cells, without the subject */
+	char *names; /* of cells, without the subject */
+	const json_t *recs;
 	char cells[REP_TALLY]; /* verdicts of cells; "": there are none */
 	size_t by_verdict[REP_GATE_VERDICT_NR];
 	size_t nr_cases;     /* names among row[] */
 	double control_max;  /* greatest |ratio - 1| of the controls; or NAN */
+	size_t nr_broken;    /* runs of pairs that broke a promise */
 	const char *trouble; /* why it counts for nothing, or NULL */
 	const json_t *session, *compare, *end; /* NULL: none */
 	bool is_modes;			       /* A is temp-page, B in-place */
@@ -124,6 +126,11 @@ int rep_gate_init_any(struct rep_gate *g, const json_t *recs,
  */
 void rep_gate_row_estimate(struct rep_gate_row *row, const double *a,
 			   const double *b, size_t n);
+
+/** rep_gate_broken() - the verdict of the run of @side ("a" or "b") of the
+ * record @rec if it is a pair whose run broke a promise or proves nothing that
+ * it should (FAIL, VACUOUS, UNEXPECTED-PASS); else NULL. */
+const char *rep_gate_broken(const json_t *rec, const char *side);
 
 /** rep_gate_verdict_name() - "RED", "suspect", ... */
 const char *rep_gate_verdict_name(enum rep_gate_verdict v);

@@ -222,7 +222,7 @@ static void row_add_pair(struct rep_gate_row *row, const struct item *it)
 
 static bool is_rate(const char *metric)
 {
-	return !strcmp(metric, "throughput") || !strcmp(metric, "iops");
+	return !strcmp(metric, "mib_s") || !strcmp(metric, "iops");
 }
 
 static void row_init(struct rep_gate_row *row, const struct item *it, size_t nr,
@@ -304,9 +304,9 @@ static json_t *judged_metrics(const json_t *recs)
 	}
 	if (json_object_size(names))
 		return names;
-	json_object_set_new(names, "cpu", json_true());
-	json_object_set_new(names, "throughput", json_true());
-	json_object_set_new(names, "write_p99", json_true());
+	json_object_set_new(names, "cpu_ns_mib", json_true());
+	json_object_set_new(names, "mib_s", json_true());
+	json_object_set_new(names, "write_p99_ns", json_true());
 	return names;
 }
 
@@ -410,6 +410,20 @@ static void group(struct rep_gate *g, const struct item *item, size_t nr)
 	count(g);
 }
 
+const char *rep_gate_broken(const json_t *rec, const char *side)
+{
+	static const char *const bad[] = {"FAIL", "VACUOUS", "UNEXPECTED-PASS"};
+	const char *v;
+
+	if (!is_type(rec, "pair"))
+		return NULL;
+	v = rep_str(json_object_get(rec, side), "verdict");
+	for (size_t i = 0; v && i < NWB_ARRAY_SIZE(bad); i++)
+		if (!strcmp(v, bad[i]))
+			return v;
+	return NULL;
+}
+
 static void head(struct rep_gate *g, const json_t *recs)
 {
 	size_t i;
@@ -423,7 +437,10 @@ static void head(struct rep_gate *g, const json_t *recs)
 			g->compare = rec;
 		if (is_type(rec, "end"))
 			g->end = rec;
+		g->nr_broken += (rep_gate_broken(rec, "a") != NULL) +
+				(rep_gate_broken(rec, "b") != NULL);
 	}
+	g->recs = recs;
 	g->trouble = rep_str(g->end, "unusable");
 }
 

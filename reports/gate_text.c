@@ -17,6 +17,11 @@ void rep_gate_line(struct rep_out *o, const struct rep_gate *g)
 {
 	char text[REP_TALLY], b[REP_FIELD];
 
+	if (g->nr_broken)
+		rep_wrap(o, 0, 2,
+			 "FAIL: %zu runs broke a promise; how fast they were "
+			 "does not matter",
+			 g->nr_broken);
 	rep_gate_tally(g, text);
 	rep_wrap(o, 0, 0, "%s", text);
 	if (g->trouble)
@@ -57,6 +62,37 @@ static void compared(struct rep_out *o, const struct rep_gate *g)
 	side(o, g, "b", "B");
 	if (differs)
 		rep_wrap(o, 0, 2, "What differs: %s", differs);
+}
+
+static void broken_side(struct rep_out *o, const json_t *rec, const char *side)
+{
+	const char *verdict = rep_gate_broken(rec, side);
+	const json_t *s = json_object_get(rec, side);
+	const char *why = rep_str(s, "reason"), *repro = rep_str(s, "repro");
+
+	if (!verdict)
+		return;
+	rep_wrap(o, 0, 2, "%s %s, pair %lld, side %c: %s", verdict,
+		 rep_str(rec, "case"),
+		 (long long)json_integer_value(json_object_get(rec, "pair")),
+		 *side == 'a' ? 'A' : 'B', why ? why : "no reason recorded");
+	if (repro)
+		rep_command(o, repro);
+}
+
+static void broken(struct rep_out *o, const struct rep_gate *g)
+{
+	size_t i;
+	json_t *rec;
+
+	if (!g->nr_broken)
+		return;
+	rep_heading(o, "Runs that broke a promise");
+	json_array_foreach(g->recs, i, rec)
+	{
+		broken_side(o, rec, "a");
+		broken_side(o, rec, "b");
+	}
 }
 
 /* ---- tables: one a metric ---- */
@@ -195,6 +231,7 @@ static void contaminated(struct rep_out *o, const struct rep_gate *g)
 void rep_section_gate(struct rep_out *o, const struct rep_gate *g)
 {
 	compared(o, g);
+	broken(o, g);
 	rep_heading(o, "Changes");
 	rep_wrap(o, 0, 0,
 		 "Change of B against A from interleaved pairs: "

@@ -32,8 +32,11 @@ void html_gate_mood(const struct rep_gate *g, const char **ret_class,
 {
 	const size_t *v = g->by_verdict;
 
-	*ret_class = "warn";
-	if (g->trouble)
+	*ret_class = g->nr_broken ? "bad" : "warn";
+	if (g->nr_broken)
+		snprintf(ret_sentence, size, "%zu run%s broke a promise",
+			 g->nr_broken, g->nr_broken > 1 ? "s" : "");
+	else if (g->trouble)
 		snprintf(ret_sentence, size, "The session is unusable");
 	else if (v[REP_GATE_RED])
 		snprintf(ret_sentence, size, "%zu of %zu comparisons got worse",
@@ -48,7 +51,7 @@ void html_gate_mood(const struct rep_gate *g, const char **ret_class,
 		snprintf(ret_sentence, size, "Nothing got worse");
 	if (v[REP_GATE_RED] && !g->trouble)
 		*ret_class = "bad";
-	else if (!g->trouble && !v[REP_GATE_SUSPECT] &&
+	else if (!g->nr_broken && !g->trouble && !v[REP_GATE_SUSPECT] &&
 		 (v[REP_GATE_SAME] || v[REP_GATE_BETTER]))
 		*ret_class = "good";
 }
@@ -315,6 +318,44 @@ static void put_compared(struct rep_out *o, const struct rep_gate *g)
 	fputs("</dl>\n", o->f);
 }
 
+static void put_broken(struct rep_out *o, const json_t *rec, const char *side)
+{
+	const char *verdict = rep_gate_broken(rec, side);
+	const json_t *s = json_object_get(rec, side);
+
+	if (!verdict)
+		return;
+	fprintf(o->f, "<li><span class=\"v bad\">%s</span> ", verdict);
+	html_text(o, rep_str(rec, "case"));
+	fprintf(o->f, ", pair %lld, side %c: ",
+		(long long)json_integer_value(json_object_get(rec, "pair")),
+		*side == 'a' ? 'A' : 'B');
+	html_text(o, rep_str(s, "reason") ? rep_str(s, "reason")
+					  : "no reason recorded");
+	if (rep_str(s, "repro")) {
+		fputs(" <code>", o->f);
+		html_text(o, rep_str(s, "repro"));
+		fputs("</code>", o->f);
+	}
+	fputs("</li>\n", o->f);
+}
+
+static void put_all_broken(struct rep_out *o, const struct rep_gate *g)
+{
+	size_t i;
+	json_t *rec;
+
+	if (!g->nr_broken)
+		return;
+	fputs("<ul>\n", o->f);
+	json_array_foreach(g->recs, i, rec)
+	{
+		put_broken(o, rec, "a");
+		put_broken(o, rec, "b");
+	}
+	fputs("</ul>\n", o->f);
+}
+
 void html_gate(struct rep_out *o, const struct rep_gate *g)
 {
 	html_section(o, "changes", "Changes");
@@ -333,6 +374,7 @@ void html_gate(struct rep_out *o, const struct rep_gate *g)
 		html_text(o, g->trouble);
 		fputs("</p>\n", o->f);
 	}
+	put_all_broken(o, g);
 	put_tables(o, g);
 	if (!g->nr_controls)
 		fputs("<p class=\"alert\">No A/A control was run: nothing "

@@ -107,6 +107,10 @@ static void head(struct rep_out *o, const struct rep_gate *g)
 
 	if (g->trouble)
 		rep_wrap(o, 0, 2, "UNUSABLE, do not quote: %s", g->trouble);
+	if (g->nr_broken)
+		rep_wrap(o, 0, 2,
+			 "FAIL, do not quote: %zu runs broke a promise.",
+			 g->nr_broken);
 	if (!g->end || json_is_true(json_object_get(g->end, "interrupted")))
 		rep_wrap(o, 0, 2,
 			 "INTERRUPTED: this is what was measured until then.");

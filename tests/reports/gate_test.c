@@ -16,7 +16,7 @@ static bool has(const char *text, const char *part)
 
 static json_t *side(double cpu, double mib_s)
 {
-	return json_pack("{s:{s:f,s:f}}", "metrics", "cpu", cpu, "throughput",
+	return json_pack("{s:{s:f,s:f}}", "metrics", "cpu_ns_mib", cpu, "mib_s",
 			 mib_s);
 }
 
@@ -35,7 +35,7 @@ static json_t *decision_rec(const char *name, const char *metric,
 			 1, "type", "decision", "case", name, "metric", metric,
 			 "verdict", verdict, "n", 10, "hl", hl, "lo", hl - half,
 			 "hi", hl + half, "delta", delta, "better",
-			 strcmp(metric, "throughput") ? "lower" : "higher");
+			 strcmp(metric, "mib_s") ? "lower" : "higher");
 }
 
 /* Takes over what is in @middle. */
@@ -165,8 +165,8 @@ NWB_TEST(report_gate, the_farthest_beyond_its_threshold_is_on_top)
 NWB_TEST(report_gate, what_is_better_higher_is_shown_as_itself)
 {
 	json_t *recs = session(
-		json_pack("[o]", decision_rec("x", "throughput", "WORSE",
-					      log(1.25), log(1.25) / 2, 0.10)),
+		json_pack("[o]", decision_rec("x", "mib_s", "WORSE", log(1.25),
+					      log(1.25) / 2, 0.10)),
 		1);
 	struct rep_gate g = model(recs);
 	char b[REP_FIELD], ci[REP_INTERVAL];
@@ -256,12 +256,44 @@ NWB_TEST(report_gate, an_unusable_session_says_so_first)
 	json_decref(recs);
 }
 
+/* How fast a wrong result was does not matter: it is told before all else. */
+NWB_TEST(report_gate, a_broken_promise_is_on_top)
+{
+	json_t *pair = pair_rec("x", 3, 100, 110);
+	json_t *recs = session(
+		json_pack("[o,o]", pair,
+			  decision_rec("x", "m", "SAME", 0, 0.01, 0.05)),
+		1);
+	char *text;
+
+	json_object_update_new(json_object_get(pair, "b"),
+			       json_pack("{s:s,s:s,s:s}", "verdict", "FAIL",
+					 "reason", "O1 LOST: <b>", "repro",
+					 "netwb run"));
+	check_schema(recs);
+	text = render(recs, NWB_REPORT_ALL);
+	check_columns(text);
+	nwb_check(!strncmp(text, "FAIL: 1 runs broke a promise", 28));
+	nwb_check(has(text, "FAIL x, pair 3, side B: O1 LOST: <b>\n"));
+	free(text);
+	text = render_as(recs, NWB_FORMAT_HTML);
+	check_page(text);
+	nwb_check(has(text, "<h1>1 run broke a promise</h1>"));
+	nwb_check(has(text, "<header class=\"bad\">"));
+	nwb_check(has(text, "pair 3, side B: O1 LOST: &lt;b&gt;"));
+	free(text);
+	text = render_as(recs, NWB_FORMAT_COVER);
+	nwb_check(has(text, "FAIL, do not quote"));
+	free(text);
+	json_decref(recs);
+}
+
 /* One pair, no interval; a ratio beyond any scale; all equal. */
 NWB_TEST(report_gate, extremes_stay_within_their_columns)
 {
-	json_t *one = decision_rec("one", "cpu", "UNCLEAR", 0.1, 0, 5);
-	json_t *far = decision_rec("far", "cpu", "WORSE", 9, 3, 0.05);
-	json_t *eq = decision_rec("equal", "cpu", "SAME", 0, 0, 0.05);
+	json_t *one = decision_rec("one", "cpu_ns_mib", "UNCLEAR", 0.1, 0, 5);
+	json_t *far = decision_rec("far", "cpu_ns_mib", "WORSE", 9, 3, 0.05);
+	json_t *eq = decision_rec("equal", "cpu_ns_mib", "SAME", 0, 0, 0.05);
 	json_t *recs, *all = json_array();
 	char *text;
 
@@ -343,7 +375,7 @@ NWB_TEST(report_gate, a_page_of_hundreds_of_cases_is_below_a_megabyte)
 	for (int i = 0; i < 300; i++) {
 		snprintf(name, sizeof(name), "smbd.<b>&%d\"'", i);
 		json_array_append_new(all,
-				      decision_rec(name, "cpu", "SAME",
+				      decision_rec(name, "cpu_ns_mib", "SAME",
 						   0.0001 * i, 0.02, 0.05));
 		for (int k = 0; k < 10; k++)
 			json_array_append_new(
