@@ -12,6 +12,19 @@ static const char about[] =
 	"  netwb run -e 'cut: on server.write nth=5 after do drop, rst'\n"
 	"  netwb run --server diod --client temp-page --fault slow-acks";
 
+static void tell_rule(const char *name, uint64_t hits,
+		      const struct nwb_tl_rule *r)
+{
+	printf("  rule %s: %llu hits", name, (unsigned long long)hits);
+	if (r->recovery_ns != NWB_TL_NONE && r->hits)
+		printf(", recovery %.3f ms",
+		       (double)r->recovery_ns / (double)NWB_MSEC);
+	if (r->bytes_again != NWB_TL_NONE && r->bytes_again)
+		printf(", sent again %llu bytes",
+		       (unsigned long long)r->bytes_again);
+	putchar('\n');
+}
+
 static void tell(const struct bench_run_opts *o,
 		 const struct bench_run_result *r)
 {
@@ -60,8 +73,11 @@ static void tell(const struct bench_run_opts *o,
 	if (r->stats.lost_why[0])
 		printf("  the connection lost last: %s\n", r->stats.lost_why);
 	for (unsigned int i = 0; i < r->nr_rules; i++)
-		printf("  rule %s: %llu hits\n", o->plan->rule[i].name,
-		       (unsigned long long)r->hits[i]);
+		tell_rule(o->plan->rule[i].name, r->hits[i],
+			  &r->timeline.rule[i]);
+	if (r->timeline.nr_bins && r->timeline.drain_ns != NWB_TL_NONE)
+		printf("  drain after the heal: %.3f ms\n",
+		       (double)r->timeline.drain_ns / (double)NWB_MSEC);
 	if (r->nr_died)
 		printf("  %s (%u of %u attempts); made again\n", r->died,
 		       r->nr_died, r->nr_died + 1);

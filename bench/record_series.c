@@ -105,4 +105,5 @@ void bench_record_timeline(json_t *rec, const struct nwb_timeline *tl,
 	json_object_set_new(rec, "marks", marks(tl, plan));
 	json_object_set_new(rec, "marks_left_out", number(tl->marks_left_out));
 	json_object_set_new(rec, "faults", faults(tl, plan));
+	json_object_set_new(rec, "drain_ns", number(tl->drain_ns));
 }

@@ -188,6 +188,7 @@ static void fault_row(struct rep_out *o, const struct rep_cell *c,
 	else
 		html_num(o, html_count(b, NAN));
 	html_num(o, html_count(b, c->m[REP_RECONNECTS]));
+	html_num(o, html_ns(b, c->m[REP_DRAIN]));
 	fputs("<td>", o->f);
 	html_verdict(o, c->verdict);
 	fputs("</td></tr>\n", o->f);
@@ -205,6 +206,7 @@ static void fault_head(struct rep_out *o)
 	      "<th scope=\"col\" class=\"n\">Recovered "
 	      "<small>of hits</small></th>"
 	      "<th scope=\"col\" class=\"n\">Recon\xc2\xadnects</th>"
+	      "<th scope=\"col\" class=\"n\">Drain</th>"
 	      "<th scope=\"col\">Verdict</th></tr></thead>\n<tbody>\n",
 	      o->f);
 }
@@ -225,7 +227,7 @@ void html_table_faults(struct rep_out *o, const struct rep_model *m)
 		if (rule[0] && !group)
 			fault_head(o);
 		if (rule[0] && (!group || strcmp(group, c->server))) {
-			html_group_row(o, c->server, 9);
+			html_group_row(o, c->server, 10);
 			group = c->server;
 		}
 		for (size_t k = 0; rule[k]; k++)

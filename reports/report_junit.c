@@ -37,6 +37,7 @@ static const struct {
 	{REP_ALLOCS, "allocs"},
 	{REP_WSIZE, "wsize"},
 	{REP_DEPTH, "depth"},
+	{REP_DRAIN, "drain_ns"},
 };
 
 /*

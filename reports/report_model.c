@@ -131,6 +131,7 @@ static void run_metrics(struct rep_run *run)
 	m[REP_ALLOCS] = rep_num(rec, "allocs");
 	m[REP_WSIZE] = rep_num(rec, "wsize");
 	m[REP_DEPTH] = rep_num(rec, "depth");
+	m[REP_DRAIN] = rep_num(rec, "drain_ns");
 	m[REP_CLIENT_NS_MIB] = per(rep_num(rec, "client_cpu_ns"), mib);
 	m[REP_SERVER_NS_MIB] = per(rep_num(rec, "server_cpu_ns"), mib);
 }

@@ -311,6 +311,12 @@ static void hits_lines(struct rep_out *o, const struct rep_cell *c)
 	}
 	if (!rule[0] && strcmp(c->fault, "none"))
 		rep_wrap(o, 2, 6, "hits: not measured");
+	if (isfinite(c->m[REP_DRAIN])) {
+		char a[REP_FIELD];
+
+		rep_wrap(o, 2, 6, "drain after the heal: %s",
+			 rep_fmt_ns(a, c->m[REP_DRAIN]));
+	}
 	nwb_free(rule);
 	json_decref(owner);
 }
@@ -326,7 +332,8 @@ static void faults_table(struct rep_out *o, const struct rep_rows *rows)
 		 "Recovery: "
 		 "from a hit to the first ack of bytes that were sent after "
 		 "it, longest of a run. Sent again: as a retry or after the "
-		 "connection was lost.");
+		 "connection was lost. Drain: until what was dirty when the "
+		 "faults were switched off is durable or reported.");
 	legend(o);
 	fprintf(o->f, "\n%-*s %9s %10s %8s\n", NAME_COLS, "cell", "retries",
 		"reconnects", "allocs");

@@ -171,6 +171,7 @@ static const struct nwb_field run_fields[] = {
 	STR("cipher"),
 	NUM("client_cpu_ns"),
 	NUM("depth"),
+	NUM("drain_ns"),
 	NUM("durable_ns"),
 	STR_MUST("fault"),
 	MAP("faults", fault),

@@ -132,26 +132,61 @@ static void one(const struct window *w, const struct nwb_lrec *r)
 }
 
 /*
- * At an ok fsync everything is durable that was written before it began. One
- * task writes and syncs, so slots are in its order.
+ * At an ok fsync everything is durable that was over before it began. Several
+ * tasks may write: what had not returned by then waits for the next one. Slots
+ * are in the order of their begin, so only the newest few can be such; @from
+ * follows the oldest one that waits.
  */
 static void durable(const struct window *w, const struct nwb_lrec *rec,
 		    uint64_t nr)
 {
-	uint64_t waiting = 0;
+	uint64_t settled = 0, from = 0;
 
 	for (uint64_t i = 0; i < nr; i++) {
-		const struct nwb_lrec *r = &rec[i];
+		uint64_t waiting = 0, next = i;
 
-		if (!nwb_tl_is_there(r))
+		if (!nwb_tl_is_there(&rec[i]) || rec[i].kind != NWB_L_FSYNC ||
+		    rec[i].result)
 			continue;
-		if (r->kind == NWB_L_WRITE && r->result > 0) {
-			waiting += (uint64_t)r->result;
-		} else if (r->kind == NWB_L_FSYNC && !r->result) {
-			add(w, w->tl->durable, r->t_end, waiting);
-			waiting = 0;
+		for (uint64_t k = from; k < i; k++) {
+			const struct nwb_lrec *r = &rec[k];
+
+			if (!nwb_tl_is_there(r) || r->kind != NWB_L_WRITE ||
+			    r->result <= 0 || r->end <= settled)
+				continue;
+			if (r->end < rec[i].begin)
+				waiting += (uint64_t)r->result;
+			else
+				next = nwb_min(next, k);
 		}
+		add(w, w->tl->durable, rec[i].t_end, waiting);
+		from = next;
+		settled = nwb_max(settled, rec[i].begin);
 	}
+}
+
+/* From the last heal until what was dirty then is durable or reported. */
+static uint64_t drain_of(const struct nwb_lrec *rec, uint64_t nr)
+{
+	const struct nwb_lrec *heal = NULL;
+	uint64_t written = 0, soonest = NWB_TL_NONE;
+
+	for (uint64_t i = 0; i < nr; i++)
+		if (nwb_tl_is_there(&rec[i]) && rec[i].kind == NWB_L_HEAL)
+			heal = &rec[i];
+	if (!heal)
+		return NWB_TL_NONE;
+	for (uint64_t i = 0; i < nr; i++)
+		if (nwb_tl_is_there(&rec[i]) && rec[i].kind == NWB_L_WRITE &&
+		    rec[i].end < heal->begin)
+			written = nwb_max(written, rec[i].end);
+	for (uint64_t i = 0; i < nr; i++)
+		if (nwb_tl_is_there(&rec[i]) && rec[i].kind == NWB_L_FSYNC &&
+		    rec[i].begin > written)
+			soonest = nwb_min(soonest, rec[i].t_end);
+	if (soonest == NWB_TL_NONE)
+		return written ? NWB_TL_NONE : 0;
+	return soonest > heal->t_begin ? soonest - heal->t_begin : 0;
 }
 
 static bool has_kind(const struct nwb_lrec *rec, uint64_t nr, uint16_t kind)
@@ -180,6 +215,7 @@ int nwb_timeline_make(const struct nwb_lrec *rec, uint64_t nr,
 	struct window w = {.tl = ret};
 
 	memset(ret, 0, sizeof(*ret));
+	ret->drain_ns = NWB_TL_NONE;
 	ret->nr_rules = nwb_min(nr_rules, NWB_TL_RULES);
 	for (unsigned int i = 0; i < ret->nr_rules; i++)
 		ret->rule[i].first_ns = NWB_TL_NONE;
@@ -200,6 +236,7 @@ int nwb_timeline_make(const struct nwb_lrec *rec, uint64_t nr,
 		if (nwb_tl_is_there(&rec[i]))
 			one(&w, &rec[i]);
 	durable(&w, rec, nr);
+	ret->drain_ns = drain_of(rec, nr);
 	qsort(ret->mark, ret->nr_marks, sizeof(ret->mark[0]), by_time);
 	return nwb_tl_faults(rec, nr, ret);
 }

@@ -21,6 +21,12 @@
  * to the first ack of bytes that were sent after the hit: an ack that was on
  * its way already proves no recovery.
  *
+ * "Drain" is the time from the heal (all faults off; the last one, if there are
+ * several) until what was written before it is durable or reported: until the
+ * first return of an fsync, ok or not, that began after each write that was over
+ * at the heal had ended. 0 when that fsync had returned before the heal: nothing
+ * was dirty any more.
+ *
  * Pure but for memory; any thread.
  */
 #ifndef NWB_TIMELINE_H
@@ -64,6 +70,7 @@ struct nwb_tl_rule {
 
 struct nwb_timeline {
 	uint64_t span_ns;
+	uint64_t drain_ns; /* NWB_TL_NONE: no heal, or never drained */
 	uint64_t bin_ns; /* 1, 2 or 5 times a power of ten */
 	unsigned int nr_bins;
 	bool has_acks;	   /* else acked[] is empty */

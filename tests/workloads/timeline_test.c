@@ -101,6 +101,50 @@ NWB_TEST(timeline, a_failed_fsync_makes_nothing_durable)
 	nwb_check_eq(tl.mark[1].kind, NWB_TL_FSYNC);
 }
 
+/* With several writers a write may be under way when an fsync begins: that
+ * fsync says nothing of it. */
+NWB_TEST(timeline, an_fsync_makes_durable_what_had_returned_before)
+{
+	struct hand h = {0};
+	struct nwb_timeline tl;
+	struct nwb_lrec *slow;
+
+	slow = put(&h, NWB_L_WRITE, 0, 0, 4096);
+	put(&h, NWB_L_WRITE, 10, 4096, 100);
+	put(&h, NWB_L_FSYNC, 50, 0, 0);
+	slow->end = ++h.tick;
+	slow->t_end = T0 + 60 * NWB_USEC;
+	put(&h, NWB_L_FSYNC, 100, 0, 0);
+	tl = made(&h, 0, 190);
+	nwb_check_eq(tl.durable[50], 100);
+	nwb_check_eq(tl.durable[100], 4096);
+}
+
+NWB_TEST(timeline, drain_is_from_the_heal_to_the_fsync_that_covers_all)
+{
+	struct hand h = {0};
+	struct nwb_lrec *early;
+
+	put(&h, NWB_L_WRITE, 0, 0, 4096);
+	nwb_check_eq(made(&h, 0, 2000).drain_ns, NWB_TL_NONE); /* no heal */
+	/* begun before the last write was over: says nothing of that one */
+	early = put(&h, NWB_L_FSYNC, 10, 0, 0);
+	put(&h, NWB_L_WRITE, 20, 4096, 4096);
+	early->end = ++h.tick;
+	early->t_end = T0 + 300 * NWB_USEC;
+	put(&h, NWB_L_HEAL, 200, 0, 0);
+	nwb_check_eq(made(&h, 0, 2000).drain_ns, NWB_TL_NONE);
+	put(&h, NWB_L_WRITE, 210, 8192, 4096); /* after the heal */
+	put(&h, NWB_L_FSYNC, 700, 0, 0)->result = -5;
+	nwb_check_eq(made(&h, 0, 2000).drain_ns, 500 * NWB_USEC);
+	put(&h, NWB_L_FSYNC, 900, 0, 0);
+	nwb_check_eq(made(&h, 0, 2000).drain_ns, 500 * NWB_USEC);
+	/* a second heal: all was over before it */
+	put(&h, NWB_L_FSYNC, 1000, 0, 0);
+	put(&h, NWB_L_HEAL, 1100, 0, 0);
+	nwb_check_eq(made(&h, 0, 2000).drain_ns, 0);
+}
+
 /* A client that stands still has no window; one sees where it stopped. */
 NWB_TEST(timeline, without_a_window_all_records_count)
 {
