@@ -64,9 +64,10 @@ int bench_cmd_one_run(int argc, char **argv)
 	static struct bench_run_result res;
 	struct nwb_err err = {0};
 	struct bench_cli c;
-	int rc = bench_cli_parse(
-		&c, argc, argv, BENCH_CLI_RUN | BENCH_CLI_PLAN | BENCH_CLI_FAKE,
-		about);
+	int rc = bench_cli_parse(&c, argc, argv,
+				 BENCH_CLI_RUN | BENCH_CLI_PLAN |
+					 BENCH_CLI_FAKE | BENCH_CLI_ONE,
+				 about);
 
 	if (rc < 0)
 		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
