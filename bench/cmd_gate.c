@@ -166,6 +166,8 @@ int bench_cmd_gate(int argc, char **argv)
 	o->is_gate = !c.record_noise;
 	o->confirm_ns = CONFIRM_NS;
 	o->record_noise = c.record_noise;
+	if (c.record_noise && !c.has_pairs)
+		c.pairs = 30;
 	rc = gate_cases_builtin(&o->cases, &err);
 	if (!rc && !c.is_list)
 		rc = c.record_baseline ? record_baseline(&err)

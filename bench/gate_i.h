@@ -333,6 +333,10 @@ double gate_past_psi_limit(const struct gate_past *p);
 bool gate_past_is_recurring(const struct gate_past *p, const char *name,
 			    enum gate_metric_id m);
 
+/* gate_noise.c */
+int gate_write_noise(const struct gate_session *s,
+		     struct nwb_err *err) nwb_must_check;
+
 /* gate_record.c */
 json_t *gate_record_compare(const struct gate_session *s);
 json_t *gate_record_pair(const struct gate_stream *st, const struct gate_run *a,

@@ -22,7 +22,9 @@ struct gate_stream *gate_add_stream(struct gate_session *s,
 	memset(st, 0, sizeof(*st));
 	st->c = c;
 	st->role = role;
-	st->psi_limit = gate_past_psi_limit(s->past);
+	/* the noise of this machine is what the limit is made from */
+	st->psi_limit =
+		s->o->record_noise ? INFINITY : gate_past_psi_limit(s->past);
 	for (unsigned int i = 0; i < GATE_METRICS; i++) {
 		struct gate_series *m = &st->m[i];
 		double delta;
@@ -252,6 +254,8 @@ static int measure(struct gate_session *s, struct nwb_err *err)
 {
 	int rc = gate_rounds(s, 0, err);
 
+	if (s->o->record_noise)
+		return rc;
 	while (!rc && family(s))
 		rc = gate_rounds(s, 0, err);
 	check_usable(s);
@@ -376,7 +380,11 @@ static void add_streams(struct gate_session *s)
 	unsigned int sentinels = 0;
 
 	for (unsigned int i = 0; i < c->nr; i++)
-		gate_add_stream(s, &c->c[i], GATE_MEASURE);
+		gate_add_stream(s, &c->c[i],
+				s->o->record_noise ? GATE_CONTROL
+						   : GATE_MEASURE);
+	if (s->o->record_noise)
+		return;
 	for (unsigned int i = 0; i < c->nr && !s->o->no_control; i++)
 		if (c->c[i].is_sentinel && sentinels++ < GATE_SENTINELS)
 			gate_add_stream(s, &c->c[i], GATE_CONTROL);
@@ -449,6 +457,8 @@ int gate_run_session(struct gate_opts *o)
 		if (!code)
 			code = gate_exit_code(&s);
 		end = write_end(&s, code, &err);
+		if (!end && o->record_noise)
+			end = gate_write_noise(&s, &err);
 		if (end) {
 			fprintf(stderr, "netwb: %s\n", err.text);
 			code = NWB_EXIT_BROKEN;
