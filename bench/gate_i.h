@@ -311,8 +311,6 @@ int gate_confirm(struct gate_session *s, struct nwb_err *err) nwb_must_check;
 struct gate_stream *gate_add_stream(struct gate_session *s,
 				    const struct gate_case *c,
 				    enum gate_role role);
-/** gate_conclude() - outcomes of all that was measured. */
-void gate_conclude(struct gate_session *s);
 /** gate_plan() - how many looks the budget has room for, from @first on. */
 void gate_plan(struct gate_session *s, unsigned int first);
 /** gate_rounds() - take turns over the streams from @first on until all are
@@ -332,6 +330,18 @@ double gate_past_psi_limit(const struct gate_past *p);
 /** gate_past_is_recurring() - suspect today, and another day of this week? */
 bool gate_past_is_recurring(const struct gate_past *p, const char *name,
 			    enum gate_metric_id m);
+
+/* gate_verdict.c */
+/** gate_check_usable() - sets s->unusable when the controls or the meters say
+ * so, and takes metrics out of the gate whose control is off by chance. */
+void gate_check_usable(struct gate_session *s);
+/** gate_family() - which differences to believe. Return: whether one that is
+ * not believed has a look left, for which its stream goes on. */
+bool gate_family(struct gate_session *s);
+/** gate_conclude() - outcomes of all that was measured. */
+void gate_conclude(struct gate_session *s);
+/** gate_exit_code() - of the outcomes; see docs/gate.md. */
+int gate_exit_code(const struct gate_session *s);
 
 /* gate_noise.c */
 int gate_write_noise(const struct gate_session *s,
@@ -353,8 +363,6 @@ void gate_tell_pair(struct gate_session *s, const struct gate_stream *st);
 void gate_tell_line(struct gate_session *s, const char *fmt, ...)
 	nwb_printf(2, 3);
 void gate_tell_end(const struct gate_session *s, int code);
-/** gate_exit_code() - of the outcomes; see docs/gate.md. */
-int gate_exit_code(const struct gate_session *s);
 
 int bench_cmd_compare(int argc, char **argv);
 int bench_cmd_gate(int argc, char **argv);

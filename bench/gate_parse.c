@@ -110,6 +110,8 @@ int gate_parse_run(const char *text, struct gate_run *r, struct nwb_err *err)
 	json_t *all = json_loads(text, JSON_REJECT_DUPLICATES, &je), *v;
 	int rc;
 
+	for (unsigned int i = 0; i < GATE_METRICS; i++)
+		r->metric[i] = NAN;
 	if (!all)
 		return nwb_err_set(err, -EPROTO,
 				   "one-run's answer is no JSON: %.80s",
@@ -129,8 +131,6 @@ int gate_parse_run(const char *text, struct gate_run *r, struct nwb_err *err)
 			 json_string_value(v));
 	if (!rc)
 		rc = parse_run(all, r, err);
-	for (unsigned int i = 0; rc && i < GATE_METRICS; i++)
-		r->metric[i] = NAN;
 	json_decref(all);
 	return rc;
 }

@@ -135,133 +135,18 @@ int gate_rounds(struct gate_session *s, unsigned int first, struct nwb_err *err)
 	return rc;
 }
 
-/* --- what the controls and the whole say ---------------------------------- */
-
-static void set_unusable(struct gate_session *s, const char *fmt, ...)
-	nwb_printf(2, 3);
-
-static void set_unusable(struct gate_session *s, const char *fmt, ...)
-{
-	va_list ap;
-
-	if (s->unusable[0])
-		return;
-	va_start(ap, fmt);
-	vsnprintf(s->unusable, sizeof(s->unusable), fmt, ap);
-	va_end(ap);
-}
-
-/* The clock's metrics are several times as noisy as CPU time here: when their
- * control is off by chance, they are told and not gated, and CPU time still
- * counts. A control that is *proved* to differ makes all of it worthless. */
-static void check_control(struct gate_session *s, const struct gate_stream *st,
-			  enum gate_metric_id id)
-{
-	const struct gate_series *m = &st->m[id];
-	bool differs = m->dec.verdict == NWB_GATE_WORSE ||
-		       m->dec.verdict == NWB_GATE_BETTER;
-
-	if (m->skip[0] || !m->n)
-		return;
-	if (isnan(s->control_max) || fabs(m->dec.est) > s->control_max)
-		s->control_max = fabs(m->dec.est);
-	if (m->dec.n < NWB_GATE_PAIRS_MIN ||
-	    nwb_gate_control(&m->rule, &m->dec) == NWB_CONTROL_OK)
-		return;
-	if (differs || id == GATE_CPU) {
-		set_unusable(s,
-			     "control %s: A differs from A by %+.1f %% in %s",
-			     st->c->name, 100.0 * expm1(m->dec.est),
-			     gate_metrics[id].name);
-		return;
-	}
-	gate_tell_line(s,
-		       "control %s: A differs from A by %+.1f %% in %s, which "
-		       "is told but does not count in this session",
-		       st->c->name, 100.0 * expm1(m->dec.est),
-		       gate_metrics[id].name);
-	for (unsigned int i = 0; i < s->nr_streams; i++)
-		s->stream[i].m[id].is_observed = true;
-}
-
-static void check_usable(struct gate_session *s)
-{
-	for (unsigned int i = 0; i < s->nr_streams; i++)
-		for (unsigned int k = 0; k < GATE_METRICS; k++)
-			if (s->stream[i].role == GATE_CONTROL)
-				check_control(s, &s->stream[i],
-					      (enum gate_metric_id)k);
-	if (s->nr_pairs && 3 * (s->nr_bad - s->nr_failed) > s->nr_pairs)
-		set_unusable(s, "%u of %u pairs are contaminated",
-			     s->nr_bad - s->nr_failed, s->nr_pairs);
-}
-
-/* Benjamini-Hochberg over everything that gates. Return: whether something
- * needs another look. */
-static bool family(struct gate_session *s)
-{
-	static struct nwb_gate_decision d[GATE_STREAMS_MAX * GATE_METRICS];
-	static struct gate_series *of[GATE_STREAMS_MAX * GATE_METRICS];
-	static bool keep[GATE_STREAMS_MAX * GATE_METRICS];
-	static struct gate_stream *in[GATE_STREAMS_MAX * GATE_METRICS];
-	bool again = false;
-	unsigned int n = 0;
-
-	for (unsigned int i = 0; i < s->nr_streams; i++)
-		for (unsigned int k = 0; k < GATE_METRICS; k++) {
-			struct gate_series *m = &s->stream[i].m[k];
-
-			if (s->stream[i].role != GATE_MEASURE || m->skip[0] ||
-			    !m->is_decided || m->is_observed)
-				continue;
-			in[n] = &s->stream[i];
-			of[n] = m;
-			d[n++] = m->dec;
-		}
-	nwb_gate_family(d, n, 0.05, keep);
-	for (unsigned int i = 0; i < n; i++) {
-		of[i]->is_kept = keep[i];
-		if (!keep[i] && (d[i].verdict == NWB_GATE_WORSE ||
-				 d[i].verdict == NWB_GATE_BETTER))
-			again |= gate_stream_reopen(
-				in[i], (enum gate_metric_id)(of[i] - in[i]->m));
-	}
-	return again;
-}
-
-void gate_conclude(struct gate_session *s)
-{
-	for (unsigned int i = 0; i < s->nr_streams; i++)
-		for (unsigned int k = 0; k < GATE_METRICS; k++) {
-			struct gate_stream *st = &s->stream[i];
-			struct gate_series *m = &st->m[k];
-			bool is_kept = m->is_kept || st->role != GATE_MEASURE;
-
-			if (m->skip[0])
-				continue;
-			m->is_recurring =
-				s->o->is_gate && st->role == GATE_MEASURE &&
-				gate_past_is_recurring(s->past, st->c->name,
-						       (enum gate_metric_id)k);
-			m->outcome = nwb_gate_conclude(
-				&m->dec, is_kept,
-				m->second ? &m->second->dec : NULL,
-				m->is_recurring, m->is_observed);
-		}
-}
-
 static int measure(struct gate_session *s, struct nwb_err *err)
 {
 	int rc = gate_rounds(s, 0, err);
 
 	if (s->o->record_noise)
 		return rc;
-	while (!rc && family(s))
+	while (!rc && gate_family(s))
 		rc = gate_rounds(s, 0, err);
-	check_usable(s);
+	gate_check_usable(s);
 	if (!rc && s->unusable[0])
 		return 0;
-	family(s); /* a metric that is not gated is no member */
+	gate_family(s); /* a metric that is not gated is no member */
 	if (!rc && s->o->is_gate)
 		rc = gate_confirm(s, err);
 	return rc;
@@ -424,6 +309,13 @@ static int write_end(struct gate_session *s, int code, struct nwb_err *err)
 	return rc ? rc : nwb_report_write_all(s->dir, err);
 }
 
+static void cut_short(struct gate_session *s)
+{
+	for (unsigned int i = 0; i < s->nr_streams; i++)
+		if (!s->stream[i].is_done)
+			gate_stream_end(&s->stream[i], "cut short");
+}
+
 int gate_run_session(struct gate_opts *o)
 {
 	static struct gate_session s;
@@ -450,9 +342,11 @@ int gate_run_session(struct gate_opts *o)
 	if (rc && rc != -EINTR)
 		fprintf(stderr, "netwb: %s\n", err.text);
 	if (s.store) {
-		for (unsigned int i = 0; i < s.nr_streams; i++)
-			if (!s.stream[i].is_done)
-				gate_stream_end(&s.stream[i], "cut short");
+		cut_short(&s);
+		if (gate_stopped()) {
+			gate_family(&s);
+			cut_short(&s); /* there is no other look */
+		}
 		gate_conclude(&s);
 		if (!code)
 			code = gate_exit_code(&s);

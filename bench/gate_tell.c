@@ -90,29 +90,6 @@ void gate_tell_pair(struct gate_session *s, const struct gate_stream *st)
 	fflush(stderr);
 }
 
-int gate_exit_code(const struct gate_session *s)
-{
-	bool is_broken = false;
-
-	/* a wrong result is red however fast it came */
-	if (s->nr_fail)
-		return NWB_EXIT_FAIL;
-	if (s->unusable[0])
-		return NWB_EXIT_BROKEN;
-	for (unsigned int i = 0; i < s->nr_streams; i++) {
-		const struct gate_stream *st = &s->stream[i];
-
-		is_broken |= st->nr_run && st->nr_bad == st->nr_run &&
-			     st->nr_failed == st->nr_run;
-		for (unsigned int k = 0; k < GATE_METRICS; k++)
-			if (s->o->is_gate && st->role == GATE_MEASURE &&
-			    !st->m[k].skip[0] &&
-			    st->m[k].outcome == NWB_OUTCOME_RED)
-				return NWB_EXIT_FAIL;
-	}
-	return is_broken ? NWB_EXIT_BROKEN : NWB_EXIT_OK;
-}
-
 void gate_tell_end(const struct gate_session *s, int code)
 {
 	char path[4200];
@@ -124,8 +101,10 @@ void gate_tell_end(const struct gate_session *s, int code)
 	snprintf(path, sizeof(path), "%s/%s", s->dir, NWB_STORE_NAME);
 	rc = nwb_store_load(path, &recs, &err);
 	if (!rc) {
-		rc = nwb_report_text(recs, stdout, NWB_REPORT_TERMINAL, NULL,
-				     &err);
+		rc = s->o->has_cover
+			     ? nwb_report_cover(recs, stdout, NULL, &err)
+			     : nwb_report_text(recs, stdout,
+					       NWB_REPORT_TERMINAL, NULL, &err);
 		json_decref(recs);
 	}
 	if (rc)
