@@ -53,6 +53,56 @@ void bench_server_opts(const struct nwb_plan *plan, struct nwb_server_opts *so)
 	}
 }
 
+unsigned int bench_channels(const struct bench_run_opts *o)
+{
+	return o->plan ? (unsigned int)nwb_plan_client_opt_nr(
+				 o->plan, "channels", o->channels)
+		       : o->channels;
+}
+
+/* The plan's "client" line wins. */
+static void plan_client(const struct nwb_plan *plan,
+			struct nwb_subject_opts *so)
+{
+	so->wsize = (uint32_t)nwb_plan_client_opt_nr(plan, "wsize", so->wsize);
+	so->credits = (uint32_t)nwb_plan_client_opt_nr(plan, "credits", 0);
+	so->msize = (uint32_t)nwb_plan_client_opt_nr(plan, "msize", 0);
+	so->settle_ns = nwb_plan_client_opt_nr(plan, "settle", 0);
+	so->patience_ns = nwb_plan_client_opt_nr(plan, "patience", 0);
+	so->cache =
+		(unsigned int)nwb_plan_client_opt_nr(plan, "cache", so->cache);
+	so->durable = (unsigned int)nwb_plan_client_opt_nr(plan, "durable",
+							   so->durable);
+	so->hard |= nwb_plan_client_opt_nr(plan, "hard", 0) != 0;
+	so->max_attempts = (uint32_t)nwb_plan_client_opt_nr(plan, "attempts",
+							    so->max_attempts);
+	so->max_attempts = (uint32_t)nwb_plan_client_opt_nr(plan, "retrans",
+							    so->max_attempts);
+	if (nwb_plan_server_opt_nr(plan, "guest", 0)) {
+		so->user = "";
+		so->password = "";
+	}
+}
+
+void bench_client_opts(const struct bench_run_opts *o,
+		       struct nwb_subject_opts *so)
+{
+	so->kind = o->subject;
+	so->wsize = o->wsize;
+	so->depth = o->depth;
+	so->cache = o->cache;
+	so->durable = o->durable;
+	so->hard = o->hard;
+	so->max_attempts = o->retrans;
+	so->mutants = o->mutants;
+	so->mutant_credits = o->mutant_credits;
+	so->mutant_channel = o->mutant_channel;
+	so->channels = bench_channels(o);
+	bench_client_security(o, so);
+	if (o->plan)
+		plan_client(o->plan, so);
+}
+
 /* Is an effect of a server process that may still live under way? */
 bool bench_is_busy(const struct nwb_ledger *l)
 {

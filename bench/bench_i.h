@@ -146,9 +146,9 @@ struct bench_run_result {
 	struct bench_meters meters; /* of the window */
 	unsigned int nr_rules;
 	uint64_t hits[BENCH_RULES_MAX];
-	int final_error;   /* of the fsync after heal */
-	char skip[256];	   /* not run at all, and why; else empty */
-	char trouble[128]; /* why nothing can be concluded */
+	int final_error;      /* of the fsync after heal */
+	char skip[256];	      /* not run at all, and why; else empty */
+	char trouble[128];    /* why nothing can be concluded */
 	unsigned int nr_died; /* earlier attempts in which the server ended by
 			       * itself, and not one of them a FAIL */
 	char died[64];	      /* how, the last time; empty: never */
@@ -191,6 +191,12 @@ bool bench_is_fake(const char *server);
 void bench_key(uint64_t seed, uint8_t key[16]);
 /** bench_server_opts() - what a plan says of the server; NULL is fine. */
 void bench_server_opts(const struct nwb_plan *plan, struct nwb_server_opts *so);
+/** bench_channels() - of @o or of its plan, which wins; 0 = 1. */
+unsigned int bench_channels(const struct bench_run_opts *o);
+/** bench_client_opts() - all of @so that @o and its plan say. Who and where the
+ * server is stands in it already; a guest's name is taken away again. */
+void bench_client_opts(const struct bench_run_opts *o,
+		       struct nwb_subject_opts *so);
 /** bench_is_busy() - is something under way inside a server that lives? */
 bool bench_is_busy(const struct nwb_ledger *l);
 /** bench_trouble() - what the shim could not do as it was told, which makes
@@ -405,6 +411,10 @@ struct bench_cli {
 	const char *publish;   /* serve: [ADDR:]PORT */
 	const char *run_name;  /* serve */
 	uint64_t for_ns;       /* serve: 0 = until ^C */
+	const char *mount_dir; /* mount: where; NULL: in the run's directory */
+	bool kernel_cache;     /* mount */
+	bool no_shadow;	       /* mount */
+	bool is_raw;	       /* mount: a client that caches nothing */
 	char plan_args[2048];  /* what names the plan, for reproducing */
 	struct nwb_plan *plan; /* owned, run.plan points to it */
 };
@@ -415,6 +425,8 @@ struct bench_cli {
 #define BENCH_CLI_ONE	0x80u  /* of one run only: --ledger --capture */
 #define BENCH_CLI_FAKE	0x100u /* --server fake; --plant */
 #define BENCH_CLI_SERVE 0x40u  /* --publish --for --name --dir */
+#define BENCH_CLI_MOUNT 0x200u /* --kernel-cache --no-shadow --dir; a client   \
+				*/
 /**
  * bench_cli_parse() - read options. @groups: BENCH_CLI_*.
  * Return: index of the first operand; -1: said what is wrong (exit 3); -2:
@@ -493,6 +505,7 @@ int bench_cmd_history(int argc, char **argv);
 int bench_cmd_merge(int argc, char **argv);
 int bench_cmd_serve(int argc, char **argv);
 int bench_cmd_exec(int argc, char **argv);
+int bench_cmd_mount(int argc, char **argv);
 int bench_cmd_latency(int argc, char **argv);
 int bench_cmd_explain(int argc, char **argv);
 int bench_cmd_fio_inside(int argc, char **argv);

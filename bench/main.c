@@ -20,6 +20,8 @@ static const struct {
 	{"gate", bench_cmd_gate, "is this build worse than the baseline?"},
 	{"serve", bench_cmd_serve,
 	 "a broken server for your own client, judged"},
+	{"mount", bench_cmd_mount,
+	 "the client as a file system, for any program, judged"},
 	{"exec", bench_cmd_exec, "run a command inside a `netwb serve`"},
 	{"lint", bench_cmd_lint, "read plans, say what is wrong with them"},
 	{"list", bench_cmd_list, "servers, subjects, workloads, faults, ..."},

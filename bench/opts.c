@@ -48,6 +48,10 @@ enum {
 	OPT_NAME,
 	OPT_DIR,
 	OPT_ISOLATION,
+	OPT_MOUNT_CLIENT,
+	OPT_MOUNT_DIR,
+	OPT_KERNEL_CACHE,
+	OPT_NO_SHADOW,
 	OPT_PLANT,
 	OPT_SHARD,
 };
@@ -66,6 +70,10 @@ static const struct {
 	 BENCH_CLI_RUN,
 	 "NAME",
 	 "in-place, temp-page, raw-cold, raw-hot"},
+	{{"client", 1, NULL, OPT_MOUNT_CLIENT},
+	 BENCH_CLI_MOUNT,
+	 "NAME",
+	 "in-place, temp-page or raw, which caches nothing"},
 	{{"workload", 1, NULL, OPT_WORKLOAD},
 	 BENCH_CLI_RUN,
 	 "NAME",
@@ -79,15 +87,15 @@ static const struct {
 	 "N",
 	 "fsync so often, the last at the end (default 1)"},
 	{{"dialect", 1, NULL, OPT_DIALECT},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "VERSION",
 	 "SMB: 2.0.2, 2.1, 3.0.2, 3.1.1 (default) or any"},
 	{{"sign", 2, NULL, OPT_SIGN},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "[=ALG]",
 	 "SMB: sign every request, with hmac, cmac or gmac"},
 	{{"encrypt", 2, NULL, OPT_ENCRYPT},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "[=WHEN]",
 	 "SMB: encrypt on (bare), off, auto (as the server wants)"},
 	{{"level", 1, NULL, OPT_LEVEL},
@@ -95,7 +103,7 @@ static const struct {
 	 "NAME",
 	 "ledger: bench or check (default check)"},
 	{{"wsize", 1, NULL, OPT_WSIZE},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "SIZE",
 	 "largest write request (default 1M, 9P: msize - 24)"},
 	{{"depth", 1, NULL, OPT_DEPTH},
@@ -103,27 +111,27 @@ static const struct {
 	 "N",
 	 "raw: requests in flight (default 16)"},
 	{{"cache", 1, NULL, OPT_CACHE},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "MODE",
 	 "always (default), none, strict or loose"},
 	{{"durable", 1, NULL, OPT_DURABLE},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "off|v1|v2",
 	 "SMB: handles that outlive a connection"},
 	{{"soft", 0, NULL, OPT_SOFT},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 NULL,
 	 "give up when patience ends (the default)"},
 	{{"hard", 0, NULL, OPT_HARD},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 NULL,
 	 "wait for the server for ever"},
 	{{"channels", 1, NULL, OPT_CHANNELS},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "N",
 	 "SMB: connections of the session, 1 to 4 (multichannel)"},
 	{{"retrans", 1, NULL, OPT_RETRANS},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "N",
 	 "give a write up after N attempts (default 64)"},
 	{{"no-shim", 0, NULL, OPT_NO_SHIM},
@@ -143,11 +151,12 @@ static const struct {
 	 "NAME",
 	 "a standard fault, see `netwb list`"},
 	{{"seed", 1, NULL, OPT_SEED},
-	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK | BENCH_CLI_SERVE,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK |
+		 BENCH_CLI_SERVE,
 	 "N",
 	 "of everything random (default 1)"},
 	{{"out", 1, NULL, OPT_OUT},
-	 BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN | BENCH_CLI_BENCH | BENCH_CLI_CHECK,
 	 "DIR",
 	 "results go to a new directory in DIR (default results)"},
 	{{"pairs", 1, NULL, OPT_PAIRS},
@@ -171,15 +180,15 @@ static const struct {
 	 "NAME",
 	 "a deliberate defect that must be killed, or \"all\""},
 	{{"with-mutant", 1, NULL, OPT_WITH_MUTANT},
-	 BENCH_CLI_RUN,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "NAME",
 	 "drive a client that has this deliberate defect"},
 	{{"ledger", 1, NULL, OPT_LEDGER},
-	 BENCH_CLI_ONE | BENCH_CLI_SERVE,
+	 BENCH_CLI_MOUNT | BENCH_CLI_ONE | BENCH_CLI_SERVE,
 	 "FILE",
 	 "keep the ledger of the run"},
 	{{"capture", 1, NULL, OPT_CAPTURE},
-	 BENCH_CLI_ONE | BENCH_CLI_SERVE,
+	 BENCH_CLI_MOUNT | BENCH_CLI_ONE | BENCH_CLI_SERVE,
 	 "FILE",
 	 "capture the wire as pcapng, faults as packet comments"},
 	{{"no-ledger", 0, NULL, OPT_NO_LEDGER},
@@ -203,11 +212,12 @@ static const struct {
 	 NULL,
 	 "instead: what signing and encrypting cost on smbd"},
 	{{"server-binary", 1, NULL, OPT_BINARY},
-	 BENCH_CLI_RUN | BENCH_CLI_SERVE,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN | BENCH_CLI_SERVE,
 	 "PATH",
 	 "start this server instead of the distribution's"},
 	{{"isolation", 1, NULL, OPT_ISOLATION},
-	 BENCH_CLI_RUN | BENCH_CLI_SERVE | BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN | BENCH_CLI_SERVE | BENCH_CLI_BENCH |
+		 BENCH_CLI_CHECK,
 	 "STEP",
 	 "ns, userns or none (default: the first that works here)"},
 	{{"publish", 1, NULL, OPT_PUBLISH},
@@ -219,7 +229,7 @@ static const struct {
 	 "TIME",
 	 "serve so long (90, 500ms, 5m; default until ^C)"},
 	{{"name", 1, NULL, OPT_NAME},
-	 BENCH_CLI_SERVE,
+	 BENCH_CLI_MOUNT | BENCH_CLI_SERVE,
 	 "NAME",
 	 "for `netwb exec` (default a number)"},
 	{{"dir", 1, NULL, OPT_DIR},
@@ -230,6 +240,18 @@ static const struct {
 	 BENCH_CLI_FAKE,
 	 "WHAT",
 	 "a regression on purpose: cpu=15% or throughput=-25%"},
+	{{"dir", 1, NULL, OPT_MOUNT_DIR},
+	 BENCH_CLI_MOUNT,
+	 "DIR",
+	 "mount there; without a COMMAND on the host, until ^C"},
+	{{"kernel-cache", 0, NULL, OPT_KERNEL_CACHE},
+	 BENCH_CLI_MOUNT,
+	 NULL,
+	 "the kernel's page cache and writeback, over a raw client"},
+	{{"no-shadow", 0, NULL, OPT_NO_SHADOW},
+	 BENCH_CLI_MOUNT,
+	 NULL,
+	 "for measuring: keep no copy, so content is not judged"},
 	{{"help", 0, NULL, 'h'}, ~0u, NULL, "this text"},
 };
 
@@ -345,6 +367,21 @@ static int bench_cache_find(const char *name)
 	return -1;
 }
 
+/* "raw" is the reference client with nothing in it that caches. */
+static int set_mount_client(struct bench_cli *c, const char *value)
+{
+	int kind = nwb_subject_kind_find(value);
+
+	c->is_raw = !strcmp(value, "raw");
+	if (c->is_raw)
+		kind = NWB_SUBJ_IN_PLACE;
+	if (kind != NWB_SUBJ_IN_PLACE && kind != NWB_SUBJ_TEMP_PAGE)
+		return bad_value("client", value, "in-place, temp-page or raw");
+	c->run.subject = (enum nwb_subject_kind)kind;
+	c->has_client = true;
+	return 0;
+}
+
 static int set_names(struct bench_cli *c, int opt, const char *value)
 {
 	int kind;
@@ -365,6 +402,8 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 		c->run.subject = (enum nwb_subject_kind)kind;
 		c->has_client = true;
 		return 0;
+	case OPT_MOUNT_CLIENT:
+		return set_mount_client(c, value);
 	case OPT_WORKLOAD:
 		c->run.workload = nwb_workload_find(value);
 		if (!c->run.workload)
@@ -501,6 +540,15 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_DIR:
 		c->out = value;
+		return 0;
+	case OPT_MOUNT_DIR:
+		c->mount_dir = value;
+		return 0;
+	case OPT_KERNEL_CACHE:
+		c->kernel_cache = true;
+		return 0;
+	case OPT_NO_SHADOW:
+		c->no_shadow = true;
 		return 0;
 	case OPT_FOR:
 		return parse_time(value, &c->for_ns)

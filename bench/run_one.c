@@ -104,13 +104,6 @@ static int run_ledgers(struct run *r)
 	return 0;
 }
 
-static unsigned int nr_channels(const struct bench_run_opts *o)
-{
-	return o->plan ? (unsigned int)nwb_plan_client_opt_nr(
-				 o->plan, "channels", o->channels)
-		       : o->channels;
-}
-
 static int run_server(struct run *r)
 {
 	const struct bench_run_opts *o = r->o;
@@ -128,7 +121,7 @@ static int run_server(struct run *r)
 	int rc;
 
 	bench_server_opts(plan, &so);
-	so.multichannel |= nr_channels(o) > 1;
+	so.multichannel |= bench_channels(o) > 1;
 	rc = bench_supervisor_start(&r->ledger, so.volatile_storage,
 				    100 * NWB_MSEC, &r->sup);
 	if (rc)
@@ -219,20 +212,8 @@ static void run_real(struct run *r, struct nwb_subject_opts *so)
 static int run_subject(struct run *r)
 {
 	const struct bench_run_opts *o = r->o;
-	const struct nwb_plan *plan = o->plan;
 	struct nwb_subject_opts so = {
-		.kind = o->subject,
 		.dialer = &r->dialer,
-		.wsize = o->wsize,
-		.depth = o->depth,
-		.cache = o->cache,
-		.durable = o->durable,
-		.hard = o->hard,
-		.max_attempts = o->retrans,
-		.mutants = o->mutants,
-		.mutant_credits = o->mutant_credits,
-		.mutant_channel = o->mutant_channel,
-		.channels = nr_channels(o),
 		.ledger = &r->ledger,
 	};
 	int rc = 0;
@@ -243,29 +224,7 @@ static int run_subject(struct run *r)
 		rc = run_fake(r, &so);
 	if (rc)
 		return rc;
-	bench_client_security(o, &so);
-	if (plan) {
-		so.wsize = (uint32_t)nwb_plan_client_opt_nr(plan, "wsize",
-							    so.wsize);
-		so.credits =
-			(uint32_t)nwb_plan_client_opt_nr(plan, "credits", 0);
-		so.msize = (uint32_t)nwb_plan_client_opt_nr(plan, "msize", 0);
-		so.settle_ns = nwb_plan_client_opt_nr(plan, "settle", 0);
-		so.patience_ns = nwb_plan_client_opt_nr(plan, "patience", 0);
-		so.cache = (unsigned int)nwb_plan_client_opt_nr(plan, "cache",
-								so.cache);
-		so.durable = (unsigned int)nwb_plan_client_opt_nr(
-			plan, "durable", so.durable);
-		so.hard |= nwb_plan_client_opt_nr(plan, "hard", 0) != 0;
-		so.max_attempts = (uint32_t)nwb_plan_client_opt_nr(
-			plan, "attempts", so.max_attempts);
-		so.max_attempts = (uint32_t)nwb_plan_client_opt_nr(
-			plan, "retrans", so.max_attempts);
-		if (nwb_plan_server_opt_nr(plan, "guest", 0)) {
-			so.user = "";
-			so.password = "";
-		}
-	}
+	bench_client_opts(o, &so);
 	rc = nwb_subject_new(r->ex, &so, &r->subject, r->err);
 	if (!rc)
 		bench_plant(r->subject, &o->plant, r->srv);

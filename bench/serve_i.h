@@ -7,20 +7,28 @@
  *	                  └─ CMD ─────────────────┘             └─ capture
  *	CMD ends, ^C, --for ─► faults off ─► server down ─► judged, told, kept
  *
- * cmd_serve.c makes and unmakes it; serve_tell.c says how to get there;
- * serve_judge.c and serve_report.c say what came of it.
+ * cmd_serve.c has the command line; serve_up.c makes and unmakes it;
+ * serve_tell.c says how to get there; serve_judge.c and serve_report.c say what
+ * came of it. netwb mount is the same with a client of ours in between, see
+ * mount_i.h.
  */
 #ifndef NWB_BENCH_SERVE_I_H
 #define NWB_BENCH_SERVE_I_H
 
 #include "bench_i.h"
+#include "mount_i.h"
 #include "relay.h"
 #include "runs.h"
 #include "warden.h"
 
 #include "nwb/faultctl.h"
 
+struct bench_mount;
+
 struct serve {
+	const char *name;	   /* of the command: "serve", "mount" */
+	struct bench_mount *mount; /* NULL: serve */
+	struct nwb_dialer dialer;  /* of the mount's client */
 	struct bench_cli cli;
 	const char *server;
 	char **command; /* NULL: none */
@@ -67,6 +75,17 @@ struct serve_wire {
 	uint64_t bytes_written;
 	uint64_t nr_cuts; /* connections that a fault ended */
 };
+
+/* cmd_serve.c */
+/** serve_command() - netwb serve, or what is made of it. @groups: BENCH_CLI_*
+ * beside the plan's. Return: exit code. */
+int serve_command(int argc, char **argv, unsigned int groups,
+		  const char *about_it, struct bench_mount *mount);
+
+/* serve_up.c */
+/** serve_all() - up, wait, down, judged. */
+int serve_all(struct serve *s, struct nwb_err *err) nwb_must_check;
+void serve_drop(struct serve *s);
 
 /* serve_tell.c */
 /** serve_vars() - the command's environment; false when it is too long. */

@@ -177,6 +177,8 @@ int serve_judge(struct serve *s, struct nwb_err *err)
 	rc = nwb_judge(&in, &s->judgement, err);
 	if (rc)
 		return rc;
+	if (s->mount)
+		mount_judge(s);
 	weigh(s);
 	for (unsigned int i = 0; plan && i < plan->nr_expects; i++)
 		if (plan->expect[i].kind == NWB_EXPECT_VERDICT)

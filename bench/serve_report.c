@@ -167,7 +167,10 @@ void serve_report(const struct serve *s)
 		tell_hits(s, &w, i);
 	tell_findings(s, &w);
 	fputs(s->capture_text, s->out);
-	tell_judged(s, &w);
+	if (s->mount)
+		mount_tell_judged(s);
+	else
+		tell_judged(s, &w);
 	tell_command(s);
 	fprintf(s->out, "verdict: %s%s%s\n", nwb_verdict_name(s->verdict),
 		s->reason[0] ? "  " : "", s->reason);

@@ -136,6 +136,14 @@ void serve_tell(const struct serve *s)
 		nwb_plan_print_actions(&plan->rule[r], what, sizeof(what));
 		fprintf(s->out, "  armed: %s: %s\n", plan->rule[r].name, what);
 	}
+	if (s->mount) {
+		fprintf(s->out, "  mounted: %s, client %s\n", s->mount->path,
+			mount_subject(s));
+		if (!s->command)
+			fprintf(s->out, "^C ends it; then it is judged.\n");
+		fflush(s->out);
+		return;
+	}
 	if (plan && plan->client.name[0])
 		fprintf(s->out, "  the plan's client line is not used: the "
 				"client is yours\n");

@@ -110,6 +110,11 @@ static const struct nwb_subject_ops ref_ops = {
 	.free = ref_free,
 };
 
+struct nwb_mount *nwb_subject_mount(struct nwb_subject *s)
+{
+	return s->ops == &ref_ops ? to_ref(s)->mnt : NULL;
+}
+
 int nwb_subject_ref_new(struct nwb_exec *ex,
 			const struct nwb_subject_opts *opts,
 			struct nwb_subject **ret_s, struct nwb_err *err)

@@ -131,6 +131,10 @@ struct nwb_subject {
 int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 		    struct nwb_subject **ret_s,
 		    struct nwb_err *err) nwb_must_check;
+struct nwb_mount;
+/** nwb_subject_mount() - the mount that a reference client drives, borrowed;
+ * NULL: it is no reference client. */
+struct nwb_mount *nwb_subject_mount(struct nwb_subject *s);
 /** nwb_subject_free() - NULL is fine; the file was closed. */
 void nwb_subject_free(struct nwb_subject *s);
 const char *nwb_subject_kind_name(enum nwb_subject_kind kind);
