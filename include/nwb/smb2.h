@@ -309,6 +309,67 @@ int nwb_smb2_stat(struct nwb_smb2 *c, const char *name, uint64_t *ret_size,
 int nwb_smb2_query_close(struct nwb_smb2_file *f,
 			 uint64_t *ret_size) nwb_must_check;
 
+/* --- names -----------------------------------------------------------------
+ * Paths are relative to the share's root, which is "", with slashes. Each is
+ * one attempt: connect if needed, CREATE, one request, CLOSE. -ECONNABORTED,
+ * and what nwb_smb2_connect() fails with: not known whether it was done.
+ * -EAGAIN: the server says later (also: what has this name is being removed).
+ */
+
+/**
+ * struct nwb_smb2_attr - a file or directory.
+ * @number: IndexNumber, the file's on the server
+ * @attributes: FileAttributes
+ * @access_time and the others: FILETIME
+ */
+struct nwb_smb2_attr {
+	uint64_t number;
+	uint64_t eof, allocation;
+	uint64_t access_time, write_time, change_time;
+	uint32_t attributes;
+	uint32_t links;
+};
+int nwb_smb2_path_getattr(struct nwb_smb2 *c, const char *path,
+			  struct nwb_smb2_attr *ret_attr) nwb_must_check;
+/** nwb_smb2_path_set_times() - FILETIMEs; 0: as it is. */
+int nwb_smb2_path_set_times(struct nwb_smb2 *c, const char *path,
+			    uint64_t access_time,
+			    uint64_t write_time) nwb_must_check;
+/** nwb_smb2_file_set_times() - through the handle of @f. */
+int nwb_smb2_file_set_times(struct nwb_smb2_file *f, uint64_t access_time,
+			    uint64_t write_time) nwb_must_check;
+/** nwb_smb2_path_create() - a file or directory that is not there; it does not
+ * stay open. */
+int nwb_smb2_path_create(struct nwb_smb2 *c, const char *path,
+			 bool is_dir) nwb_must_check;
+int nwb_smb2_path_unlink(struct nwb_smb2 *c, const char *path,
+			 bool is_dir) nwb_must_check;
+/** nwb_smb2_path_rename() - @replace: a file that is not open, if there is one.
+ */
+int nwb_smb2_path_rename(struct nwb_smb2 *c, const char *from, const char *to,
+			 bool replace) nwb_must_check;
+/** nwb_smb2_path_link() - @path becomes one more name of @existing. */
+int nwb_smb2_path_link(struct nwb_smb2 *c, const char *existing,
+		       const char *path) nwb_must_check;
+struct nwb_smb2_dir_entry;
+/** nwb_smb2_entry_fn - one entry, "." and ".." included; not 0 ends it. */
+typedef int (*nwb_smb2_entry_fn)(void *arg, const struct nwb_smb2_dir_entry *e);
+/** nwb_smb2_path_readdir() - all of a directory. When it fails, some entries
+ * may have been given already. */
+int nwb_smb2_path_readdir(struct nwb_smb2 *c, const char *path,
+			  nwb_smb2_entry_fn fn, void *arg) nwb_must_check;
+struct nwb_smb2_fs_size;
+int nwb_smb2_statfs(struct nwb_smb2 *c,
+		    struct nwb_smb2_fs_size *ret_st) nwb_must_check;
+/** nwb_smb2_file_rename() - the open file has another name now: @name, by which
+ * it is opened again after a loss. Ends what nwb_smb2_file_park() began. */
+int nwb_smb2_file_rename(struct nwb_smb2_file *f,
+			 const char *name) nwb_must_check;
+/** nwb_smb2_file_park() - close the handle; until nwb_smb2_file_rename() nobody
+ * opens it again (nwb_smb2_file_ready(): -EAGAIN). A directory that is renamed
+ * wants nothing open below. */
+void nwb_smb2_file_park(struct nwb_smb2_file *f);
+
 /* --- work that the server does -------------------------------------------- */
 
 /**

@@ -125,10 +125,15 @@ enum nwb_smb2_command {
 #define NWB_SMB2_FILE_OPEN_IF	   3u
 #define NWB_SMB2_FILE_OVERWRITE	   4u
 #define NWB_SMB2_FILE_OVERWRITE_IF 5u
+#define NWB_SMB2_OPT_DIRECTORY	   0x01u
 #define NWB_SMB2_OPT_NON_DIRECTORY 0x40u
 #define NWB_SMB2_SHARE_ALL	   7u
 #define NWB_SMB2_ATTR_NORMAL	   0x80u
 #define NWB_SMB2_IMPERSONATION	   2u
+#define NWB_SMB2_ACCESS_READ_ATTR  0x00000080u /* breaks no lease */
+#define NWB_SMB2_ACCESS_WRITE_ATTR 0x00000100u
+#define NWB_SMB2_ACCESS_LIST	   0x00000001u
+#define NWB_SMB2_ACCESS_DELETE	   0x00010000u
 #define NWB_SMB2_ACCESS_RW                                                     \
 	0x0012019fu /* read/write data, EA and attributes; append;             \
 		       READ_CONTROL, SYNCHRONIZE */
@@ -146,6 +151,8 @@ enum nwb_smb2_command {
 	X(SUCCESS, 0x00000000)                                                 \
 	X(PENDING, 0x00000103)                                                 \
 	X(BUFFER_OVERFLOW, 0x80000005)                                         \
+	X(NO_MORE_FILES, 0x80000006)                                           \
+	X(STOPPED_ON_SYMLINK, 0x8000002d)                                      \
 	X(UNSUCCESSFUL, 0xc0000001)                                            \
 	X(NOT_IMPLEMENTED, 0xc0000002)                                         \
 	X(INVALID_HANDLE, 0xc0000008)                                          \
@@ -160,6 +167,17 @@ enum nwb_smb2_command {
 	X(OBJECT_NAME_NOT_FOUND, 0xc0000034)                                   \
 	X(OBJECT_NAME_COLLISION, 0xc0000035)                                   \
 	X(OBJECT_PATH_NOT_FOUND, 0xc000003a)                                   \
+	X(OBJECT_PATH_SYNTAX_BAD, 0xc000003b)                                  \
+	X(DELETE_PENDING, 0xc0000056)                                          \
+	X(PRIVILEGE_NOT_HELD, 0xc0000061)                                      \
+	X(MEDIA_WRITE_PROTECTED, 0xc00000a2)                                   \
+	X(NOT_SAME_DEVICE, 0xc00000d4)                                         \
+	X(DIRECTORY_NOT_EMPTY, 0xc0000101)                                     \
+	X(NOT_A_DIRECTORY, 0xc0000103)                                         \
+	X(NAME_TOO_LONG, 0xc0000106)                                           \
+	X(TOO_MANY_OPENED_FILES, 0xc000011f)                                   \
+	X(CANNOT_DELETE, 0xc0000121)                                           \
+	X(TOO_MANY_LINKS, 0xc0000265)                                          \
 	X(SHARING_VIOLATION, 0xc0000043)                                       \
 	X(QUOTA_EXCEEDED, 0xc0000044)                                          \
 	X(FILE_LOCK_CONFLICT, 0xc0000054)                                      \

@@ -57,7 +57,7 @@
 #define TX_BYTES	    (20u * 1024) /* requests without payload */
 #define SEND_IOV_MAX	    4096u
 #define READ_PIECE	    65536u
-#define NAME_BYTES_MAX	    1024u
+#define NAME_BYTES_MAX	    8192u /* PATH_MAX of ASCII */
 #define STR_MAX		    256u
 #define DEFAULT_MAX_CREDITS 8192u
 #define DEFAULT_TIMEOUT_NS  (30 * NWB_SEC)
@@ -110,7 +110,8 @@ struct req {
 /**
  * struct sync_call - a request whose caller waits for it.
  * @rsp, @rsp_len: first bytes of the response
- * @data, @data_size: where a READ's payload goes
+ * @data, @data_size: where a READ's payload goes; of other requests, the whole
+ *	answer, if it may be longer than @rsp
  * @replay_of: set: a replay on that file, as in struct nwb_smb2_write
  * @result: payload bytes of a READ, 0, or negative errno
  */
@@ -179,6 +180,7 @@ struct nwb_smb2_file {
 	struct file_break brk;
 	void (*on_break)(void *arg, uint32_t caching);
 	void *break_arg;
+	bool is_parked; /* under lock: not to be opened before it is renamed */
 	uint32_t name_len;
 	uint8_t name[NAME_BYTES_MAX];
 };
@@ -394,6 +396,21 @@ int nwb_smb2_sync_run(struct nwb_smb2 *c, struct sync_call *s,
 
 /* file.c */
 void nwb_smb2_file_forget(struct nwb_smb2_file *f, bool is_closed);
+
+int nwb_smb2_set_name(uint8_t name[NAME_BYTES_MAX], const char *path,
+		      uint32_t *ret_len) nwb_must_check;
+
+/* path.c */
+void nwb_smb2_close_fid(struct nwb_smb2 *c, uint32_t epoch,
+			const struct nwb_smb2_fid *fid);
+void nwb_smb2_attr_of(struct nwb_smb2_attr *ret,
+		      const struct nwb_smb2_create_rsp *cr,
+		      const struct nwb_smb2_standard_info *std);
+
+/* compound.c */
+int nwb_smb2_getattr_at_once(struct nwb_smb2 *c, const char *path,
+			     struct nwb_smb2_attr *ret_attr,
+			     uint32_t *ret_status) nwb_must_check;
 
 /* durable.c */
 #define OPEN_CTX_BYTES 256u

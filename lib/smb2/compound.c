@@ -11,10 +11,10 @@
  * Where a client has not the credits for all at once, they are sent alone.
  */
 #include "client.h"
+#include "nwb/smb2_info.h"
 
 #define ELEMENTS_MAX 4u
 #define BYTES_MAX    (2048u + NAME_BYTES_MAX)
-#define STAT_ACCESS  0x00000080u /* FILE_READ_ATTRIBUTES: breaks no lease */
 
 struct compound {
 	unsigned int nr;
@@ -185,19 +185,17 @@ static int stat_pdu(struct compound *k, const char *name)
 	uint8_t utf16[NAME_BYTES_MAX], *pdu;
 	struct nwb_smb2_create_req m = {
 		.impersonation = NWB_SMB2_IMPERSONATION,
-		.access = STAT_ACCESS,
+		.access = NWB_SMB2_ACCESS_READ_ATTR,
 		.share_access = NWB_SMB2_SHARE_ALL,
 		.disposition = NWB_SMB2_FILE_OPEN,
 	};
 	size_t size;
-	int n = nwb_smb2_utf16_encode(utf16, sizeof(utf16), name);
+	uint32_t n;
+	int rc = nwb_smb2_set_name(utf16, name, &n);
 
-	if (n <= 0)
-		return n ? n : -EINVAL;
-	for (int i = 0; i < n; i += 2)
-		if (utf16[i] == '/' && !utf16[i + 1])
-			utf16[i] = '\\';
-	m.name = (struct nwb_smb2_blob){utf16, (uint32_t)n};
+	if (rc)
+		return rc;
+	m.name = (struct nwb_smb2_blob){utf16, n};
 	pdu = begin(k, &size);
 	end(k, NWB_SMB2_CREATE, nwb_smb2_create_req_encode(pdu, size, &m));
 	return 0;
@@ -229,6 +227,71 @@ int nwb_smb2_stat(struct nwb_smb2 *c, const char *name, uint64_t *ret_size,
 		*ret_status = status;
 	nwb_free(k);
 	return rc == -EAGAIN ? -ECONNABORTED : rc;
+}
+
+/* As nwb_smb2_stat(), and what else there is to know. */
+static void add_query(struct compound *k, uint8_t class, uint32_t len)
+{
+	struct nwb_smb2_query_info_req m = {
+		.type = NWB_SMB2_INFO_FILE,
+		.class = class,
+		.max_len = len,
+		.fid = same_as_before,
+	};
+	size_t size;
+	uint8_t *pdu = begin(k, &size);
+
+	end(k, NWB_SMB2_QUERY_INFO,
+	    nwb_smb2_query_info_req_encode(pdu, size, &m));
+}
+
+static int take_attr(const struct compound *k, struct nwb_smb2_attr *ret)
+{
+	struct nwb_smb2_query_info_rsp rsp;
+	struct nwb_smb2_standard_info std;
+	struct nwb_smb2_create_rsp cr;
+
+	if (nwb_smb2_create_rsp_decode(k->call[0].rsp, k->call[0].rsp_len,
+				       &cr) ||
+	    nwb_smb2_query_info_rsp_decode(k->call[1].rsp, k->call[1].rsp_len,
+					   &rsp) ||
+	    nwb_smb2_internal_info_decode(rsp.info.data, rsp.info.len,
+					  &ret->number) ||
+	    nwb_smb2_query_info_rsp_decode(k->call[2].rsp, k->call[2].rsp_len,
+					   &rsp) ||
+	    nwb_smb2_standard_info_decode(rsp.info.data, rsp.info.len, &std))
+		return -EPROTO;
+	nwb_smb2_attr_of(ret, &cr, &std);
+	return 0;
+}
+
+/** nwb_smb2_getattr_at_once() - nwb_smb2_path_getattr() in one frame. Return:
+ * also -EOPNOTSUPP: there are fewer than four credits. */
+int nwb_smb2_getattr_at_once(struct nwb_smb2 *c, const char *path,
+			     struct nwb_smb2_attr *ret_attr,
+			     uint32_t *ret_status)
+{
+	struct compound *k = nwb_zalloc(sizeof(*k));
+	int rc;
+
+	*ret_status = 0;
+	if (!k)
+		return -ENOMEM;
+	rc = stat_pdu(k, path);
+	if (!rc) {
+		add_query(k, NWB_SMB2_FILE_INTERNAL_INFO, 8);
+		add_query(k, NWB_SMB2_FILE_STANDARD_INFO,
+			  NWB_SMB2_STANDARD_INFO_LEN);
+		add_close(k, &same_as_before);
+		rc = run(c, k, nwb_smb2_epoch(c));
+		rc = rc == -EAGAIN ? -ECONNABORTED : rc;
+	}
+	if (!rc)
+		rc = first_error(k, ret_status);
+	if (!rc)
+		rc = take_attr(k, ret_attr);
+	nwb_free(k);
+	return rc;
 }
 
 int nwb_smb2_query_close(struct nwb_smb2_file *f, uint64_t *ret_size)

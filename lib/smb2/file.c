@@ -149,17 +149,19 @@ static void file_free(struct nwb_smb2_file *f)
 	nwb_free(f);
 }
 
-static int set_name(struct nwb_smb2_file *f, const char *name,
-		    struct nwb_err *err)
+/** nwb_smb2_set_name() - a path as it stands in requests: UTF-16LE, with
+ * backslashes. Return: 0, -EILSEQ, or -ENAMETOOLONG. */
+int nwb_smb2_set_name(uint8_t name[NAME_BYTES_MAX], const char *path,
+		      uint32_t *ret_len)
 {
-	int rc = nwb_smb2_utf16_encode(f->name, sizeof(f->name), name);
+	int rc = nwb_smb2_utf16_encode(name, NAME_BYTES_MAX, path);
 
-	if (rc <= 0)
-		return nwb_err_set(err, rc ? rc : -EINVAL, "bad file name");
-	f->name_len = (uint32_t)rc;
-	for (uint32_t i = 0; i < f->name_len; i += 2)
-		if (f->name[i] == '/' && f->name[i + 1] == 0)
-			f->name[i] = '\\';
+	if (rc < 0)
+		return rc == -ENOSPC ? -ENAMETOOLONG : rc;
+	for (int i = 0; i < rc; i += 2)
+		if (name[i] == '/' && !name[i + 1])
+			name[i] = '\\';
+	*ret_len = (uint32_t)rc;
 	return 0;
 }
 
@@ -185,7 +187,9 @@ int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 	nwb_list_add_tail(&c->files, &f->link);
 	epoch = c->state == CONN_UP ? c->epoch : 0;
 	nwb_mutex_unlock(&c->lock);
-	rc = set_name(f, name, err);
+	rc = nwb_smb2_set_name(f->name, name, &f->name_len);
+	if (rc || !f->name_len)
+		rc = nwb_err_set(err, rc ? rc : -EINVAL, "bad file name");
 	if (!rc)
 		rc = file_create(f, disposition_of(flags), false, epoch,
 				 &status, err);
@@ -299,6 +303,8 @@ int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_instance,
 	nwb_mutex_unlock(&c->lock);
 	if (!epoch)
 		rc = nwb_err_set(err, -ECONNABORTED, "the connection was lost");
+	else if (f->is_parked)
+		rc = nwb_err_set(err, -EAGAIN, "its name is changing");
 	else if (!is_open)
 		rc = file_reopen(f, epoch, err);
 	if (!rc)
@@ -307,4 +313,36 @@ int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_instance,
 		*ret_instance = f->instance; /* changes under f->lock only */
 	nwb_mutex_unlock(&f->lock);
 	return rc;
+}
+
+int nwb_smb2_file_rename(struct nwb_smb2_file *f, const char *name)
+{
+	int rc;
+
+	nwb_mutex_lock(&f->lock);
+	rc = nwb_smb2_set_name(f->name, name, &f->name_len);
+	f->is_parked = false;
+	nwb_mutex_unlock(&f->lock);
+	return rc;
+}
+
+void nwb_smb2_file_park(struct nwb_smb2_file *f)
+{
+	struct nwb_smb2 *c = f->c;
+	struct nwb_smb2_fid fid;
+	uint32_t epoch;
+
+	nwb_mutex_lock(&f->lock);
+	f->is_parked = true;
+	nwb_mutex_lock(&c->lock);
+	epoch = c->state == CONN_UP && f->fid_epoch == c->epoch ? c->epoch : 0;
+	fid = f->fid;
+	f->fid_epoch = 0; /* nothing is sent through it any more */
+	f->is_durable = false;
+	nwb_mutex_unlock(&c->lock);
+	/* what was sent is executed first: smbd closes when the last write of
+	 * the handle is through */
+	if (epoch)
+		nwb_smb2_close_fid(c, epoch, &fid);
+	nwb_mutex_unlock(&f->lock);
 }

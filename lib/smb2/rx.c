@@ -105,8 +105,13 @@ static int parse_response(struct req *r, const struct nwb_smb2_hdr *h,
 	}
 	s->rsp_len = nwb_min((size_t)len, sizeof(s->rsp));
 	memcpy(s->rsp, pdu, s->rsp_len);
-	if (r->command != NWB_SMB2_READ)
+	if (r->command != NWB_SMB2_READ) {
+		if (s->data) {
+			s->rsp_len = nwb_min((size_t)len, s->data_size);
+			memcpy(s->data, pdu, s->rsp_len);
+		}
 		return 0;
+	}
 	if (nwb_smb2_read_rsp_decode(pdu, len, len, &rd) ||
 	    rd.len > s->data_size)
 		return -EBADMSG;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * NTSTATUS to errno, as fs/smb/client/smb2maperror.c maps them, for the
- * statuses that writeback meets; everything else is -EIO, as there.
+ * statuses that writeback and a file system meet; everything else is -EIO, as
+ * there. Where a program expects another errno than that map has:
+ * TOO_MANY_LINKS, NAME_TOO_LONG, NO_MORE_FILES is the end of a directory and no
+ * error.
  */
 #include "nwb/smb2.h"
 #include "nwb/smb2_pdu.h"
@@ -34,6 +37,19 @@ static const struct {
 	{NWB_STATUS_SHARING_VIOLATION, -EBUSY},
 	{NWB_STATUS_NETWORK_BUSY, -EBUSY},
 	{NWB_STATUS_FILE_IS_A_DIRECTORY, -EISDIR},
+	{NWB_STATUS_NO_MORE_FILES, -ENODATA},
+	{NWB_STATUS_STOPPED_ON_SYMLINK, -EOPNOTSUPP},
+	{NWB_STATUS_OBJECT_PATH_SYNTAX_BAD, -ENOENT},
+	{NWB_STATUS_DELETE_PENDING, -ENOENT},
+	{NWB_STATUS_PRIVILEGE_NOT_HELD, -EPERM},
+	{NWB_STATUS_MEDIA_WRITE_PROTECTED, -EROFS},
+	{NWB_STATUS_NOT_SAME_DEVICE, -EXDEV},
+	{NWB_STATUS_DIRECTORY_NOT_EMPTY, -ENOTEMPTY},
+	{NWB_STATUS_NOT_A_DIRECTORY, -ENOTDIR},
+	{NWB_STATUS_NAME_TOO_LONG, -ENAMETOOLONG},
+	{NWB_STATUS_TOO_MANY_OPENED_FILES, -ENFILE},
+	{NWB_STATUS_CANNOT_DELETE, -EACCES},
+	{NWB_STATUS_TOO_MANY_LINKS, -EMLINK},
 	{NWB_STATUS_QUOTA_EXCEEDED, -EDQUOT},
 	{NWB_STATUS_DISK_FULL, -ENOSPC},
 	{NWB_STATUS_INSUFFICIENT_RESOURCES, -EAGAIN},

@@ -6,6 +6,7 @@
  */
 #include "fuzz.h"
 #include "nwb/smb2_ctx.h"
+#include "nwb/smb2_info.h"
 #include "nwb/smb2_ioctl.h"
 #include "nwb/smb2_pdu.h"
 
@@ -57,7 +58,9 @@ static uint8_t once[PDU_MAX], twice[PDU_MAX];
 	X(ioctl_rsp)                                                           \
 	X(oplock_break)                                                        \
 	X(lease_break)                                                         \
-	X(lease_ack)
+	X(lease_ack)                                                           \
+	X(query_dir_req)                                                       \
+	X(query_dir_rsp)
 
 BODIES(BODY)
 
@@ -107,6 +110,44 @@ static void walk_ifaces(const uint8_t *pdu, size_t len)
 		pdu += next;
 		len -= next;
 	}
+}
+
+/* Entries of a directory come to an end, and stay inside. */
+static void walk_entries(const uint8_t *p, size_t len)
+{
+	struct nwb_smb2_dir_entry e;
+	size_t next;
+
+	while (!nwb_smb2_dir_entry_decode(p, len, &e, &next)) {
+		nwb_assert(e.name.data >= p && e.name.len <= len);
+		nwb_assert(e.name.data + e.name.len <= p + len);
+		nwb_assert(next <= len);
+		nwb_assert(nwb_smb2_dir_entry_encode(once, sizeof(once), &e,
+						     true) > 0);
+		if (!next)
+			break;
+		p += next;
+		len -= next;
+	}
+}
+
+static void do_info(const uint8_t *p, size_t len)
+{
+	struct nwb_smb2_basic_info bi;
+	struct nwb_smb2_fs_size fs;
+	struct nwb_smb2_blob name;
+	uint64_t number;
+	bool replace;
+
+	walk_entries(p, len);
+	(void)!nwb_smb2_basic_info_decode(p, len, &bi);
+	(void)!nwb_smb2_internal_info_decode(p, len, &number);
+	(void)!nwb_smb2_fs_size_decode(p, len, &fs);
+	if (nwb_smb2_rename_info_decode(p, len, &replace, &name))
+		return;
+	nwb_assert(name.data + name.len <= p + len);
+	nwb_assert(nwb_smb2_rename_info_encode(once, sizeof(once), replace,
+					       &name) > 0);
 }
 
 static void do_small(const uint8_t *pdu, size_t len)
@@ -197,8 +238,8 @@ static void do_ioctl_data(const uint8_t *p, size_t len)
 
 #define ENTRY(x) do_##x,
 static void (*const decoders[])(const uint8_t *, size_t) = {
-	do_header,   do_small,	   do_write_req,  do_read_rsp,
-	do_contexts, do_transform, do_ioctl_data, BODIES(ENTRY)};
+	do_header,    do_small,	     do_write_req, do_read_rsp,	 do_contexts,
+	do_transform, do_ioctl_data, do_info,	   BODIES(ENTRY)};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -269,6 +310,8 @@ static struct nwb_smb2_ioctl_rsp seed_ioctl_rsp;
 static struct nwb_smb2_oplock_break seed_oplock_break;
 static struct nwb_smb2_lease_break seed_lease_break;
 static struct nwb_smb2_lease_ack seed_lease_ack;
+static struct nwb_smb2_query_dir_req seed_query_dir_req = {.class = 38};
+static struct nwb_smb2_query_dir_rsp seed_query_dir_rsp;
 
 /* Bytes that are no PDU. */
 static void seed_raw(const uint8_t *p, size_t n)
@@ -278,6 +321,23 @@ static void seed_raw(const uint8_t *p, size_t n)
 	in[0] = (uint8_t)kind;
 	memcpy(in + 1, p, n);
 	fuzz_seed(in, n + 1);
+}
+
+/* A directory of two, and a name to rename to. */
+static void seed_info(void)
+{
+	static uint8_t buf[512];
+	const struct nwb_smb2_dir_entry e = {.number = 7, .name = blob};
+	int n = nwb_smb2_dir_entry_encode(buf, sizeof(buf), &e, false), k;
+
+	k = n < 0 ? n
+		  : nwb_smb2_dir_entry_encode(buf + n, sizeof(buf) / 2, &e,
+					      true);
+	if (k > 0)
+		seed_raw(buf, (size_t)(n + k));
+	n = nwb_smb2_rename_info_encode(buf, sizeof(buf), true, &blob);
+	if (n > 0)
+		seed_raw(buf, (size_t)n);
 }
 
 static void seed_contexts(void)
@@ -329,6 +389,8 @@ void fuzz_seeds(void)
 	seed_error_rsp.data = blob;
 	seed_ioctl_req.in = blob;
 	seed_ioctl_rsp.out = blob;
+	seed_query_dir_req.pattern = blob;
+	seed_query_dir_rsp.entries = blob;
 	seed(64);
 	kind++;
 	memcpy(once + 64, "n\0e\0t\0w\0b\0", 10);
@@ -344,6 +406,8 @@ void fuzz_seeds(void)
 	seed_raw(once, NWB_SMB2_TRANSFORM_LEN + t.size);
 	kind++;
 	seed_ioctl_data();
+	kind++;
+	seed_info();
 #define SEED(x)                                                                \
 	kind++;                                                                \
 	seed(nwb_smb2_##x##_encode(once, sizeof(once), &seed_##x));
