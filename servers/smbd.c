@@ -19,7 +19,8 @@ static const char *const dirs[] = {
 };
 
 /* rpc start on demand helpers = no: the helpers would inherit LD_PRELOAD.
- * force create mode: what "nobody" makes must be writable for USER. */
+ * force create mode: what "nobody" makes must be writable for USER. Names are
+ * those of POSIX: case counts, and none is mangled. */
 static const char conf[] = "[global]\n"
 			   "server role = standalone\n"
 			   "netbios name = NWBSRV\n"
@@ -58,6 +59,8 @@ static const char conf[] = "[global]\n"
 			   "path = %1$s/share\n"
 			   "read only = no\n"
 			   "guest ok = yes\n"
+			   "case sensitive = yes\n"
+			   "mangled names = no\n"
 			   "force create mode = 0666\n"
 			   "force directory mode = 0777\n"
 			   "%9$s"; /* security of the share */

@@ -110,9 +110,9 @@ struct nwb_attr {
 #define NWB_SET_SIZE  0x08u
 #define NWB_SET_ATIME 0x10u
 #define NWB_SET_MTIME 0x20u
-#define NWB_SET_ATIME_NOW                                                      \
-	0x40u /* the server's clock; with or without ATIME                     \
-	       */
+/* By the server's clock. SMB has no such request and takes the time that is
+ * given, so that the caller gives the present one. */
+#define NWB_SET_ATIME_NOW 0x40u
 #define NWB_SET_MTIME_NOW 0x80u
 
 /* What statvfs(2) tells; @bfree and others in units of @bsize. */

@@ -58,8 +58,7 @@ static int mount_finish(struct nwb_mount *mnt,
 	int rc = nwb_netfs_new(mnt->ctx.ex, opts, mnt->ctx.type->ops, &mnt->ctx,
 			       tap, &mnt->nf, err);
 
-	if (!rc && mnt->ctx.type->names &&
-	    nwb_ns_new(mnt, mnt->ctx.type->names, &mnt->ns))
+	if (!rc && nwb_ns_new(mnt, mnt->ctx.type->names, &mnt->ns))
 		rc = nwb_err_set(err, -ENOMEM, "out of memory");
 	if (rc) {
 		nwb_mount_free(mnt);

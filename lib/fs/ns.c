@@ -93,7 +93,7 @@ void nwb_ns_free(struct nwb_ns *ns)
 
 struct nwb_node *nwb_ns_root(struct nwb_mount *mnt)
 {
-	return mnt->ns ? &mnt->ns->root : NULL;
+	return &mnt->ns->root;
 }
 
 void nwb_ns_set_owner(struct nwb_mount *mnt, uint32_t uid, uint32_t gid)

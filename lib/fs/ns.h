@@ -27,9 +27,17 @@
 
 struct nwb_dir;
 
-/* What type->open() gives for 9P (9p.c, ns_9p.c). */
+/* What type->open() gives: 9p.c, ns_9p.c. */
 struct p9_inode {
 	struct nwb_p9_file *file;
+};
+
+/* And smb.c, ns_smb.c.
+ * @instance: the open that what is cached was read through; atomic */
+struct smb_inode {
+	struct nwb_smb2_file *file;
+	struct nwb_inode *inode;
+	uint32_t instance;
 };
 
 /* Paths are relative to the root, which is "". One attempt each: an error that
@@ -45,8 +53,9 @@ struct nwb_ns_ops {
 	int (*check_name)(const char *name, struct nwb_err *err);
 	int (*getattr)(struct nwb_fs_ctx *ctx, const char *path,
 		       struct nwb_attr *ret_attr);
-	/* never a size */
-	int (*setattr)(struct nwb_fs_ctx *ctx, const char *path, uint32_t valid,
+	/* never a size; @inode_priv: of the file if it is open, else NULL */
+	int (*setattr)(struct nwb_fs_ctx *ctx, const char *path,
+		       void *inode_priv, uint32_t valid,
 		       const struct nwb_attr *attr);
 	int (*create)(struct nwb_fs_ctx *ctx, const char *path, uint32_t mode);
 	int (*mkdir)(struct nwb_fs_ctx *ctx, const char *path, uint32_t mode);
@@ -202,6 +211,7 @@ struct ns_call {
 	size_t size;
 	ssize_t len;
 	struct nwb_dir *dir;
+	void *inode_priv;
 	struct nwb_statfs st;
 };
 

@@ -47,7 +47,8 @@ static int p9_getattr(struct nwb_fs_ctx *ctx, const char *path,
 	return 0;
 }
 
-static int p9_setattr(struct nwb_fs_ctx *ctx, const char *path, uint32_t valid,
+static int p9_setattr(struct nwb_fs_ctx *ctx, const char *path,
+		      void *inode_priv, uint32_t valid,
 		      const struct nwb_attr *attr)
 {
 	static const struct {
@@ -73,6 +74,7 @@ static int p9_setattr(struct nwb_fs_ctx *ctx, const char *path, uint32_t valid,
 		.mtime_nsec = attr->mtime.nsec,
 	};
 
+	(void)inode_priv;
 	if (valid & NWB_SET_ATIME_NOW)
 		valid &= ~NWB_SET_ATIME;
 	if (valid & NWB_SET_MTIME_NOW)

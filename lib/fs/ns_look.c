@@ -202,8 +202,8 @@ static void write_before(struct nwb_ns *ns, struct nwb_node *node)
 
 static int call_setattr(struct ns_call *k)
 {
-	return k->ns->ops->setattr(&k->ns->mnt->ctx, k->path, k->flags,
-				   &k->attr);
+	return k->ns->ops->setattr(&k->ns->mnt->ctx, k->path, k->inode_priv,
+				   k->flags, &k->attr);
 }
 
 static int setattr_locked(struct nwb_ns *ns, struct nwb_node *node,
@@ -230,6 +230,7 @@ static int setattr_locked(struct nwb_ns *ns, struct nwb_node *node,
 	if (valid & SET_TIMES)
 		write_before(ns, node);
 	nwb_ns_wait(ns, node);
+	k.inode_priv = node->priv;
 	rc = nwb_ns_path(node, NULL, path);
 	return rc ? nwb_err_set(err, rc, "setattr: %s", nwb_errno_name(rc))
 		  : nwb_ns_run(&k, "setattr", err);

@@ -26,9 +26,10 @@
  *	CONNECTION_ABORTED	     NEED_RETRY
  *	any other status	     permanent, with the errno Linux gives it
  */
+#include "ns.h"
+
 #include "nwb/mem.h"
 #include "nwb/smb2_pdu.h"
-#include "reach.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -39,13 +40,6 @@
 /* Linux' default for SMB3 (smb3_negotiate_wsize). */
 #define WSIZE_DEFAULT	 (4u * 1024 * 1024)
 #define BYTES_PER_CREDIT 65536u
-
-/* @instance: the open that what is cached was read through; atomic */
-struct smb_inode {
-	struct nwb_smb2_file *file;
-	struct nwb_inode *inode;
-	uint32_t instance;
-};
 
 static_assert(NWB_MAY_READ == NWB_SMB2_CACHE_READ &&
 		      NWB_MAY_WRITE == NWB_SMB2_CACHE_WRITE,
@@ -108,11 +102,14 @@ static void note_reopen(struct smb_inode *p, uint32_t instance)
 static int try_ready(void *arg, uint32_t *ret_instance, struct nwb_err *err)
 {
 	struct smb_inode *p = nwb_inode_fs_priv(arg);
+	struct nwb_fs_ctx *ctx = inode_ctx(arg);
+	uint32_t names = nwb_fs_names(ctx);
 	int rc = nwb_smb2_file_ready(p->file, ret_instance, err);
 
 	if (!rc)
 		note_reopen(p, *ret_instance);
-	return rc;
+	/* it is not gone while its name changes */
+	return rc == -ENOENT && nwb_fs_names_changed(ctx, names) ? -EAGAIN : rc;
 }
 
 /* --- writing -------------------------------------------------------------- */
@@ -425,6 +422,7 @@ const struct nwb_fs_type nwb_fs_smb = {
 	.name = "smb",
 	.flush_on_close = true,
 	.ops = &smb_ops,
+	.names = &nwb_ns_smb,
 	.open = smb_open,
 	.bind = smb_bind,
 	.release = smb_release,

@@ -402,3 +402,4 @@ static void more_files_than_memory(struct ops_rig *r)
 	ON(server_, more_files_than_memory)
 
 ALL(diod)
+ALL(smbd)
