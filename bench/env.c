@@ -5,6 +5,7 @@
  */
 #include "bench_i.h"
 #include "build_id.h"
+#include "env_meters.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -51,29 +52,6 @@ static void first_line_of(const char *path, const char *key, char *buf,
 	fclose(f);
 }
 
-static json_t *env_details(void)
-{
-	static const char *const files[][2] = {
-		{"vm.dirty_bytes", "/proc/sys/vm/dirty_bytes"},
-		{"vm.dirty_background_bytes",
-		 "/proc/sys/vm/dirty_background_bytes"},
-		{"vm.dirty_ratio", "/proc/sys/vm/dirty_ratio"},
-		{"psi.cpu", "/proc/pressure/cpu"},
-		{"loadavg", "/proc/loadavg"},
-		{"clocksource", "/sys/devices/system/clocksource/clocksource0/"
-				"current_clocksource"},
-	};
-	json_t *env = json_object();
-	char buf[256];
-
-	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(files); i++) {
-		first_line_of(files[i][1], "", buf, sizeof(buf));
-		json_object_set_new(env, files[i][0],
-				    buf[0] ? json_string(buf) : json_null());
-	}
-	return env;
-}
-
 static json_t *server_versions(void)
 {
 	json_t *o = json_object();
@@ -108,7 +86,9 @@ json_t *bench_env_session(const char *id, const char *isolation, uint64_t seed,
 	time_t now = time(NULL);
 	struct utsname un = {0};
 	struct sysinfo si = {0};
+	char id_text[64];
 	struct tm tm;
+	json_t *rec;
 
 	gmtime_r(&now, &tm);
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
@@ -122,16 +102,21 @@ json_t *bench_env_session(const char *id, const char *isolation, uint64_t seed,
 		snprintf(command + at, sizeof(command) - at, " %s%s%s", quote,
 			 argv[i], quote);
 	}
-	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:s,s:i,s:I,"
-			 "s:s,s:o,s:o,s:n,s:o}",
-			 "v", 1, "type", "session", "id", id, "date", date,
-			 "netwb", NWB_PROGRAM_VERSION, "build", NWB_BUILD_ID,
-			 "seed", (json_int_t)seed, "command", command, "kernel",
-			 un.release, "cpu", cpu, "ncpu",
-			 (int)sysconf(_SC_NPROCESSORS_ONLN), "mem_bytes",
-			 (json_int_t)si.totalram * si.mem_unit, "isolation",
-			 isolation, "io", io_name(), "servers",
-			 server_versions(), "shim_idle", "env", env_details());
+	rec = json_pack(
+		"{s:i,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:s,s:s,s:i,s:I,"
+		"s:s,s:o,s:o,s:n,s:o}",
+		"v", 1, "type", "session", "id", id, "date", date, "netwb",
+		NWB_PROGRAM_VERSION, "build", NWB_BUILD_ID, "seed",
+		(json_int_t)seed, "command", command, "kernel", un.release,
+		"cpu", cpu, "ncpu", (int)sysconf(_SC_NPROCESSORS_ONLN),
+		"mem_bytes", (json_int_t)si.totalram * si.mem_unit, "isolation",
+		isolation, "io", io_name(), "servers", server_versions(),
+		"shim_idle", "env", bench_env_meters("", "."));
+	bench_env_build_id(id_text, sizeof(id_text));
+	json_object_set_new(rec, "build_id",
+			    id_text[0] ? json_string(id_text) : json_null());
+	json_object_set_new(rec, "compiler", json_string(bench_env_compiler()));
+	return rec;
 }
 
 int bench_results_dir(const char *base, char *ret_path, size_t size,

@@ -3,6 +3,7 @@
  * A session from its first pair to its exit code; the model is in gate_i.h,
  * the method and its reasons in docs/gate.md.
  */
+#include "env_meters.h"
 #include "gate_i.h"
 
 #include <math.h>
@@ -294,6 +295,7 @@ static int write_end(struct gate_session *s, int code, struct nwb_err *err)
 			code, "duration_ns",
 			(json_int_t)(gate_now_ns() - s->t_start), "interrupted",
 			sig != 0);
+	json_object_set_new(end, "env", bench_env_after(""));
 	if (s->unusable[0])
 		json_object_set_new(end, "unusable", json_string(s->unusable));
 	if (!isnan(s->control_max))

@@ -2,6 +2,7 @@
 /* See session.h. */
 #include "session.h"
 
+#include "env_meters.h"
 #include "nwb/mem.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -194,10 +195,10 @@ int bench_session_end(struct bench_session *s, unsigned int parts,
 		bench_progress_end(&s->progress);
 		rc = nwb_store_add(
 			s->store,
-			json_pack("{s:i,s:s,s:i,s:I,s:b}", "v", 1, "type",
+			json_pack("{s:i,s:s,s:i,s:I,s:b,s:o}", "v", 1, "type",
 				  "end", "exit", code, "duration_ns",
 				  (json_int_t)(now_ns() - s->t_start),
-				  "interrupted", 0),
+				  "interrupted", 0, "env", bench_env_after("")),
 			err);
 		if (nwb_store_close(s->store) && !rc)
 			rc = nwb_err_set(err, -EIO, "%s: cannot be written",

@@ -157,7 +157,8 @@ static void put_object(struct rep_out *o, const char *prefix, json_t *obj)
 void html_environment(struct rep_out *o, const struct rep_model *m)
 {
 	static const char *const field[] = {"kernel",	 "cpu",	      "ncpu",
-					    "mem_bytes", "isolation", "io"};
+					    "mem_bytes", "isolation", "io",
+					    "compiler",	 "build_id"};
 
 	fputs("<dl>\n", o->f);
 	for (size_t i = 0; i < NWB_ARRAY_SIZE(field); i++)

@@ -136,7 +136,8 @@ static void env_object(struct rep_out *o, const char *prefix, json_t *obj)
 static void env_session(struct rep_out *o, const struct rep_model *m)
 {
 	static const char *const field[] = {"kernel",	 "cpu",	      "ncpu",
-					    "mem_bytes", "isolation", "io"};
+					    "mem_bytes", "isolation", "io",
+					    "compiler",	 "build_id"};
 	json_t *idle = json_object_get(m->session, "shim_idle");
 	json_t *env = json_object_get(m->session, "env");
 
