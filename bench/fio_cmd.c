@@ -77,6 +77,10 @@ static void tell_run(const struct campaign *c, const char *cell)
 
 	if (!r->has_numbers)
 		fprintf(stderr, "%s%s: INVALID  %s\n", clear, cell, r->invalid);
+	for (unsigned int i = 0; i < r->res.nr_jobs && r->has_numbers; i++)
+		if (r->res.job[i].why[0] && !r->is_judged)
+			fprintf(stderr, "%s%s: INVALID  job %s: %s\n", clear,
+				cell, r->res.job[i].name, r->res.job[i].why);
 	if (v != NWB_PASS && r->is_judged)
 		fprintf(stderr, "%s%s: %s  %s\n", clear, cell,
 			nwb_verdict_name(v), r->reason);
@@ -103,7 +107,7 @@ static int run_cell(struct campaign *c, const struct cell *cell,
 	bench_progress_step(&c->session.progress, name);
 	bench_fio_run(&c->setup, r);
 	tell_run(c, name);
-	if (r->is_judged || !r->has_numbers)
+	if (r->is_judged || bench_fio_verdict(r) != NWB_PASS)
 		bench_session_add(&c->session, bench_fio_verdict(r));
 	return bench_fio_records(&c->setup, r, c->session.store, err);
 }
@@ -175,6 +179,7 @@ static int campaign(struct campaign *c, int argc, char **argv)
 		.file = &c->file,
 		.dir = dir,
 		.cli = &c->o.cli,
+		.fault = c->o.fault,
 		.limit_ns = c->o.limit_ns,
 	};
 	if (!rc)

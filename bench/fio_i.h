@@ -101,6 +101,7 @@ struct bench_fio_job {
 	struct nwb_hist sync;
 	double usr, sys; /* per cent of a CPU; sums over the entries */
 	uint64_t runtime_ns;
+	char why[240]; /* it measured nothing; empty: its numbers are good */
 };
 
 /* What fio said; large, allocate it. */
@@ -127,11 +128,11 @@ const char *bench_fio_ddir_name(enum bench_fio_ddir d);
  * Refused are: anything but "note:" lines before the object, anything behind
  * it, a truncated file, duplicate or missing members, counts that disagree
  * with each other, a job that is missing or that failed (@ret->error).
- * Believed, but without a number, is a job that was measured for less than
- * BENCH_FIO_SHORTEST_NS or less than its runtime=, or whose ramp is longer
- * than what was measured.
+ * Believed, but without a number (@ret->job[].why), is a job that was measured
+ * for less than BENCH_FIO_SHORTEST_NS or less than its runtime=, or whose ramp
+ * is longer than what was measured.
  *
- * Return: 0; -EINVAL: not believed; -ETIME: not measured.
+ * Return: 0; -EINVAL: not believed.
  */
 int bench_fio_parse(const char *text, size_t len,
 		    const struct bench_fio_file *file,
@@ -153,6 +154,7 @@ struct bench_fio_setup {
 	const struct bench_fio_file *file;
 	const char *dir; /* absolute; what the runs leave goes there */
 	const struct bench_cli *cli;
+	const char *fault; /* a standard one, by name; NULL: none */
 	uint64_t limit_ns; /* of one run of fio */
 };
 
@@ -167,7 +169,7 @@ struct bench_fio_run {
 	struct bench_fio_result res;
 	char json[64];	   /* its json+, relative to the session */
 	bool has_numbers;  /* else all of them are void */
-	bool is_short;	   /* only because too little was measured */
+	bool is_short;	   /* some jobs measured nothing, see job[].why */
 	char invalid[320]; /* why */
 	bool is_judged;
 	enum nwb_verdict verdict;
@@ -176,7 +178,10 @@ struct bench_fio_run {
 	uint64_t client_cpu_ns; /* of the mount */
 	uint64_t server_cpu_ns;
 	uint64_t wall_ns;
-	uint64_t files;
+	uint64_t files; /* on the subject, when fio had ended */
+	bool has_mount;
+	uint64_t mount_writes; /* requests that came through it */
+	uint64_t reconnects;   /* UINT64_MAX: not known */
 };
 
 /* fio_run.c */
@@ -186,6 +191,20 @@ void bench_fio_run(const struct bench_fio_setup *s, struct bench_fio_run *r);
 /** bench_fio_verdict() - of the run as a whole: a run that was not judged is
  * PASS, one whose numbers are void is INCONCLUSIVE at least. */
 enum nwb_verdict bench_fio_verdict(const struct bench_fio_run *r);
+
+/* fio_cpu.c */
+struct bench_fio_cpu {
+	uint64_t client_ns; /* of the process itself */
+	uint64_t server_ns; /* of what it has started, but for its warden */
+	unsigned int nr_server;
+};
+/** bench_fio_cpu() - so far, of the `netwb mount` that is process @pid. */
+int bench_fio_cpu(int pid, struct bench_fio_cpu *ret) nwb_must_check;
+
+/* What fio-inside sends over the socket that NWB_FIO_SOCKET names when fio is
+ * about to begin, and when it has ended; one byte comes back. */
+#define BENCH_FIO_BEGIN 'B'
+#define BENCH_FIO_END	'E'
 
 /* fio_record.c */
 /** bench_fio_records() - a record for each job of @r, to the store. */

@@ -30,6 +30,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -315,6 +316,19 @@ static bool wait_end(struct inside *in, pid_t pid, int sigfd, uint64_t ms)
 	}
 }
 
+/* Let whoever started us look at the clocks; nobody may be there. */
+static void tell_moment(char moment)
+{
+	const char *name = getenv("NWB_FIO_SOCKET");
+	int fd = name ? atoi(name) : -1;
+	struct pollfd pfd = {fd, POLLIN, 0};
+	char answer;
+
+	if (fd > 2 && send(fd, &moment, 1, MSG_NOSIGNAL) == 1 &&
+	    poll(&pfd, 1, 5000) > 0 && recv(fd, &answer, 1, MSG_DONTWAIT) < 0)
+		unsetenv("NWB_FIO_SOCKET");
+}
+
 static int run_fio(struct inside *in)
 {
 	uint64_t begun;
@@ -331,6 +345,7 @@ static int run_fio(struct inside *in)
 	if (sigfd < 0)
 		return nwb_err_set(&in->err, -errno, "signalfd: %s",
 				   strerror(errno));
+	tell_moment(BENCH_FIO_BEGIN);
 	begun = now_ns();
 	fflush(NULL);
 	pid = fork();
@@ -350,6 +365,7 @@ static int run_fio(struct inside *in)
 		}
 	}
 	in->wall_ns = now_ns() - begun;
+	tell_moment(BENCH_FIO_END);
 	return 0;
 }
 

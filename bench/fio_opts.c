@@ -146,13 +146,16 @@ static int set_limit(struct bench_fio_opts *o, const char *value)
 	return 0;
 }
 
-static int set_plan(struct bench_cli *c, int opt, const char *value)
+static int set_plan(struct bench_fio_opts *o, int opt, const char *value)
 {
+	struct bench_cli *c = &o->cli;
+
 	if (opt == 'f') {
 		if (strcmp(value, "none") && !bench_fault_text(value))
 			return bad("fault", value,
 				   "no such fault; see `netwb list`");
 		c->run.fault = value;
+		o->fault = strcmp(value, "none") ? value : NULL;
 		return 0;
 	}
 	if (opt == 'p') {
@@ -206,7 +209,7 @@ static int set_option(struct bench_fio_opts *o, int opt, const char *value)
 	case 'f':
 	case 'p':
 	case 'e':
-		return set_plan(&o->cli, opt, value);
+		return set_plan(o, opt, value);
 	case 'h':
 		return print_help();
 	default:

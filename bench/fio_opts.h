@@ -11,6 +11,7 @@
 struct bench_fio_opts {
 	struct bench_cli cli; /* plan, seed, out, isolation */
 	const char *job;
+	const char *fault; /* --fault; NULL: none */
 	const struct bench_fio_subject *subject[BENCH_FIO_SUBJECTS];
 	unsigned int nr_subjects;
 	const char *server[BENCH_FIO_SERVERS];

@@ -79,8 +79,11 @@ static json_t *record_head(const struct bench_fio_setup *s,
 			 "json", r->json, "warnings", warnings(s, r));
 }
 
-static void record_verdict(json_t *rec, const struct bench_fio_run *r)
+/* @j: NULL when the numbers of all jobs are void. */
+static void record_verdict(json_t *rec, const struct bench_fio_run *r,
+			   const struct bench_fio_job *j)
 {
+	const char *why = !r->has_numbers ? r->invalid : j ? j->why : "";
 	enum nwb_verdict v = bench_fio_verdict(r);
 	bool has = r->is_judged || v != NWB_PASS;
 
@@ -88,11 +91,11 @@ static void record_verdict(json_t *rec, const struct bench_fio_run *r)
 			    has ? json_string(nwb_verdict_name(v))
 				: json_null());
 	json_object_set_new(rec, "reason",
-			    json_string(r->reason[0] ? r->reason : r->invalid));
+			    json_string(r->reason[0] ? r->reason : why));
 	json_object_set_new(rec, "invalid",
-			    r->has_numbers ? json_null()
-					   : json_string(r->invalid));
+			    *why ? json_string(why) : json_null());
 	json_object_set_new(rec, "findings", json_array());
+	json_object_set_new(rec, "reconnects", number(r->reconnects));
 	if (r->res.error == EILSEQ && r->verdict == NWB_FAIL)
 		json_array_append_new(json_object_get(rec, "findings"),
 				      json_pack("{s:s,s:s,s:s,s:s}", "oracle",
@@ -161,9 +164,10 @@ int bench_fio_records(const struct bench_fio_setup *s,
 		const struct bench_fio_job *j = &r->res.job[i];
 
 		rec = record_head(s, r, j->name);
-		record_verdict(rec, r);
+		record_verdict(rec, r, j);
 		record_spec(rec, spec_of(f, j->name));
-		record_numbers(rec, r, j, bytes);
+		if (!j->why[0])
+			record_numbers(rec, r, j, bytes);
 		rc = bench_store_add(store, rec, err);
 	}
 	/* void for all of them: one record a job of the file */
@@ -176,7 +180,7 @@ int bench_fio_records(const struct bench_fio_setup *s,
 		if (is_again)
 			continue;
 		rec = record_head(s, r, f->job[i].name);
-		record_verdict(rec, r);
+		record_verdict(rec, r, NULL);
 		record_spec(rec, &f->job[i]);
 		rc = bench_store_add(store, rec, err);
 	}

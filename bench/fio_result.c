@@ -12,6 +12,7 @@
  */
 #include "fio_i.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,8 +267,20 @@ static int check_present(const struct bench_fio_file *f,
 	return 0;
 }
 
-static int check_window(const struct bench_fio_spec *s,
-			const struct bench_fio_job *j, struct nwb_err *err)
+static void too_little(struct bench_fio_job *j, const char *fmt, ...)
+	nwb_printf(2, 3);
+
+static void too_little(struct bench_fio_job *j, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(j->why, sizeof(j->why), fmt, ap);
+	va_end(ap);
+}
+
+static void check_window(const struct bench_fio_spec *s,
+			 struct bench_fio_job *j)
 {
 	uint64_t ns = 0, ios = 0;
 
@@ -276,30 +289,24 @@ static int check_window(const struct bench_fio_spec *s,
 		ns = nwb_max(ns, j->dir[d].runtime_ns);
 	}
 	if (!ios)
-		return nwb_err_set(err, -ETIME,
-				   "job %s did no I/O that was measured%s",
-				   j->name, s->ramp_ns ? " (ramp_time?)" : "");
-	if (s->ramp_ns > ns)
-		return nwb_err_set(
-			err, -ETIME,
-			"job %s: ramp_time %.1f s is longer than the "
-			"window that was measured, %.1f s",
-			j->name, (double)s->ramp_ns / NWB_SEC,
-			(double)ns / NWB_SEC);
-	if (ns < BENCH_FIO_SHORTEST_NS)
-		return nwb_err_set(err, -ETIME,
-				   "job %s: measured for %llu ms only; below "
-				   "%llu ms fio's clock says too little: raise "
-				   "size=, or set runtime= and time_based",
-				   j->name, (unsigned long long)(ns / NWB_MSEC),
-				   BENCH_FIO_SHORTEST_NS / NWB_MSEC);
-	if (s->time_based && ns < s->runtime_ns - s->runtime_ns / 10)
-		return nwb_err_set(err, -ETIME,
-				   "job %s: runtime is %.1f s, but %.1f s were "
-				   "measured",
-				   j->name, (double)s->runtime_ns / NWB_SEC,
-				   (double)ns / NWB_SEC);
-	return 0;
+		too_little(j, "it did no I/O that was measured%s",
+			   s->ramp_ns ? " (ramp_time?)" : "");
+	else if (s->ramp_ns > ns)
+		too_little(j,
+			   "ramp_time %.1f s is longer than the window that "
+			   "was measured, %.1f s",
+			   (double)s->ramp_ns / NWB_SEC, (double)ns / NWB_SEC);
+	else if (ns < BENCH_FIO_SHORTEST_NS)
+		too_little(j,
+			   "measured for %llu ms only; below %llu ms fio's "
+			   "clock says too little: raise size=, or set "
+			   "runtime= and time_based",
+			   (unsigned long long)(ns / NWB_MSEC),
+			   BENCH_FIO_SHORTEST_NS / NWB_MSEC);
+	else if (s->time_based && ns < s->runtime_ns - s->runtime_ns / 10)
+		too_little(j, "runtime is %.1f s, but %.1f s were measured",
+			   (double)s->runtime_ns / NWB_SEC,
+			   (double)ns / NWB_SEC);
 }
 
 /* --- the file ------------------------------------------------------------- */
@@ -381,8 +388,7 @@ static int parse(const json_t *root, const struct bench_fio_file *file,
 			       strerror(ret->error));
 	rc = check_present(file, ret, err);
 	for (i = 0; i < ret->nr_jobs && !rc; i++)
-		rc = check_window(spec_of(file, ret->job[i].name), &ret->job[i],
-				  err);
+		check_window(spec_of(file, ret->job[i].name), &ret->job[i]);
 	return rc;
 }
 

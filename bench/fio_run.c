@@ -11,10 +11,12 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +28,9 @@
 
 const struct bench_fio_subject bench_fio_subjects[] = {
 	{"posix", NULL, false},
+	{"in-place", "in-place", false},
+	{"temp-page", "temp-page", false},
+	{"kernel-fuse", "raw", true},
 };
 const unsigned int bench_fio_nr_subjects = NWB_ARRAY_SIZE(bench_fio_subjects);
 
@@ -77,21 +82,58 @@ static void name_paths(const struct bench_fio_setup *s, struct bench_fio_run *r,
 	snprintf(p->console, sizeof(p->console), "%s.console", base);
 }
 
-static void inside_args(const struct bench_fio_setup *s,
-			const struct bench_fio_run *r, const struct paths *p,
-			char *limit, size_t size, struct args *a)
+/* Of one command line: numbers and our own path as text. */
+struct words {
+	char limit[24], seed[24], self[PATH_MAX];
+};
+
+static void mount_args(const struct bench_fio_setup *s,
+		       const struct bench_fio_run *r, const struct words *w,
+		       struct args *a)
+{
+	const struct bench_cli *c = s->cli;
+
+	add(a, "mount");
+	add(a, r->server);
+	add_pair(a, "--client", r->subject->client);
+	if (r->subject->kernel_cache)
+		add(a, "--kernel-cache");
+	if (c->run.isolation)
+		add_pair(a, "--isolation",
+			 nwb_isolation_name(c->run.isolation));
+	add_pair(a, "--seed", w->seed);
+	if (s->fault)
+		add_pair(a, "--fault", s->fault);
+	for (unsigned int i = 0; i < c->nr_plan_files; i++)
+		add_pair(a, "--plan", c->plan_files[i]);
+	for (unsigned int i = 0; i < c->nr_lines; i++)
+		add_pair(a, "-e", c->lines[i]);
+	add(a, "--");
+	add(a, w->self);
+}
+
+static int make_args(const struct bench_fio_setup *s,
+		     const struct bench_fio_run *r, const struct paths *p,
+		     struct words *w, struct args *a)
 {
 	const struct bench_fio_file *f = s->file;
+	ssize_t n = readlink("/proc/self/exe", w->self, sizeof(w->self) - 1);
 
-	snprintf(limit, size, "%llu",
+	if (n < 0)
+		return -errno;
+	w->self[n] = 0;
+	snprintf(w->limit, sizeof(w->limit), "%llu",
 		 (unsigned long long)(s->limit_ns / NWB_MSEC));
-	add(a, "/proc/self/exe");
+	snprintf(w->seed, sizeof(w->seed), "%llu", (unsigned long long)r->seed);
+	add(a, w->self);
+	if (r->subject->client)
+		mount_args(s, r, w, a);
 	add(a, "fio-inside");
 	add_pair(a, "--job", f->path);
 	add_pair(a, "--out", p->out);
 	add_pair(a, "--log", p->log);
 	add_pair(a, "--result", p->result);
-	add_pair(a, "--limit-ms", limit);
+	add_pair(a, "--limit-ms", w->limit);
 	if (!r->subject->client)
 		add(a, "--tmpfs");
 	if (f->includes)
@@ -100,6 +142,7 @@ static void inside_args(const struct bench_fio_setup *s,
 		add_pair(a, "--bind", f->dir[i]);
 	for (unsigned int i = 0; i < f->nr_subdirs; i++)
 		add_pair(a, "--subdir", f->subdir[i]);
+	return a->is_full ? -E2BIG : 0;
 }
 
 /* --- the process ---------------------------------------------------------- */
@@ -119,9 +162,10 @@ static void pad_environment(uint64_t seed)
 	setenv("NWB_FIO_OF", pad, 1);
 }
 
-__attribute__((noreturn)) static void become(const struct args *a,
-					     const char *console, uint64_t seed)
+__attribute__((noreturn)) static void
+become(const struct args *a, const char *console, uint64_t seed, int sock)
 {
+	char number[16];
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	int fd = open(console, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	sigset_t none;
@@ -136,40 +180,79 @@ __attribute__((noreturn)) static void become(const struct args *a,
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	pad_environment(seed);
+	/* through `netwb mount` and its warden, which know nothing of it */
+	if (fcntl(sock, F_SETFD, 0))
+		_exit(126);
+	snprintf(number, sizeof(number), "%d", sock);
+	setenv("NWB_FIO_SOCKET", number, 1);
 	execv(a->v[0], (char **)(uintptr_t)a->v);
 	_exit(127);
 }
 
-/* Return: wait status; -ETIMEDOUT: it was killed; another negative errno. */
-static int run_process(const struct args *a, const char *console, uint64_t seed,
-		       uint64_t limit_ns)
+struct process {
+	const struct args *args;
+	const char *console;
+	uint64_t seed;
+	int pid;
+	int sock;
+	bool has_begun, has_ended; /* fio, as far as we were told */
+	struct bench_fio_cpu begin, end;
+};
+
+/* fio begins or has ended: look at the clocks, let it go on. */
+static void take_moment(struct process *p)
 {
-	const struct timespec tick = {.tv_nsec = 5 * NWB_MSEC};
+	char moment;
+
+	if (recv(p->sock, &moment, 1, MSG_DONTWAIT) != 1)
+		return;
+	if (moment == BENCH_FIO_BEGIN)
+		p->has_begun = !bench_fio_cpu(p->pid, &p->begin);
+	else if (moment == BENCH_FIO_END)
+		p->has_ended = !bench_fio_cpu(p->pid, &p->end);
+	if (send(p->sock, &moment, 1, MSG_NOSIGNAL) != 1)
+		p->has_ended = false;
+}
+
+/* Return: wait status; -ETIMEDOUT: it was killed; another negative errno. */
+static int wait_process(struct process *p, uint64_t limit_ns)
+{
 	const uint64_t deadline = now_ns() + limit_ns;
+	struct pollfd pfd = {p->sock, POLLIN, 0};
 	bool is_late = false;
 	int status;
-	pid_t pid;
 
-	fflush(NULL);
-	pid = fork();
-	if (!pid)
-		become(a, console, seed);
-	if (pid < 0)
-		return -errno;
 	for (;;) {
-		pid_t got = waitpid(pid, &status, is_late ? 0 : WNOHANG);
+		pid_t got = waitpid(p->pid, &status, is_late ? 0 : WNOHANG);
 
-		if (got == pid)
+		if (got == p->pid)
 			return is_late ? -ETIMEDOUT : status;
 		if (got < 0 && errno != EINTR)
 			return -errno;
 		if (!is_late && now_ns() >= deadline) {
 			is_late = true;
-			kill(pid, SIGKILL);
+			kill(p->pid, SIGKILL);
 		}
-		if (!is_late)
-			nanosleep(&tick, NULL);
+		if (!is_late && poll(&pfd, 1, 5) > 0)
+			take_moment(p);
 	}
+}
+
+static int run_process(struct process *p, uint64_t limit_ns)
+{
+	int sv[2], rc;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
+		return -errno;
+	fflush(NULL);
+	p->sock = sv[0];
+	p->pid = fork();
+	if (!p->pid)
+		become(p->args, p->console, p->seed, sv[1]);
+	rc = p->pid < 0 ? -errno : wait_process(p, limit_ns);
+	close(sv[0]);
+	close(sv[1]);
+	return rc;
 }
 
 /* --- what it said --------------------------------------------------------- */
@@ -236,6 +319,73 @@ static uint64_t count_of(const json_t *o, const char *key)
 	json_int_t v = json_integer_value(json_object_get(o, key));
 
 	return v < 0 ? 0 : (uint64_t)v;
+}
+
+/* The line of the console that begins with @start, from behind that; or NULL.
+ * The last one, should fio's own words be there too. */
+static const char *line_of(const char *text, const char *start)
+{
+	const char *at = text, *found = NULL;
+	size_t len = strlen(start);
+
+	while (at && *at) {
+		if (!strncmp(at, start, len))
+			found = at + len;
+		at = strchr(at, '\n');
+		if (at)
+			at++;
+	}
+	return found;
+}
+
+static void take_verdict(struct bench_fio_run *r, const char *line)
+{
+	size_t len = strcspn(line, " \n");
+	const char *why = line + len + strspn(line + len, " ");
+
+	for (int v = NWB_PASS; v <= NWB_UNEXPECTED_PASS; v++) {
+		const char *name = nwb_verdict_name((enum nwb_verdict)v);
+
+		if (strlen(name) != len || strncmp(line, name, len))
+			continue;
+		r->is_judged = true;
+		r->verdict = (enum nwb_verdict)v;
+		if (v != NWB_PASS)
+			snprintf(r->reason, sizeof(r->reason), "%.*s",
+				 (int)nwb_min(strcspn(why, "\n"), 310u), why);
+	}
+}
+
+/* What `netwb mount` said when all was over. */
+static void take_mount(struct bench_fio_run *r, const struct paths *p)
+{
+	unsigned long long nr, writes;
+	size_t len;
+	char *text = slurp(p->console, &len);
+	const char *verdict = text ? line_of(text, "verdict: ") : NULL;
+	const char *stats = text ? line_of(text, "mount: ") : NULL;
+	const char *client = text ? line_of(text, "client ") : NULL;
+	const char *at = client ? strstr(client, " sent again, ") : NULL;
+	char line[240], why[320];
+
+	if (stats &&
+	    sscanf(stats, "%llu requests, %llu writes", &nr, &writes) == 2) {
+		r->has_mount = true;
+		r->mount_writes = writes;
+	}
+	if (at && sscanf(at, " sent again, %llu", &nr) == 1)
+		r->reconnects = nr;
+	if (verdict)
+		take_verdict(r, verdict);
+	if (!r->is_judged && text) {
+		last_line(text, line, sizeof(line));
+		snprintf(why, sizeof(why), "netwb mount: %s", line);
+		void_numbers(r, why);
+	}
+	/* a mount that was not made has no numbers either */
+	if (r->is_judged && r->verdict == NWB_SKIP)
+		void_numbers(r, r->reason);
+	free(text);
 }
 
 /* fio ended, somehow: what the place has to say about it. */
@@ -325,44 +475,60 @@ static void take_output(const struct bench_fio_setup *s,
 	else
 		rc = bench_fio_parse(text, len, s->file, &r->res, &err);
 	free(text);
-	r->is_short = rc == -ETIME && r->has_numbers;
 	if (rc)
 		void_numbers(r, err.text);
+	for (unsigned int i = 0; i < r->res.nr_jobs; i++)
+		r->is_short |= r->res.job[i].why[0] != 0;
 	take_verify(r, p);
-	if ((r->has_numbers || r->is_short) && !unlinks && !r->files &&
-	    writes(&r->res)) {
-		r->is_short = false;
-		r->invalid[0] = 0;
+	if (r->has_numbers && !unlinks && !r->files && writes(&r->res))
 		void_numbers(r, "fio wrote, but no file is on the subject: the "
 				"job did not work on it");
-	}
+	if (r->has_numbers && r->subject->client && writes(&r->res) &&
+	    !(r->has_mount && r->mount_writes))
+		void_numbers(r, "fio wrote, but not a byte of it came through "
+				"the mount");
 	/* a job of verifies that ended well has proven something itself */
-	if ((r->has_numbers || r->is_short) && verifies && !r->is_judged) {
+	if (r->has_numbers && verifies && !r->is_judged) {
 		r->is_judged = true;
 		r->verdict = NWB_PASS;
 	}
 }
 
+static void take_cpu(struct bench_fio_run *r, const struct process *p)
+{
+	if (!r->subject->client || !p->has_begun || !p->has_ended)
+		return;
+	r->client_cpu_ns = p->end.client_ns - p->begin.client_ns;
+	if (p->begin.nr_server && p->end.server_ns >= p->begin.server_ns)
+		r->server_cpu_ns = p->end.server_ns - p->begin.server_ns;
+}
+
 void bench_fio_run(const struct bench_fio_setup *s, struct bench_fio_run *r)
 {
+	static struct words w;
+	static struct paths p;
 	struct args a = {0};
-	struct paths p;
-	char limit[32];
+	struct process proc = {
+		.args = &a,
+		.console = p.console,
+		.seed = r->seed,
+	};
 	int status;
 
 	r->has_numbers = true;
 	r->fio_cpu_ns = r->client_cpu_ns = r->server_cpu_ns = UINT64_MAX;
+	r->reconnects = UINT64_MAX;
 	name_paths(s, r, &p);
-	inside_args(s, r, &p, limit, sizeof(limit), &a);
-	if (a.is_full) {
-		void_numbers(r, "the command is too long");
-		return;
-	}
-	status = run_process(&a, p.console, r->seed, s->limit_ns + PLACE_NS);
+	status = make_args(s, r, &p, &w, &a);
+	if (!status)
+		status = run_process(&proc, s->limit_ns + PLACE_NS);
 	if (status == -ETIMEDOUT)
 		void_numbers(r, "the place did not end; it was killed");
 	else if (status < 0)
 		void_numbers(r, strerror(-status));
+	take_cpu(r, &proc);
+	if (r->subject->client)
+		take_mount(r, &p);
 	take_place(r, &p);
 	take_output(s, r, &p);
 	unlink(p.result);
@@ -372,8 +538,8 @@ enum nwb_verdict bench_fio_verdict(const struct bench_fio_run *r)
 {
 	enum nwb_verdict v = r->is_judged ? r->verdict : NWB_PASS;
 
+	if (v == NWB_PASS && !r->has_numbers)
+		return NWB_INCONCLUSIVE;
 	/* what was judged stays judged, however short it was */
-	if (v != NWB_PASS || r->has_numbers || (r->is_judged && r->is_short))
-		return v;
-	return NWB_INCONCLUSIVE;
+	return r->is_short && !r->is_judged ? NWB_INCONCLUSIVE : v;
 }

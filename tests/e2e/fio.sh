@@ -10,6 +10,8 @@ command -v fio >/dev/null || {
 	exit 77
 }
 
+# SMB carries no names yet
+servers=diod runs=4
 data=$tmp/data
 mkdir "$data"
 
@@ -57,6 +59,51 @@ run 0 bench verify.fio --subjects posix --pairs 1
 store
 says '"verdict":"PASS"'
 ls "$tmp" | grep -q '^v\.' && bad "fio left its files in the directory"
+
+# all subjects in one comparison; a lost ack and a reset below the mounts
+job all <<-EOF
+	[global]
+	directory=$data
+	size=1M
+	bs=4k
+	fsync=16
+	[a]
+	rw=write
+	verify=crc32c
+	[b]
+	stonewall
+	rw=randwrite
+	verify=crc32c
+	numjobs=2
+	group_reporting
+EOF
+run 0 bench all.fio --server $servers --pairs 1 \
+	-e 'cut: on server.write nth=7 after do drop, rst max=1'
+says "$runs of $runs runs"
+store
+for s in in-place temp-page kernel-fuse; do
+	for v in $(echo $servers | tr , ' '); do
+		says "\"reconnects\":[1-9].*\"server\":\"$v\".*\"subject\":\"$s\".*\"verdict\":\"PASS\""
+	done
+done
+says '"server":"local".*"subject":"posix".*"verdict":"PASS"'
+[ -z "$(ls -A "$data")" ] || bad "fio wrote into the host's directory"
+
+# data that fio finds wrong are a FAIL, whatever else the run was
+job wrong <<-EOF
+	[wrong]
+	directory=$data
+	rw=write
+	bs=4k
+	size=1M
+	verify=crc32c
+	verify_only=1
+	create_on_open=1
+	file_append=0
+	exec_prerun=truncate -s 1M wrong.0.0
+EOF
+run 1 bench wrong.fio --subjects posix --pairs 1
+says 'FAIL  fio verify: job wrong'
 
 # refused before anything runs
 job missing <<-EOF
