@@ -11,6 +11,7 @@
 
 #include "fio_i.h"
 #include "gate_i.h"
+#include "load_i.h"
 
 #include "nwb/mem.h"
 
@@ -398,6 +399,7 @@ struct parts {
 	struct rep_rows rows;
 	struct rep_gate g;
 	struct rep_fio f;
+	struct rep_load l;
 };
 
 static void document(struct rep_out *o, const struct parts *p,
@@ -414,12 +416,18 @@ static void document(struct rep_out *o, const struct parts *p,
 		rep_fio_tally(&p->f, text);
 		rep_wrap(o, 0, 2, "%s", text);
 	}
+	if (parts & NWB_REPORT_SUMMARY && p->l.nr) {
+		rep_load_tally(&p->l, text);
+		rep_wrap(o, 0, 2, "%s", text);
+	}
 	if (parts & NWB_REPORT_SUMMARY) {
 		verdict_line(o, m);
 		what_was_run(o, m);
 	}
 	if (parts & NWB_REPORT_GATE && has_gate)
 		rep_section_gate(o, g);
+	if (parts & NWB_REPORT_LOAD && p->l.nr)
+		rep_section_load(o, &p->l);
 	if (parts & NWB_REPORT_FIO && p->f.nr)
 		rep_section_fio(o, &p->f);
 	if (rep_has_cells(m))
@@ -434,6 +442,8 @@ static int load(struct parts *p, const json_t *recs, struct nwb_err *err)
 
 	if (!r)
 		r = rep_fio_init(&p->f, recs, err);
+	if (!r)
+		r = rep_load_init(&p->l, recs, err);
 	if (!r)
 		r = rep_rows_init(&p->rows, &p->m);
 	return r ? r : rep_gate_init(&p->g, recs);
@@ -454,6 +464,7 @@ int nwb_report_text(const json_t *recs, FILE *out, unsigned int parts,
 		r = nwb_err_set(err, -EIO, "report: write error");
 	if (r == -ENOMEM)
 		r = nwb_err_set(err, r, "report: out of memory");
+	rep_load_fini(&p.l);
 	rep_fio_fini(&p.f);
 	rep_gate_fini(&p.g);
 	rep_rows_fini(&p.rows);
