@@ -6,13 +6,16 @@ JOBS  ?= $(shell nproc)
 TIME  ?= 600
 ARGS  ?=
 
-.PHONY: scripts help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html budgets
+.PHONY: gate gate-selftest compare scripts help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html budgets
 
 help:
 	@echo 'make bench    set up, build, run the quick matrix, write the report'
 	@echo 'make test     set up, build, unit and end-to-end tests'
 	@echo 'make check    judge the standard plans and the mutants (no timing)'
 	@echo 'make campaign durable handles, reset and lost, 50 times each'
+	@echo 'make gate     is this build worse than the baseline? 25 min, exit 1'
+	@echo 'make gate-selftest  the gate green, and red on planted regressions'
+	@echo 'make compare ARGS="A B"  two builds, revisions, modes or servers'
 	@echo 'make asan     unit and end-to-end tests under ASan and UBSan'
 	@echo 'make fuzz     every fuzzer for TIME=600 seconds'
 	@echo 'make tsan     the same on the real executor under TSan'
@@ -40,6 +43,15 @@ check: build
 
 campaign: build
 	@tests/e2e/handles.sh $(BUILD) 50
+
+gate: build
+	@$(BUILD)/bench/netwb gate $(ARGS)
+
+gate-selftest: build
+	@scripts/gate-selftest $(BUILD) $(ARGS)
+
+compare: build
+	@$(BUILD)/bench/netwb compare $(ARGS)
 
 report: build
 	@$(BUILD)/bench/netwb report $(ARGS)

@@ -36,7 +36,7 @@ static const char *known_fault(const char *name)
 	return NULL;
 }
 
-static int parse_bytes(const char *s, uint64_t *ret)
+int gate_parse_bytes(const char *s, uint64_t *ret)
 {
 	unsigned long long v, unit = 1;
 	char *end;
@@ -72,7 +72,7 @@ static int parse_word(struct gate_case *c, const char *w)
 		c->fault = known_fault(v);
 		return c->fault ? 0 : -EINVAL;
 	}
-	if (parse_bytes(v, &n))
+	if (gate_parse_bytes(v, &n))
 		return -EINVAL;
 	if (!strncmp(w, "write=", 6))
 		c->bytes = n;
@@ -267,6 +267,17 @@ void gate_cases_rename(struct gate_cases *c, bool has_client, bool has_server)
 			c->c[before].is_sentinel |= one.is_sentinel;
 	}
 	c->nr = kept;
+}
+
+void gate_cases_resize(struct gate_cases *c, uint64_t bytes)
+{
+	for (unsigned int i = 0; i < c->nr; i++) {
+		size_t at = strlen(c->c[i].name);
+
+		c->c[i].bytes = bytes;
+		snprintf(c->c[i].name + at, sizeof(c->c[i].name) - at, ".%lluK",
+			 (unsigned long long)(bytes / 1024));
+	}
 }
 
 static bool fits(const char *name, const char *globs)

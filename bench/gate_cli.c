@@ -25,6 +25,7 @@ enum {
 	OPT_BASELINE,
 	OPT_RECORD_BASELINE,
 	OPT_RECORD_NOISE,
+	OPT_WRITE,
 };
 
 static const struct {
@@ -50,6 +51,10 @@ static const struct {
 	 "NAME,...",
 	 "the published experiment (1 KiB, 4 KiB, 1 MiB writes) on\n"
 	 "                     these: smbd, diod, ganesha, fake, fake-9p"},
+	{{"write", 1, NULL, OPT_WRITE},
+	 COMPARE,
+	 "SIZE",
+	 "bytes of each run (K, M, G), and part of the cases' names"},
 	{{"pairs", 1, NULL, OPT_PAIRS},
 	 COMPARE | GATE,
 	 "N|sequential",
@@ -184,6 +189,10 @@ static int set_option(struct gate_cli *c, int opt, const char *v)
 		return parse_nr(v, UINT64_MAX, &c->seed, &end) || *end
 			       ? bad_value("seed", v, "not a number")
 			       : 0;
+	case OPT_WRITE:
+		return gate_parse_bytes(v, &c->bytes)
+			       ? bad_value("write", v, "a size: 4M, 64M, 1G")
+			       : 0;
 	case OPT_OUT:
 		c->out = v;
 		return 0;
@@ -254,6 +263,8 @@ int gate_cli_apply(const struct gate_cli *c, struct gate_opts *o,
 	if (c->plant)
 		snprintf(o->b.plant_word, sizeof(o->b.plant_word), "%s",
 			 c->plant);
+	if (c->bytes)
+		gate_cases_resize(&o->cases, c->bytes);
 	return c->cases ? gate_cases_filter(&o->cases, c->cases, err) : 0;
 }
 

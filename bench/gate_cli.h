@@ -14,6 +14,7 @@ struct gate_cli {
 	const char *out;
 	uint64_t budget_ns;
 	uint64_t seed;
+	uint64_t bytes;	    /* of each run; 0: the case's */
 	unsigned int pairs; /* 0: sequential */
 	bool has_pairs;
 	bool has_cover, is_list, no_control, record_baseline;

@@ -158,6 +158,11 @@ int gate_cases_shapes(const char *servers, struct gate_cases *ret,
 /** gate_cases_rename() - leave out of the names what the sides decide, and the
  * cases that are then the same. */
 void gate_cases_rename(struct gate_cases *c, bool has_client, bool has_server);
+/** gate_cases_resize() - all of them write @bytes, and say so in their names:
+ * another size is another case. */
+void gate_cases_resize(struct gate_cases *c, uint64_t bytes);
+/** gate_parse_bytes() - "64M"; -EINVAL. */
+int gate_parse_bytes(const char *s, uint64_t *ret) nwb_must_check;
 /** gate_cases_filter() - keep those whose name fits one of @globs (comma
  * separated). -ENOENT: none does. */
 int gate_cases_filter(struct gate_cases *c, const char *globs,

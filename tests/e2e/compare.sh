@@ -49,6 +49,8 @@ run 3 compare in-place temp-page --servers smbd,nosuch
 says '"nosuch" is no server'
 run 3 compare in-place temp-page --pairs 65
 says '1 to 64'
+run 3 compare in-place temp-page --write 1T
+says 'a size'
 run 3 compare in-place temp-page --cases nothing
 says 'fits none of smbd.seq1k'
 mkdir "$tmp/smbd"
@@ -80,7 +82,7 @@ run 2 gate --baseline build:old --pairs 1
 says 'is no JSON'
 
 # two pairs of a case and of its control, in a session of their own
-small="--cases fake.seq1k --servers fake --seed 7 --out"
+small="--cases fake.seq4k* --servers fake --write 1M --seed 7 --out"
 # shellcheck disable=SC2086
 run 0 compare in-place temp-page --pairs 2 $small two
 says 'need >= 8 pairs'
@@ -90,6 +92,8 @@ is 2 "$(count '"role":"control".*"type":"pair"|"type":"pair".*"role":"control"' 
 	"$jsonl")" 'pairs of the control'
 is 0 "$(count '"contaminated":"' "$jsonl")" 'contaminated pairs'
 is 6 "$(count '"type":"decision"' "$jsonl")" 'decisions'
+is 6 "$(count '"case":"fake.seq4k.1024K".*"type":"decision"|decision.*1024K' \
+	"$jsonl")" 'decisions of a size of its own'
 is 1 "$(count '"type":"compare"' "$jsonl")" 'what was compared'
 is 1 "$(count '"type":"end"' "$jsonl")" 'end'
 for f in report.txt report.html report.md report.ktap junit.xml; do
@@ -117,12 +121,12 @@ run 3 gate --record-baseline --pairs 1 nonsense
 run 0 gate --record-baseline
 says 'cache/netwb/baseline'
 run 0 gate --record-baseline
-run 0 gate --pairs 1 --cases 'fake.in-place.*' --out gate
-says 'what differs: nothing: A and B are the same binary'
+run 0 gate --pairs 1 --cases 'fake.in-place.*' --out gate --plant cpu=15%
+says 'differs: nothing: A and B are the same binary, with a planted regression'
 
 # ^C: what was measured stays, and is decided by
 (cd "$tmp" && exec "$netwb" compare in-place temp-page --pairs 60 \
-	--no-control --servers fake --out cut >"$tmp/out" 2>&1) &
+	--no-control --servers fake --write 1M --out cut >"$tmp/out" 2>&1) &
 pid=$!
 for _ in $(seq 600); do
 	grep -qs '"type":"pair"' "$tmp"/cut/*/run.jsonl && break
