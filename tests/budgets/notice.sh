@@ -3,9 +3,9 @@
 # Budgets that notice nothing protect nothing: each planted regression, and
 # each damage to the file, must turn them red, and say what it is.
 #
-#	notice.sh BUDGETS_TEST FILE
+#	notice.sh BUDGETS_TEST FILE IR_WORK
 set -uo pipefail
-test=$1 file=$2
+test=$1 file=$2 ir=$3
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 passed=0 failed=0
@@ -53,6 +53,34 @@ red 'empty' 'no budget in it' "$dir/empty"
 printf 'a 1 better=exact' >"$dir/cut"
 red 'cut off' 'end is missing' "$dir/cut"
 red 'no file' 'No such file' "$dir/nothing"
+
+# Instructions: half a percent is put up with, more is not.
+{
+	echo "@compiler $("$ir" --compiler)"
+	echo 'codecs/hist 100000 better=ir'
+} >"$dir/ir"
+measured() {
+	local name=$1 want=$2 text=$3 code=0
+	shift 3
+	printf '%s\n' "$@" | "$ir" --check "$dir/ir" >"$dir/out" 2>&1 || code=$?
+	if [ $code = "$want" ] && grep -qF -- "$text" "$dir/out"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		echo "$name: exit $code, no \"$text\" in:" >&2
+		cat "$dir/out" >&2
+	fi
+}
+measured 'within' 0 '1 passed, 0 failed' 'codecs/hist 100500'
+measured 'below' 0 '1 passed, 0 failed' 'codecs/hist 99500'
+measured 'more' 1 'is 100501, budget 100000 (+0.50%) +-0.5%' \
+	'codecs/hist 100501'
+measured 'less' 1 'is 99499, budget 100000' 'codecs/hist 99499'
+measured 'nothing measured' 1 'codecs/hist was not measured' ''
+measured 'new work' 1 'new/room has no budget' 'codecs/hist 100000' \
+	'new/room 5'
+sed -i 's/^@compiler.*/@compiler gcc 2.95/' "$dir/ir"
+measured 'other compiler' 77 'is of "gcc 2.95", this is' 'codecs/hist 100000'
 
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]

@@ -19,3 +19,4 @@ update() {
 }
 
 update simulated.txt "$build/tests/budgets/budgets_test" --print
+update ir.txt "$(dirname "$0")/ir.sh" "$build/tests/budgets/ir_work" --print
