@@ -141,7 +141,7 @@ const char *rep_gate_value(char *buf, const struct rep_gate_row *row, double v)
 const char *rep_gate_delta(char *buf, const struct rep_gate_row *row)
 {
 	if (!isfinite(row->delta))
-		return REP_NM;
+		return "n/a";
 	snprintf(buf, REP_FIELD, "%.*f%%", row->delta < 0.0095 ? 1 : 0,
 		 100 * fmin(row->delta, 9.99));
 	return buf;

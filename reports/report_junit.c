@@ -7,8 +7,9 @@
  * FAIL, VACUOUS, UNEXPECTED-PASS: <failure>; INCONCLUSIVE: <error>; SKIP:
  * or not judged: <skipped>; KNOWN passes with properties. The suite "netwb" has
  * one testcase for the session, so that a session that was cut short is not
- * green.
+ * green. Comparisons and fio jobs: cases_i.h; their suites follow.
  */
+#include "cases_i.h"
 #include "report_i.h"
 
 #include <errno.h>
@@ -304,7 +305,94 @@ static void session_suite(struct rep_out *o, const struct rep_model *m,
 	fputs("    </testcase>\n  </testsuite>\n", o->f);
 }
 
-static void document(struct rep_out *o, const struct rep_model *m)
+/* ---- comparisons, fio jobs ---- */
+
+static void case_properties(struct rep_out *o, const struct rep_case *c)
+{
+	const struct rep_gate_row *row = c->row;
+
+	fputs("      <properties>\n", o->f);
+	if (row) {
+		prop(o, "verdict", rep_gate_verdict_name(row->verdict));
+		prop_num(o, "a", row->a);
+		prop_num(o, "b", row->b);
+		prop_num(o, "ratio", row->ratio);
+		prop_num(o, "ratio_lo", row->lo);
+		prop_num(o, "ratio_hi", row->hi);
+		prop_num(o, "pairs", (double)row->n);
+		prop_num(o, "pairs_contaminated", (double)row->nr_bad);
+		prop_num(o, "threshold", row->delta);
+		if (row->is_bimodal)
+			prop(o, "bimodal", "yes");
+	}
+	for (int d = 0; c->fio && d < REP_FIO_DIRS; d++) {
+		const double *v = c->fio->v[d];
+
+		if (!c->fio->n[d][REP_FIO_MIB_S])
+			continue;
+		prop(o, "direction", rep_fio_dir_name((enum rep_fio_dir)d));
+		prop_num(o, "mib_s", v[REP_FIO_MIB_S]);
+		prop_num(o, "iops", v[REP_FIO_IOPS]);
+		prop_num(o, "clat_p99_ns", v[REP_FIO_P99]);
+		prop_num(o, "cpu_ns_mib", v[REP_FIO_CPU]);
+		prop_num(o, "runs", (double)c->fio->n[d][REP_FIO_MIB_S]);
+	}
+	prop(o, "text", c->text);
+	fputs("      </properties>\n", o->f);
+}
+
+static void one_case(struct rep_out *o, const struct rep_case *c)
+{
+	static const char *const element[] = {
+		[REP_CASE_FAIL] = "failure",
+		[REP_CASE_ERROR] = "error",
+		[REP_CASE_SKIP] = "skipped",
+		[REP_CASE_OK] = NULL,
+	};
+
+	fputs("    <testcase", o->f);
+	attr(o, "classname", c->suite);
+	attr(o, "name", c->name);
+	fputs(" time=\"0.000\">\n", o->f);
+	case_properties(o, c);
+	if (element[c->outcome]) {
+		fprintf(o->f, "      <%s", element[c->outcome]);
+		if (c->outcome != REP_CASE_SKIP)
+			attr(o, "type", c->type);
+		attr(o, "message", c->text);
+		fputs("/>\n", o->f);
+	}
+	fputs("    </testcase>\n", o->f);
+}
+
+static void cases_add(struct totals *t, const struct rep_case *c, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		t->tests++;
+		t->failures += c[i].outcome == REP_CASE_FAIL;
+		t->errors += c[i].outcome == REP_CASE_ERROR;
+		t->skipped += c[i].outcome == REP_CASE_SKIP;
+	}
+}
+
+static void case_suites(struct rep_out *o, const struct rep_cases *cs)
+{
+	size_t nr;
+
+	for (size_t i = 0; i < cs->nr; i += nr) {
+		struct totals t = {0};
+
+		nr = rep_cases_suite(cs, i);
+		cases_add(&t, &cs->c[i], nr);
+		suite_open(o, "  <testsuite", cs->c[i].suite, &t);
+		for (size_t k = i; k < i + nr; k++)
+			one_case(o, &cs->c[k]);
+		fputs("  </testsuite>\n", o->f);
+	}
+}
+
+static void document(struct rep_out *o, const struct rep_model *m,
+		     const struct rep_cases *cs)
 {
 	char buf[32];
 	const char *trouble = rep_session_trouble(m, buf, sizeof(buf));
@@ -313,6 +401,7 @@ static void document(struct rep_out *o, const struct rep_model *m)
 
 	for (size_t i = 0; i < m->nr_cells; i++)
 		totals_add(&t, &m->cell[i]);
+	cases_add(&t, cs->c, cs->nr);
 	fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", o->f);
 	suite_open(o, "<testsuites", "netwb", &t);
 	session_suite(o, m, trouble);
@@ -323,20 +412,25 @@ static void document(struct rep_out *o, const struct rep_model *m)
 		server_suite(o, m, &m->cell[from], i - from);
 		from = i;
 	}
+	case_suites(o, cs);
 	fputs("</testsuites>\n", o->f);
 }
 
 int nwb_report_junit(const json_t *recs, FILE *out, struct nwb_err *err)
 {
 	struct rep_out o = {.f = out};
+	struct rep_cases cs = {0};
 	struct rep_model m;
 	int r = rep_model_init(&m, recs, err);
 
+	if (!r)
+		r = rep_cases_init(&cs, recs, err);
 	if (!r) {
-		document(&o, &m);
+		document(&o, &m, &cs);
 		if (ferror(out))
 			r = nwb_err_set(err, -EIO, "junit: write error");
 	}
+	rep_cases_fini(&cs);
 	rep_model_fini(&m);
 	return r;
 }

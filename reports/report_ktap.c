@@ -18,6 +18,7 @@
  * are INCONCLUSIVE, with the directive ERROR, and a hang, with TIMEOUT. KNOWN
  * is XFAIL. A '#' begins a directive, so none stands in a name.
  */
+#include "cases_i.h"
 #include "report_i.h"
 
 #include <errno.h>
@@ -160,7 +161,49 @@ static size_t cells_of(const struct rep_model *m, size_t from)
 	return nr;
 }
 
-static void document(struct rep_out *o, const struct rep_model *m)
+/* ---- comparisons, fio jobs ---- */
+
+static void one_case(struct rep_out *o, const struct rep_case *c, size_t nr)
+{
+	bool is_bad =
+		c->outcome == REP_CASE_FAIL || c->outcome == REP_CASE_ERROR;
+
+	fprintf(o->f, "  %s %zu ", is_bad ? "not ok" : "ok", nr);
+	put(o, c->name, true);
+	fputs(c->outcome == REP_CASE_SKIP    ? " # SKIP "
+	      : c->outcome == REP_CASE_ERROR ? " # ERROR "
+					     : " # ",
+	      o->f);
+	put(o, c->text, true); /* a second '#' could be a directive */
+	fputc('\n', o->f);
+}
+
+/* Return: whether all of it is ok. */
+static bool suite(struct rep_out *o, const struct rep_case *c, size_t nr)
+{
+	bool all_ok = true;
+
+	fputs("  KTAP version 1\n  # Subtest: ", o->f);
+	put(o, c->suite, true);
+	fprintf(o->f, "\n  1..%zu\n", nr);
+	for (size_t i = 0; i < nr; i++) {
+		one_case(o, &c[i], i + 1);
+		all_ok &= c[i].outcome == REP_CASE_OK ||
+			  c[i].outcome == REP_CASE_SKIP;
+	}
+	return all_ok;
+}
+
+static void end_subtest(struct rep_out *o, bool all_ok, size_t at,
+			const char *name)
+{
+	fprintf(o->f, "%s %zu ", all_ok ? "ok" : "not ok", at);
+	put(o, name, true);
+	fputc('\n', o->f);
+}
+
+static void document(struct rep_out *o, const struct rep_model *m,
+		     const struct rep_cases *cs)
 {
 	char buf[32];
 	const char *trouble = rep_session_trouble(m, buf, sizeof(buf));
@@ -168,31 +211,43 @@ static void document(struct rep_out *o, const struct rep_model *m)
 
 	for (size_t i = 0; i < m->nr_cells; i += cells_of(m, i))
 		nr++;
+	for (size_t i = 0; i < cs->nr; i += rep_cases_suite(cs, i))
+		nr++;
 	fprintf(o->f, "KTAP version 1\n1..%zu\n", nr);
-	if (trouble)
-		fprintf(o->f, "not ok 1 session # ERROR %s\n", trouble);
-	else
+	if (trouble) {
+		fputs("not ok 1 session # ERROR ", o->f);
+		put(o, trouble, false);
+		fputc('\n', o->f);
+	} else {
 		fputs("ok 1 session\n", o->f);
+	}
 	for (size_t i = 0; i < m->nr_cells; i += cells_of(m, i)) {
 		bool all_ok = server(o, &m->cell[i], cells_of(m, i));
 
-		fprintf(o->f, "%s %zu ", all_ok ? "ok" : "not ok", ++at);
-		put(o, m->cell[i].server, true);
-		fputc('\n', o->f);
+		end_subtest(o, all_ok, ++at, m->cell[i].server);
+	}
+	for (size_t i = 0; i < cs->nr; i += rep_cases_suite(cs, i)) {
+		bool all_ok = suite(o, &cs->c[i], rep_cases_suite(cs, i));
+
+		end_subtest(o, all_ok, ++at, cs->c[i].suite);
 	}
 }
 
 int nwb_report_ktap(const json_t *recs, FILE *out, struct nwb_err *err)
 {
 	struct rep_out o = {.f = out};
+	struct rep_cases cs = {0};
 	struct rep_model m;
 	int r = rep_model_init(&m, recs, err);
 
+	if (!r)
+		r = rep_cases_init(&cs, recs, err);
 	if (!r) {
-		document(&o, &m);
+		document(&o, &m, &cs);
 		if (ferror(out))
 			r = nwb_err_set(err, -EIO, "ktap: write error");
 	}
+	rep_cases_fini(&cs);
 	rep_model_fini(&m);
 	return r;
 }

@@ -4,13 +4,17 @@
  * the bad news are open, all else is folded, and it stays below the 64 KiB
  * that such comments may have as long as the matrix is a usual one.
  */
+#include "fio_i.h"
+#include "gate_i.h"
 #include "report_i.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define NEWS_MAX 25 /* the rest is in report.txt */
+#define NEWS_MAX      25 /* the rest is in report.txt */
+#define GATE_ROWS_MAX 200
 
 /*
  * Text that stays text, also within a table. CommonMark takes a backslash
@@ -61,21 +65,32 @@ static void code(struct rep_out *o, const char *s)
 	fputs("\n\n", o->f);
 }
 
-static void head(struct rep_out *o, const struct rep_model *m)
+static void head(struct rep_out *o, const struct rep_model *m,
+		 const struct rep_gate *g, const struct rep_fio *f)
 {
 	char tally[REP_TALLY], buf[32];
 	const char *trouble = rep_session_trouble(m, buf, sizeof(buf));
 	const char *build = rep_str(m->session, "build");
 	const char *kernel = rep_str(m->session, "kernel");
 
-	rep_tally(m, tally);
+	if (g->nr)
+		rep_gate_tally(g, tally);
+	else if (f->nr)
+		rep_fio_tally(f, tally);
+	else
+		rep_tally(m, tally);
 	fprintf(o->f, "### netwb: %s\n\n", tally);
 	if (trouble) {
 		fputs("**The session is in error: ", o->f);
 		put(o, trouble);
 		fputs(".**\n\n", o->f);
 	}
-	fprintf(o->f, "%zu cells, %zu runs; build ", m->nr_cells, m->nr_runs);
+	if (g->nr_broken)
+		fprintf(o->f, "**FAIL: %zu runs broke a promise.**\n\n",
+			g->nr_broken);
+	if (rep_has_cells(m))
+		fprintf(o->f, "%zu cells, %zu runs; ", m->nr_cells, m->nr_runs);
+	fputs("build ", o->f);
 	put(o, build ? build : "not recorded");
 	fputs(", kernel ", o->f);
 	put(o, kernel ? kernel : "not recorded");
@@ -133,6 +148,128 @@ static void modes(struct rep_out *o, const struct rep_model *m)
 	}
 	if (nr)
 		fputc('\n', o->f);
+}
+
+/* ---- comparisons ---- */
+
+static void gate_side(struct rep_out *o, const struct rep_gate *g,
+		      const char *key, const char *name)
+{
+	char *text = rep_gate_side(g, key);
+
+	if (!text) {
+		o->err = -ENOMEM;
+		return;
+	}
+	fprintf(o->f, "%s = ", name);
+	put(o, text);
+	fputs("  \n", o->f);
+	free(text);
+}
+
+static void gate_row(struct rep_out *o, const struct rep_gate_row *row)
+{
+	bool is_bad = row->verdict <= REP_GATE_SUSPECT;
+	char a[REP_FIELD], b[REP_FIELD], c[REP_FIELD], d[REP_FIELD];
+	char ci[REP_INTERVAL];
+
+	fputs("| ", o->f);
+	put(o, row->name);
+	fputs(" | ", o->f);
+	put(o, rep_gate_title(row));
+	fprintf(o->f, " | %s | %s | %s%s%s %s | %s | %zu | %s",
+		rep_gate_value(a, row, row->a), rep_gate_value(b, row, row->b),
+		is_bad ? "**" : "", rep_gate_change(c, row->ratio),
+		is_bad ? "**" : "", rep_gate_interval(ci, row),
+		rep_gate_delta(d, row), row->n,
+		rep_gate_verdict_name(row->verdict));
+	if (row->why) {
+		fputs(": ", o->f);
+		put(o, row->why);
+	}
+	fputs(" |\n", o->f);
+}
+
+static void gate(struct rep_out *o, const struct rep_gate *g)
+{
+	size_t all = g->nr + g->nr_controls;
+
+	if (!all)
+		return;
+	gate_side(o, g, "a", "A");
+	gate_side(o, g, "b", "B");
+	fputs("\n| case | metric | A | B | change [95 % interval] | threshold "
+	      "| pairs | verdict |\n|---|---|--:|--:|---|--:|--:|---|\n",
+	      o->f);
+	for (size_t i = 0; i < all && i < GATE_ROWS_MAX; i++) {
+		if (i == g->nr)
+			fputs("| *controls: A against A* | | | | | | | |\n",
+			      o->f);
+		gate_row(o, &g->row[i]);
+	}
+	if (all > GATE_ROWS_MAX)
+		fprintf(o->f, "\n%zu more in %s.\n", all - GATE_ROWS_MAX,
+			NWB_REPORT_TEXT);
+	fputc('\n', o->f);
+}
+
+/* ---- fio ---- */
+
+static void fio_row(struct rep_out *o, const struct rep_fio *f,
+		    const struct rep_fio_row *row, enum rep_fio_dir dir)
+{
+	const char *subject = "posix";
+	const struct rep_fio_row *base = rep_fio_base(f, row, subject);
+	struct rep_gate_row r = {.ratio = NAN};
+	char a[REP_FIELD], b[REP_FIELD], c[REP_FIELD], ci[REP_INTERVAL];
+
+	if (!base && strcmp(row->subject, subject)) {
+		subject = "in-place";
+		base = rep_fio_base(f, row, subject);
+	}
+	if (base)
+		rep_fio_compare(base, row, dir, REP_FIO_MIB_S, &r);
+	fputs("| ", o->f);
+	put(o, row->job);
+	fputs(" | ", o->f);
+	put(o, row->fault);
+	fprintf(o->f, " | %s | ", rep_fio_dir_name(dir));
+	put(o, row->server);
+	fputc(' ', o->f);
+	put(o, row->subject);
+	fprintf(o->f, " | %s | %s | %zu | ",
+		rep_fmt_num(a, row->v[dir][REP_FIO_MIB_S]),
+		rep_fmt_ns(b, row->v[dir][REP_FIO_P99]),
+		row->n[dir][REP_FIO_MIB_S]);
+	if (base)
+		fprintf(o->f, "%s %s of %s, n %zu", rep_gate_change(c, r.ratio),
+			rep_gate_interval(ci, &r), subject, r.n);
+	fprintf(o->f, " | %s", rep_verdict_name(row->verdict));
+	if (row->nr_invalid)
+		fprintf(o->f, ", %zu INVALID", row->nr_invalid);
+	fputs(" |\n", o->f);
+}
+
+static void fio(struct rep_out *o, const struct rep_fio *f)
+{
+	if (!f->nr)
+		return;
+	fputs("| job | fault | | subject | MiB/s | clat p99 | runs | change of "
+	      "MiB/s | verdict |\n|---|---|---|---|--:|--:|--:|---|---|\n",
+	      o->f);
+	for (size_t i = 0; i < f->nr; i++) {
+		bool is_any = false;
+
+		for (int d = 0; d < REP_FIO_DIRS; d++) {
+			if (!rep_fio_has(&f->row[i], 1, (enum rep_fio_dir)d))
+				continue;
+			fio_row(o, f, &f->row[i], (enum rep_fio_dir)d);
+			is_any = true;
+		}
+		if (!is_any)
+			fio_row(o, f, &f->row[i], REP_FIO_WRITE);
+	}
+	fputc('\n', o->f);
 }
 
 static void news_item(struct rep_out *o, const struct rep_news_item *item)
@@ -221,31 +358,52 @@ static int cells(struct rep_out *o, const struct rep_model *m)
 	return 0;
 }
 
+static int document(struct rep_out *o, const struct rep_model *m,
+		    const struct rep_gate *g, const struct rep_fio *f,
+		    const char *sha256)
+{
+	const char *command = rep_str(m->session, "command");
+	int r = 0;
+
+	head(o, m, g, f);
+	gate(o, g);
+	fio(o, f);
+	if (rep_has_cells(m)) {
+		modes(o, m);
+		r = findings(o, m);
+		if (!r)
+			r = cells(o, m);
+	}
+	fputs("\nReproduce:\n\n", o->f);
+	code(o, command ? command : "# the command was not recorded");
+	fprintf(o->f, "Data: `%s`, SHA-256 `%s`\n", NWB_STORE_NAME,
+		sha256 ? sha256 : "not computed");
+	return r ? r : o->err;
+}
+
 int nwb_report_markdown(const json_t *recs, FILE *out, const char *sha256,
 			struct nwb_err *err)
 {
 	struct rep_out o = {.f = out};
+	struct rep_gate g = {0};
+	struct rep_fio f = {0};
 	struct rep_model m;
-	const char *command;
 	int r = rep_model_init(&m, recs, err);
 
+	if (!r)
+		r = rep_fio_init(&f, recs, err);
 	if (r)
 		goto out;
-	head(&o, &m);
-	modes(&o, &m);
-	r = findings(&o, &m);
+	r = rep_gate_init(&g, recs);
 	if (!r)
-		r = cells(&o, &m);
-	command = rep_str(m.session, "command");
-	fputs("\nReproduce:\n\n", out);
-	code(&o, command ? command : "# the command was not recorded");
-	fprintf(out, "Data: `%s`, SHA-256 `%s`\n", NWB_STORE_NAME,
-		sha256 ? sha256 : "not computed");
+		r = document(&o, &m, &g, &f, sha256);
 	if (r)
 		nwb_err_set(err, r, "markdown: out of memory");
 	else if (ferror(out))
 		r = nwb_err_set(err, -EIO, "markdown: write error");
 out:
+	rep_fio_fini(&f);
+	rep_gate_fini(&g);
 	rep_model_fini(&m);
 	return r;
 }

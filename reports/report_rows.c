@@ -57,6 +57,8 @@ const char *rep_session_trouble(const struct rep_model *m, char *buf,
 		return "interrupted: no end record";
 	if (m->is_interrupted)
 		return "interrupted";
+	if (rep_str(m->end, "unusable"))
+		return rep_str(m->end, "unusable");
 	if (code == 0 || code == 1 || code == 77 ||
 	    (code == 2 && m->cells_by_verdict[REP_INCONCLUSIVE]))
 		return NULL;
