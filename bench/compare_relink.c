@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX 1024
-
 static uint64_t next_random(uint64_t *rnd)
 {
 	uint64_t z = (*rnd += 0x9e3779b97f4a7c15ull);
@@ -29,8 +27,7 @@ static bool ends_with(const char *s, const char *end)
 	return len > n && !strcmp(s + len - n, end);
 }
 
-/* Words of a command line that has no quotes. Return: how many, 0: cannot. */
-static unsigned int split(char *line, const char *v[WORDS_MAX])
+unsigned int gate_split(char *line, const char **v)
 {
 	unsigned int nr = 0;
 	char *save = NULL;
@@ -39,7 +36,7 @@ static unsigned int split(char *line, const char *v[WORDS_MAX])
 		return 0;
 	for (char *w = strtok_r(line, " \n", &save); w;
 	     w = strtok_r(NULL, " \n", &save)) {
-		if (nr == WORDS_MAX - 1)
+		if (nr == GATE_WORDS_MAX - 1)
 			return 0;
 		v[nr++] = w;
 	}
@@ -51,7 +48,7 @@ static unsigned int split(char *line, const char *v[WORDS_MAX])
 static unsigned int shuffle(const char **v, unsigned int nr, const char *end,
 			    uint64_t *rnd)
 {
-	unsigned int at[WORDS_MAX], n = 0;
+	unsigned int at[GATE_WORDS_MAX], n = 0;
 
 	for (unsigned int i = 0; i < nr; i++)
 		if (ends_with(v[i], end) && v[i][0] != '/')
@@ -66,9 +63,8 @@ static unsigned int shuffle(const char **v, unsigned int nr, const char *end,
 	return n;
 }
 
-/* Return: how many objects changed places; the output becomes @path. */
-static unsigned int rearrange(const char **v, unsigned int nr, uint64_t seed,
-			      const char *path)
+unsigned int gate_rearrange(const char **v, unsigned int nr, uint64_t seed,
+			    const char *path)
 {
 	unsigned int objects = shuffle(v, nr, ".o", &seed);
 
@@ -95,7 +91,7 @@ int gate_relink(const struct gate_side *s, uint64_t seed, const char *path,
 		return nwb_err_set(err, -EOPNOTSUPP,
 				   "where %.80s was built is not known", s->id);
 	text = calloc(1, 1 << 17);
-	v = calloc(WORDS_MAX, sizeof(*v));
+	v = calloc(GATE_WORDS_MAX, sizeof(*v));
 	if (!text || !v) {
 		rc = nwb_err_set(err, -ENOMEM, "no memory to link");
 	} else if (gate_command_text(ask, NULL, text, 1 << 17)) {
@@ -103,9 +99,9 @@ int gate_relink(const struct gate_side *s, uint64_t seed, const char *path,
 				 "ninja does not tell how %.80s was linked",
 				 s->id);
 	} else {
-		unsigned int nr = split(text, v);
+		unsigned int nr = gate_split(text, v);
 
-		rc = nr && rearrange(v, nr, seed, path) > 1 &&
+		rc = nr && gate_rearrange(v, nr, seed, path) > 1 &&
 				     !gate_command(v, s->build_dir, NULL)
 			     ? 0
 			     : nwb_err_set(err, -EOPNOTSUPP,

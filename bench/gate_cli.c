@@ -52,7 +52,7 @@ static const struct {
 	 "the published experiment (1 KiB, 4 KiB, 1 MiB writes) on\n"
 	 "                     these: smbd, diod, ganesha, fake, fake-9p"},
 	{{"write", 1, NULL, OPT_WRITE},
-	 COMPARE,
+	 COMPARE | GATE,
 	 "SIZE",
 	 "bytes of each run (K, M, G), and part of the cases' names"},
 	{{"pairs", 1, NULL, OPT_PAIRS},
@@ -82,7 +82,7 @@ static const struct {
 	 "WHAT",
 	 "make B worse on purpose: cpu=15% or throughput=-25%"},
 	{{"no-control", 0, NULL, OPT_NO_CONTROL},
-	 COMPARE,
+	 COMPARE | GATE,
 	 NULL,
 	 "no A/A control: nothing says whether it is usable"},
 	{{"record-noise", 1, NULL, OPT_RECORD_NOISE},

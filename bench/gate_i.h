@@ -116,6 +116,15 @@ int gate_git(const char *repo, const char *const *args, char *ret,
  */
 int gate_relink(const struct gate_side *s, uint64_t seed, const char *path,
 		struct nwb_err *err) nwb_must_check;
+#define GATE_WORDS_MAX 1024
+/** gate_split() - words of a command line without quotes, into
+ * @v[GATE_WORDS_MAX]. Return: how many; 0: a shell would see more in it. */
+unsigned int gate_split(char *line, const char **v);
+/** gate_rearrange() - let our own objects and archives change places in a
+ * linker's command, and the output be @path. Return: how many objects; 0: it
+ * has no output. */
+unsigned int gate_rearrange(const char **v, unsigned int nr, uint64_t seed,
+			    const char *path);
 /** gate_command() - run @argv, output to the file @log (NULL: nowhere).
  * Return: exit code, 128 + signal, or negative errno. */
 int gate_command(const char *const *argv, const char *dir,

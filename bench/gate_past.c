@@ -5,8 +5,8 @@
  *
  *	delta		|estimate| of nights without a change: controls, and
  *			what was proved SAME (nwb_adaptive_delta())
- *	CPU pressure	of runs in controls of usable sessions: what this
- *			machine has when nothing is wrong
+ *	CPU pressure	of runs in controls, of sessions whose controls found A
+ *			equal to A in CPU time: what does no harm here
  *	suspects	WORSE and kept, with their day
  *
  * A session that cannot be read is left out: the past must not stop tonight.
@@ -133,6 +133,32 @@ static bool is_same_machine(const json_t *session, const json_t *now)
 		       json_integer_value(json_object_get(now, "ncpu"));
 }
 
+/* Did the controls find A within half of the threshold of A, in CPU time? */
+static bool is_quiet(const json_t *recs)
+{
+	double limit = 0.5 * log1p(gate_metrics[GATE_CPU].floor);
+	unsigned int nr = 0;
+	json_t *rec;
+	size_t i;
+
+	json_array_foreach(recs, i, rec)
+	{
+		json_t *hl = json_object_get(rec, "hl");
+
+		if (strcmp(text(rec, "type"), "decision") != 0 ||
+		    strcmp(text(rec, "role"), "control") != 0 ||
+		    metric_of(text(rec, "metric")) != GATE_CPU)
+			continue;
+		if (!json_is_number(hl) ||
+		    fabs(json_number_value(hl)) > limit ||
+		    json_integer_value(json_object_get(rec, "n")) <
+			    NWB_GATE_PAIRS_MIN)
+			return false;
+		nr++;
+	}
+	return nr > 0;
+}
+
 static void add_session(struct gate_past *p, const json_t *recs,
 			const json_t *now)
 {
@@ -140,6 +166,7 @@ static void add_session(struct gate_past *p, const json_t *recs,
 	json_t *end = json_array_get(recs, json_array_size(recs) - 1);
 	int64_t day = day_of(text(first, "date"));
 	bool is_usable = !json_is_string(json_object_get(end, "unusable"));
+	bool is_quiet_night = is_quiet(recs);
 	size_t i;
 
 	if (!is_same_machine(first, now) || strcmp(text(end, "type"), "end"))
@@ -148,9 +175,7 @@ static void add_session(struct gate_past *p, const json_t *recs,
 	{
 		if (!strcmp(text(rec, "type"), "decision") && is_usable)
 			add_decision(p, rec, day);
-		/* pressure counts whatever it made of the night: that is what
-		 * is asked for. It was judged by its controls, not by it */
-		if (!strcmp(text(rec, "type"), "pair") &&
+		if (is_quiet_night && !strcmp(text(rec, "type"), "pair") &&
 		    !strcmp(text(rec, "role"), "control")) {
 			add_psi(p, json_object_get(rec, "a"));
 			add_psi(p, json_object_get(rec, "b"));
