@@ -45,10 +45,6 @@ int mount_check(struct serve *s, struct nwb_err *err)
 		return nwb_err_set(err, -EINVAL,
 				   "mount: smbd or diod; a mount over ganesha "
 				   "has not been proven");
-	if (!strcmp(s->server, "smbd"))
-		return nwb_err_set(err, -EINVAL,
-				   "mount: diod only, this build carries no "
-				   "names over SMB");
 	if (c->kernel_cache && c->has_client && !c->is_raw)
 		return nwb_err_set(err, -EINVAL,
 				   "--kernel-cache is a cache already: it goes "

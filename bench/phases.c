@@ -6,6 +6,8 @@
  *	phase rest until write = 50  then until the server saw 50 more writes
  *	heal                         then all faults are off
  *
+ * and the rules that say "every=T", armed each time anew.
+ *
  * What the workload's end comes before is not reached; faults are off after
  * the workload in any case (the caller heals).
  */
@@ -22,7 +24,8 @@ struct bench_phases {
 	struct nwb_fc_page *page;
 	struct nwb_ledger *ledger;
 	uint64_t bound_ns;
-	pthread_t thread;
+	pthread_t thread, ticker;
+	bool has_thread, has_ticker;
 	_Atomic bool stop;
 	bool is_healed; /* by the thread; read after the join */
 };
@@ -84,6 +87,63 @@ static void *walk(void *arg)
 	return NULL;
 }
 
+/* Every rule at each multiple of its time; late is late, but never twice. */
+static void *tick(void *arg)
+{
+	struct bench_phases *p = arg;
+	const struct timespec nap = {.tv_nsec = NWB_MSEC};
+	uint64_t begun = now_ns();
+	uint64_t done[NWB_PLAN_RULES] = {0};
+
+	while (!atomic_load(&p->stop)) {
+		uint64_t now = now_ns() - begun;
+
+		for (unsigned int i = 0; i < p->plan->nr_rules; i++) {
+			uint64_t every = p->plan->rule[i].every_ns;
+
+			if (!every || now / every == done[i])
+				continue;
+			done[i] = now / every;
+			nwb_fc_arm(p->page, i, true);
+		}
+		nanosleep(&nap, NULL);
+	}
+	return NULL;
+}
+
+static bool has_every(const struct nwb_plan *plan)
+{
+	for (unsigned int i = 0; i < plan->nr_rules; i++)
+		if (plan->rule[i].every_ns)
+			return true;
+	return false;
+}
+
+/* a heal alone means: after the workload */
+static bool has_phases(const struct nwb_plan *plan)
+{
+	return plan->nr_phases && plan->phase[0].kind != NWB_PHASE_HEAL;
+}
+
+static int start_threads(struct bench_phases *p)
+{
+	int rc;
+
+	if (has_phases(p->plan)) {
+		rc = pthread_create(&p->thread, NULL, walk, p);
+		if (rc)
+			return -rc;
+		p->has_thread = true;
+	}
+	if (has_every(p->plan)) {
+		rc = pthread_create(&p->ticker, NULL, tick, p);
+		if (rc)
+			return -rc;
+		p->has_ticker = true;
+	}
+	return 0;
+}
+
 int bench_phases_start(const struct nwb_plan *plan, struct nwb_fc_page *page,
 		       struct nwb_ledger *ledger, uint64_t bound_ns,
 		       struct bench_phases **ret_p)
@@ -91,9 +151,7 @@ int bench_phases_start(const struct nwb_plan *plan, struct nwb_fc_page *page,
 	struct bench_phases *p;
 	int rc;
 
-	/* a heal alone means: after the workload */
-	if (!plan || !plan->nr_phases ||
-	    plan->phase[0].kind == NWB_PHASE_HEAL) {
+	if (!plan || (!has_phases(plan) && !has_every(plan))) {
 		*ret_p = NULL;
 		return 0;
 	}
@@ -104,10 +162,10 @@ int bench_phases_start(const struct nwb_plan *plan, struct nwb_fc_page *page,
 	p->page = page;
 	p->ledger = ledger;
 	p->bound_ns = bound_ns;
-	rc = pthread_create(&p->thread, NULL, walk, p);
+	rc = start_threads(p);
 	if (rc) {
-		nwb_free(p);
-		return -rc;
+		bench_phases_stop(p);
+		return rc;
 	}
 	*ret_p = p;
 	return 0;
@@ -120,7 +178,10 @@ bool bench_phases_stop(struct bench_phases *p)
 	if (!p)
 		return false;
 	atomic_store(&p->stop, true);
-	pthread_join(p->thread, NULL);
+	if (p->has_thread)
+		pthread_join(p->thread, NULL);
+	if (p->has_ticker)
+		pthread_join(p->ticker, NULL);
 	is_healed = p->is_healed;
 	nwb_free(p);
 	return is_healed;

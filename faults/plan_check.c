@@ -130,6 +130,11 @@ static int check_rule(const struct nwb_plan *plan,
 		return pl_fail_pos(plan, &r->pos, err, -EINVAL,
 				   "rule \"%s\" is unarmed and no rule arms it",
 				   r->name);
+	if (r->unarmed && r->every_ns)
+		return pl_fail_pos(plan, &r->pos, err, -EINVAL,
+				   "rule \"%s\" is armed by \"every\", not by "
+				   "another rule",
+				   r->name);
 	if (r->while_phase[0] && find_phase(plan, r->while_phase) < 0)
 		return pl_fail_pos(plan, &r->pos, err, -EINVAL,
 				   "there is no phase \"%s\"", r->while_phase);

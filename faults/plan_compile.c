@@ -451,7 +451,11 @@ int nwb_plan_compile(const struct nwb_plan *plan, struct nwb_fc_page *page,
 		if (rc)
 			return rc;
 		page->ev_mask |= 1u << c.out->event;
-		atomic_store(&page->state[i].armed, !c.r->unarmed);
+		/* armed by the harness, off again by its own hit */
+		if (c.r->every_ns)
+			c.out->disarm_mask |= 1u << i;
+		atomic_store(&page->state[i].armed,
+			     !c.r->unarmed && !c.r->every_ns);
 	}
 	return 0;
 }

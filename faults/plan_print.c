@@ -128,6 +128,8 @@ static void put_timing(struct out *o, const struct nwb_plan_rule *r)
 
 static void put_rule(struct out *o, const struct nwb_plan_rule *r)
 {
+	char buf[32];
+
 	if (r->name[0])
 		put(o, "%s: ", r->name);
 	put(o, "on %s.%s", pl_id_word(pl_sides, r->side),
@@ -142,6 +144,8 @@ static void put_rule(struct out *o, const struct nwb_plan_rule *r)
 		put(o, " while %s", r->while_phase);
 	if (r->unarmed)
 		put(o, " unarmed");
+	if (r->every_ns)
+		put(o, " every=%s", pl_time_str(r->every_ns, buf, sizeof(buf)));
 	put(o, "\n");
 }
 

@@ -42,10 +42,7 @@ static const struct pl_word_id clauses[] = {
 };
 
 static const struct pl_word_id guards[] = {
-	{"max", 0},
-	{"while", 1},
-	{"unarmed", 2},
-	{NULL, 0},
+	{"max", 0}, {"while", 1}, {"unarmed", 2}, {"every", 3}, {NULL, 0},
 };
 
 /* pl_parse_event() - side "." op. */
@@ -348,7 +345,8 @@ static int guard(struct pl_cur *c, struct nwb_plan_rule *r)
 		return err;
 	if (id == 0   ? r->max != 0
 	    : id == 1 ? r->while_phase[0] != 0
-		      : r->unarmed)
+	    : id == 2 ? r->unarmed
+		      : r->every_ns != 0)
 		return pl_fail(c, t.s, -EINVAL, "\"%.*s\" stands twice",
 			       (int)t.len, t.s);
 	if (id == 1)
@@ -357,6 +355,14 @@ static int guard(struct pl_cur *c, struct nwb_plan_rule *r)
 	if (id == 2) {
 		r->unarmed = true;
 		return 0;
+	}
+	if (id == 3) {
+		err = need_eq(c, "every", &v);
+		if (!err)
+			err = pl_time(c, &v, &r->every_ns);
+		if (!err && r->every_ns < NWB_MSEC)
+			err = pl_fail(c, v.s, -EINVAL, "every is at least 1ms");
+		return err;
 	}
 	err = need_eq(c, "max", &v);
 	if (!err)

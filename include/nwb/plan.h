@@ -24,7 +24,7 @@
  *	        | "rst" | "fin" | "kill" | "restart" | "grant" N | "dup"
  *	        | "seq" STRING | "arm" NAME | "disarm" NAME | "corrupt" N
  *	        | "kill-child"
- *	GUARD   = "max=" N | "while" NAME | "unarmed"
+ *	GUARD   = "max=" N | "while" NAME | "unarmed" | "every=" T
  *	phase   = "phase" NAME ("until" EVENT "=" N | "for" T) | "heal"
  *	expect  = "expect" ("hits" NAME CMP N | "verdict" V | "drain" CMP T
  *	        | "fsync" ERRNO "on" FD-CLASS | "amplification" CMP X
@@ -41,7 +41,10 @@
  * the rule is armed: "3" the third, "3..9" third to ninth, "3..9+2" every
  * second of these, "3+2" third, fifth, and so on for ever.
  *
- * Times stand only in delay, hold and for; order is by events. "before": the
+ * Times stand only in delay, hold, for and every; order is by events. "every=2s"
+ * arms the rule two seconds after the start and every two seconds from then on,
+ * and its hit disarms it: one hit at most each time, for programs whose requests
+ * nobody can count beforehand. "before": the
  * event does not take effect. "after": it does, and only its answer is
  * touched. A cut (rst, fin, kill, restart, kill-child) of a request must say
  * which. kill-child ends the process that serves the connection and
@@ -163,6 +166,7 @@ struct nwb_plan_rule {
 	uint64_t max; /* 0: none */
 	char while_phase[NWB_PLAN_NAME];
 	bool unarmed;
+	uint64_t every_ns; /* 0: armed all the time */
 };
 
 enum nwb_plan_phase_kind {

@@ -5,7 +5,7 @@
 # left behind. Usage: mount.sh BUILD
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/user.sh"
-servers="diod"
+servers="diod smbd"
 
 # --- what cannot be done is said ---------------------------------------------
 run 0 mount --help

@@ -37,6 +37,7 @@ static const char *const good[] = {
 	"slow:  on server.reply op=Rwrite p=0.10 do delay 40ms\n"
 	"armed: on client.flush nth=3 do arm cut\n"
 	"cut:   on wire.reply inflight >= 4 after do fin unarmed max=1\n"
+	"tick:  on server.write after do rst every=2s\n"
 	"phase  load for 10s\n"
 	"heal\n"
 	"expect hits slow >= 20\n"
@@ -356,6 +357,14 @@ NWB_TEST(plan, cross_checks)
 		    "a: on server.write do arm cutt",
 		    "x.plan:2:23: there is no rule \"cutt\"; did you mean "
 		    "\"cut\"?");
+	check_error("on server.write do drop every=0.5ms",
+		    "x.plan:1:31: every is at least 1ms");
+	check_error("on server.write do drop every=1s every=1s",
+		    "x.plan:1:34: \"every\" stands twice");
+	check_error("a: on server.write do drop unarmed every=1s\n"
+		    "on server.flush do drop, arm a",
+		    "x.plan:1:1: rule \"a\" is armed by \"every\", not by "
+		    "another rule");
 	check_error("cut: on server.write do drop unarmed",
 		    "x.plan:1:1: rule \"cut\" is unarmed and no rule arms it");
 	check_error("cut: on server.write do drop while load",
@@ -507,7 +516,7 @@ NWB_TEST(plan, random_bytes_never_crash)
 					     "<",	"file=",
 					     "*",	"len=",
 					     ">=",	"unarmed ",
-					     "arm a"};
+					     "every=",	"arm a"};
 	unsigned int seed = 1, taken = 0;
 
 	for (unsigned int i = 0; i < 20000; i++) {
