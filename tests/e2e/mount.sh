@@ -120,7 +120,7 @@ says 'the command failed'
 
 # --- faults ---------------------------------------------------------------------
 for s in $servers; do
-	run 0 mount "$s" -e 'cut: on server.write nth=2+5 after do rst' -- \
+	run 0 mount "$s" -e 'cut: on server.write nth=2..22+5 after do rst' -- \
 		sh -ec ". $tmp/programs"
 	says '^rule cut: [1-9]'
 	says '^verdict: PASS'
