@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Comparisons and fio jobs as test cases, for the formats that know nothing
- * else (JUnit, KTAP). What fails here is what the exit code of the session
- * calls a failure: a confirmed change for the worse, a broken promise. What
- * nobody could decide is skipped, with the reason, and is never a pass.
+ * Comparisons, fio jobs and open-loop latency as test cases, for the formats
+ * that know nothing else (JUnit, KTAP). What fails here is what the exit code
+ * of the session calls a failure: a confirmed change for the worse, a broken
+ * promise. What nobody could decide is skipped, with the reason, and is never a
+ * pass.
  */
 #ifndef NWB_REPORTS_CASES_I_H
 #define NWB_REPORTS_CASES_I_H
 
 #include "fio_i.h"
 #include "gate_i.h"
+#include "load_i.h"
 
 enum rep_outcome {
 	REP_CASE_OK,
@@ -26,12 +28,14 @@ struct rep_case {
 	/* One of them, for properties; or none. */
 	const struct rep_gate_row *row;
 	const struct rep_fio_row *fio;
+	const struct rep_load_row *load;
 	size_t at; /* order in its suite */
 };
 
 struct rep_cases {
 	struct rep_gate g;
 	struct rep_fio f;
+	struct rep_load l;
 	struct rep_case *c; /* cases of a suite stand together */
 	size_t nr;
 };

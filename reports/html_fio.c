@@ -250,9 +250,12 @@ void html_fio_mood(const struct rep_fio *f, const char **ret_class,
 {
 	size_t bad = 0;
 
-	for (int v = 0; v < REP_KNOWN; v++)
+	for (int v = 0; v <= REP_VACUOUS; v++)
 		bad += f->by_verdict[v];
-	*ret_class = bad ? "bad" : f->nr_invalid ? "warn" : "good";
+	*ret_class = bad ? "bad"
+		     : f->nr_invalid || f->by_verdict[REP_INCONCLUSIVE]
+			     ? "warn"
+			     : "good";
 	if (bad)
 		snprintf(ret_sentence, size, "%zu of %zu fio runs failed", bad,
 			 f->nr_runs);

@@ -9,6 +9,8 @@
  *	html_forest.c   two subjects against each other, row by row
  *	html_gate.c     two builds, modes or servers against each other
  *	html_fio.c      fio jobs by subject
+ *	html_load.c     the open loop: latency against load, its percentiles
+ *	html_curve.c    percentile curves, which both latencies share
  *	html_ratio.c    the picture of a ratio that both of them draw
  *	html_series.c   throughput over time, with what happened when
  *	html_latency.c  percentile curves
@@ -25,6 +27,7 @@
 
 #include "fio_i.h"
 #include "gate_i.h"
+#include "load_i.h"
 #include "report_i.h"
 
 /* ---- html_out.c ---- */
@@ -66,6 +69,30 @@ struct html_axis {
 };
 /** html_axis() - at most @ticks steps. */
 struct html_axis html_axis(double max, int ticks);
+
+/* ---- html_curve.c ---- */
+
+#define HTML_FIG_W	340
+#define HTML_FIG_PLOT_H 84
+#define HTML_FIG_TOP	26 /* above a panel: its name */
+#define HTML_FIG_LEFT	46
+#define HTML_FIG_RIGHT	10
+#define HTML_FIG_BOTTOM 24
+#define HTML_FIG_PLOT_W (HTML_FIG_W - HTML_FIG_LEFT - HTML_FIG_RIGHT)
+
+/* One panel of a figure of percentiles. */
+struct html_frame {
+	double top;    /* y of its upper end */
+	double nines;  /* the x axis goes from 0 to so many nines */
+	double lo, hi; /* log10 of ns: the y axis */
+};
+/** html_curve() - percentiles of @l; up to 64 calls are drawn as points. */
+void html_curve(struct rep_out *o, const struct html_frame *f,
+		const struct rep_lat *l, const char *class, bool is_second);
+/** html_curve_axis() - the y axis of one panel. */
+void html_curve_axis(struct rep_out *o, const struct html_frame *f);
+/** html_curve_nines() - the x axis of all panels, down to @y0. */
+void html_curve_nines(struct rep_out *o, const struct html_frame *f, double y0);
 
 /* ---- html_ratio.c ---- */
 
@@ -131,6 +158,12 @@ void html_gate_chips(struct rep_out *o, const struct rep_gate *g);
  * HTML_INTERVAL bytes. */
 #define HTML_INTERVAL (2 * REP_INTERVAL)
 const char *html_interval(char *buf, const struct rep_gate_row *row);
+/** html_load_mood() - the top of a page of open-loop latency. */
+void html_load_mood(const struct rep_load *l, const char **ret_class,
+		    char *ret_sentence, size_t size);
+/** html_load_chips() - how many of each verdict. */
+void html_load_chips(struct rep_out *o, const struct rep_load *l);
+void html_load(struct rep_out *o, const struct rep_load *l);
 /** html_fio_mood() - the top of a page of fio jobs. */
 void html_fio_mood(const struct rep_fio *f, const char **ret_class,
 		   char *ret_sentence, size_t size);

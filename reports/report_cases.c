@@ -126,6 +126,46 @@ static int add_fio(struct rep_cases *cs, const struct rep_fio_row *row)
 	return c->suite && c->name && c->text ? 0 : -ENOMEM;
 }
 
+static char *load_text(const struct rep_load_row *row)
+{
+	const char *why = NULL;
+	char a[REP_FIELD], b[REP_FIELD], c[REP_FIELD], *text;
+
+	for (size_t i = 0; i < row->nr && !why; i++)
+		if (rep_load_is_bad(&row->run[i]))
+			why = rep_str(row->run[i].rec, "reason");
+	if (asprintf(&text, "p99 response %s, service %s, n=%s, runs=%zu%s%s",
+		     rep_fmt_ns(a, row->v[REP_LOAD_P99]),
+		     rep_fmt_ns(b, row->v[REP_LOAD_SERVICE_P99]),
+		     rep_fmt_count(c, row->v[REP_LOAD_N]), row->nr,
+		     why ? "; " : "", why ? why : "") < 0)
+		return NULL;
+	return text;
+}
+
+static int add_load(struct rep_cases *cs, const struct rep_load_row *row)
+{
+	struct rep_case *c = &cs->c[cs->nr];
+	const json_t *rec = row->run->rec;
+	char *name;
+
+	*c = (struct rep_case){
+		.suite = join("latency", rep_str(rec, "server")),
+		.text = load_text(row),
+		.outcome = row->verdict <= REP_VACUOUS	      ? REP_CASE_FAIL
+			   : row->verdict == REP_INCONCLUSIVE ? REP_CASE_ERROR
+			   : row->verdict == REP_SKIP	      ? REP_CASE_SKIP
+							      : REP_CASE_OK,
+		.type = rep_verdict_name(row->verdict),
+		.load = row,
+		.at = cs->nr,
+	};
+	cs->nr++;
+	if (asprintf(&name, "%s.%.0f", rep_str(rec, "case"), row->rate) >= 0)
+		c->name = name;
+	return c->suite && c->name && c->text ? 0 : -ENOMEM;
+}
+
 /* How many, and the first of them. */
 static char *promises_text(const struct rep_gate *g)
 {
@@ -183,7 +223,8 @@ static int fill(struct rep_cases *cs)
 	size_t rows = cs->g.nr + cs->g.nr_controls;
 	int r = 0;
 
-	cs->c = nwb_zalloc((rows + cs->f.nr + 1) * sizeof(*cs->c));
+	cs->c = nwb_zalloc((rows + cs->f.nr + cs->l.nr_rows + 1) *
+			   sizeof(*cs->c));
 	if (!cs->c)
 		return -ENOMEM;
 	if (rows)
@@ -192,6 +233,8 @@ static int fill(struct rep_cases *cs)
 		r = add_row(cs, &cs->g.row[i]);
 	for (size_t i = 0; i < cs->f.nr && !r; i++)
 		r = add_fio(cs, &cs->f.row[i]);
+	for (size_t i = 0; i < cs->l.nr_rows && !r; i++)
+		r = add_load(cs, &cs->l.row[i]);
 	if (!r)
 		qsort(cs->c, cs->nr, sizeof(*cs->c), cmp_case);
 	return r;
@@ -204,6 +247,8 @@ int rep_cases_init(struct rep_cases *cs, const json_t *recs,
 
 	*cs = (struct rep_cases){0};
 	r = rep_fio_init(&cs->f, recs, err);
+	if (!r)
+		r = rep_load_init(&cs->l, recs, err);
 	if (r)
 		return r;
 	r = rep_gate_init(&cs->g, recs);
@@ -222,6 +267,7 @@ void rep_cases_fini(struct rep_cases *cs)
 	nwb_free(cs->c);
 	rep_gate_fini(&cs->g);
 	rep_fio_fini(&cs->f);
+	rep_load_fini(&cs->l);
 	*cs = (struct rep_cases){0};
 }
 

@@ -19,6 +19,7 @@ struct page {
 	const struct rep_rows *rows;
 	const struct rep_gate *g;
 	const struct rep_fio *f;
+	const struct rep_load *l;
 	bool has_gate;
 	const char *sha256;
 };
@@ -110,7 +111,9 @@ static void verdict(struct rep_out *o, const struct page *p, const char *class,
 		html_gate_chips(o, p->g);
 	if (p->f->nr)
 		html_fio_chips(o, p->f);
-	if ((p->has_gate || p->f->nr) && m->nr_cells)
+	if (p->l->nr)
+		html_load_chips(o, p->l);
+	if ((p->has_gate || p->f->nr || p->l->nr) && m->nr_cells)
 		fputs("</p>\n<p class=\"chips\">", o->f);
 	if (rep_has_cells(m))
 		cell_chips(o, m);
@@ -145,6 +148,8 @@ static void contents(struct rep_out *o, const struct page *p)
 	fputs("<nav aria-label=\"Contents\">", o->f);
 	if (p->has_gate)
 		link_to(o, "changes", "Changes");
+	if (p->l->nr)
+		link_to(o, "load", "Open loop");
 	if (p->f->nr)
 		link_to(o, "fio", "fio");
 	for (size_t i = 0; rep_has_cells(p->m) && i < NWB_ARRAY_SIZE(cell); i++)
@@ -363,6 +368,8 @@ static void document(struct rep_out *o, const struct page *p)
 		html_gate_mood(p->g, &class, text, sizeof(text));
 	else if (p->f->nr && !m->nr_cells)
 		html_fio_mood(p->f, &class, text, sizeof(text));
+	else if (p->l->nr && !m->nr_cells)
+		html_load_mood(p->l, &class, text, sizeof(text));
 	else
 		sentence(text, sizeof(text), m);
 	if (p->has_gate && bad_cells(m))
@@ -373,6 +380,8 @@ static void document(struct rep_out *o, const struct page *p)
 	compared(o, m);
 	if (p->has_gate)
 		html_gate(o, p->g);
+	if (p->l->nr)
+		html_load(o, p->l);
 	if (p->f->nr)
 		html_fio(o, p->f);
 	if (rep_has_cells(m))
@@ -395,11 +404,13 @@ int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
 	struct rep_rows rows = {0};
 	struct rep_gate gate = {0};
 	struct rep_fio fio = {0};
+	struct rep_load load = {0};
 	struct rep_model m;
 	struct page p = {.m = &m,
 			 .rows = &rows,
 			 .g = &gate,
 			 .f = &fio,
+			 .l = &load,
 			 .sha256 = sha256};
 	int r = rep_model_init(&m, recs, err);
 
@@ -410,6 +421,8 @@ int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
 		r = rep_gate_init(&gate, recs);
 	if (!r)
 		r = rep_fio_init(&fio, recs, err);
+	if (!r)
+		r = rep_load_init(&load, recs, err);
 	if (!r) {
 		p.has_gate = gate.nr || gate.nr_controls;
 		document(&o, &p);
@@ -420,6 +433,7 @@ int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
 	else if (ferror(out))
 		r = nwb_err_set(err, -EIO, "html: write error");
 out:
+	rep_load_fini(&load);
 	rep_fio_fini(&fio);
 	rep_gate_fini(&gate);
 	rep_rows_fini(&rows);

@@ -337,6 +337,17 @@ static void case_properties(struct rep_out *o, const struct rep_case *c)
 		prop_num(o, "cpu_ns_mib", v[REP_FIO_CPU]);
 		prop_num(o, "runs", (double)c->fio->n[d][REP_FIO_MIB_S]);
 	}
+	if (c->load) {
+		const double *v = c->load->v;
+
+		prop_num(o, "rate_ops_s", c->load->rate);
+		prop_num(o, "achieved_ops_s", v[REP_LOAD_ACHIEVED]);
+		prop_num(o, "response_p50_ns", v[REP_LOAD_P50]);
+		prop_num(o, "response_p99_ns", v[REP_LOAD_P99]);
+		prop_num(o, "service_p99_ns", v[REP_LOAD_SERVICE_P99]);
+		prop_num(o, "durable_p99_ns", v[REP_LOAD_DURABLE_P99]);
+		prop_num(o, "runs", (double)c->load->nr);
+	}
 	prop(o, "text", c->text);
 	fputs("      </properties>\n", o->f);
 }

@@ -6,6 +6,7 @@
  */
 #include "fio_i.h"
 #include "gate_i.h"
+#include "load_i.h"
 #include "report_i.h"
 
 #include <errno.h>
@@ -66,7 +67,8 @@ static void code(struct rep_out *o, const char *s)
 }
 
 static void head(struct rep_out *o, const struct rep_model *m,
-		 const struct rep_gate *g, const struct rep_fio *f)
+		 const struct rep_gate *g, const struct rep_fio *f,
+		 const struct rep_load *l)
 {
 	char tally[REP_TALLY], buf[32];
 	const char *trouble = rep_session_trouble(m, buf, sizeof(buf));
@@ -77,6 +79,8 @@ static void head(struct rep_out *o, const struct rep_model *m,
 		rep_gate_tally(g, tally);
 	else if (f->nr)
 		rep_fio_tally(f, tally);
+	else if (l->nr && !m->nr_cells)
+		rep_load_tally(l, tally);
 	else
 		rep_tally(m, tally);
 	fprintf(o->f, "### netwb: %s\n\n", tally);
@@ -272,6 +276,34 @@ static void fio(struct rep_out *o, const struct rep_fio *f)
 	fputc('\n', o->f);
 }
 
+/* ---- open loop ---- */
+
+static void load_row(struct rep_out *o, const struct rep_load_row *row)
+{
+	char a[REP_FIELD], b[REP_FIELD], c[REP_FIELD], d[REP_FIELD];
+	const double *v = row->v;
+
+	fputs("| ", o->f);
+	put(o, rep_str(row->run->rec, "case"));
+	fprintf(o->f, " | %s | %s | %s | %s | %zu | %s |\n",
+		rep_fmt_count(a, row->rate), rep_fmt_ns(b, v[REP_LOAD_P50]),
+		rep_fmt_ns(c, v[REP_LOAD_P99]),
+		rep_fmt_ns(d, v[REP_LOAD_SERVICE_P99]), row->nr,
+		rep_verdict_name(row->verdict));
+}
+
+static void load(struct rep_out *o, const struct rep_load *l)
+{
+	if (!l->nr_rows)
+		return;
+	fputs("| case | writes/s | response p50 | p99 | service p99 | runs | "
+	      "verdict |\n|---|--:|--:|--:|--:|--:|---|\n",
+	      o->f);
+	for (size_t i = 0; i < l->nr_rows; i++)
+		load_row(o, &l->row[i]);
+	fputc('\n', o->f);
+}
+
 static void news_item(struct rep_out *o, const struct rep_news_item *item)
 {
 	const char *reason = rep_reason(item->run);
@@ -360,13 +392,14 @@ static int cells(struct rep_out *o, const struct rep_model *m)
 
 static int document(struct rep_out *o, const struct rep_model *m,
 		    const struct rep_gate *g, const struct rep_fio *f,
-		    const char *sha256)
+		    const struct rep_load *l, const char *sha256)
 {
 	const char *command = rep_str(m->session, "command");
 	int r = 0;
 
-	head(o, m, g, f);
+	head(o, m, g, f, l);
 	gate(o, g);
+	load(o, l);
 	fio(o, f);
 	if (rep_has_cells(m)) {
 		modes(o, m);
@@ -387,21 +420,25 @@ int nwb_report_markdown(const json_t *recs, FILE *out, const char *sha256,
 	struct rep_out o = {.f = out};
 	struct rep_gate g = {0};
 	struct rep_fio f = {0};
+	struct rep_load l = {0};
 	struct rep_model m;
 	int r = rep_model_init(&m, recs, err);
 
 	if (!r)
 		r = rep_fio_init(&f, recs, err);
+	if (!r)
+		r = rep_load_init(&l, recs, err);
 	if (r)
 		goto out;
 	r = rep_gate_init(&g, recs);
 	if (!r)
-		r = document(&o, &m, &g, &f, sha256);
+		r = document(&o, &m, &g, &f, &l, sha256);
 	if (r)
 		nwb_err_set(err, r, "markdown: out of memory");
 	else if (ferror(out))
 		r = nwb_err_set(err, -EIO, "markdown: write error");
 out:
+	rep_load_fini(&l);
 	rep_fio_fini(&f);
 	rep_gate_fini(&g);
 	rep_model_fini(&m);

@@ -113,7 +113,7 @@ check "a page that is too wide is seen" is_false fits
 
 # Records of a real session, and of some that have every verdict; what they
 # lack makes other pages.
-for name in measured run gate fio; do
+for name in measured run gate fio latency; do
 	mkdir "$tmp/$name"
 	cp "$here/../reports/golden/$name.jsonl" "$tmp/$name/run.jsonl"
 	check "netwb report $name" "$build/bench/netwb" report "$tmp/$name" \

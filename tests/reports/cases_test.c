@@ -95,6 +95,28 @@ NWB_TEST(report_cases, the_golden_fio_session)
 	json_decref(recs);
 }
 
+NWB_TEST(report_cases, the_golden_latency_session)
+{
+	json_t *recs = load(GOLDEN("latency.jsonl"));
+	struct ktap k = checked(recs);
+	char *text = render_as(recs, NWB_FORMAT_HTML);
+
+	/* six rows and the session */
+	nwb_check_eq(k.failed, 1);
+	nwb_check_eq(k.errors, 1);
+	nwb_check_eq(k.passed, 1 + 4);
+	check_page(text);
+	nwb_check(has(text, "<h1>1 of 17 latency runs failed</h1>"));
+	nwb_check(has(text, "<title>knee at 44328/s</title>"));
+	nwb_check(has(text, "<title>Percentiles at 39895 writes/s</title>"));
+	nwb_check(has(text, "O1 LOST: an example"));
+	free(text);
+	text = render_as(recs, NWB_FORMAT_MARKDOWN);
+	nwb_check(has(text, "| 22164 | 120.3us | 19.3ms | 292.9us | 1 | PASS"));
+	free(text);
+	json_decref(recs);
+}
+
 NWB_TEST(report_cases, a_broken_promise_and_an_unusable_session_are_red)
 {
 	json_t *recs = json_pack("[o,{s:i,s:s,s:s,s:i,s:{s:s,s:s},s:{}},o]",
