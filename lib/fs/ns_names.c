@@ -95,7 +95,11 @@ static int call_symlink(struct ns_call *k)
 
 static int call_link(struct ns_call *k)
 {
-	int rc = k->nr_unknown ? made(k, k->mode) : 1;
+	int rc = k->mode == S_IFDIR ? -EPERM : 0;
+
+	if (rc) /* but only now, when nothing is there */
+		return rc;
+	rc = k->nr_unknown ? made(k, k->mode) : 1;
 
 	return rc != 1 ? rc
 		       : k->ns->ops->link(&k->ns->mnt->ctx, k->to, k->path);
@@ -196,6 +200,17 @@ ssize_t nwb_ns_readlink(struct nwb_mount *mnt, struct nwb_node *node, char *buf,
 	return rc ? rc : k.len;
 }
 
+/* Has the user removed every name that is known of it? */
+static bool is_gone(const struct nwb_node *node)
+{
+	const struct ns_name *n;
+	uint32_t nr = 0;
+
+	nwb_list_for_each_entry (n, &node->names, of_node)
+		nr++;
+	return nr == node->nr_gone;
+}
+
 int nwb_ns_link(struct nwb_mount *mnt, struct nwb_node *node,
 		struct nwb_node *dir, const char *name,
 		struct nwb_attr *ret_attr, struct nwb_err *err)
@@ -213,10 +228,8 @@ int nwb_ns_link(struct nwb_mount *mnt, struct nwb_node *node,
 		return nwb_err_set(err, -EOPNOTSUPP,
 				   "link: %s carries none here",
 				   mnt->ctx.type->name);
-	if (node->type == S_IFDIR)
-		return nwb_err_set(err, -EPERM, "link: a directory");
 	nwb_mutex_lock(&ns->lock);
-	rc = node->nr_gone ? -ENOENT : nwb_ns_path(node, NULL, existing);
+	rc = is_gone(node) ? -ENOENT : nwb_ns_path(node, NULL, existing);
 	if (rc)
 		(void)nwb_err_set(err, rc, "link: it has no name");
 	else
@@ -451,9 +464,9 @@ void nwb_ns_remove_gone(struct nwb_ns *ns, struct nwb_node *node)
 
 /* What rename(2) says before anything is done. 1: nothing has to be done. */
 static int may_rename(struct nwb_ns *ns, struct nwb_node *dir, const char *name,
-		      struct nwb_node *to_dir, unsigned int flags,
-		      const struct spot *from, const struct spot *to,
-		      struct nwb_err *err)
+		      struct nwb_node *to_dir, const char *to_name,
+		      unsigned int flags, const struct spot *from,
+		      const struct spot *to, struct nwb_err *err)
 {
 	struct nwb_node *node = nwb_ns_find(ns, dir, name);
 
@@ -468,6 +481,11 @@ static int may_rename(struct nwb_ns *ns, struct nwb_node *dir, const char *name,
 				   from->path);
 	if (!to->is_there)
 		return 0;
+	node = nwb_ns_find(ns, to_dir, to_name);
+	if (node && node->type == S_IFDIR && nwb_ns_is_below(dir, node))
+		return nwb_err_set(err, -ENOTEMPTY,
+				   "rename \"%s\" over what it is in",
+				   from->path);
 	if (to->attr.ino == from->attr.ino)
 		return 1; /* links of one file */
 	if (S_ISDIR(from->attr.mode) && !S_ISDIR(to->attr.mode))
@@ -491,7 +509,8 @@ static int rename_locked(struct nwb_ns *ns, struct nwb_node *dir,
 	if (!rc)
 		rc = spot_look(ns, to_dir, to_name, &to, err);
 	if (!rc)
-		rc = may_rename(ns, dir, name, to_dir, flags, &from, &to, err);
+		rc = may_rename(ns, dir, name, to_dir, to_name, flags, &from,
+				&to, err);
 	if (rc)
 		return rc == 1 ? 0 : rc;
 	is_dir = S_ISDIR(from.attr.mode);

@@ -29,7 +29,9 @@ static void reset_task(void *arg)
 	struct ops_rig *r = arg;
 
 	while (!r->stop) {
-		nwb_sleep_until(r->ex, nwb_now_ns(r->ex) + 37 * NWB_MSEC);
+		uint64_t ms = 2 + nwb_random_u64(r->ex) % 40;
+
+		nwb_sleep_until(r->ex, nwb_now_ns(r->ex) + ms * NWB_MSEC);
 		ops_rig_drop(r);
 	}
 }
@@ -86,6 +88,8 @@ void ops_rig_run(struct ops_rig *r)
 	if (nwb_server_probe(r->server, version, sizeof(version), &err))
 		nwb_test_skip("the server is not installed");
 	r->dialer.dial = dial;
+	/* diod 1.0.24 dies now and then when a connection is cut */
+	opts.auto_restart = true;
 	opts.ctl_fd = -1;
 	opts.ledger_fd = -1;
 	if (nwb_server_start(&opts, &r->srv, &err))
