@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define NAME_MAX_BYTES 256
+#define AGAIN_NS       (50 * NWB_MSEC)
 
 struct dentry {
 	struct nwb_list link;
@@ -68,6 +69,21 @@ static int mount_finish(struct nwb_mount *mnt,
 	return 0;
 }
 
+/* smbd 4.17 that comes up under load answers the first tree connect with
+ * NO_MEMORY, and the next one as it should. */
+static int first_connect(struct nwb_mount *mnt, struct nwb_err *err)
+{
+	uint64_t begin = nwb_now_ns(mnt->ctx.ex), now = begin;
+	int rc = nwb_smb2_connect(mnt->ctx.smb2, err);
+
+	while (rc == -EAGAIN && now - begin < mnt->ctx.patience_ns) {
+		nwb_sleep_until(mnt->ctx.ex, now + AGAIN_NS);
+		rc = nwb_smb2_connect(mnt->ctx.smb2, err);
+		now = nwb_now_ns(mnt->ctx.ex);
+	}
+	return rc;
+}
+
 int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 		  const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
 		  struct nwb_mount **ret_mnt, struct nwb_err *err)
@@ -84,7 +100,7 @@ int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 		so.caching |= NWB_SMB2_CACHE_RWH;
 	rc = nwb_smb2_new(ex, &so, &mnt->ctx.smb2, err);
 	if (!rc)
-		rc = nwb_smb2_connect(mnt->ctx.smb2, err);
+		rc = first_connect(mnt, err);
 	if (rc) {
 		nwb_mount_free(mnt);
 		return rc;
