@@ -14,11 +14,15 @@ static int open_existing(struct nwb_p9 *c, uint32_t epoch, const char *name,
 			 bool trunc, uint32_t *ret_fid, uint32_t *ret_iounit)
 {
 	struct nwb_p9_msg m;
+	struct nwb_p9_str leaf;
 	struct p9_sync s = {0};
 	uint32_t fid = 0;
+	size_t dir_len;
 	int rc;
 
-	rc = nwb_p9_walk(c, epoch, name, strlen(name), &fid);
+	rc = nwb_p9_leaf(name, &leaf, &dir_len);
+	if (!rc)
+		rc = nwb_p9_walk(c, epoch, name, strlen(name), &fid);
 	if (rc)
 		return rc;
 	m.type = NWB_P9_TLOPEN;

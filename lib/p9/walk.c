@@ -109,8 +109,10 @@ int nwb_p9_leaf(const char *path, struct nwb_p9_str *ret_leaf,
 	const char *leaf = slash ? slash + 1 : path;
 	size_t n = strlen(leaf);
 
-	if (!n || n > NAME_BYTES_MAX)
-		return n ? -ENAMETOOLONG : -EINVAL;
+	if (!n || (n == 1 && *leaf == '.'))
+		return -EINVAL;
+	if (n > NAME_BYTES_MAX)
+		return -ENAMETOOLONG;
 	*ret_leaf = (struct nwb_p9_str){leaf, (uint16_t)n};
 	*ret_dir_len = (size_t)(leaf - path);
 	return 0;

@@ -144,7 +144,8 @@ static uint32_t do_walk(struct script *s, const struct nwb_p9_msg *m,
 		violation(s, "Twalk from a fid that does not exist");
 		return EBADF;
 	}
-	if (*fid_slot(s, m->twalk.newfid) != FREE_FID ||
+	if ((*fid_slot(s, m->twalk.newfid) != FREE_FID &&
+	     m->twalk.newfid != m->twalk.fid) ||
 	    m->twalk.newfid >= SCRIPT_FIDS)
 		violation(s, "Twalk to a fid in use");
 	for (i = 0; i < m->twalk.nwname; i++) {
@@ -154,6 +155,7 @@ static uint32_t do_walk(struct script *s, const struct nwb_p9_msg *m,
 		if (next == -1 || at != ROOT)
 			break;
 		at = next;
+		r->rwalk.wqid[i].type = at == ROOT ? NWB_P9_QTDIR : 0;
 	}
 	r->rwalk.nwqid = (uint16_t)i;
 	if (i < m->twalk.nwname)
