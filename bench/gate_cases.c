@@ -269,6 +269,16 @@ void gate_cases_rename(struct gate_cases *c, bool has_client, bool has_server)
 	c->nr = kept;
 }
 
+void gate_cases_shard(struct gate_cases *c, struct bench_shard *shard)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < c->nr; i++)
+		if (bench_shard_takes(shard, c->c[i].name))
+			c->c[kept++] = c->c[i];
+	c->nr = kept;
+}
+
 void gate_cases_resize(struct gate_cases *c, uint64_t bytes)
 {
 	for (unsigned int i = 0; i < c->nr; i++) {

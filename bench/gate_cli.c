@@ -26,6 +26,7 @@ enum {
 	OPT_RECORD_BASELINE,
 	OPT_RECORD_NOISE,
 	OPT_WRITE,
+	OPT_SHARD,
 };
 
 static const struct {
@@ -85,6 +86,10 @@ static const struct {
 	 COMPARE | GATE,
 	 NULL,
 	 "no A/A control: nothing says whether it is usable"},
+	{{"shard", 1, NULL, OPT_SHARD},
+	 COMPARE | GATE,
+	 "K/N",
+	 "only the K-th of N parts of the cases; see `netwb merge`"},
 	{{"record-noise", 1, NULL, OPT_RECORD_NOISE},
 	 GATE,
 	 "FILE",
@@ -189,6 +194,11 @@ static int set_option(struct gate_cli *c, int opt, const char *v)
 		return parse_nr(v, UINT64_MAX, &c->seed, &end) || *end
 			       ? bad_value("seed", v, "not a number")
 			       : 0;
+	case OPT_SHARD:
+		return bench_shard_parse(v, &c->shard)
+			       ? bad_value("shard", v,
+					   "K/N, 1 <= K <= N <= 1000")
+			       : 0;
 	case OPT_WRITE:
 		return gate_parse_bytes(v, &c->bytes)
 			       ? bad_value("write", v, "a size: 4M, 64M, 1G")
@@ -265,7 +275,15 @@ int gate_cli_apply(const struct gate_cli *c, struct gate_opts *o,
 			 c->plant);
 	if (c->bytes)
 		gate_cases_resize(&o->cases, c->bytes);
-	return c->cases ? gate_cases_filter(&o->cases, c->cases, err) : 0;
+	if (c->cases) {
+		int rc = gate_cases_filter(&o->cases, c->cases, err);
+
+		if (rc)
+			return rc;
+	}
+	o->shard = c->shard;
+	gate_cases_shard(&o->cases, &o->shard);
+	return 0;
 }
 
 void gate_cli_list(const struct gate_cases *c)

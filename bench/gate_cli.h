@@ -16,6 +16,7 @@ struct gate_cli {
 	uint64_t seed;
 	uint64_t bytes;	    /* of each run; 0: the case's */
 	unsigned int pairs; /* 0: sequential */
+	struct bench_shard shard;
 	bool has_pairs;
 	bool has_cover, is_list, no_control, record_baseline;
 };

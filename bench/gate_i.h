@@ -29,6 +29,7 @@
 
 #include "bench_i.h"
 #include "nwb/gate.h"
+#include "shard.h"
 
 #define GATE_CASES_MAX	 96
 #define GATE_STREAMS_MAX (3 * GATE_CASES_MAX)
@@ -41,8 +42,9 @@ enum gate_metric_id {
 	GATE_METRICS
 };
 
+/* @brief: in a file of noise */
 struct gate_metric {
-	const char *name, *unit;
+	const char *name, *brief, *unit;
 	enum nwb_better better;
 	double floor; /* of delta */
 };
@@ -167,6 +169,8 @@ int gate_cases_shapes(const char *servers, struct gate_cases *ret,
 /** gate_cases_rename() - leave out of the names what the sides decide, and the
  * cases that are then the same. */
 void gate_cases_rename(struct gate_cases *c, bool has_client, bool has_server);
+/** gate_cases_shard() - keep those of this shard; there may be none. */
+void gate_cases_shard(struct gate_cases *c, struct bench_shard *shard);
 /** gate_cases_resize() - all of them write @bytes, and say so in their names:
  * another size is another case. */
 void gate_cases_resize(struct gate_cases *c, uint64_t bytes);
@@ -272,6 +276,7 @@ struct gate_past;
  * @record_noise: A is B; write the ln ratios of all pairs there, NULL: do not
  * @is_gate: red by what is confirmed, else all verdicts are only told
  * @has_cover: print the cover block at the end
+ * @shard: of the cases; those of others are not in @cases
  */
 struct gate_opts {
 	struct gate_side a, b;
@@ -281,6 +286,7 @@ struct gate_opts {
 	uint64_t seed;
 	const char *out;
 	const char *record_noise;
+	struct bench_shard shard;
 	bool is_gate;
 	bool has_cover;
 	bool no_control;

@@ -6,6 +6,7 @@
  *	# comments
  *	CASE METRIC D D D ...
  *
+ * METRIC is cpu, wall (time per byte) or p99.
  * D is ln(cost B / cost A), pairs in the order in which they were measured:
  * what drifts, drifts in here too.
  */
@@ -21,7 +22,7 @@ static void write_series(FILE *f, const struct gate_stream *st,
 
 	if (m->skip[0] || !m->n)
 		return;
-	fprintf(f, "%s %s", st->c->name, gate_metrics[id].name);
+	fprintf(f, "%s %s", st->c->name, gate_metrics[id].brief);
 	for (unsigned int i = 0; i < m->n; i++)
 		fprintf(f, " %.5f", m->d[i]);
 	fputc('\n', f);

@@ -12,11 +12,11 @@
 #include <string.h>
 
 const struct gate_metric gate_metrics[GATE_METRICS] = {
-	[GATE_CPU] = {"cpu_ns_mib", "ns/MiB", NWB_BETTER_LOWER,
+	[GATE_CPU] = {"cpu_ns_mib", "cpu", "ns/MiB", NWB_BETTER_LOWER,
 		      NWB_GATE_DELTA_CPU},
-	[GATE_THROUGHPUT] = {"mib_s", "MiB/s", NWB_BETTER_HIGHER,
+	[GATE_THROUGHPUT] = {"mib_s", "wall", "MiB/s", NWB_BETTER_HIGHER,
 			     NWB_GATE_DELTA_WALL},
-	[GATE_P99] = {"write_p99_ns", "ns", NWB_BETTER_LOWER,
+	[GATE_P99] = {"write_p99_ns", "p99", "ns", NWB_BETTER_LOWER,
 		      NWB_GATE_DELTA_WALL},
 };
 

@@ -161,7 +161,7 @@ static int warm_up(struct gate_session *s, struct nwb_err *err)
 	static struct gate_run r;
 	struct gate_side *side[] = {&s->o->a, &s->o->b};
 
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < 2 && s->o->cases.nr; i++) {
 		gate_spawn(side[i], &s->o->cases.c[0], 1, 0, &r);
 		if (gate_stopped())
 			return -EINTR;
@@ -257,6 +257,11 @@ static int begin(struct gate_session *s, struct nwb_err *err)
 	tell_differs(s);
 	if (!rc)
 		rc = nwb_store_add(s->store, gate_record_compare(s), err);
+	if (!rc && o->shard.n) {
+		bench_shard_say(&o->shard);
+		rc = nwb_store_add(s->store, bench_shard_record(&o->shard),
+				   err);
+	}
 	return rc;
 }
 
@@ -275,7 +280,7 @@ static void add_streams(struct gate_session *s)
 		if (c->c[i].is_sentinel && sentinels++ < GATE_SENTINELS)
 			gate_add_stream(s, &c->c[i], GATE_CONTROL);
 	/* a selection without a sentinel: its first case is one */
-	if (!sentinels && !s->o->no_control)
+	if (!sentinels && !s->o->no_control && c->nr)
 		gate_add_stream(s, &c->c[0], GATE_CONTROL);
 }
 
@@ -363,6 +368,7 @@ int gate_run_session(struct gate_opts *o)
 		}
 	}
 	gate_past_free(s.past);
+	bench_shard_fini(&o->shard);
 	free(s.stream);
 	return code;
 }

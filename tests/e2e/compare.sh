@@ -110,6 +110,18 @@ is 3 "$(count '"contaminated":"[AB]: ' "$tmp"/disturbed/*/run.jsonl)" \
 is 1 "$(count '"unusable":"3 of 3 pairs' "$tmp"/disturbed/*/run.jsonl)" \
 	'the end that says so'
 
+# two machines, each case on one of them, and one session in the end
+export NWB_METERS="$quiet"
+for k in 1 2; do
+	run 0 compare in-place temp-page --pairs 1 --servers fake,fake-9p \
+		--no-control --cases '*seq4k*' --write 1M --seed 3 \
+		--shard $k/2 --out shard$k
+done
+run 0 merge merged "$tmp"/shard1/* "$tmp"/shard2/*
+is 2 "$(count '"type":"pair"' "$tmp"/merged/run.jsonl)" 'pairs of both shards'
+is 6 "$(count '"type":"decision"' "$tmp"/merged/run.jsonl)" \
+	'decisions of both shards'
+
 # no meter, no gate
 export NWB_METERS="$blind"
 run 2 gate --baseline build:"$build" --pairs 1 --cases 'fake.in-place.*'
