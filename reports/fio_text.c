@@ -2,6 +2,9 @@
 /* report.txt: fio jobs, a table for each job, fault and direction. */
 #include "fio_i.h"
 
+#include "heat_i.h"
+#include "nwb/mem.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -133,6 +136,19 @@ static void warnings(struct rep_out *o, const struct rep_fio *f)
 	}
 }
 
+static void grids(struct rep_out *o, const struct rep_fio *f)
+{
+	struct rep_heat *h = nwb_zalloc(sizeof(*h));
+
+	if (!h) {
+		o->err = -ENOMEM;
+		return;
+	}
+	for (size_t i = 0; rep_heat_fio(f, i, h); i++)
+		rep_heat_print(o, h);
+	nwb_free(h);
+}
+
 void rep_section_fio(struct rep_out *o, const struct rep_fio *f)
 {
 	const json_t *rec = f->run[0].rec;
@@ -153,4 +169,5 @@ void rep_section_fio(struct rep_out *o, const struct rep_fio *f)
 	warnings(o, f);
 	for (size_t i = 0; i < f->nr; i += rep_fio_group(f, i))
 		put_group(o, f, i, rep_fio_group(f, i));
+	grids(o, f);
 }

@@ -6,6 +6,9 @@
  */
 #include "gate_i.h"
 
+#include "heat_i.h"
+#include "nwb/mem.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -228,6 +231,23 @@ static void contaminated(struct rep_out *o, const struct rep_gate *g)
 			 bad, all, NWB_STORE_NAME);
 }
 
+static void grids(struct rep_out *o, const struct rep_gate *g)
+{
+	struct rep_heat *h = nwb_zalloc(sizeof(*h));
+	size_t nr = 0;
+
+	if (!h) {
+		o->err = -ENOMEM;
+		return;
+	}
+	for (size_t i = 0; rep_heat_gate(g, i, h); i++) {
+		if (h->nr_rows && !nr++)
+			rep_heading(o, "Which region changed");
+		rep_heat_print(o, h);
+	}
+	nwb_free(h);
+}
+
 void rep_section_gate(struct rep_out *o, const struct rep_gate *g)
 {
 	compared(o, g);
@@ -244,5 +264,6 @@ void rep_section_gate(struct rep_out *o, const struct rep_gate *g)
 	others(o, g);
 	controls(o, g);
 	contaminated(o, g);
+	grids(o, g);
 	rep_gate_dots(o, g);
 }

@@ -159,6 +159,16 @@ const char html_css[] =
 	".why{white-space:normal;min-width:170px}\n"
 	".ci{stroke:var(--fg);stroke-width:1.6;fill:none}\n"
 	".est{fill:var(--fg)}\n"
+	/* grids: the number is the text, the tone only says which way */
+	".heat{width:auto}.heat td{text-align:right;min-width:86px}\n"
+	".heat thead th{text-align:right}\n"
+	".heat .unclear{background:var(--grid);color:var(--muted)}\n"
+	".heat .b1{background:color-mix(in srgb,var(--good) 9%,var(--bg))}"
+	".heat .b2{background:color-mix(in srgb,var(--good) 20%,var(--bg))}"
+	".heat .b3{background:color-mix(in srgb,var(--good) 34%,var(--bg))}\n"
+	".heat .w1{background:color-mix(in srgb,var(--bad) 9%,var(--bg))}"
+	".heat .w2{background:color-mix(in srgb,var(--bad) 20%,var(--bg))}"
+	".heat .w3{background:color-mix(in srgb,var(--bad) 34%,var(--bg))}\n"
 	/* folds, findings */
 	"details{margin:10px 0}\n"
 	"summary{cursor:pointer;color:var(--a);padding:4px 0}\n"

@@ -9,6 +9,7 @@
  *	html_forest.c   two subjects against each other, row by row
  *	html_gate.c     two builds, modes or servers against each other
  *	html_fio.c      fio jobs by subject
+ *	html_heat.c     grids of changes
  *	html_load.c     the open loop: latency against load, its percentiles
  *	html_curve.c    percentile curves, which both latencies share
  *	html_ratio.c    the picture of a ratio that both of them draw
@@ -170,6 +171,8 @@ void html_fio_mood(const struct rep_fio *f, const char **ret_class,
 /** html_fio_chips() - how many of each verdict. */
 void html_fio_chips(struct rep_out *o, const struct rep_fio *f);
 void html_fio(struct rep_out *o, const struct rep_fio *f);
+void html_heat(struct rep_out *o, const struct rep_gate *g,
+	       const struct rep_fio *f);
 void html_gate(struct rep_out *o, const struct rep_gate *g);
 
 extern const char html_css[];

@@ -152,6 +152,8 @@ static void contents(struct rep_out *o, const struct page *p)
 		link_to(o, "load", "Open loop");
 	if (p->f->nr)
 		link_to(o, "fio", "fio");
+	if (p->g->nr || p->f->nr)
+		link_to(o, "heat", "Regions");
 	for (size_t i = 0; rep_has_cells(p->m) && i < NWB_ARRAY_SIZE(cell); i++)
 		link_to(o, cell[i][0], cell[i][1]);
 	link_to(o, "env", "Environment");
@@ -384,6 +386,8 @@ static void document(struct rep_out *o, const struct page *p)
 		html_load(o, p->l);
 	if (p->f->nr)
 		html_fio(o, p->f);
+	if (p->g->nr || p->f->nr)
+		html_heat(o, p->g, p->f);
 	if (rep_has_cells(m))
 		cell_sections(o, m, p->rows);
 	html_section(o, "env", "Environment");
