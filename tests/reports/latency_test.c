@@ -188,6 +188,60 @@ NWB_TEST(report_latency, bad_runs_are_listed)
 	json_decref(recs);
 }
 
+static char *page(const json_t *recs)
+{
+	struct nwb_err err = {0};
+	char *buf = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&buf, &len);
+
+	nwb_check(f != NULL);
+	nwb_check_eq(nwb_report_html(recs, f, NULL, &err), 0);
+	nwb_check_eq(fclose(f), 0);
+	check_page(buf);
+	return buf;
+}
+
+/* Odd records: no numbers at all, one write, no rate, names from hell. */
+NWB_TEST(report_latency, the_page_survives_odd_records)
+{
+	static const char *const evil = "\"><b>&'\x01";
+	json_t *recs, *r, *m = json_array();
+	char *text;
+
+	r = latency_rec(evil, "load", 1, 1, 1);
+	json_object_set_new(r, "reason", json_string(evil));
+	json_object_set_new(r, "repro", json_string(evil));
+	json_object_set_new(r, "case", json_string(evil));
+	json_object_set_new(r, "server", json_string(evil));
+	json_object_set_new(r, "workload", json_string(evil));
+	json_object_set_new(r, "fault", json_string(evil));
+	json_object_set_new(r, "verdict", json_string("FAIL"));
+	json_array_append_new(m, r);
+	r = latency_rec("in-place", "load", 7, 1, 1);
+	json_object_del(r, "rate_ops_s");
+	json_object_set_new(r, "knee_ops_s", json_integer(0));
+	json_array_append_new(m, r);
+	r = latency_rec("in-place", "load", 9, 1, 1);
+	json_object_set_new(r, "response",
+			    json_pack("{s:[i,i,i]}", "bins", 0, 1, 5));
+	json_object_set_new(r, "n", json_integer(0));
+	json_array_append_new(m, r);
+	r = latency_rec("raw-cold", "load", 9, 1, 1);
+	json_object_set_new(r, "response",
+			    json_pack("{s:[f,f]}", "bins", 1e300, 1e300));
+	json_array_append_new(m, r);
+	recs = session_of(m);
+	text = page(recs);
+	nwb_check(!has(text, "<b>&'"));
+	nwb_check(has(text, "&quot;&gt;&lt;b&gt;&amp;"));
+	free(text);
+	text = render(recs, NWB_REPORT_ALL);
+	check_columns(text);
+	free(text);
+	json_decref(recs);
+}
+
 NWB_TEST(report_latency, golden)
 {
 	struct nwb_err err = {0};
