@@ -23,6 +23,8 @@ help:
 	@echo 'make budgets  write bench/budgets/ anew, show what changed'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
+	@echo 'make fio-engine build the external fio engine (docs/fio.md)'
+	@echo 'make test-engine  it, on both servers, with a fault below'
 	@echo 'make build    only build, into $$BUILD (default: build)'
 	@echo 'ARGS="..."    is handed to netwb'
 
@@ -81,6 +83,13 @@ test-html: build
 
 budgets: build
 	@tests/budgets/update.sh $(BUILD)
+
+# The engine stands on the source package of the installed fio.
+fio-engine:
+	@scripts/fio-engine
+
+test-engine: build
+	@tests/e2e/fio-engine.sh $(BUILD)
 
 scripts: build
 	@NWB_SCRIPTS=500 meson test -C $(BUILD) --no-rebuild --print-errorlogs \

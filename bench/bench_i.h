@@ -414,6 +414,7 @@ struct bench_cli {
 	const char *mount_dir; /* mount: where; NULL: in the run's directory */
 	bool kernel_cache;     /* mount */
 	bool no_shadow;	       /* mount */
+	bool engine;	       /* mount: nwb/engine.h */
 	bool is_raw;	       /* mount: a client that caches nothing */
 	char plan_args[2048];  /* what names the plan, for reproducing */
 	struct nwb_plan *plan; /* owned, run.plan points to it */

@@ -29,6 +29,7 @@ struct bench_mount {
 	struct nwb_subject *subject;
 	struct nwb_shadow *shadow;
 	struct nwb_fuse *fuse;
+	char engine[32]; /* socket's name; empty: none */
 	int fd;
 	int rc; /* of a step in the executor */
 	struct nwb_err *err;

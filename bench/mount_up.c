@@ -3,6 +3,7 @@
 #include "mount_i.h"
 #include "serve_i.h"
 
+#include "nwb/engine.h"
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,7 +112,12 @@ static int find_path(struct serve *s, struct nwb_err *err)
 		.path = m->path,
 		.source = "netwb",
 	};
-	if (!bench_vars_add(&s->vars, "NWB_MNT=%s", m->path))
+	if (s->cli.engine)
+		snprintf(m->engine, sizeof(m->engine), "@netwb-engine-%d",
+			 getpid());
+	if (!bench_vars_add(&s->vars, "NWB_MNT=%s", m->path) ||
+	    (m->engine[0] &&
+	     !bench_vars_add(&s->vars, NWB_ENGINE_ENV "=%s", m->engine)))
 		return nwb_err_set(err, -ENAMETOOLONG, "variables too long");
 	return 0;
 }
@@ -149,6 +155,7 @@ static void start_client(void *arg)
 		return;
 	m->is_mounted = true;
 	fo.shadow = m->shadow;
+	fo.engine = m->engine[0] ? m->engine : NULL;
 	m->rc = nwb_fuse_start(m->ex, &fo, &m->fuse, m->err);
 }
 

@@ -52,6 +52,7 @@ enum {
 	OPT_MOUNT_DIR,
 	OPT_KERNEL_CACHE,
 	OPT_NO_SHADOW,
+	OPT_ENGINE,
 	OPT_PLANT,
 	OPT_SHARD,
 };
@@ -248,6 +249,10 @@ static const struct {
 	 BENCH_CLI_MOUNT,
 	 NULL,
 	 "the kernel's page cache and writeback, over a raw client"},
+	{{"engine", 0, NULL, OPT_ENGINE},
+	 BENCH_CLI_MOUNT,
+	 NULL,
+	 "also files without the kernel, for fio (docs/fio.md)"},
 	{{"no-shadow", 0, NULL, OPT_NO_SHADOW},
 	 BENCH_CLI_MOUNT,
 	 NULL,
@@ -546,6 +551,9 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_KERNEL_CACHE:
 		c->kernel_cache = true;
+		return 0;
+	case OPT_ENGINE:
+		c->engine = true;
 		return 0;
 	case OPT_NO_SHADOW:
 		c->no_shadow = true;

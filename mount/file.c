@@ -57,6 +57,8 @@ int file_close(struct nwb_fuse *f, struct mfile *mf)
 	rc = nwb_ns_close(f->mnt, mf->mn->node, mf->file);
 	if (sn)
 		nwb_shadow_fsynced(f->shadow, sn, token, rc, false);
+	if (mf->is_held)
+		mnode_unhold(f, mf->mn);
 	free(mf);
 	return rc;
 }
@@ -115,78 +117,98 @@ static void do_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	reply(req, rc);
 }
 
-static void do_fsync(fuse_req_t req, fuse_ino_t ino, int datasync nwb_unused,
-		     struct fuse_file_info *fi)
+int file_fsync(struct nwb_fuse *f, struct mfile *mf)
 {
-	struct nwb_fuse *f = fuse_of(req);
-	struct mnode *mn = mnode_of(f, ino);
+	struct nwb_snode *sn = mf->mn->shadow;
 	uint64_t token = 0;
 	int rc;
 
 	count(&f->nr_fsyncs, 1);
-	if (mn->shadow)
-		token = nwb_shadow_fsync_begin(f->shadow, mn->shadow);
-	rc = nwb_file_fsync(mfile_of(fi)->file);
-	if (mn->shadow)
-		nwb_shadow_fsynced(f->shadow, mn->shadow, token, rc, true);
-	reply(req, rc);
+	if (sn)
+		token = nwb_shadow_fsync_begin(f->shadow, sn);
+	rc = nwb_file_fsync(mf->file);
+	if (sn)
+		nwb_shadow_fsynced(f->shadow, sn, token, rc, true);
+	return rc;
 }
 
-static void do_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		    struct fuse_file_info *fi)
+static void do_fsync(fuse_req_t req, fuse_ino_t ino nwb_unused,
+		     int datasync nwb_unused, struct fuse_file_info *fi)
 {
-	struct nwb_fuse *f = fuse_of(req);
-	struct nwb_snode *sn = mnode_of(f, ino)->shadow;
-	uint8_t *buf = fuse_worker->out;
+	reply(req, file_fsync(fuse_of(req), mfile_of(fi)));
+}
+
+ssize_t file_read(struct nwb_fuse *f, struct mfile *mf, uint8_t *buf,
+		  size_t size, uint64_t off)
+{
+	struct nwb_snode *sn = mf->mn->shadow;
 	uint64_t token = 0;
 	size_t got = 0;
 	ssize_t n = 0;
 
-	size = nwb_min(size, (size_t)FUSE_IO_MAX);
 	if (sn)
 		token = nwb_shadow_read_begin(f->shadow, sn);
 	/* a short answer is the end of the file to who asked */
 	while (got < size) {
-		n = nwb_file_read(mfile_of(fi)->file, buf + got, size - got,
-				  (uint64_t)off + got);
+		n = nwb_file_read(mf->file, buf + got, size - got, off + got);
 		if (n <= 0)
 			break;
 		got += (size_t)n;
 	}
-	if (n < 0) {
-		reply(req, (int)n);
-		return;
-	}
+	if (n < 0)
+		return n;
 	if (sn)
-		nwb_shadow_read(f->shadow, sn, token, buf, got, size,
-				(uint64_t)off);
+		nwb_shadow_read(f->shadow, sn, token, buf, got, size, off);
 	count(&f->nr_reads, 1);
 	count(&f->bytes_read, got);
-	fuse_reply_buf(req, (char *)buf, got);
+	return (ssize_t)got;
 }
 
-static void do_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
-		     size_t size, off_t off, struct fuse_file_info *fi)
+static void do_read(fuse_req_t req, fuse_ino_t ino nwb_unused, size_t size,
+		    off_t off, struct fuse_file_info *fi)
 {
-	struct nwb_fuse *f = fuse_of(req);
-	struct nwb_snode *sn = mnode_of(f, ino)->shadow;
+	uint8_t *buf = fuse_worker->out;
+	ssize_t n = file_read(fuse_of(req), mfile_of(fi), buf,
+			      nwb_min(size, (size_t)FUSE_IO_MAX),
+			      (uint64_t)off);
+
+	if (n < 0)
+		reply(req, (int)n);
+	else
+		fuse_reply_buf(req, (char *)buf, (size_t)n);
+}
+
+ssize_t file_write(struct nwb_fuse *f, struct mfile *mf, const void *buf,
+		   size_t size, uint64_t off)
+{
+	struct nwb_snode *sn = mf->mn->shadow;
 	unsigned int token = 0;
 	ssize_t n;
 
 	if (sn)
-		nwb_shadow_begin(f->shadow, sn, (uint64_t)off, size, &token);
-	n = nwb_file_write(mfile_of(fi)->file, buf, size, (uint64_t)off);
+		nwb_shadow_begin(f->shadow, sn, off, size, &token);
+	n = nwb_file_write(mf->file, buf, size, off);
 	if (sn && n < 0)
 		nwb_shadow_release(f->shadow, sn, token, is_known((int)n));
 	else if (sn)
 		nwb_shadow_write(f->shadow, sn, token, buf, (uint64_t)n);
-	if (n < 0) {
-		reply(req, (int)n);
-		return;
-	}
+	if (n < 0)
+		return n;
 	count(&f->nr_writes, 1);
 	count(&f->bytes_written, (uint64_t)n);
-	fuse_reply_write(req, (size_t)n);
+	return n;
+}
+
+static void do_write(fuse_req_t req, fuse_ino_t ino nwb_unused, const char *buf,
+		     size_t size, off_t off, struct fuse_file_info *fi)
+{
+	ssize_t n = file_write(fuse_of(req), mfile_of(fi), buf, size,
+			       (uint64_t)off);
+
+	if (n < 0)
+		reply(req, (int)n);
+	else
+		fuse_reply_write(req, (size_t)n);
 }
 
 void fuse_file_ops(struct fuse_lowlevel_ops *ops)

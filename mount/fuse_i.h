@@ -7,6 +7,7 @@
  *	names.c    lookup, attributes, everything that changes names
  *	file.c     open, read, write, flush, fsync, release
  *	misc.c     directories, statfs, extended attributes
+ *	engine.c   files without the kernel: nwb/engine.h
  */
 #ifndef NWB_FUSE_I_H
 #define NWB_FUSE_I_H
@@ -27,7 +28,10 @@ struct mnode {
 	struct nwb_list bucket;
 	struct nwb_node *node;
 	struct nwb_snode *shadow; /* NULL: not known to it */
-	uint64_t nr_lookups;	  /* under the table's lock */
+	/* under the table's lock */
+	uint64_t nr_lookups;
+	uint64_t nr_held; /* opens of ours that the kernel knows nothing of */
+	uint64_t nr_owed; /* lookups forgotten while it was held */
 };
 
 /* An open, its handle. */
@@ -35,6 +39,7 @@ struct mfile {
 	struct nwb_list link;
 	struct mnode *mn; /* the kernel keeps it until the release */
 	struct nwb_file *file;
+	bool is_held; /* its node, by us and not by the kernel */
 };
 
 struct mdir {
@@ -65,6 +70,7 @@ struct nwb_fuse {
 	_Atomic bool is_stopping;
 	_Atomic bool is_init_done;
 	bool can_mmap; /* the kernel offers it */
+	struct engine *engine; /* NULL: none */
 	struct mnode root;
 	pthread_mutex_t lock; /* of what follows */
 	struct nwb_list bucket[NODE_BUCKETS];
@@ -92,6 +98,9 @@ struct mnode *mnode_get(struct nwb_fuse *f, struct nwb_node *node,
 			struct nwb_snode *sn);
 /** mnode_put() - @nr lookups less. */
 void mnode_put(struct nwb_fuse *f, struct mnode *mn, uint64_t nr);
+/** mnode_hold(), mnode_unhold() - it stays, whatever the kernel forgets. */
+void mnode_hold(struct nwb_fuse *f, struct mnode *mn);
+void mnode_unhold(struct nwb_fuse *f, struct mnode *mn);
 void mnode_drop_all(struct nwb_fuse *f);
 /** reply_entry() - node, its attributes, and how long both are good. @file:
  * reply to a create; NULL: to anything else. */
@@ -110,6 +119,26 @@ int file_close(struct nwb_fuse *f, struct mfile *mf);
 struct mfile *file_new(struct nwb_fuse *f, struct mnode *mn,
 		       struct nwb_file *file);
 void file_info(struct nwb_fuse *f, struct mfile *mf, struct fuse_file_info *fi);
+
+/** file_read(), file_write(), file_fsync() - done, counted, told to the shadow.
+ * Return: bytes, or 0; negative errno. */
+ssize_t file_read(struct nwb_fuse *f, struct mfile *mf, uint8_t *buf,
+		  size_t size, uint64_t off);
+ssize_t file_write(struct nwb_fuse *f, struct mfile *mf, const void *buf,
+		   size_t size, uint64_t off);
+int file_fsync(struct nwb_fuse *f, struct mfile *mf);
+
+/* engine.c */
+struct engine;
+/** engine_start() - @name: of the socket, "@..."; engine_stop() also after a
+ * failure, before the files are closed. */
+int engine_start(struct nwb_fuse *f, const char *name,
+		 struct nwb_err *err) nwb_must_check;
+void engine_stop(struct nwb_fuse *f);
+/** engine_token() - open @mn for whoever connects and shows *@ret. Return: 0;
+ * -ENODATA: there is no engine. */
+int engine_token(struct nwb_fuse *f, struct mnode *mn,
+		 uint64_t *ret) nwb_must_check;
 
 /* the requests */
 void fuse_names_ops(struct fuse_lowlevel_ops *ops);

@@ -2,6 +2,7 @@
 /* Requests about directories, the file system, extended attributes. */
 #include "fuse_i.h"
 
+#include "nwb/engine.h"
 #include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -132,7 +133,18 @@ static void do_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 			size_t size)
 {
 	struct nwb_fuse *f = fuse_of(req);
+	uint64_t token;
+	int rc;
 
+	if (f->engine && !strcmp(name, NWB_ENGINE_XATTR) &&
+	    size == sizeof(token)) {
+		rc = engine_token(f, mnode_of(f, ino), &token);
+		if (rc)
+			reply(req, rc);
+		else
+			fuse_reply_buf(req, (char *)&token, sizeof(token));
+		return;
+	}
 	size = nwb_min(size, (size_t)FUSE_IO_MAX);
 	reply_xattr(req,
 		    nwb_ns_getxattr(f->mnt, mnode_of(f, ino)->node, name,

@@ -70,6 +70,7 @@ out:
 	return mn;
 }
 
+/* @nr: references that are left to give back. */
 static void mnode_free(struct nwb_fuse *f, struct mnode *mn, uint64_t nr)
 {
 	if (mn->shadow)
@@ -80,21 +81,50 @@ static void mnode_free(struct nwb_fuse *f, struct mnode *mn, uint64_t nr)
 
 void mnode_put(struct nwb_fuse *f, struct mnode *mn, uint64_t nr)
 {
-	bool is_last;
+	bool is_last, is_owed;
 
 	if (mn == &f->root)
 		return;
 	pthread_mutex_lock(&f->lock);
 	nwb_assert(mn->nr_lookups >= nr);
 	mn->nr_lookups -= nr;
-	is_last = !mn->nr_lookups;
+	is_owed = mn->nr_held != 0;
+	if (is_owed)
+		mn->nr_owed += nr;
+	else
+		nr += mn->nr_owed;
+	is_last = !mn->nr_lookups && !is_owed;
+	if (is_last)
+		nwb_list_del(&mn->bucket);
+	else if (!is_owed)
+		mn->nr_owed = 0;
+	pthread_mutex_unlock(&f->lock);
+	if (is_last)
+		mnode_free(f, mn, nr);
+	else if (!is_owed)
+		nwb_ns_forget(f->mnt, mn->node, nr);
+}
+
+void mnode_hold(struct nwb_fuse *f, struct mnode *mn)
+{
+	pthread_mutex_lock(&f->lock);
+	mn->nr_held++;
+	pthread_mutex_unlock(&f->lock);
+}
+
+void mnode_unhold(struct nwb_fuse *f, struct mnode *mn)
+{
+	bool is_last;
+
+	pthread_mutex_lock(&f->lock);
+	nwb_assert(mn->nr_held);
+	mn->nr_held--;
+	is_last = !mn->nr_held && !mn->nr_lookups && mn != &f->root;
 	if (is_last)
 		nwb_list_del(&mn->bucket);
 	pthread_mutex_unlock(&f->lock);
 	if (is_last)
-		mnode_free(f, mn, nr);
-	else
-		nwb_ns_forget(f->mnt, mn->node, nr);
+		mnode_free(f, mn, mn->nr_owed);
 }
 
 void mnode_drop_all(struct nwb_fuse *f)
@@ -105,7 +135,7 @@ void mnode_drop_all(struct nwb_fuse *f)
 							  struct mnode, bucket);
 
 			nwb_list_del(&mn->bucket);
-			mnode_free(f, mn, mn->nr_lookups);
+			mnode_free(f, mn, mn->nr_lookups + mn->nr_owed);
 		}
 	if (f->root.shadow)
 		nwb_snode_put(f->shadow, f->root.shadow);

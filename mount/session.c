@@ -225,6 +225,8 @@ int nwb_fuse_start(struct nwb_exec *ex, const struct nwb_fuse_opts *opts,
 		rc = start_workers(f, f->nr_workers, err);
 	else
 		f->nr_workers = 0;
+	if (!rc && opts->engine)
+		rc = engine_start(f, opts->engine, err);
 	if (rc) {
 		(void)nwb_fuse_stop(f, NULL);
 		return rc;
@@ -266,6 +268,7 @@ int nwb_fuse_stop(struct nwb_fuse *f, struct nwb_fuse_stats *ret_stats)
 		return 0;
 	if (f->worker)
 		end_workers(f);
+	engine_stop(f);
 	rc = close_all(f);
 	mnode_drop_all(f);
 	if (ret_stats)

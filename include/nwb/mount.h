@@ -39,6 +39,7 @@ struct nwb_fuse;
  * @mnt: borrowed
  * @shadow: borrowed; NULL: keep none
  * @kernel_cache: the kernel's page cache and writeback
+ * @engine: name of the socket for nwb/engine.h, "@..."; NULL: none
  * @nr_workers: 0 = NWB_FUSE_WORKERS
  */
 struct nwb_fuse_opts {
@@ -46,6 +47,7 @@ struct nwb_fuse_opts {
 	struct nwb_mount *mnt;
 	struct nwb_shadow *shadow;
 	bool kernel_cache;
+	const char *engine;
 	unsigned int nr_workers;
 };
 
