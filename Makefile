@@ -21,6 +21,7 @@ help:
 	@echo 'make tsan     the same on the real executor under TSan'
 	@echo 'make scripts  500 raw scripts on the fakes and on the real servers'
 	@echo 'make budgets  write bench/budgets/ anew, show what changed'
+	@echo 'make test-mount git, sqlite, tar, stress-ng on the mount, under resets'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
 	@echo 'make fio-engine build the external fio engine (docs/fio.md)'
@@ -90,6 +91,9 @@ fio-engine:
 
 test-engine: build
 	@tests/e2e/fio-engine.sh $(BUILD)
+
+test-mount: build
+	@tests/e2e/mount-long.sh $(BUILD)
 
 scripts: build
 	@NWB_SCRIPTS=500 meson test -C $(BUILD) --no-rebuild --print-errorlogs \

@@ -88,6 +88,26 @@ for s in $servers; do
 	says '^verdict: PASS'
 	says '2 files, 1 directories'
 done
+cat >"$tmp/people" <<'END'
+export HOME=$PWD
+git init -q r && cd r
+git config user.email a@example.org && git config user.name a
+cp -r "$src/include" . && git add . && git commit -qm one
+git fsck --strict && git status --porcelain | wc -l | grep -qx 0
+cd .. && git clone -q --no-hardlinks r s && diff -r r/include s/include
+sqlite3 db 'create table t(a, b); create index i on t(b); begin;
+	with recursive c(x) as (select 1 union all select x + 1 from c
+	where x < 2000) insert into t select x, hex(randomblob(50)) from c;
+	commit; delete from t where a % 3 = 0; pragma integrity_check;' >out
+test "$(cat out)" = ok
+END
+src=$(cd "$(dirname "$0")/../.." && pwd)
+export src
+for s in $servers; do
+	run 0 mount "$s" -e 'cut: on server.write nth=9 after do rst' \
+		-- sh -ec ". $tmp/people"
+	says '^verdict: PASS'
+done
 on diod 0 --client temp-page -- ". $tmp/programs"
 on diod 0 --kernel-cache -- ". $tmp/programs"
 says 'client kernel-fuse'
