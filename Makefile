@@ -6,7 +6,7 @@ JOBS  ?= $(shell nproc)
 TIME  ?= 600
 ARGS  ?=
 
-.PHONY: gate gate-selftest compare scripts help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html budgets
+.PHONY: test-mount mount-cost gate gate-selftest compare scripts help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html budgets
 
 help:
 	@echo 'make bench    set up, build, run the quick matrix, write the report'
@@ -21,6 +21,7 @@ help:
 	@echo 'make tsan     the same on the real executor under TSan'
 	@echo 'make scripts  500 raw scripts on the fakes and on the real servers'
 	@echo 'make budgets  write bench/budgets/ anew, show what changed'
+	@echo 'make mount-cost idle mount against libfuse passthrough_ll, paired'
 	@echo 'make test-mount git, sqlite, tar, stress-ng on the mount, under resets'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
@@ -91,6 +92,9 @@ fio-engine:
 
 test-engine: build
 	@tests/e2e/fio-engine.sh $(BUILD)
+
+mount-cost: build
+	@bench/mount-cost $(BUILD)
 
 test-mount: build
 	@tests/e2e/mount-long.sh $(BUILD)
