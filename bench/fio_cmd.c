@@ -29,6 +29,7 @@ struct campaign {
 	struct cell cell[CELLS_MAX];
 	unsigned int nr_cells;
 	struct bench_fio_run run;
+	char engine_job[4096];
 	uint64_t rnd;
 };
 
@@ -152,7 +153,7 @@ static int make_place_for_output(struct campaign *c, char dir[4096],
 	snprintf(sub, sizeof(sub), "%s/fio", dir);
 	if (mkdir(sub, 0700))
 		return nwb_err_set(err, -errno, "%s: %s", sub, strerror(errno));
-	return bench_fio_keep_copy(&c->o, &c->file, sub, err);
+	return bench_fio_keep_copies(&c->o, &c->file, sub, c->engine_job, err);
 }
 
 static void tell_file(const struct campaign *c)
@@ -177,6 +178,7 @@ static int campaign(struct campaign *c, int argc, char **argv)
 		rc = make_place_for_output(c, dir, &err);
 	c->setup = (struct bench_fio_setup){
 		.file = &c->file,
+		.engine_job = c->engine_job,
 		.dir = dir,
 		.cli = &c->o.cli,
 		.fault = c->o.fault,

@@ -145,6 +145,7 @@ struct bench_fio_subject {
 	const char *name;
 	const char *client; /* of `netwb mount`; NULL: no mount */
 	bool kernel_cache;
+	bool engine; /* through the external engine, if there is one */
 };
 extern const struct bench_fio_subject bench_fio_subjects[];
 extern const unsigned int bench_fio_nr_subjects;
@@ -152,7 +153,8 @@ extern const unsigned int bench_fio_nr_subjects;
 /* What all runs of a session have in common. */
 struct bench_fio_setup {
 	const struct bench_fio_file *file;
-	const char *dir; /* absolute; what the runs leave goes there */
+	const char *engine_job; /* its copy for the external engine, or NULL */
+	const char *dir;	/* absolute; what the runs leave goes there */
 	const struct bench_cli *cli;
 	const char *fault; /* a standard one, by name; NULL: none */
 	uint64_t limit_ns; /* of one run of fio */

@@ -20,7 +20,7 @@ static const char about[] =
 	"  --subjects LIST    of ";
 
 static const char options_text[] =
-	"\n                     (default: all)\n"
+	"\n                     (default: all, -engine with --engine)\n"
 	"  --server LIST      smbd, diod (default: both)\n"
 	"  --pairs N          rounds of all subjects (default 8)\n"
 	"  --time SECONDS     begin no round that would end later (default "
@@ -28,6 +28,8 @@ static const char options_text[] =
 	"  --limit TIME       of one run of fio (default 10m)\n"
 	"  --directory DIR    in place of the job's directory=: a path on the\n"
 	"                     subject, '.' is its root\n"
+	"  --engine PATH      also without the kernel, with the external "
+	"engine\n                     that `make fio-engine` builds\n"
 	"  --plan FILE        faults below; may be given several times\n"
 	"  -e LINE            one more line of the plan\n"
 	"  --fault NAME       a standard fault, see `netwb list`\n"
@@ -196,6 +198,9 @@ static int set_option(struct bench_fio_opts *o, int opt, const char *value)
 	case 'd':
 		o->directory = value;
 		return 0;
+	case 'E':
+		o->engine = value;
+		return 0;
 	case 'o':
 		o->cli.out = value;
 		return 0;
@@ -225,7 +230,9 @@ static int set_defaults(struct bench_fio_opts *o)
 
 	if (!o->nr_subjects)
 		for (unsigned int i = 0; i < bench_fio_nr_subjects; i++)
-			o->subject[o->nr_subjects++] = &bench_fio_subjects[i];
+			if (!bench_fio_subjects[i].engine || o->engine)
+				o->subject[o->nr_subjects++] =
+					&bench_fio_subjects[i];
 	if (!o->nr_servers)
 		rc = each_word(o, "smbd,diod", add_server);
 	return rc;
@@ -234,21 +241,14 @@ static int set_defaults(struct bench_fio_opts *o)
 int bench_fio_opts(struct bench_fio_opts *o, int argc, char **argv)
 {
 	static const struct option opts[] = {
-		{"subjects", 1, NULL, 'S'},
-		{"server", 1, NULL, 's'},
-		{"servers", 1, NULL, 's'},
-		{"pairs", 1, NULL, 'n'},
-		{"time", 1, NULL, 't'},
-		{"seed", 1, NULL, 'r'},
-		{"limit", 1, NULL, 'l'},
-		{"directory", 1, NULL, 'd'},
-		{"out", 1, NULL, 'o'},
-		{"isolation", 1, NULL, 'i'},
-		{"fault", 1, NULL, 'f'},
-		{"plan", 1, NULL, 'p'},
-		{"expr", 1, NULL, 'e'},
-		{"help", 0, NULL, 'h'},
-		{0},
+		{"subjects", 1, NULL, 'S'},  {"server", 1, NULL, 's'},
+		{"servers", 1, NULL, 's'},   {"pairs", 1, NULL, 'n'},
+		{"time", 1, NULL, 't'},	     {"seed", 1, NULL, 'r'},
+		{"limit", 1, NULL, 'l'},     {"directory", 1, NULL, 'd'},
+		{"engine", 1, NULL, 'E'},    {"out", 1, NULL, 'o'},
+		{"isolation", 1, NULL, 'i'}, {"fault", 1, NULL, 'f'},
+		{"plan", 1, NULL, 'p'},	     {"expr", 1, NULL, 'e'},
+		{"help", 0, NULL, 'h'},	     {0},
 	};
 	int opt, rc;
 
@@ -272,10 +272,23 @@ int bench_fio_opts(struct bench_fio_opts *o, int argc, char **argv)
 	return set_defaults(o);
 }
 
-/* --- --directory ---------------------------------------------------------- */
+/* --- copies --------------------------------------------------------------- */
 
-/* Write @text to @fd with each directory= line naming @dir instead. */
-static int write_copy(int fd, const char *text, const char *dir)
+/* What a copy says otherwise than the job file; NULL: the same. */
+struct change {
+	const char *directory;
+	const char *engine;
+};
+
+static bool is_key(const char *line, size_t len, const char *key)
+{
+	size_t at = strspn(line, " \t"), n = strlen(key);
+
+	return at + n <= len && !strncmp(line + at, key, n) &&
+	       strchr(" \t=\n", line[at + n]);
+}
+
+static int write_copy(int fd, const char *text, const struct change *ch)
 {
 	FILE *f = fdopen(fd, "w");
 	const char *p = text;
@@ -283,13 +296,15 @@ static int write_copy(int fd, const char *text, const char *dir)
 
 	if (!f)
 		return -errno;
+	if (ch->engine)
+		fprintf(f, "[global]\nioengine=external:%s\n", ch->engine);
 	while (*p) {
 		size_t len = strcspn(p, "\n");
-		size_t at = strspn(p, " \t");
 
-		if (at < len && !strncmp(p + at, "directory", 9) &&
-		    strchr(" \t=", p[at + 9]))
-			fprintf(f, "directory=%s", dir);
+		if (ch->directory && is_key(p, len, "directory"))
+			fprintf(f, "directory=%s", ch->directory);
+		else if (ch->engine && is_key(p, len, "ioengine"))
+			fprintf(f, "ioengine=external:%s", ch->engine);
 		else
 			fwrite(p, 1, len, f);
 		p += len;
@@ -301,7 +316,8 @@ static int write_copy(int fd, const char *text, const char *dir)
 	return fclose(f) ? -EIO : rc;
 }
 
-static int copy_to(const struct bench_fio_opts *o, int fd, struct nwb_err *err)
+static int copy_to(const struct bench_fio_opts *o, int fd,
+		   const struct change *ch, struct nwb_err *err)
 {
 	size_t len;
 	char *text;
@@ -310,7 +326,7 @@ static int copy_to(const struct bench_fio_opts *o, int fd, struct nwb_err *err)
 	if (rc)
 		return rc;
 	text[len] = 0;
-	rc = write_copy(fd, text, o->directory);
+	rc = write_copy(fd, text, ch);
 	free(text);
 	return rc ? nwb_err_set(err, rc, "copy of %s: %s", o->job,
 				strerror(-rc))
@@ -321,6 +337,7 @@ static int copy_to(const struct bench_fio_opts *o, int fd, struct nwb_err *err)
 static int read_copy(const struct bench_fio_opts *o,
 		     struct bench_fio_file *file, struct nwb_err *err)
 {
+	const struct change ch = {.directory = o->directory};
 	char path[64];
 	int fd = memfd_create("netwb-job", MFD_CLOEXEC), mine, rc;
 
@@ -328,7 +345,7 @@ static int read_copy(const struct bench_fio_opts *o,
 		return nwb_err_set(err, -errno, "memfd: %s", strerror(errno));
 	mine = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	rc = mine < 0 ? nwb_err_set(err, -errno, "dup: %s", strerror(errno))
-		      : copy_to(o, mine, err);
+		      : copy_to(o, mine, &ch, err);
 	snprintf(path, sizeof(path), "/proc/%d/fd/%d", getpid(), fd);
 	if (!rc)
 		rc = bench_fio_file_read(path, file, err);
@@ -336,22 +353,38 @@ static int read_copy(const struct bench_fio_opts *o,
 	return rc;
 }
 
-int bench_fio_keep_copy(const struct bench_fio_opts *o,
-			struct bench_fio_file *file, const char *dir,
-			struct nwb_err *err)
+static int keep_copy(const struct bench_fio_opts *o, const char *path,
+		     const struct change *ch, struct nwb_err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return nwb_err_set(err, -errno, "%s: %s", path,
+				   strerror(errno));
+	return copy_to(o, fd, ch, err);
+}
+
+int bench_fio_keep_copies(const struct bench_fio_opts *o,
+			  struct bench_fio_file *file, const char *dir,
+			  char ret_engine[4096], struct nwb_err *err)
 {
 	const char *slash = strrchr(o->job, '/');
-	int fd;
+	const char *name = slash ? slash + 1 : o->job;
+	struct change ch = {.directory = o->directory};
+	int rc = 0;
 
-	if (!o->directory)
-		return 0;
-	snprintf(file->path, sizeof(file->path), "%s/%s", dir,
-		 slash ? slash + 1 : o->job);
-	fd = open(file->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return nwb_err_set(err, -errno, "%s: %s", file->path,
-				   strerror(errno));
-	return copy_to(o, fd, err);
+	ret_engine[0] = 0;
+	if (o->directory) {
+		snprintf(file->path, sizeof(file->path), "%.3800s/%.200s", dir,
+			 name);
+		rc = keep_copy(o, file->path, &ch, err);
+	}
+	if (!rc && o->engine) {
+		ch.engine = o->engine;
+		snprintf(ret_engine, 4096, "%.3800s/engine-%.200s", dir, name);
+		rc = keep_copy(o, ret_engine, &ch, err);
+	}
+	return rc;
 }
 
 /* --- does it all fit ------------------------------------------------------ */
@@ -384,11 +417,32 @@ static int check_dirs(const struct bench_fio_opts *o,
 	return 0;
 }
 
+static int check_engine(const struct bench_fio_opts *o, struct nwb_err *err)
+{
+	bool is_needed = false;
+
+	for (unsigned int i = 0; i < o->nr_subjects; i++)
+		is_needed |= o->subject[i]->engine;
+	if (is_needed && !o->engine)
+		return nwb_err_set(err, -EINVAL,
+				   "which engine? --engine PATH of what `make "
+				   "fio-engine` builds");
+	if (o->engine && (o->engine[0] != '/' || access(o->engine, R_OK)))
+		return nwb_err_set(err, -EINVAL,
+				   "--engine %s: not the absolute path of a "
+				   "library",
+				   o->engine);
+	return 0;
+}
+
 int bench_fio_opts_check(struct bench_fio_opts *o, struct bench_fio_file *file,
 			 struct nwb_err *err)
 {
 	int rc = bench_cli_plan(&o->cli, err);
 
+	if (rc)
+		return rc;
+	rc = check_engine(o, err);
 	if (rc)
 		return rc;
 	if (o->directory && o->directory[0] == '/')
@@ -401,5 +455,10 @@ int bench_fio_opts_check(struct bench_fio_opts *o, struct bench_fio_file *file,
 	if (!rc && !realpath(o->job, file->path))
 		rc = nwb_err_set(err, -errno, "%s: %s", o->job,
 				 strerror(errno));
+	if (!rc && o->engine && file->includes)
+		rc = nwb_err_set(err, -EINVAL,
+				 "%s: a job file that includes others has no "
+				 "copy for the external engine",
+				 o->job);
 	return rc ? rc : check_dirs(o, file, err);
 }

@@ -20,6 +20,7 @@ struct bench_fio_opts {
 	unsigned int time_s;
 	uint64_t limit_ns;
 	const char *directory; /* instead of the job's; NULL: as it says */
+	const char *engine;    /* path of libnwb-fio.so; NULL: none */
 };
 
 /**
@@ -32,11 +33,14 @@ int bench_fio_opts(struct bench_fio_opts *o, int argc, char **argv);
 int bench_fio_opts_check(struct bench_fio_opts *o, struct bench_fio_file *file,
 			 struct nwb_err *err) nwb_must_check;
 /**
- * bench_fio_keep_copy() - with --directory: the copy that is run instead,
- * in the directory @dir; @file's path is its from now on.
+ * bench_fio_keep_copies() - in the directory @dir: with --directory the copy
+ * that is run instead, whose path is @file's from now on; with --engine the
+ * one for the external engine.
+ * @ret_engine: its path; empty: there is none
  */
-int bench_fio_keep_copy(const struct bench_fio_opts *o,
-			struct bench_fio_file *file, const char *dir,
-			struct nwb_err *err) nwb_must_check;
+int bench_fio_keep_copies(const struct bench_fio_opts *o,
+			  struct bench_fio_file *file, const char *dir,
+			  char ret_engine[4096],
+			  struct nwb_err *err) nwb_must_check;
 
 #endif

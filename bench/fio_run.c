@@ -27,10 +27,12 @@
 #define PATH_ROOM 4300
 
 const struct bench_fio_subject bench_fio_subjects[] = {
-	{"posix", NULL, false},
-	{"in-place", "in-place", false},
-	{"temp-page", "temp-page", false},
-	{"kernel-fuse", "raw", true},
+	{"posix", NULL, false, false},
+	{"in-place", "in-place", false, false},
+	{"temp-page", "temp-page", false, false},
+	{"kernel-fuse", "raw", true, false},
+	{"in-place-engine", "in-place", false, true},
+	{"temp-page-engine", "temp-page", false, true},
 };
 const unsigned int bench_fio_nr_subjects = NWB_ARRAY_SIZE(bench_fio_subjects);
 
@@ -98,6 +100,8 @@ static void mount_args(const struct bench_fio_setup *s,
 	add_pair(a, "--client", r->subject->client);
 	if (r->subject->kernel_cache)
 		add(a, "--kernel-cache");
+	if (r->subject->engine)
+		add(a, "--engine");
 	if (c->run.isolation)
 		add_pair(a, "--isolation",
 			 nwb_isolation_name(c->run.isolation));
@@ -129,7 +133,7 @@ static int make_args(const struct bench_fio_setup *s,
 	if (r->subject->client)
 		mount_args(s, r, w, a);
 	add(a, "fio-inside");
-	add_pair(a, "--job", f->path);
+	add_pair(a, "--job", r->subject->engine ? s->engine_job : f->path);
 	add_pair(a, "--out", p->out);
 	add_pair(a, "--log", p->log);
 	add_pair(a, "--result", p->result);

@@ -48,6 +48,23 @@ for server in smbd diod; do
 	done
 done
 
+# beside the others, with fio's own engine replaced in a copy
+cat >"$tmp/any.fio" <<-EOF
+	[any]
+	ioengine=psync
+	rw=randwrite
+	size=4M
+	bs=4k
+	verify=crc32c
+EOF
+run 0 bench any.fio --engine "$engine" --server diod --pairs 1
+says '6 of 6 runs'
+cat "$tmp"/results/*/run.jsonl >"$tmp/out"
+says '"subject":"in-place-engine".*"verdict":"PASS"'
+says '"subject":"temp-page-engine".*"verdict":"PASS"'
+grep -q 'ioengine=external:.*libnwb-fio.so' "$tmp"/results/*/fio/engine-any.fio ||
+	bad "the copy does not name the engine"
+
 # a file that is not on the mount is refused, and so is a mount without it
 cat >"$tmp/host.fio" <<-EOF
 	[host]

@@ -10,8 +10,7 @@ command -v fio >/dev/null || {
 	exit 77
 }
 
-# SMB carries no names yet
-servers=diod runs=4
+servers=smbd,diod runs=7
 data=$tmp/data
 mkdir "$data"
 
@@ -135,6 +134,9 @@ run 3 bench nothere.fio
 says 'nothere.fio: No such file'
 run 3 bench plain.fio --subjects nobody
 run 3 bench plain.fio plain.fio
+run 3 bench plain.fio --subjects in-place-engine
+says 'which engine'
+run 3 bench plain.fio --engine /netwb/nothere.so
 run 3 bench plain
 says 'ends in .fio'
 
