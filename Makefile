@@ -23,6 +23,8 @@ help:
 	@echo 'make budgets  write bench/budgets/ anew, show what changed'
 	@echo 'make mount-cost idle mount against libfuse passthrough_ll, paired'
 	@echo 'make test-mount git, sqlite, tar, stress-ng on the mount, under resets'
+	@echo 'make nightly  gate, check, scripts for ARGS="--time 90m", one summary'
+	@echo 'make test-slurm  a campaign as a Slurm job array, on this node'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
 	@echo 'make fio-engine build the external fio engine (docs/fio.md)'
@@ -56,6 +58,14 @@ gate-selftest: build
 
 compare: build
 	@$(BUILD)/bench/netwb compare $(ARGS)
+
+.PHONY: nightly test-slurm
+nightly: build
+	@ci/nightly --build $(BUILD) $(ARGS)
+
+# Slurm is not among the packages of scripts/install-deps: it says what it wants.
+test-slurm: build
+	@tests/e2e/slurm.sh $(BUILD)
 
 report: build
 	@$(BUILD)/bench/netwb report $(ARGS)
