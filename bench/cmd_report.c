@@ -59,7 +59,8 @@ static int show(const char *dir, enum nwb_report_format format)
 static int usage(bool is_help)
 {
 	fprintf(is_help ? stdout : stderr,
-		"usage: netwb report [--format FORMAT | --cover] [DIR]\n\n"
+		"usage: netwb report [--format FORMAT | --cover] [--history "
+		"BASE] [DIR]\n\n"
 		"Make the reports of a session again from its run.jsonl and "
 		"show one of them.\nWithout DIR: the newest below results/.\n\n"
 		"  --format FORMAT  which one to show (default text):\n");
@@ -69,18 +70,20 @@ static int usage(bool is_help)
 			nwb_report_format_file((enum nwb_report_format)f));
 	fprintf(is_help ? stdout : stderr,
 		"  --cover          the block for a patch series' cover "
-		"letter; "
-		"the same as\n                   --format cover\n");
+		"letter; the same as\n                   --format cover\n"
+		"  --history BASE   draw on the page what the sessions in BASE "
+		"say of its rows\n                   (see netwb history)\n");
 	return is_help ? NWB_EXIT_OK : NWB_EXIT_USAGE;
 }
 
 /* Return: 0; 1: end with *@ret_code. */
-static int parse(int argc, char **argv, const char **ret_dir, int *ret_format,
-		 int *ret_code)
+static int parse(int argc, char **argv, const char **ret_dir,
+		 const char **ret_base, int *ret_format, int *ret_code)
 {
 	static const struct option opts[] = {
 		{"format", required_argument, NULL, 'f'},
 		{"cover", no_argument, NULL, 'c'},
+		{"history", required_argument, NULL, 'b'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -90,6 +93,10 @@ static int parse(int argc, char **argv, const char **ret_dir, int *ret_format,
 	while ((c = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
 		if (c == 'c') {
 			*ret_format = NWB_FORMAT_COVER;
+			continue;
+		}
+		if (c == 'b') {
+			*ret_base = optarg;
 			continue;
 		}
 		if (c == 'f') {
@@ -114,10 +121,10 @@ int bench_cmd_report(int argc, char **argv)
 {
 	struct nwb_err err = {0};
 	char found[1024];
-	const char *dir;
+	const char *dir, *base = NULL;
 	int rc, format = NWB_FORMAT_TEXT;
 
-	if (parse(argc, argv, &dir, &format, &rc))
+	if (parse(argc, argv, &dir, &base, &format, &rc))
 		return rc;
 	if (!dir) {
 		rc = newest("results", found, sizeof(found));
@@ -128,7 +135,8 @@ int bench_cmd_report(int argc, char **argv)
 		}
 		dir = found;
 	}
-	rc = nwb_report_write_all(dir, &err);
+	rc = base ? nwb_report_write_history(dir, base, &err)
+		  : nwb_report_write_all(dir, &err);
 	if (!rc)
 		rc = show(dir, (enum nwb_report_format)format);
 	if (rc)

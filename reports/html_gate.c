@@ -192,7 +192,7 @@ static void put_why(struct rep_out *o, const struct rep_gate_row *row)
 }
 
 static void put_row(struct rep_out *o, const struct rep_gate_row *row,
-		    const struct html_scale *s)
+		    const struct html_scale *s, const struct rep_past *past)
 {
 	char a[REP_FIELD], b[REP_FIELD], d[REP_FIELD];
 
@@ -206,11 +206,14 @@ static void put_row(struct rep_out *o, const struct rep_gate_row *row,
 	fprintf(o->f, "<td class=\"n\">%zu <small>\xc2\xb1%s</small></td>",
 		row->n, rep_gate_delta(d, row));
 	put_why(o, row);
+	if (past)
+		html_history_spark(
+			o, row->is_control ? NULL : rep_past_find(past, row));
 	fputs("</tr>\n", o->f);
 }
 
 static void put_head(struct rep_out *o, const struct rep_gate_row *row,
-		     const struct html_scale *s)
+		     const struct html_scale *s, const struct rep_past *past)
 {
 	fputs("<h3>", o->f);
 	html_text(o, rep_gate_title(row));
@@ -222,11 +225,16 @@ static void put_head(struct rep_out *o, const struct rep_gate_row *row,
 	      "<th scope=\"col\" class=\"n\">B</th><th scope=\"col\" "
 	      "colspan=\"2\">Change <small>B against A, 95 % interval, log "
 	      "axis</small></th><th scope=\"col\" class=\"n\">Pairs <small>"
-	      "threshold</small></th><th scope=\"col\">Verdict</th></tr>\n"
-	      "<tr><td></td><td></td><td></td><td></td><td class=\"plot\">",
+	      "threshold</small></th><th scope=\"col\">Verdict</th>",
+	      o->f);
+	if (past)
+		fputs("<th scope=\"col\" class=\"k\">History</th>", o->f);
+	fputs("</tr>\n<tr><td></td><td></td><td></td><td></td>"
+	      "<td class=\"plot\">",
 	      o->f);
 	html_ratio_axis(o, s);
-	fputs("</td><td></td><td></td></tr></thead>\n<tbody>\n", o->f);
+	fprintf(o->f, "</td><td></td><td></td>%s</tr></thead>\n<tbody>\n",
+		past ? "<td></td>" : "");
 }
 
 static const char *group_of(const struct rep_gate_row *row)
@@ -239,7 +247,7 @@ static const char *group_of(const struct rep_gate_row *row)
 /* Bad first; "same" and "better" stand before what has no verdict. */
 static void put_group(struct rep_out *o, const struct rep_gate *g,
 		      const char *metric, const char *group,
-		      const struct html_scale *s)
+		      const struct html_scale *s, const struct rep_past *past)
 {
 	size_t nr = 0;
 
@@ -249,8 +257,8 @@ static void put_group(struct rep_out *o, const struct rep_gate *g,
 		if (strcmp(row->metric, metric) || strcmp(group_of(row), group))
 			continue;
 		if (!nr++)
-			html_group_row(o, group, COLS);
-		put_row(o, row, s);
+			html_group_row(o, group, past ? COLS + 1 : COLS);
+		put_row(o, row, s, past);
 	}
 }
 
@@ -262,7 +270,8 @@ static bool is_first(const struct rep_gate *g, size_t i)
 	return true;
 }
 
-static void put_tables(struct rep_out *o, const struct rep_gate *g)
+static void put_tables(struct rep_out *o, const struct rep_gate *g,
+		       const struct rep_past *past)
 {
 	for (size_t i = 0; i < nr_all(g); i++) {
 		const char *metric = g->row[i].metric;
@@ -271,10 +280,10 @@ static void put_tables(struct rep_out *o, const struct rep_gate *g)
 		if (!is_first(g, i))
 			continue;
 		scale_of(&s, g, metric);
-		put_head(o, &g->row[i], &s);
-		put_group(o, g, metric, "Changes", &s);
-		put_group(o, g, metric, "Without a verdict", &s);
-		put_group(o, g, metric, "Control: A against A", &s);
+		put_head(o, &g->row[i], &s, past);
+		put_group(o, g, metric, "Changes", &s, past);
+		put_group(o, g, metric, "Without a verdict", &s, past);
+		put_group(o, g, metric, "Control: A against A", &s, past);
 		fputs("</tbody></table>\n", o->f);
 		html_scroll_end(o);
 	}
@@ -356,7 +365,8 @@ static void put_all_broken(struct rep_out *o, const struct rep_gate *g)
 	fputs("</ul>\n", o->f);
 }
 
-void html_gate(struct rep_out *o, const struct rep_gate *g)
+void html_gate(struct rep_out *o, const struct rep_gate *g,
+	       const struct rep_past *past)
 {
 	html_section(o, "changes", "Changes");
 	put_compared(o, g);
@@ -375,7 +385,7 @@ void html_gate(struct rep_out *o, const struct rep_gate *g)
 		fputs("</p>\n", o->f);
 	}
 	put_all_broken(o, g);
-	put_tables(o, g);
+	put_tables(o, g, past);
 	if (!g->nr_controls)
 		fputs("<p class=\"alert\">No A/A control was run: nothing "
 		      "says that the session was usable.</p>\n",

@@ -45,8 +45,6 @@ static void put_cell(struct rep_out *o, const struct rep_heat_cell *c)
 
 static void put_grid(struct rep_out *o, const struct rep_heat *h)
 {
-	if (!h->nr_rows)
-		return;
 	fputs("<h3>", o->f);
 	html_text(o, h->title);
 	fputs("</h3>\n", o->f);
@@ -73,26 +71,40 @@ static void put_grid(struct rep_out *o, const struct rep_heat *h)
 			h->left_out);
 }
 
+/* The heading comes with the first grid: no grid, no section. */
+static void put_section(struct rep_out *o, const struct rep_heat *h,
+			bool *is_open)
+{
+	if (!h->nr_rows)
+		return;
+	if (!*is_open) {
+		html_section(o, "heat", "Which region changed");
+		html_lead(o, "Change of B against A, or of a subject against "
+			     "its base. Green is better, red is worse, deeper "
+			     "beyond 10 and 30 %; without a tone: the same; "
+			     "grey with a question mark: not decided. Point at "
+			     "a cell for its interval and n; the tables have "
+			     "them too.");
+	}
+	*is_open = true;
+	put_grid(o, h);
+}
+
 void html_heat(struct rep_out *o, const struct rep_gate *g,
 	       const struct rep_fio *f)
 {
 	struct rep_heat *h = nwb_zalloc(sizeof(*h));
+	bool is_open = false;
 
 	if (!h) {
 		o->err = -ENOMEM;
 		return;
 	}
-	html_section(o, "heat", "Which region changed");
-	html_lead(o,
-		  "Change of B against A, or of a subject against its base. "
-		  "Green is better, red is worse, deeper beyond 10 and 30 %; "
-		  "without a tone: the same; grey with a question mark: not "
-		  "decided. Point at a "
-		  "cell for its interval and n; the tables have them too.");
 	for (size_t i = 0; rep_heat_gate(g, i, h); i++)
-		put_grid(o, h);
+		put_section(o, h, &is_open);
 	for (size_t i = 0; f->nr && rep_heat_fio(f, i, h); i++)
-		put_grid(o, h);
-	fputs("</section>\n", o->f);
+		put_section(o, h, &is_open);
+	if (is_open)
+		fputs("</section>\n", o->f);
 	nwb_free(h);
 }

@@ -10,6 +10,7 @@
  *	html_gate.c     two builds, modes or servers against each other
  *	html_fio.c      fio jobs by subject
  *	html_heat.c     grids of changes
+ *	html_history.c  rows over sessions, with changes of level
  *	html_load.c     the open loop: latency against load, its percentiles
  *	html_curve.c    percentile curves, which both latencies share
  *	html_ratio.c    the picture of a ratio that both of them draw
@@ -29,6 +30,7 @@
 #include "fio_i.h"
 #include "gate_i.h"
 #include "load_i.h"
+#include "past_i.h"
 #include "report_i.h"
 
 /* ---- html_out.c ---- */
@@ -173,7 +175,12 @@ void html_fio_chips(struct rep_out *o, const struct rep_fio *f);
 void html_fio(struct rep_out *o, const struct rep_fio *f);
 void html_heat(struct rep_out *o, const struct rep_gate *g,
 	       const struct rep_fio *f);
-void html_gate(struct rep_out *o, const struct rep_gate *g);
+/** html_gate() - @past: NULL: no history was asked for. */
+void html_gate(struct rep_out *o, const struct rep_gate *g,
+	       const struct rep_past *past);
+/** html_history_spark() - a table cell; @h: NULL: there is none. */
+void html_history_spark(struct rep_out *o, const struct nwb_history *h);
+void html_history(struct rep_out *o, const struct rep_past *p);
 
 extern const char html_css[];
 

@@ -20,6 +20,7 @@ struct page {
 	const struct rep_gate *g;
 	const struct rep_fio *f;
 	const struct rep_load *l;
+	const struct rep_past *past; /* NULL: not asked for */
 	bool has_gate;
 	const char *sha256;
 };
@@ -152,10 +153,10 @@ static void contents(struct rep_out *o, const struct page *p)
 		link_to(o, "load", "Open loop");
 	if (p->f->nr)
 		link_to(o, "fio", "fio");
-	if (p->g->nr || p->f->nr)
-		link_to(o, "heat", "Regions");
 	for (size_t i = 0; rep_has_cells(p->m) && i < NWB_ARRAY_SIZE(cell); i++)
 		link_to(o, cell[i][0], cell[i][1]);
+	if (p->past)
+		link_to(o, "history", "History");
 	link_to(o, "env", "Environment");
 	link_to(o, "repro", "Reproduce");
 	link_to(o, "raw", "Raw data");
@@ -381,13 +382,15 @@ static void document(struct rep_out *o, const struct page *p)
 	contents(o, p);
 	compared(o, m);
 	if (p->has_gate)
-		html_gate(o, p->g);
+		html_gate(o, p->g, p->past);
 	if (p->l->nr)
 		html_load(o, p->l);
 	if (p->f->nr)
 		html_fio(o, p->f);
 	if (p->g->nr || p->f->nr)
 		html_heat(o, p->g, p->f);
+	if (p->past)
+		html_history(o, p->past);
 	if (rep_has_cells(m))
 		cell_sections(o, m, p->rows);
 	html_section(o, "env", "Environment");
@@ -401,46 +404,68 @@ static void document(struct rep_out *o, const struct page *p)
 	fputs("</section>\n</main>\n</body>\n</html>\n", o->f);
 }
 
-int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
-		    struct nwb_err *err)
+/* All parts of the model. */
+struct parts {
+	struct rep_model m;
+	struct rep_rows rows;
+	struct rep_gate g;
+	struct rep_fio f;
+	struct rep_load l;
+	struct rep_past past;
+};
+
+static int load(struct parts *x, const json_t *recs, struct nwb_index *index,
+		struct nwb_err *err)
+{
+	int r = rep_model_init(&x->m, recs, err);
+
+	if (!r)
+		r = rep_fio_init(&x->f, recs, err);
+	if (!r)
+		r = rep_load_init(&x->l, recs, err);
+	if (!r)
+		r = rep_rows_init(&x->rows, &x->m);
+	if (!r)
+		r = rep_gate_init(&x->g, recs);
+	if (!r && index)
+		r = rep_past_init(&x->past, index, &x->g, &x->m, err);
+	return r;
+}
+
+int rep_html(const json_t *recs, FILE *out, const char *sha256,
+	     struct nwb_index *index, struct nwb_err *err)
 {
 	struct rep_out o = {.f = out};
-	struct rep_rows rows = {0};
-	struct rep_gate gate = {0};
-	struct rep_fio fio = {0};
-	struct rep_load load = {0};
-	struct rep_model m;
-	struct page p = {.m = &m,
-			 .rows = &rows,
-			 .g = &gate,
-			 .f = &fio,
-			 .l = &load,
+	struct parts x = {0};
+	struct page p = {.m = &x.m,
+			 .rows = &x.rows,
+			 .g = &x.g,
+			 .f = &x.f,
+			 .l = &x.l,
+			 .past = index ? &x.past : NULL,
 			 .sha256 = sha256};
-	int r = rep_model_init(&m, recs, err);
+	int r = load(&x, recs, index, err);
 
-	if (r)
-		goto out;
-	r = rep_rows_init(&rows, &m);
-	if (!r)
-		r = rep_gate_init(&gate, recs);
-	if (!r)
-		r = rep_fio_init(&fio, recs, err);
-	if (!r)
-		r = rep_load_init(&load, recs, err);
 	if (!r) {
-		p.has_gate = gate.nr || gate.nr_controls;
+		p.has_gate = x.g.nr || x.g.nr_controls;
 		document(&o, &p);
 		r = o.err;
 	}
-	if (r)
+	if (r == -ENOMEM)
 		nwb_err_set(err, r, "html: out of memory");
-	else if (ferror(out))
+	else if (!r && ferror(out))
 		r = nwb_err_set(err, -EIO, "html: write error");
-out:
-	rep_load_fini(&load);
-	rep_fio_fini(&fio);
-	rep_gate_fini(&gate);
-	rep_rows_fini(&rows);
-	rep_model_fini(&m);
+	rep_past_fini(&x.past);
+	rep_load_fini(&x.l);
+	rep_fio_fini(&x.f);
+	rep_gate_fini(&x.g);
+	rep_rows_fini(&x.rows);
+	rep_model_fini(&x.m);
 	return r;
+}
+
+int nwb_report_html(const json_t *recs, FILE *out, const char *sha256,
+		    struct nwb_err *err)
+{
+	return rep_html(recs, out, sha256, NULL, err);
 }

@@ -9,6 +9,7 @@
 #include "report_i.h"
 
 #include "nwb/mem.h"
+#include "past_i.h"
 #include "store_i.h"
 
 #include <errno.h>
@@ -162,16 +163,27 @@ static void draft_fini(struct draft *d)
 		unlink(d->tmp);
 }
 
+/* Only the page has room for what other sessions say. */
+static int print_one(struct draft *d, enum nwb_report_format f,
+		     const json_t *recs, const char *sha256,
+		     struct nwb_index *index, struct nwb_err *err)
+{
+	if (f == NWB_FORMAT_HTML && index)
+		return rep_html(recs, d->f, sha256, index, err);
+	return nwb_report_print(recs, f, d->f, sha256, err);
+}
+
 static int write_drafts(struct draft *d, const json_t *recs, const char *sha256,
-			const char *dir, struct nwb_err *err)
+			const char *dir, struct nwb_index *index,
+			struct nwb_err *err)
 {
 	int r = 0;
 
 	for (int f = 0; f < NWB_REPORT_FORMATS && !r; f++)
 		r = draft_open(&d[f], dir, formats[f].file, err);
 	for (int f = 0; f < NWB_REPORT_FORMATS && !r; f++)
-		r = nwb_report_print(recs, (enum nwb_report_format)f, d[f].f,
-				     sha256, err);
+		r = print_one(&d[f], (enum nwb_report_format)f, recs, sha256,
+			      index, err);
 	for (int f = 0; f < NWB_REPORT_FORMATS && !r; f++)
 		r = draft_finish(&d[f], err);
 	for (int f = 0; f < NWB_REPORT_FORMATS && !r; f++)
@@ -180,21 +192,22 @@ static int write_drafts(struct draft *d, const json_t *recs, const char *sha256,
 }
 
 static int write_recs(const json_t *recs, const char *sha256, const char *dir,
-		      struct nwb_err *err)
+		      struct nwb_index *index, struct nwb_err *err)
 {
 	struct draft *d = nwb_zalloc(NWB_REPORT_FORMATS * sizeof(*d));
 	int r;
 
 	if (!d)
 		return nwb_err_set(err, -ENOMEM, "report: out of memory");
-	r = write_drafts(d, recs, sha256, dir, err);
+	r = write_drafts(d, recs, sha256, dir, index, err);
 	for (int f = 0; f < NWB_REPORT_FORMATS; f++)
 		draft_fini(&d[f]);
 	nwb_free(d);
 	return r;
 }
 
-int nwb_report_write_all(const char *dir, struct nwb_err *err)
+static int write_all(const char *dir, struct nwb_index *index,
+		     struct nwb_err *err)
 {
 	char path[PATH_MAX], hex[HEX_SIZE];
 	char *buf;
@@ -212,7 +225,25 @@ int nwb_report_write_all(const char *dir, struct nwb_err *err)
 	free(buf);
 	if (r)
 		return r;
-	r = write_recs(recs, hex, dir, err);
+	r = write_recs(recs, hex, dir, index, err);
 	json_decref(recs);
+	return r;
+}
+
+int nwb_report_write_all(const char *dir, struct nwb_err *err)
+{
+	return write_all(dir, NULL, err);
+}
+
+int nwb_report_write_history(const char *dir, const char *base,
+			     struct nwb_err *err)
+{
+	struct nwb_index *index;
+	int r = nwb_index_open(base, false, &index, err);
+
+	if (r)
+		return r;
+	r = write_all(dir, index, err);
+	nwb_index_close(index);
 	return r;
 }

@@ -240,4 +240,18 @@ int nwb_report_print(const json_t *recs, enum nwb_report_format format,
  */
 int nwb_report_write_all(const char *dir, struct nwb_err *err) nwb_must_check;
 
+/**
+ * nwb_report_write_history() - as nwb_report_write_all(), the page with what
+ * earlier sessions say: a line in each row of a comparison, and pictures with
+ * changes of level.
+ * @dir: directory of the session
+ * @base: directory of the sessions, for example "results"; its index is brought
+ *	up to date (nwb_index_open())
+ * @err: text of the failure, or NULL
+ *
+ * Return: 0 or negative errno.
+ */
+int nwb_report_write_history(const char *dir, const char *base,
+			     struct nwb_err *err) nwb_must_check;
+
 #endif
