@@ -497,6 +497,26 @@ static int may_rename(struct nwb_ns *ns, struct nwb_node *dir, const char *name,
 	return 0;
 }
 
+/* Until neither name is of a file that is being opened or closed: from here on
+ * the lock is held, and what was looked at stays as it is. */
+static void wait_for_both(struct nwb_ns *ns, struct nwb_node *dir,
+			  const char *name, struct nwb_node *to_dir,
+			  const char *to_name)
+{
+	struct nwb_node *a, *b;
+
+	for (;;) {
+		a = nwb_ns_find(ns, dir, name);
+		b = nwb_ns_find(ns, to_dir, to_name);
+		if (a && a->is_busy)
+			nwb_ns_wait(ns, a);
+		else if (b && b->is_busy)
+			nwb_ns_wait(ns, b);
+		else
+			return;
+	}
+}
+
 static int rename_locked(struct nwb_ns *ns, struct nwb_node *dir,
 			 const char *name, struct nwb_node *to_dir,
 			 const char *to_name, unsigned int flags,
@@ -504,8 +524,10 @@ static int rename_locked(struct nwb_ns *ns, struct nwb_node *dir,
 {
 	struct spot from, to;
 	bool is_dir;
-	int rc = spot_look(ns, dir, name, &from, err);
+	int rc;
 
+	wait_for_both(ns, dir, name, to_dir, to_name);
+	rc = spot_look(ns, dir, name, &from, err);
 	if (!rc)
 		rc = spot_look(ns, to_dir, to_name, &to, err);
 	if (!rc)

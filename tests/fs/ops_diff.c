@@ -664,7 +664,7 @@ static void body(struct ops_rig *r)
 	d->dir = open(where, O_RDONLY | O_DIRECTORY);
 	d->rig = r;
 	d->mnt = r->mnt;
-	d->nr_ops = (unsigned int)number("NWB_OPS_COUNT", 500);
+	d->nr_ops = (unsigned int)number("NWB_OPS_COUNT", 350);
 	if (seed)
 		run_seed(d, seed);
 	for (uint64_t s = 1; !seed && s <= 3; s++)
