@@ -67,8 +67,7 @@ int mount_check(struct serve *s, struct nwb_err *err)
 	return c->mount_dir ? check_dir(c->mount_dir, err) : 0;
 }
 
-/* --- up
- * ----------------------------------------------------------------------- */
+/* --- up ------------------------------------------------------------------- */
 
 static int dial_to(struct nwb_dialer *d, struct nwb_exec *ex, uint32_t addr,
 		   struct nwb_sock **ret_sock, struct nwb_err *err)
@@ -127,7 +126,12 @@ static void start_client(void *arg)
 {
 	struct serve *s = arg;
 	struct bench_mount *m = s->mount;
-	struct nwb_fuse_opts fo = {.kernel_cache = s->cli.kernel_cache};
+	struct nwb_fuse_opts fo = {
+		.kernel_cache = s->cli.kernel_cache,
+		.has_owner = !m->at.place && getuid() != 0,
+		.uid = getuid(),
+		.gid = getgid(),
+	};
 	struct nwb_subject_opts so = {
 		.dialer = &s->dialer,
 		.is_9p = s->info.is_9p,
@@ -147,9 +151,6 @@ static void start_client(void *arg)
 	if (m->rc)
 		return;
 	fo.mnt = nwb_subject_mount(m->subject);
-	/* whose files they are to who looks: ids as in the place */
-	if (!m->at.place)
-		nwb_ns_set_owner(fo.mnt, getuid(), getgid());
 	m->rc = bench_warden_mount(&s->warden, &m->at, &fo.fd, m->err);
 	if (m->rc)
 		return;
@@ -187,8 +188,7 @@ int mount_run(struct serve *s, char **env, struct nwb_err *err)
 				err);
 }
 
-/* --- down
- * --------------------------------------------------------------------- */
+/* --- down ----------------------------------------------------------------- */
 
 bool mount_is_over(const struct bench_mount *m)
 {

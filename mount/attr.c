@@ -18,12 +18,12 @@ static void do_getattr(fuse_req_t req, fuse_ino_t ino,
 		reply(req, rc);
 		return;
 	}
-	to_stat(&a, &st);
+	to_stat(f, &a, &st);
 	fuse_reply_attr(req, &st, attr_timeout());
 }
 
-static uint32_t what_to_set(int to_set, const struct stat *st,
-			    struct nwb_attr *a)
+static uint32_t what_to_set(const struct nwb_fuse *f, int to_set,
+			    const struct stat *st, struct nwb_attr *a)
 {
 	static const struct {
 		int from;
@@ -42,8 +42,8 @@ static uint32_t what_to_set(int to_set, const struct stat *st,
 
 	*a = (struct nwb_attr){
 		.mode = st->st_mode & 07777,
-		.uid = st->st_uid,
-		.gid = st->st_gid,
+		.uid = f->has_owner && st->st_uid == f->uid ? 0 : st->st_uid,
+		.gid = f->has_owner && st->st_gid == f->gid ? 0 : st->st_gid,
 		.size = (uint64_t)st->st_size,
 		.atime = {st->st_atim.tv_sec, (uint32_t)st->st_atim.tv_nsec},
 		.mtime = {st->st_mtim.tv_sec, (uint32_t)st->st_mtim.tv_nsec},
@@ -60,7 +60,7 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	struct nwb_fuse *f = fuse_of(req);
 	struct mnode *mn = mnode_of(f, ino);
 	struct nwb_attr want, a;
-	uint32_t valid = what_to_set(to_set, attr, &want);
+	uint32_t valid = what_to_set(f, to_set, attr, &want);
 	struct nwb_snode *sn = valid & NWB_SET_SIZE ? mn->shadow : NULL;
 	unsigned int token = 0;
 	struct stat st;
@@ -77,7 +77,7 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 		reply(req, rc);
 		return;
 	}
-	to_stat(&a, &st);
+	to_stat(f, &a, &st);
 	fuse_reply_attr(req, &st, attr_timeout());
 }
 

@@ -168,9 +168,9 @@ static void do_read(fuse_req_t req, fuse_ino_t ino nwb_unused, size_t size,
 		    off_t off, struct fuse_file_info *fi)
 {
 	uint8_t *buf = fuse_worker->out;
-	ssize_t n = file_read(fuse_of(req), mfile_of(fi), buf,
-			      nwb_min(size, (size_t)FUSE_IO_MAX),
-			      (uint64_t)off);
+	ssize_t n =
+		file_read(fuse_of(req), mfile_of(fi), buf,
+			  nwb_min(size, (size_t)FUSE_IO_MAX), (uint64_t)off);
 
 	if (n < 0)
 		reply(req, (int)n);

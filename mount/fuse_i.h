@@ -63,13 +63,15 @@ struct nwb_fuse {
 	struct nwb_mount *mnt;
 	struct nwb_shadow *shadow;
 	bool kernel_cache;
+	bool has_owner;
+	uint32_t uid, gid; /* of has_owner */
 	struct fuse_session *se;
 	struct worker *worker;
 	unsigned int nr_workers;
 	_Atomic bool is_over;
 	_Atomic bool is_stopping;
 	_Atomic bool is_init_done;
-	bool can_mmap; /* the kernel offers it */
+	bool can_mmap;	       /* the kernel offers it */
 	struct engine *engine; /* NULL: none */
 	struct mnode root;
 	pthread_mutex_t lock; /* of what follows */
@@ -106,7 +108,8 @@ void mnode_drop_all(struct nwb_fuse *f);
  * reply to a create; NULL: to anything else. */
 void reply_entry(fuse_req_t req, struct mnode *mn, const struct nwb_attr *a,
 		 const struct fuse_file_info *file);
-void to_stat(const struct nwb_attr *a, struct stat *ret);
+void to_stat(const struct nwb_fuse *f, const struct nwb_attr *a,
+	     struct stat *ret);
 /** is_known() - did an operation that failed with @rc certainly do nothing? */
 bool is_known(int rc);
 /** reply() - 0 or a negative errno. */

@@ -141,14 +141,15 @@ void mnode_drop_all(struct nwb_fuse *f)
 		nwb_snode_put(f->shadow, f->root.shadow);
 }
 
-void to_stat(const struct nwb_attr *a, struct stat *ret)
+void to_stat(const struct nwb_fuse *f, const struct nwb_attr *a,
+	     struct stat *ret)
 {
 	*ret = (struct stat){
 		.st_ino = a->ino,
 		.st_mode = a->mode,
 		.st_nlink = a->nlink,
-		.st_uid = a->uid,
-		.st_gid = a->gid,
+		.st_uid = f->has_owner && !a->uid ? f->uid : a->uid,
+		.st_gid = f->has_owner && !a->gid ? f->gid : a->gid,
 		.st_size = (off_t)a->size,
 		.st_blocks = (blkcnt_t)a->blocks,
 		.st_blksize = (blksize_t)a->blksize,
@@ -168,7 +169,7 @@ void reply_entry(fuse_req_t req, struct mnode *mn, const struct nwb_attr *a,
 	};
 	struct nwb_fuse *f = fuse_of(req);
 
-	to_stat(a, &e.attr);
+	to_stat(f, a, &e.attr);
 	if (mn == &f->root)
 		e.ino = FUSE_ROOT_ID;
 	/* who asked is gone: the kernel will not forget what it never got */

@@ -92,8 +92,7 @@ static void do_init(void *userdata, struct fuse_conn_info *conn)
 	conn->congestion_threshold = f->nr_workers * 2;
 }
 
-/* --- workers
- * ------------------------------------------------------------------ */
+/* --- workers -------------------------------------------------------------- */
 
 static void on_wake(int sig nwb_unused)
 {
@@ -168,8 +167,7 @@ static void end_workers(struct nwb_fuse *f)
 	free(f->worker);
 }
 
-/* --- life
- * --------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 static int open_session(struct nwb_fuse *f, int fd, struct nwb_err *err)
 {
@@ -211,6 +209,9 @@ int nwb_fuse_start(struct nwb_exec *ex, const struct nwb_fuse_opts *opts,
 	f->mnt = opts->mnt;
 	f->shadow = opts->shadow;
 	f->kernel_cache = opts->kernel_cache;
+	f->has_owner = opts->has_owner;
+	f->uid = opts->uid;
+	f->gid = opts->gid;
 	f->root.node = nwb_ns_root(f->mnt);
 	if (f->shadow)
 		f->root.shadow = nwb_shadow_root(f->shadow);

@@ -28,8 +28,7 @@ static const char *const type_names[] = {"file", "directory", "symbolic link"};
 
 typedef unsigned long long ull;
 
-/* --- content
- * ------------------------------------------------------------------ */
+/* --- content -------------------------------------------------------------- */
 
 /* Return: the first byte at or behind @off where either side has data; @end:
  * none. */
@@ -156,8 +155,7 @@ static int compare_file(struct compare *c, struct nwb_snode *n, int fd)
 	return compare_data(c, n, fd, nwb_min(size, n->size));
 }
 
-/* --- names
- * -------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------- */
 
 static int compare_dir(struct compare *c, struct nwb_snode *dir, int fd);
 

@@ -98,8 +98,7 @@ void nwb_shadow_release(struct nwb_shadow *sh, struct nwb_snode *n,
 	pthread_mutex_unlock(&n->lock);
 }
 
-/* --- promises
- * ----------------------------------------------------------------- */
+/* --- promises ------------------------------------------------------------- */
 
 uint64_t nwb_shadow_fsync_begin(struct nwb_shadow *sh nwb_unused,
 				struct nwb_snode *n)
@@ -131,8 +130,7 @@ void nwb_shadow_fsynced(struct nwb_shadow *sh, struct nwb_snode *n,
 	pthread_mutex_unlock(&n->lock);
 }
 
-/* --- reads
- * -------------------------------------------------------------------- */
+/* --- reads ---------------------------------------------------------------- */
 
 uint64_t nwb_shadow_read_begin(struct nwb_shadow *sh nwb_unused,
 			       struct nwb_snode *n)

@@ -155,7 +155,7 @@ if [ "$(id -u)" = 0 ]; then
 	"$netwb" mount diod --dir "$tmp/m" >"$tmp/out" 2>&1 </dev/null &
 	pid=$!
 	i=0
-	until grep -q ' fuse.netwb ' /proc/mounts || [ $i -gt 100 ]; do
+	until grep -q "$tmp/m fuse.netwb " /proc/mounts || [ $i -gt 100 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
