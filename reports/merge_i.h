@@ -10,7 +10,8 @@
 struct nwb_merge_in {
 	const char *dir;
 	json_t *recs;
-	const json_t *session, *shard, *end; /* of recs; end may be NULL */
+	const json_t *session, *shard; /* of recs */
+	const json_t *compare, *end;   /* NULL: none */
 	json_int_t k, n;
 	char hex[NWB_HEX_SIZE]; /* digest of its run.jsonl */
 };

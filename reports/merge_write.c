@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -213,20 +214,38 @@ static int code_of(const struct nwb_merge *m)
 
 static json_t *end_record(const struct nwb_merge *m, int code)
 {
+	double control = NAN;
 	json_int_t longest = 0;
 	bool is_cut = false;
+	char unusable[1024] = "";
+	json_t *rec;
 
 	for (unsigned int i = 0; i < m->nr; i++) {
 		const json_t *end = m->in[i].end;
 		json_int_t t =
 			json_integer_value(json_object_get(end, "duration_ns"));
 
+		const char *why = text_of(end, "unusable");
+		size_t at = strlen(unusable);
+
 		longest = nwb_max(longest, t);
+		if (json_is_number(json_object_get(end, "control_max")))
+			control =
+				fmax(control, json_number_value(json_object_get(
+						      end, "control_max")));
+		if (*why)
+			snprintf(unusable + at, sizeof(unusable) - at,
+				 "%sshard %lld: %s", at ? "; " : "",
+				 (long long)m->in[i].k, why);
 		is_cut |= !end ||
 			  json_is_true(json_object_get(end, "interrupted"));
 	}
-	return json_pack("{s:s,s:i,s:I,s:b}", "type", "end", "exit", code,
-			 "duration_ns", longest, "interrupted", (int)is_cut);
+	rec = json_pack("{s:s,s:i,s:I,s:b,s:s?}", "type", "end", "exit", code,
+			"duration_ns", longest, "interrupted", (int)is_cut,
+			"unusable", unusable[0] ? unusable : NULL);
+	if (!isnan(control))
+		json_object_set_new(rec, "control_max", json_real(control));
+	return rec;
 }
 
 static bool is_own(const json_t *rec)
@@ -253,6 +272,9 @@ static int add_records(const struct nwb_merge *m, struct nwb_store *s, int code,
 
 		json_array_foreach(m->in[k].recs, i, rec)
 		{
+			/* what is compared is said once */
+			if (k && !strcmp(text_of(rec, "type"), "compare"))
+				continue;
 			if (!r && !is_own(rec))
 				r = nwb_store_add(s, json_incref(rec), err);
 		}

@@ -81,6 +81,8 @@ static int load_one(struct nwb_merge *m, struct nwb_merge_in *in,
 			in->session = rec;
 		else if (!strcmp(type, "shard"))
 			in->shard = rec;
+		else if (!strcmp(type, "compare"))
+			in->compare = rec;
 		else if (!strcmp(type, "end"))
 			in->end = rec;
 	}
@@ -96,6 +98,12 @@ static int load_one(struct nwb_merge *m, struct nwb_merge_in *in,
 				   "%s: there is no shard %lld/%lld", in->dir,
 				   (long long)in->k, (long long)in->n);
 	return 0;
+}
+
+/* Absent is equal to absent, which json_equal() does not think. */
+static bool is_equal(const json_t *x, const json_t *y)
+{
+	return x == y || (x && y && json_equal(x, y));
 }
 
 /* As text, for a message; to be freed. */
@@ -122,7 +130,7 @@ static int check_same(struct nwb_merge *m, const struct nwb_merge_in *a,
 		const json_t *y = json_object_get(b->session, same[i]);
 		char *sx, *sy;
 
-		if (x == y || (x && y && json_equal(x, y)))
+		if (is_equal(x, y))
 			continue;
 		sx = shown(x);
 		sy = shown(y);
@@ -135,6 +143,36 @@ static int check_same(struct nwb_merge *m, const struct nwb_merge_in *a,
 		free(sy);
 	}
 	return r;
+}
+
+/* Shards of a comparison compare the same two things. */
+static int check_sides(struct nwb_merge *m, const struct nwb_merge_in *a,
+		       const struct nwb_merge_in *b, struct nwb_err *err)
+{
+	static const char *const key[] = {"a", "b"};
+
+	if (!a->compare != !b->compare)
+		return nwb_err_set(err, -EINVAL,
+				   "only one of %s and %s compares something: "
+				   "not one campaign",
+				   a->dir, b->dir);
+	for (size_t i = 0; a->compare && i < NWB_ARRAY_SIZE(key); i++) {
+		const json_t *x = json_object_get(a->compare, key[i]);
+		const json_t *y = json_object_get(b->compare, key[i]);
+		int r = 0;
+
+		if (!is_equal(json_object_get(x, "id"),
+			      json_object_get(y, "id")) ||
+		    !is_equal(json_object_get(x, "build"),
+			      json_object_get(y, "build")))
+			r = misfit(m, err,
+				   "side %s is not the same in %.80s "
+				   "and %.80s",
+				   key[i], a->dir, b->dir);
+		if (r)
+			return r;
+	}
+	return 0;
 }
 
 /* Names of all cases that a shard knows: what it ran and what it did not. */
@@ -227,6 +265,8 @@ static int load_all(struct nwb_merge *m, struct nwb_err *err)
 		r = check_same(m, &m->in[0], &m->in[i], err);
 	for (unsigned int i = 1; i < m->nr && !r; i++)
 		r = check_cases(&m->in[0], &m->in[i], err);
+	for (unsigned int i = 1; i < m->nr && !r; i++)
+		r = check_sides(m, &m->in[0], &m->in[i], err);
 	if (!r)
 		r = check_all_there(m, err);
 	if (!r)

@@ -308,3 +308,64 @@ NWB_TEST(report_merge, takes_files_along_and_never_overwrites)
 	check_refused(&x, 2, -EEXIST, "never overwritten");
 	base_fini(&x);
 }
+
+/* A shard of a comparison: A and B, one decision, what the controls said. */
+static void make_compare(const char *dir, int k, const char *b,
+			 const char *unusable)
+{
+	struct nwb_store *s = NULL;
+	json_t *rec, *ran = json_array(), *out = json_array();
+
+	json_array_append_new(k == 1 ? ran : out, json_string("c1"));
+	json_array_append_new(k == 2 ? ran : out, json_string("c2"));
+	nwb_check_eq(nwb_store_create(dir, &s, NULL), 0);
+	nwb_check_eq(nwb_store_add(s, session_rec(), NULL), 0);
+	nwb_check_eq(nwb_store_add(s,
+				   json_pack("{s:s,s:i,s:i,s:o,s:o}", "type",
+					     "shard", "k", k, "n", 2, "ran",
+					     ran, "left_out", out),
+				   NULL),
+		     0);
+	rec = json_pack("{s:s,s:s,s:{s:s},s:{s:s}}", "type", "compare", "what",
+			"mode", "a", "id", "in-place", "b", "id", b);
+	nwb_check_eq(nwb_store_add(s, rec, NULL), 0);
+	rec = json_pack("{s:s,s:s,s:s,s:i,s:s}", "type", "decision", "case",
+			k == 1 ? "c1" : "c2", "metric", "cpu_ns_mib", "n", 10,
+			"verdict", "SAME");
+	nwb_check_eq(nwb_store_add(s, rec, NULL), 0);
+	rec = end_rec(unusable ? 2 : 0);
+	json_object_set_new(rec, "control_max", json_real(k * 0.01));
+	if (unusable)
+		json_object_set_new(rec, "unusable", json_string(unusable));
+	nwb_check_eq(nwb_store_add(s, rec, NULL), 0);
+	nwb_check_eq(nwb_store_close(s), 0);
+}
+
+NWB_TEST(report_merge, a_comparison_is_one_and_as_usable_as_its_worst_part)
+{
+	char path[400];
+	struct base x;
+	json_t *recs, *v;
+	int code;
+
+	base_init(&x);
+	make_compare(x.in[0], 1, "temp-page", NULL);
+	make_compare(x.in[1], 2, "temp-page", "steal");
+	nwb_check_eq(nwb_store_merge(x.out, x.in, 2, false, &code, NULL), 0);
+	nwb_check_eq(code, 2);
+	snprintf(path, sizeof(path), "%s/run.jsonl", x.out);
+	recs = load(path);
+	/* session, merge, compare, two decisions, end */
+	nwb_check_eq(json_array_size(recs), 6);
+	v = json_array_get(recs, 5);
+	nwb_check_streq(json_string_value(json_object_get(v, "unusable")),
+			"shard 2: steal");
+	nwb_check(fabs(json_number_value(json_object_get(v, "control_max")) -
+		       0.02) < 1e-9);
+	json_decref(recs);
+	tmp_dir_remove(x.out);
+	tmp_dir_remove(x.in[1]);
+	make_compare(x.in[1], 2, "raw-cold", NULL);
+	check_refused(&x, 2, -EINVAL, "side b is not the same");
+	base_fini(&x);
+}
