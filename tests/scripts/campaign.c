@@ -3,9 +3,11 @@
  * Many scripts on a fake and on the real server.
  *
  * From the environment: NWB_SCRIPTS, how many (default 40); NWB_SEED, the first
- * one; NWB_VERBOSE, print both transcripts. With 500 or more an exception that
- * excused nothing is a failure: it has lost its reason.
+ * one; NWB_VERBOSE, print both transcripts; NWB_SHARD, k/n: the k-th of n
+ * parts. With 500 or more an exception that excused nothing is a failure: it
+ * has lost its reason.
  */
+#include "../../bench/shard.h"
 #include "../servers/server_util.h"
 #include "nwb_test_exec.h"
 #include "scripts.h"
@@ -29,7 +31,8 @@ struct campaign {
 	script_fn script;
 	enum nwb_fake_proto proto;
 	const char *name, *server;
-	uint64_t first, nr;
+	uint64_t first, nr, done;
+	unsigned int shard, shards; /* 0: all */
 	bool is_loud;
 	bool sabotage;
 	struct nwb_server *srv;
@@ -165,8 +168,29 @@ static void body(void *arg)
 	struct nwb_test_exec *te = arg;
 	struct campaign *c = te->arg;
 
-	for (uint64_t i = 0; i < c->nr; i++)
+	for (uint64_t i = 0; i < c->nr; i++) {
+		char key[64];
+
+		snprintf(key, sizeof(key), "scripts-%s.%llu", c->name,
+			 (unsigned long long)(c->first + i));
+		if (c->shards && bench_shard_of(key, c->shards) != c->shard)
+			continue;
 		one(c, te->ex, c->first + i);
+		c->done++;
+	}
+}
+
+static void shard_from_env(struct campaign *c)
+{
+	const char *text = getenv("NWB_SHARD");
+	struct bench_shard s;
+
+	if (!text)
+		return;
+	if (bench_shard_parse(text, &s))
+		nwb_check_streq(text, "k/n");
+	c->shard = s.k;
+	c->shards = s.n;
 }
 
 void run_on_both(script_fn script, enum nwb_fake_proto proto, const char *name,
@@ -186,6 +210,7 @@ void run_on_both(script_fn script, enum nwb_fake_proto proto, const char *name,
 	c->first = from_env("NWB_SEED", 1);
 	c->nr = from_env("NWB_SCRIPTS", NR_DEFAULT);
 	c->is_loud = from_env("NWB_VERBOSE", 0);
+	shard_from_env(c);
 	exceptions_load(&c->x, NWB_EXCEPTIONS);
 	skip_unless_servers();
 	/* The scripts attach as root, whom diod takes only where it is that. */
@@ -198,7 +223,7 @@ void run_on_both(script_fn script, enum nwb_fake_proto proto, const char *name,
 	fprintf(stderr,
 		"%s: %llu scripts from seed %llu, %llu requests, %llu "
 		"scripts differ\n",
-		c->server, (unsigned long long)c->nr,
+		c->server, (unsigned long long)c->done,
 		(unsigned long long)c->first, (unsigned long long)c->nr_lines,
 		(unsigned long long)c->different);
 	for (unsigned int i = 0; i < c->x.nr; i++) {
@@ -208,7 +233,7 @@ void run_on_both(script_fn script, enum nwb_fake_proto proto, const char *name,
 			continue;
 		fprintf(stderr, "  exception of line %u: %u times\n", e->line,
 			e->used);
-		if (c->nr >= NR_CAMPAIGN)
+		if (c->done >= NR_CAMPAIGN)
 			nwb_check(e->used > 0);
 	}
 	nwb_check_eq(c->different, 0);
