@@ -60,7 +60,7 @@ static const struct {
 	 COMPARE | GATE,
 	 "N|sequential",
 	 "pairs of each case, at most 64; below 8 nothing can be\n"
-	 "                     decided (default: looks at 10, 20, 30)"},
+	 "                     decided (default: looks at 10 ... 40)"},
 	{{"budget", 1, NULL, OPT_BUDGET},
 	 COMPARE | GATE,
 	 "TIME",

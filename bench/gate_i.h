@@ -21,7 +21,7 @@
  *	round   case 1   case 2   case 3   control 1
  *	  1       AB       BA       BA        AB
  *	  2       BA       BA       AB        BA
- *	  ...     a look after 10, 20, 30 pairs that count; who is decided
+ *	  ...     a look after 10, 20 ... pairs that count; who is decided
  *leaves
  */
 #ifndef NWB_BENCH_GATE_I_H

@@ -56,9 +56,11 @@ static void set_looks(struct gate_stream *st, unsigned int nr)
 
 void gate_plan(struct gate_session *s, unsigned int first)
 {
-	unsigned int nr = s->nr_streams - first, looks = 3;
+	unsigned int nr = s->nr_streams - first;
 	uint64_t now = gate_now_ns(), left, one;
-	const unsigned int *at = s->stream[first].m[0].rule.looks;
+	const struct nwb_gate_rule *rule = &s->stream[first].m[0].rule;
+	const unsigned int *at = rule->looks;
+	unsigned int looks = rule->nr_looks;
 
 	if (!s->deadline || s->o->pairs || !s->nr_pairs)
 		return;

@@ -51,7 +51,7 @@ void gate_tell_begin(struct gate_session *s)
 	if (o->pairs)
 		fprintf(stderr, "%u pairs each", o->pairs);
 	else
-		fprintf(stderr, "looks at 10, 20 and 30 pairs");
+		fprintf(stderr, "looks at 10, 20, 30 and 40 pairs");
 	if (o->budget_ns)
 		fprintf(stderr, ", %llu min",
 			(unsigned long long)(o->budget_ns / (60 * NWB_SEC)));

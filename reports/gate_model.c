@@ -4,7 +4,7 @@
  *
  * All records of one case and metric stand together after one sort; a decision
  * that comes later in the file replaces an earlier one of the same phase, so
- * that of the looks at 10, 20 and 30 pairs the last counts.
+ * that of the looks at 10, 20, 30 and 40 pairs the last counts.
  */
 #include "gate_i.h"
 

@@ -32,8 +32,8 @@ void nwb_gate_rule_init(struct nwb_gate_rule *rule, double delta)
 		.delta = delta,
 		.alpha = ALPHA,
 		.alpha_same = ALPHA_SAME,
-		.looks = {10, 20, 30},
-		.nr_looks = 3,
+		.looks = {10, 20, 30, 40},
+		.nr_looks = 4,
 	};
 }
 

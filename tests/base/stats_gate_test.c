@@ -43,8 +43,8 @@ NWB_TEST(gate, worse_is_proved_by_ten_pairs_beyond_delta)
 	nwb_check_eq(dec.next_n, 20);
 	nwb_check(fabs(dec.est - 0.14) < 1e-12);
 	nwb_check(dec.lo < 0.14 && dec.lo > 0.09);
-	/* 2^-10 of one look, and three looks. */
-	nwb_check(fabs(dec.p_worse - 3.0 / 1024) < 1e-12);
+	/* 2^-10 of one look, and four looks. */
+	nwb_check(fabs(dec.p_worse - 4.0 / 1024) < 1e-12);
 }
 
 NWB_TEST(gate, better_is_the_mirror)
@@ -85,7 +85,7 @@ NWB_TEST(gate, undecided_goes_on_to_the_last_look)
 	nwb_check_eq(dec.verdict, NWB_GATE_UNCLEAR);
 	nwb_check(!dec.is_final);
 	nwb_check_eq(dec.next_n, 20);
-	dec = look(0.05, 0.2, 30);
+	dec = look(0.05, 0.2, 40);
 	nwb_check_eq(dec.why, NWB_GATE_LAST_LOOK);
 	nwb_check(dec.is_final);
 	nwb_check_eq(dec.next_n, 0);
@@ -128,9 +128,9 @@ NWB_TEST(gate, two_modes_never_gate)
 {
 	struct nwb_gate_rule rule = five_percent();
 	struct nwb_gate_decision dec;
-	double d[30];
+	double d[40];
 
-	for (size_t i = 0; i < 30; i++)
+	for (size_t i = 0; i < 40; i++)
 		d[i] = i % 2 ? 0.8 : 0.1 + 0.001 * (double)i;
 	nwb_gate_decide(&rule, d, 10, &dec);
 	nwb_check(dec.modes.is_bimodal);
@@ -138,7 +138,7 @@ NWB_TEST(gate, two_modes_never_gate)
 	nwb_check_eq(dec.why, NWB_GATE_GO_ON);
 	/* The tests alone would have called it worse. */
 	nwb_check(dec.p_worse <= rule.alpha);
-	nwb_gate_decide(&rule, d, 30, &dec);
+	nwb_gate_decide(&rule, d, 40, &dec);
 	nwb_check_eq(dec.why, NWB_GATE_BIMODAL);
 	nwb_check_eq(dec.verdict, NWB_GATE_UNCLEAR);
 	nwb_check(dec.is_final);
@@ -172,9 +172,9 @@ NWB_TEST(gate, control_that_differs_makes_a_session_unusable)
 	nwb_check_eq(nwb_gate_control(&rule, &dec), NWB_CONTROL_OK);
 	dec = look(0.03, 0.3, 10);
 	nwb_check_eq(nwb_gate_control(&rule, &dec), NWB_CONTROL_GO_ON);
-	dec = look(0.03, 0.3, 30);
+	dec = look(0.03, 0.3, 40);
 	nwb_check_eq(nwb_gate_control(&rule, &dec), NWB_CONTROL_UNUSABLE);
-	dec = look(-0.03, 0.3, 30);
+	dec = look(-0.03, 0.3, 40);
 	nwb_check_eq(nwb_gate_control(&rule, &dec), NWB_CONTROL_UNUSABLE);
 }
 

@@ -183,9 +183,9 @@ static enum nwb_gate_verdict session(const struct nwb_gate_rule *rule,
 				     double shift)
 {
 	struct nwb_gate_decision dec = {.next_n = 10};
-	double d[30];
+	double d[40];
 
-	draw(d, 30, shift, 0.05);
+	draw(d, 40, shift, 0.05);
 	do {
 		nwb_gate_decide(rule, d, dec.next_n, &dec);
 	} while (!dec.is_final);
