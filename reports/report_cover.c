@@ -246,6 +246,11 @@ static void undecided(struct rep_out *o, const struct rep_gate *g)
 	}
 }
 
+static void put_note(void *arg, const char *text)
+{
+	rep_wrap(arg, 0, 2, "%s", text);
+}
+
 static void tail(struct rep_out *o, const struct rep_gate *g,
 		 const char *sha256)
 {
@@ -269,6 +274,8 @@ static void tail(struct rep_out *o, const struct rep_gate *g,
 			 rep_gate_change(b, 1 + g->control_max) + 1);
 	else
 		rep_wrap(o, 0, 2, "A/A control: none was run.");
+	if (g->recs && rep_notes(g->recs, put_note, o))
+		o->err = -ENOMEM;
 	rep_wrap(o, 0, 0, "Reproduce:");
 	rep_command(o, command ? command : "(the command was not recorded)");
 	rep_wrap(o, 0, 2, "Data: %s, sha256 %.16s%s", NWB_STORE_NAME,

@@ -244,6 +244,15 @@ static void servers(struct rep_out *o, const struct rep_model *m)
 	}
 }
 
+static void put_note(void *arg, const char *text)
+{
+	struct rep_out *o = arg;
+
+	fputs("<p class=\"alert\">", o->f);
+	html_text(o, text);
+	fputs("</p>\n", o->f);
+}
+
 static void compared(struct rep_out *o, const struct rep_model *m)
 {
 	const json_t *s = m->session;
@@ -277,7 +286,10 @@ static void compared(struct rep_out *o, const struct rep_model *m)
 	html_text(o, rep_str(s, "command") ? rep_str(s, "command")
 					   : "not recorded");
 	fputs("</code></dd></div>\n", o->f);
-	fputs("</dl>\n</section>\n", o->f);
+	fputs("</dl>\n", o->f);
+	if (rep_notes(m->recs, put_note, o))
+		o->err = -ENOMEM;
+	fputs("</section>\n", o->f);
 }
 
 /* ---- sections ---- */

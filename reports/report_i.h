@@ -79,6 +79,7 @@ struct rep_cell {
 };
 
 struct rep_model {
+	const json_t *recs;
 	const json_t *session; /* NULL: none */
 	const json_t *end;     /* NULL: interrupted */
 	const json_t *truncated;
@@ -244,6 +245,12 @@ void rep_fault_load(const struct rep_cell *c, const char *rule,
 /** rep_fault_rules() - names of all rules that any run of @c counts; as
  * rep_keys(). The names live as long as *@ret_owner. */
 const char **rep_fault_rules(const struct rep_cell *c, json_t **ret_owner);
+
+/** rep_notes() - call @fn with each sentence that no number shows: what a
+ * shard left to others, what was merged, what a person was told
+ * (report_notes.c). Return: 0, -ENOMEM. */
+int rep_notes(const json_t *recs, void (*fn)(void *arg, const char *text),
+	      void *arg) nwb_must_check;
 
 /* ---- text output (report_fmt.c) ---- */
 

@@ -390,6 +390,14 @@ static int cells(struct rep_out *o, const struct rep_model *m)
 	return 0;
 }
 
+static void put_note(void *arg, const char *text)
+{
+	struct rep_out *o = arg;
+
+	put(o, text);
+	fputs("\n\n", o->f);
+}
+
 static int document(struct rep_out *o, const struct rep_model *m,
 		    const struct rep_gate *g, const struct rep_fio *f,
 		    const struct rep_load *l, const char *sha256)
@@ -398,6 +406,9 @@ static int document(struct rep_out *o, const struct rep_model *m,
 	int r = 0;
 
 	head(o, m, g, f, l);
+	r = rep_notes(m->recs, put_note, o);
+	if (r)
+		return r;
 	gate(o, g);
 	load(o, l);
 	fio(o, f);

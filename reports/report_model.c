@@ -279,6 +279,7 @@ static int collect_records(struct rep_model *m, const json_t *recs,
 	size_t i, nr = json_array_size(recs);
 	json_t *rec;
 
+	m->recs = recs;
 	/* calloc of nothing may be NULL without being a failure. */
 	m->run = nwb_zalloc((nr + 1) * sizeof(*m->run));
 	if (!m->run)

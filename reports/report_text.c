@@ -374,6 +374,11 @@ static void latency_table(struct rep_out *o, const struct rep_rows *rows)
 	}
 }
 
+static void put_note(void *arg, const char *text)
+{
+	rep_wrap(arg, 0, 2, "%s", text);
+}
+
 static void cell_sections(struct rep_out *o, const struct rep_model *m,
 			  const struct rep_rows *rows, unsigned int parts)
 {
@@ -423,6 +428,8 @@ static void document(struct rep_out *o, const struct parts *p,
 	if (parts & NWB_REPORT_SUMMARY) {
 		verdict_line(o, m);
 		what_was_run(o, m);
+		if (rep_notes(m->recs, put_note, o))
+			o->err = -ENOMEM;
 	}
 	if (parts & NWB_REPORT_GATE && has_gate)
 		rep_section_gate(o, g);

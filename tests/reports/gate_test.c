@@ -445,6 +445,39 @@ NWB_TEST(report_gate, the_cover_of_a_matrix_compares_its_modes)
 	json_decref(recs);
 }
 
+/* A session that left something out says so in every format for people. */
+NWB_TEST(report_gate, what_was_left_out_is_said)
+{
+	static const enum nwb_report_format all[] = {
+		NWB_FORMAT_TEXT, NWB_FORMAT_HTML, NWB_FORMAT_MARKDOWN,
+		NWB_FORMAT_COVER};
+	json_t *recs = session(
+		json_pack("[o,o,o,o]",
+			  json_pack("{s:i,s:s,s:i,s:i,s:[s],s:[s,s]}", "v", 1,
+				    "type", "shard", "k", 1, "n", 3, "ran", "x",
+				    "left_out", "y", "zed"),
+			  json_pack("{s:i,s:s,s:[{s:s}],s:s}", "v", 1, "type",
+				    "merge", "from", "id", "older", "forced",
+				    "other kernel"),
+			  json_pack("{s:i,s:s,s:s}", "v", 1, "type", "note",
+				    "text", "budget over"),
+			  decision_rec("x", "m", "SAME", 0, 0.01, 0.05)),
+		0);
+
+	check_schema(recs);
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(all); i++) {
+		char *text = render_as(recs, all[i]);
+
+		nwb_check(has(text, "Shard 1 of 3: "));
+		nwb_check(has(text, "zed"));
+		nwb_check(has(text, "Merged from 1 sessions: older"));
+		nwb_check(has(text, "FORCED, though: other"));
+		nwb_check(has(text, "Note: budget over"));
+		free(text);
+	}
+	json_decref(recs);
+}
+
 NWB_TEST(report_gate, the_cover_of_nothing_says_so)
 {
 	json_t *recs = json_pack("[o,o]", session_rec(), end_rec(0));
