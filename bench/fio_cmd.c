@@ -7,6 +7,7 @@
 #include "fio_opts.h"
 #include "session.h"
 
+#include "nwb/faultctl.h"
 #include "nwb/mem.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +143,47 @@ static int run_rounds(struct campaign *c, struct nwb_err *err)
 	return rc;
 }
 
+/* Can the plan be armed on @server at all? Return: 0; @why says it cannot. */
+static int try_plan(const struct nwb_plan *plan, const char *server,
+		    struct nwb_err *why)
+{
+	struct nwb_fc_page *page;
+	int fd, rc = nwb_fc_create(&fd, &page);
+
+	if (rc)
+		return 0; /* whoever starts it will say it again */
+	rc = nwb_plan_compile(plan, page, server, why);
+	nwb_fc_unmap(page);
+	close(fd);
+	return rc;
+}
+
+/* What the plan cannot be had on is left out, and that is said. */
+static int leave_out(struct campaign *c, struct nwb_err *err)
+{
+	const struct bench_fio_opts *o = &c->o;
+	unsigned int nr = 0;
+	int rc = 0;
+
+	for (unsigned int k = 0; k < o->nr_servers && o->cli.plan && !rc; k++) {
+		struct nwb_err why = {0};
+
+		if (!try_plan(o->cli.plan, o->server[k], &why))
+			continue;
+		nr = 0;
+		for (unsigned int i = 0; i < c->nr_cells; i++)
+			if (c->cell[i].server != o->server[k])
+				c->cell[nr++] = c->cell[i];
+			else
+				bench_session_add(&c->session, NWB_SKIP);
+		c->nr_cells = nr;
+		rc = bench_session_note(&c->session, err, "%s left out: %s",
+					o->server[k], why.text);
+	}
+	c->session.progress.total = c->nr_cells * o->pairs;
+	return rc;
+}
+
 static int make_place_for_output(struct campaign *c, char dir[4096],
 				 struct nwb_err *err)
 {
@@ -185,9 +227,14 @@ static int campaign(struct campaign *c, int argc, char **argv)
 		.limit_ns = c->o.limit_ns,
 	};
 	if (!rc)
+		rc = leave_out(c, &err);
+	if (!rc)
 		rc = run_rounds(c, &err);
 	if (rc)
 		fprintf(stderr, "netwb: %s\n", err.text);
+	/* INCONCLUSIVE and "could not" have one exit code: what is in there
+	 * from before is no failure */
+	err = (struct nwb_err){0};
 	code = bench_session_end(&c->session,
 				 NWB_REPORT_FIO | NWB_REPORT_FINDINGS, &err);
 	if (code == NWB_EXIT_BROKEN && !rc && err.code)

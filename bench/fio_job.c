@@ -293,7 +293,8 @@ static int check_job(struct bench_fio_file *f, const struct bench_fio_spec *j,
 			(unsigned long long)(j->runtime_ns / NWB_SEC));
 	if (j->fsync_on_close)
 		remark(f, j,
-		       "fsync_on_close is not timed by fio (its issue 831)");
+		       "fsync_on_close: older versions of fio do not time it "
+		       "(issue 831; 3.33 does)");
 	if (j->writes && !j->syncs && !j->fsync_on_close)
 		remark(f, j,
 		       "nothing is synced: the figures are of filling a "

@@ -12,6 +12,7 @@ command -v fio >/dev/null || {
 
 servers=smbd,diod runs=7
 data=$tmp/data
+abs_build=$(cd "$build" && pwd)
 mkdir "$data"
 
 # job NAME LINES: a job file that writes below $data
@@ -87,6 +88,16 @@ for s in in-place temp-page kernel-fuse; do
 done
 says '"server":"local".*"subject":"posix".*"verdict":"PASS"'
 [ -z "$(ls -A "$data")" ] || bad "fio wrote into the host's directory"
+
+# what a server cannot do is left out, with the reason
+run 0 bench verify.fio --subjects posix,in-place --server diod --pairs 1 \
+	-e 'starve: on server.grant nth=3 do grant 0'
+says 'diod left out: .*9P has no credits'
+says '1 of 1 runs'
+
+# what the external engine talks to, by a client of our own, a bad one too
+run 0 mount diod --engine -- "$abs_build/tests/e2e/engine_client"
+says 'verdict: PASS'
 
 # data that fio finds wrong are a FAIL, whatever else the run was
 job wrong <<-EOF
