@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Builds of git revisions, in the cache, with the flags of the build that
- * runs; and the same program linked anew with its objects in another order,
- * so that what depends on where functions lie shows itself.
+ * Builds of git revisions, in the cache, with the compiler and the flags of
+ * the build that runs; and the same program linked anew with its objects in
+ *another order, so that what depends on where functions lie shows itself.
  *
  *	$XDG_CACHE_HOME/netwb/rev/COMMIT-FLAGS/
  *		src/	a clone that borrows the objects of the repository
@@ -173,12 +173,50 @@ static unsigned int our_flags(char text[NR_FLAGS][512])
 	return nr;
 }
 
-static uint64_t hash_flags(char text[NR_FLAGS][512], unsigned int nr)
+/* The C compiler of this build, "ccache cc"; "" when that is not known. */
+static void our_compiler(char *buf, size_t size)
+{
+	struct gate_side *self = calloc(1, sizeof(*self));
+	json_t *all = NULL, *target, *source, *word;
+	char path[PATH_MAX];
+	size_t i, k, w;
+
+	buf[0] = 0;
+	if (self && !gate_side_self(self, NULL) && self->build_dir[0]) {
+		snprintf(path, sizeof(path),
+			 "%.3900s/meson-info/intro-targets.json",
+			 self->build_dir);
+		all = json_load_file(path, 0, NULL);
+	}
+	free(self);
+	json_array_foreach(all, i, target) json_array_foreach(
+		json_object_get(target, "target_sources"), k, source)
+	{
+		json_t *lang = json_object_get(source, "language");
+
+		if (buf[0] || !json_is_string(lang) ||
+		    strcmp(json_string_value(lang), "c") != 0)
+			continue;
+		json_array_foreach(json_object_get(source, "compiler"), w, word)
+		{
+			size_t at = strlen(buf);
+
+			if (json_is_string(word))
+				snprintf(buf + at, size - at, "%s%s",
+					 at ? " " : "",
+					 json_string_value(word));
+		}
+	}
+	json_decref(all);
+}
+
+static uint64_t hash_flags(char text[NR_FLAGS][512], unsigned int nr,
+			   const char *compiler)
 {
 	uint64_t h = 0xcbf29ce484222325ull;
 
-	for (unsigned int i = 0; i < nr; i++)
-		for (const char *p = text[i]; *p; p++)
+	for (unsigned int i = 0; i <= nr; i++)
+		for (const char *p = i < nr ? text[i] : compiler; *p; p++)
 			h = (h ^ (uint8_t)*p) * 0x100000001b3ull;
 	return h;
 }
@@ -243,16 +281,20 @@ static int build_steps(const struct gate_side *s, const char *dir,
 int gate_build_rev(struct gate_side *s, struct nwb_err *err)
 {
 	static char text[NR_FLAGS][512];
-	char cache[3072], dir[3300], name[PATH_MAX];
+	char cache[3072], dir[3300], name[PATH_MAX], compiler[512];
 	unsigned int nr = our_flags(text);
 	int fd, rc = gate_cache_dir(cache, sizeof(cache), err);
 
 	if (rc)
 		return rc;
+	our_compiler(compiler, sizeof(compiler));
+	/* for meson, which is told by the environment; nothing else reads it */
+	if (compiler[0] && setenv("CC", compiler, 1))
+		return nwb_err_set(err, -ENOMEM, "no memory to build");
 	snprintf(dir, sizeof(dir), "%s/rev", cache);
 	mkdir(dir, 0700);
 	snprintf(dir, sizeof(dir), "%s/rev/%.40s-%08x", cache, s->revision,
-		 (unsigned int)hash_flags(text, nr));
+		 (unsigned int)hash_flags(text, nr, compiler));
 	if (mkdir(dir, 0700) && errno != EEXIST)
 		return nwb_err_set(err, -errno, "%.160s: %s", dir,
 				   strerror(errno));

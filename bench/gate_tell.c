@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void clear(const struct gate_session *s)
@@ -90,23 +91,45 @@ void gate_tell_pair(struct gate_session *s, const struct gate_stream *st)
 	fflush(stderr);
 }
 
-void gate_tell_end(const struct gate_session *s, int code)
+/* The block as it lies in the directory, with the digest of the data. */
+static int print_cover(const struct gate_session *s, struct nwb_err *err)
+{
+	char path[4200], *text;
+	size_t len;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/%s", s->dir,
+		 nwb_report_format_file(NWB_FORMAT_COVER));
+	rc = bench_read_file(path, &text, &len, err);
+	if (rc)
+		return rc;
+	fwrite(text, 1, len, stdout);
+	free(text);
+	return 0;
+}
+
+static int print_report(const struct gate_session *s, struct nwb_err *err)
 {
 	char path[4200];
-	struct nwb_err err = {0};
 	json_t *recs;
 	int rc;
 
-	clear(s);
 	snprintf(path, sizeof(path), "%s/%s", s->dir, NWB_STORE_NAME);
-	rc = nwb_store_load(path, &recs, &err);
-	if (!rc) {
-		rc = s->o->has_cover
-			     ? nwb_report_cover(recs, stdout, NULL, &err)
-			     : nwb_report_text(recs, stdout,
-					       NWB_REPORT_TERMINAL, NULL, &err);
-		json_decref(recs);
-	}
+	rc = nwb_store_load(path, &recs, err);
+	if (rc)
+		return rc;
+	rc = nwb_report_text(recs, stdout, NWB_REPORT_TERMINAL, NULL, err);
+	json_decref(recs);
+	return rc;
+}
+
+void gate_tell_end(const struct gate_session *s, int code)
+{
+	struct nwb_err err = {0};
+	int rc;
+
+	clear(s);
+	rc = s->o->has_cover ? print_cover(s, &err) : print_report(s, &err);
 	if (rc)
 		fprintf(stderr, "netwb: %s\n", err.text);
 	putchar('\n');

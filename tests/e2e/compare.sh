@@ -140,7 +140,7 @@ says 'differs: nothing: A and B are the same binary, with a planted regression'
 (cd "$tmp" && exec "$netwb" compare in-place temp-page --pairs 60 \
 	--no-control --servers fake --write 1M --out cut >"$tmp/out" 2>&1) &
 pid=$!
-for _ in $(seq 600); do
+for _ in $(seq 1200); do
 	grep -qs '"type":"pair"' "$tmp"/cut/*/run.jsonl && break
 	sleep 0.1
 done
