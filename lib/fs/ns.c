@@ -202,7 +202,7 @@ void nwb_ns_unbind(struct nwb_ns *ns, const struct nwb_node *dir,
 int nwb_ns_move(struct nwb_ns *ns, const struct nwb_node *dir, const char *name,
 		struct nwb_node *to_dir, const char *to_name)
 {
-	struct ns_name *n = find_name(ns, dir, name);
+	struct ns_name *n = find_name(ns, dir, name), *now;
 	struct nwb_node *node;
 	int rc;
 
@@ -213,6 +213,10 @@ int nwb_ns_move(struct nwb_ns *ns, const struct nwb_node *dir, const char *name,
 	rc = add_name(ns, to_dir, to_name, node);
 	if (rc)
 		return rc;
+	/* in its place: an open file is known to the server by the first */
+	now = nwb_list_last(&node->names, struct ns_name, of_node);
+	nwb_list_del(&now->of_node);
+	nwb_list_add_tail(&n->of_node, &now->of_node);
 	nwb_ns_unbind(ns, dir, name); /* it has the other one */
 	return 0;
 }

@@ -153,7 +153,7 @@ struct file_break {
  * @sequence: the ChannelSequence that the server knows of this open
  * @is_eof_unknown: a size was sent, and nobody knows what became of it
  * @is_durable, @create_guid: the handle can be reclaimed (durable.c)
- * @lease_key: constant
+ * @lease_key: constant, but of a file that was renamed and is opened anew
  * @has_lease, @oplock, @caching: what is granted
  * @is_opening, @has_early, @early: a break that overtakes the answer of CREATE
  * @on_break, @break_arg: owner's
@@ -180,7 +180,8 @@ struct nwb_smb2_file {
 	struct file_break brk;
 	void (*on_break)(void *arg, uint32_t caching);
 	void *break_arg;
-	bool is_parked; /* under lock: not to be opened before it is renamed */
+	bool is_renamed; /* under lock: it had another name once */
+	bool is_parked;	 /* under lock: not to be opened before it is renamed */
 	uint32_t name_len;
 	uint8_t name[NAME_BYTES_MAX];
 };

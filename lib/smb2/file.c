@@ -129,6 +129,11 @@ static int file_reopen(struct nwb_smb2_file *f, uint32_t epoch,
 		nwb_mutex_lock(&c->lock);
 		f->is_durable = false;
 		c->stats.nr_reclaims_refused++;
+		/* the server may know the key by another name, and take it for
+		 * no other ([MS-SMB2] 3.3.5.9.8: INVALID_PARAMETER) */
+		if (f->is_renamed)
+			nwb_random_bytes(c->ex, f->lease_key,
+					 sizeof(f->lease_key));
 		nwb_mutex_unlock(&c->lock);
 		if (!f->has_lease) {
 			nwb_smb2_session_lost(c, epoch);
@@ -322,6 +327,7 @@ int nwb_smb2_file_rename(struct nwb_smb2_file *f, const char *name)
 	nwb_mutex_lock(&f->lock);
 	rc = nwb_smb2_set_name(f->name, name, &f->name_len);
 	f->is_parked = false;
+	f->is_renamed = true;
 	nwb_mutex_unlock(&f->lock);
 	return rc;
 }

@@ -48,6 +48,11 @@ static int mount_it(struct ops_rig *r, struct nwb_err *err)
 	smb.share = info.share;
 	smb.user = info.user;
 	smb.password = info.password;
+	if (r->leases) {
+		smb.sign = true;
+		smb.durable = NWB_SMB2_DURABLE_V2;
+		r->netfs.cache_mode = NWB_CACHE_STRICT;
+	}
 	p9.aname = info.share;
 	p9.uname = info.user;
 	p9.uid = info.uid;

@@ -16,12 +16,14 @@
  * struct ops_rig - what to run, and on what.
  * @server: "smbd" or "diod"
  * @resets: drop the connection now and then
+ * @leases: on SMB, signed, with durable handles, and cached as granted
  * @body: in a task of the executor, the mount is there
  * @nr_resets: so often it was dropped
  */
 struct ops_rig {
 	const char *server;
 	bool resets;
+	bool leases;
 	void (*body)(struct ops_rig *r);
 	void *arg;
 	struct nwb_netfs_opts netfs;

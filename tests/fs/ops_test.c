@@ -381,10 +381,13 @@ static void more_files_than_memory(struct ops_rig *r)
 	nwb_check_eq(count_entries(r, root), 400);
 }
 
-#define ON(server_, name_)                                                     \
-	NWB_TEST(ops_##server_, name_)                                         \
+#define ON(server_, name_) ON_SUCH(server_, , name_, .resets = false)
+
+#define ON_SUCH(server_, how_, name_, ...)                                     \
+	NWB_TEST(ops_##server_##how_, name_)                                   \
 	{                                                                      \
-		struct ops_rig r = {.server = #server_, .body = name_};        \
+		struct ops_rig r = {                                           \
+			.server = #server_, .body = name_, __VA_ARGS__};       \
                                                                                \
 		r.netfs.cache_bytes = NWB_MIB;                                 \
                                                                                \
@@ -403,3 +406,6 @@ static void more_files_than_memory(struct ops_rig *r)
 
 ALL(diod)
 ALL(smbd)
+ON_SUCH(smbd, _leases, removed_while_open, .leases = true)
+ON_SUCH(smbd, _leases, renamed_while_open, .leases = true)
+ON_SUCH(smbd, _leases, links, .leases = true)
