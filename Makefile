@@ -6,7 +6,7 @@ JOBS  ?= $(shell nproc)
 TIME  ?= 600
 ARGS  ?=
 
-.PHONY: test-mount mount-cost gate gate-selftest compare scripts help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html budgets
+.PHONY: test-mount mount-cost gate gate-selftest compare scripts help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html budgets noise gate-sim
 
 help:
 	@echo 'make bench    set up, build, run the quick matrix, write the report'
@@ -20,6 +20,8 @@ help:
 	@echo 'make fuzz     every fuzzer for TIME=600 seconds'
 	@echo 'make tsan     the same on the real executor under TSan'
 	@echo 'make scripts  500 raw scripts on the fakes and on the real servers'
+	@echo 'make noise    record the noise of this machine for gate-sim'
+	@echo 'make gate-sim simulate error rates of the gate with that noise'
 	@echo 'make budgets  write bench/budgets/ anew, show what changed'
 	@echo 'make mount-cost idle mount against libfuse passthrough_ll, paired'
 	@echo 'make test-mount git, sqlite, tar, stress-ng on the mount, under resets'
@@ -92,6 +94,16 @@ fuzz: deps fuzzers
 
 test-html: build
 	@tests/e2e/html.sh $(BUILD) $(SHOTS)
+
+# On an idle machine: this build against itself, some 15 minutes.
+noise: build
+	@$(BUILD)/bench/netwb gate --record-noise tests/data/noise/quiet.txt \
+		--pairs 60 --budget 60m $(ARGS)
+
+gate-sim: build
+	@[ -e tests/data/noise/quiet.txt ] || \
+		{ echo 'no tests/data/noise/quiet.txt: make noise'; exit 2; }
+	@$(BUILD)/tests/gate_sim/gate_sim $(ARGS) tests/data/noise/quiet.txt
 
 budgets: build
 	@tests/budgets/update.sh $(BUILD)

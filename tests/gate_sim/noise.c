@@ -54,9 +54,9 @@ static const char *parse(struct noise *n, char *line)
 		return NULL;
 	if (!metric)
 		return "not CASE METRIC D D ...";
-	if (!strcmp(metric, "cpu_ns_mib"))
+	if (!strcmp(metric, "cpu"))
 		m = METRIC_CPU;
-	else if (!strcmp(metric, "mib_s"))
+	else if (!strcmp(metric, "wall"))
 		m = METRIC_WALL;
 	else
 		return NULL;

@@ -37,9 +37,8 @@ double sim_normal(uint64_t *state);
 
 /*
  * Add the lines "CASE METRIC D D ..." of @path to @n; a case of several files
- * goes on. METRIC is cpu_ns_mib or mib_s (d is of the
- * cost, so of its inverse); others are passed over. 0, or -1 after one
- * message.
+ * goes on. METRIC is cpu or wall, others are passed over; D is of the cost. 0,
+ * or -1 after one message.
  */
 int noise_load(struct noise *n, const char *path);
 /*

@@ -39,11 +39,11 @@ else
 fi
 expect 'usage' 3 'usage: gate_sim'
 expect 'no file' 3 'No such file' "$dir/none"
-echo 'a cpu_ns_mib 0.1 nan' >"$dir/nan"
+echo 'a cpu 0.1 nan' >"$dir/nan"
 expect 'nan' 3 'nan:1: not a number' "$dir/nan"
-printf 'a cpu_ns_mib 0.1' >"$dir/cut"
+printf 'a cpu 0.1' >"$dir/cut"
 expect 'cut' 3 'cut:1: line too long, or its end' "$dir/cut"
-echo 'a cpu_ns_mib 0.1' >"$dir/few"
+echo 'a cpu 0.1' >"$dir/few"
 expect 'few' 3 'a: 1 pairs of cpu, 0 of wall' "$dir/few"
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]
