@@ -2,6 +2,7 @@
 /* The index is made from the files, whatever happens to it; the history. */
 #include "nwb/store.h"
 #include "rep_test.h"
+#include "store_i.h"
 
 #include <sqlite3.h>
 
@@ -121,11 +122,10 @@ NWB_TEST(report_history, a_damaged_index_is_made_again)
 	nwb_check_eq(sessions(base, "made again"), 9);
 	nwb_check_eq(sessions(base, ""), 9);
 	/* cut off, and with a hole in the middle */
-	whole = slurp(path, NULL);
-	free(whole);
 	nwb_check_eq(truncate(path, 5000), 0);
 	nwb_check_eq(sessions(base, "made again"), 9);
-	whole = slurp(path, &len);
+	/* slurp() of these tests ends at a byte 0xff */
+	nwb_check_eq(nwb_store_slurp(path, &whole, &len, NULL), 0);
 	nwb_check(len > 3 * 4096);
 	memset(whole + 4096, 0x5a, 4096);
 	spill(path, whole, len);
