@@ -74,8 +74,8 @@ static void tell_case(void *arg, const char *name, const char *metrics,
 		      unsigned int sessions)
 {
 	(void)arg;
-	printf("%s: %u session%s\n    %s\n", name, sessions,
-	       sessions == 1 ? "" : "s", metrics);
+	printf("%s: %u session%s\n", name, sessions, sessions == 1 ? "" : "s");
+	nwb_history_words(stdout, "    ", metrics);
 }
 
 int bench_cmd_history(int argc, char **argv)

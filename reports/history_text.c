@@ -79,6 +79,26 @@ static void row(const struct nwb_history_point *p, FILE *out)
 			p->other);
 }
 
+void nwb_history_words(FILE *out, const char *indent, const char *words)
+{
+	size_t at = 0, len;
+
+	while (*(words += strspn(words, " ,"))) {
+		len = strcspn(words, " ,");
+		if (at && at + 1 + len > 80) {
+			fputc('\n', out);
+			at = 0;
+		}
+		fputs(at ? " " : indent, out);
+		at += at ? 1 : strlen(indent);
+		fprintf(out, "%.*s", (int)len, words);
+		at += len;
+		words += len;
+	}
+	if (at)
+		fputc('\n', out);
+}
+
 int nwb_history_text(const struct nwb_history *h, FILE *out)
 {
 	fprintf(out, "%s, %s: %zu session%s, %zu change%s of level\n",
@@ -90,6 +110,7 @@ int nwb_history_text(const struct nwb_history *h, FILE *out)
 		"build", "n", "value", "95 % interval", "verdict");
 	for (size_t i = 0; i < h->nr; i++)
 		row(&h->point[i], out);
-	fprintf(out, "\nmetrics: %s\n", h->others);
+	fprintf(out, "\nmetrics:\n");
+	nwb_history_words(out, "  ", h->others);
 	return ferror(out) ? -EIO : 0;
 }

@@ -193,6 +193,10 @@ void nwb_history_fini(struct nwb_history *h);
 /** nwb_history_text() - sparkline and table, ASCII, at most 80 columns. */
 int nwb_history_text(const struct nwb_history *h, FILE *out);
 
+/** nwb_history_words() - @words, separated by blanks or commas, in lines of at
+ * most 80 columns that begin with @indent. */
+void nwb_history_words(FILE *out, const char *indent, const char *words);
+
 /** nwb_index_cases() - call @fn for each case, by name. */
 int nwb_index_cases(struct nwb_index *index,
 		    void (*fn)(void *arg, const char *case_name,

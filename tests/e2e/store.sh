@@ -59,6 +59,17 @@ printf 'x' >>"$tmp/merged/run.jsonl"
 run 1 store verify merged
 says 'BAD: merged: run.jsonl is not what it was'
 run 2 store verify "$tmp/none"
+
+# the index comes from the files, whatever lies in its place
+run 0 store index whole
+says '^whole/index.sqlite: 1 sessions'
+echo 'no database, but long enough to be read as one' >"$tmp/whole/index.sqlite"
+run 2 history --results whole nosuch
+says 'whole/index.sqlite: .*: made again'
+says 'no case "nosuch"'
+run 0 history --results whole
+run 2 history --results none
+run 3 history --last x whole
 run 3 store frobnicate
 run 3 merge
 finish

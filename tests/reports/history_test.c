@@ -182,6 +182,15 @@ NWB_TEST(report_history, shows_the_points_and_where_the_level_changed)
 	nwb_check(strstr(text, "\n  ######|______\n") != NULL);
 	nwb_check(strstr(text, "\n> 2026-01-07T10:00 build7 ") != NULL);
 	nwb_check(strstr(text, "new level: -24.9 %") != NULL);
+	for (int i = 0; i < 8; i++)
+		snprintf(h.others + strlen(h.others),
+			 sizeof(h.others) - strlen(h.others), " metric_%d_of_8",
+			 i);
+	free(text);
+	f = open_memstream(&text, &len);
+	nwb_check_eq(nwb_history_text(&h, f), 0);
+	nwb_check_eq(fclose(f), 0);
+	nwb_check(strstr(text, " metric_7_of_8\n") != NULL);
 	for (char *line = text; *line; line = strchr(line, '\n') + 1)
 		nwb_check(strchr(line, '\n') - line <= 80);
 	free(text);
