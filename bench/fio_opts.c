@@ -371,14 +371,14 @@ int bench_fio_keep_copies(const struct bench_fio_opts *o,
 	const char *slash = strrchr(o->job, '/');
 	const char *name = slash ? slash + 1 : o->job;
 	struct change ch = {.directory = o->directory};
-	int rc = 0;
+	char path[4096];
+	int rc;
 
 	ret_engine[0] = 0;
-	if (o->directory) {
-		snprintf(file->path, sizeof(file->path), "%.3800s/%.200s", dir,
-			 name);
-		rc = keep_copy(o, file->path, &ch, err);
-	}
+	snprintf(path, sizeof(path), "%.3800s/%.200s", dir, name);
+	rc = keep_copy(o, path, &ch, err);
+	if (!rc && o->directory)
+		memcpy(file->path, path, sizeof(path));
 	if (!rc && o->engine) {
 		ch.engine = o->engine;
 		snprintf(ret_engine, 4096, "%.3800s/engine-%.200s", dir, name);

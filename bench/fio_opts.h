@@ -33,9 +33,9 @@ int bench_fio_opts(struct bench_fio_opts *o, int argc, char **argv);
 int bench_fio_opts_check(struct bench_fio_opts *o, struct bench_fio_file *file,
 			 struct nwb_err *err) nwb_must_check;
 /**
- * bench_fio_keep_copies() - in the directory @dir: with --directory the copy
- * that is run instead, whose path is @file's from now on; with --engine the
- * one for the external engine.
+ * bench_fio_keep_copies() - of the job file, in the directory @dir, to have it
+ * with the results; with --directory it is what is run instead, and its path is
+ * @file's from now on; with --engine one more, for the external engine.
  * @ret_engine: its path; empty: there is none
  */
 int bench_fio_keep_copies(const struct bench_fio_opts *o,
