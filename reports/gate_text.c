@@ -30,9 +30,14 @@ void rep_gate_line(struct rep_out *o, const struct rep_gate *g)
 	if (g->trouble)
 		rep_wrap(o, 0, 0, "UNUSABLE: %s", g->trouble);
 	else if (isfinite(g->control_max))
-		rep_wrap(o, 0, 0, "session usable: A/A max |%s|, %zu control%s",
+		rep_wrap(o, 0, 0, "%sA/A max |%s|, %zu control%s",
+			 g->nr && g->end ? "session usable: " : "",
 			 rep_gate_change(b, 1 + g->control_max) + 1,
 			 g->nr_controls, g->nr_controls == 1 ? "" : "s");
+	else if (g->nr_controls)
+		rep_wrap(o, 0, 0,
+			 "no A/A control has an estimate: nothing says that "
+			 "the session was usable");
 	else
 		rep_wrap(o, 0, 0,
 			 "no A/A control was run: nothing says that the "

@@ -211,7 +211,7 @@ static void tables(struct rep_out *o, const struct rep_gate *g)
 
 static void worse(struct rep_out *o, const struct rep_gate *g)
 {
-	size_t nr = 0;
+	size_t nr = 0, decided = 0;
 
 	for (size_t i = 0; i < g->nr; i++) {
 		const struct rep_gate_row *row = &g->row[i];
@@ -228,21 +228,56 @@ static void worse(struct rep_out *o, const struct rep_gate *g)
 				 : "not measured again");
 		nr++;
 	}
-	if (!nr && g->compare)
+	for (size_t i = 0; i < g->nr; i++)
+		decided += rep_gate_is_number(&g->row[i]);
+	if (!nr && decided && g->compare && !g->trouble)
 		rep_wrap(o, 0, 2,
-			 "Worse: nothing that was measured, beyond "
-			 "its threshold.");
+			 "Worse: nothing that was decided, beyond its "
+			 "threshold.");
+}
+
+static bool is_open(const struct rep_gate_row *row)
+{
+	return !rep_gate_is_number(row) && row->why;
+}
+
+static bool is_like(const struct rep_gate_row *a, const struct rep_gate_row *b)
+{
+	return is_open(a) && a->verdict == b->verdict &&
+	       !strcmp(a->why, b->why);
+}
+
+/* All that are open for the same reason, in one sentence. */
+static void open_rows(struct rep_out *o, const struct rep_gate *g, size_t first)
+{
+	const struct rep_gate_row *row = &g->row[first];
+	size_t len, nr = 0;
+	char *names = NULL;
+	FILE *f = open_memstream(&names, &len);
+
+	for (size_t i = first; f && i < g->nr; i++)
+		if (is_like(&g->row[i], row))
+			fprintf(f, "%s%s %s", nr++ ? ", " : "", g->row[i].name,
+				rep_gate_title(&g->row[i]));
+	if (!f || fclose(f))
+		o->err = -ENOMEM;
+	else
+		rep_wrap(o, 0, 2, "No verdict, %s (%s): %s", rep_gate_word(row),
+			 row->why, names);
+	free(names);
 }
 
 static void undecided(struct rep_out *o, const struct rep_gate *g)
 {
 	for (size_t i = 0; i < g->nr; i++) {
-		const struct rep_gate_row *row = &g->row[i];
+		size_t k = 0;
 
-		if (rep_gate_is_number(row) || !row->why)
+		if (!is_open(&g->row[i]))
 			continue;
-		rep_wrap(o, 0, 2, "No verdict: %s, %s (%s): %s", row->name,
-			 rep_gate_title(row), rep_gate_word(row), row->why);
+		while (!is_like(&g->row[k], &g->row[i]))
+			k++;
+		if (k == i)
+			open_rows(o, g, i);
 	}
 }
 
@@ -273,7 +308,9 @@ static void tail(struct rep_out *o, const struct rep_gate *g,
 		rep_wrap(o, 0, 2, "A/A control: %s max.",
 			 rep_gate_change(b, 1 + g->control_max) + 1);
 	else
-		rep_wrap(o, 0, 2, "A/A control: none was run.");
+		rep_wrap(o, 0, 2, "A/A control: %s.",
+			 g->nr_controls ? "none has an estimate"
+					: "none was run");
 	if (g->recs && rep_notes(g->recs, put_note, o))
 		o->err = -ENOMEM;
 	rep_wrap(o, 0, 0, "Reproduce:");
