@@ -62,13 +62,20 @@ int nwb_ns_bind_ref(struct nwb_ns *ns, struct nwb_node *dir, const char *name,
 	node = nwb_ns_find(ns, dir, name);
 	if (node)
 		nwb_ns_wait(ns, node);
-	rc = nwb_ns_look(ns, path, &attr, err);
-	if (rc == -ENOENT || rc == -ENOTDIR)
-		nwb_ns_unbind(ns, dir, name);
-	if (!rc)
-		rc = nwb_ns_bind(ns, dir, name, &attr, &node, err);
-	if (rc)
-		return rc;
+	for (;;) {
+		rc = nwb_ns_look(ns, path, &attr, err);
+		if (rc == -ENOENT || rc == -ENOTDIR)
+			nwb_ns_unbind(ns, dir, name);
+		if (!rc)
+			rc = nwb_ns_bind(ns, dir, name, &attr, &node, err);
+		if (rc)
+			return rc;
+		if (!node->is_busy)
+			break;
+		/* a new name of a file that is being closed under another */
+		nwb_ns_wait(ns, node);
+		nwb_ns_drop(ns, node);
+	}
 	nwb_ns_finish_attr(ns, node, &attr);
 	node->nr_lookups++;
 	*ret_node = node;
