@@ -64,9 +64,10 @@ static struct past_case *get_case(struct gate_past *p, const char *name)
 		p->c = c;
 		p->room = room;
 	}
+	nwb_assert(p->c);
 	c = &p->c[p->nr++];
 	memset(c, 0, sizeof(*c));
-	snprintf(c->name, sizeof(c->name), "%s", name);
+	snprintf(c->name, sizeof(c->name), "%.95s", name);
 	return c;
 }
 
