@@ -129,11 +129,6 @@ static int file_reopen(struct nwb_smb2_file *f, uint32_t epoch,
 		nwb_mutex_lock(&c->lock);
 		f->is_durable = false;
 		c->stats.nr_reclaims_refused++;
-		/* the server may know the key by another name, and take it for
-		 * no other ([MS-SMB2] 3.3.5.9.8: INVALID_PARAMETER) */
-		if (f->is_renamed)
-			nwb_random_bytes(c->ex, f->lease_key,
-					 sizeof(f->lease_key));
 		nwb_mutex_unlock(&c->lock);
 		if (!f->has_lease) {
 			nwb_smb2_session_lost(c, epoch);
@@ -142,6 +137,15 @@ static int file_reopen(struct nwb_smb2_file *f, uint32_t epoch,
 					   "session");
 		}
 	}
+	rc = file_create(f, NWB_SMB2_FILE_OPEN, false, epoch, &status, err);
+	if (!rc || status != NWB_STATUS_INVALID_PARAMETER || !f->is_renamed)
+		return rc;
+	/* The server knows the key by the name that the file had, of a durable
+	 * handle that is not purged yet, and takes it for no other ([MS-SMB2]
+	 * 3.3.5.9.8). */
+	nwb_mutex_lock(&c->lock);
+	nwb_random_bytes(c->ex, f->lease_key, sizeof(f->lease_key));
+	nwb_mutex_unlock(&c->lock);
 	return file_create(f, NWB_SMB2_FILE_OPEN, false, epoch, &status, err);
 }
 
