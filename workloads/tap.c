@@ -66,6 +66,21 @@ static void tap_gaveup(struct nwb_netfs_tap *tap, uint32_t inode_id,
 			 });
 }
 
+static void tap_flush_gaveup(struct nwb_netfs_tap *tap, uint32_t inode_id,
+			     uint32_t attempts, uint64_t unreachable_ns,
+			     bool is_refused, int error)
+{
+	nwb_ledger_point(tap_ledger(tap),
+			 &(struct nwb_lrec){
+				 .kind = NWB_L_GIVEUP,
+				 .flags = is_refused ? NWB_LF_REFUSED : 0,
+				 .file = (uint16_t)inode_id,
+				 .result = error,
+				 .aux = attempts,
+				 .len2 = unreachable_ns,
+			 });
+}
+
 struct nwb_ledger_tap *nwb_ledger_tap_new(struct nwb_ledger *l)
 {
 	struct nwb_ledger_tap *t = nwb_zalloc(sizeof(*t));
@@ -76,6 +91,7 @@ struct nwb_ledger_tap *nwb_ledger_tap_new(struct nwb_ledger *l)
 	t->netfs.sent = tap_sent;
 	t->netfs.acked = tap_acked;
 	t->netfs.gaveup = tap_gaveup;
+	t->netfs.flush_gaveup = tap_flush_gaveup;
 	return t;
 }
 

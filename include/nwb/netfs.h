@@ -194,6 +194,7 @@ struct nwb_io_subrequest {
  *	prepare reserved. May be NULL.
  * @flush: make acknowledged writes durable (FLUSH, Tfsync). @ret_instance: the
  *	server instance that said so. -ECONNABORTED: try again later.
+ * @away_ns: for how long the server has been away; 0: it is not. May be NULL.
  * @ready: connect and reopen as needed within patience; @ret_instance: the
  *	instance now reached. Blocks.
  * @set_size, @get_size, @read: synchronous; read returns bytes, 0 at EOF.
@@ -210,6 +211,7 @@ struct nwb_netfs_ops {
 	void (*issue_write)(struct nwb_io_subrequest *sreq);
 	void (*cancel_prepared)(struct nwb_io_subrequest *sreq);
 	int (*flush)(struct nwb_inode *inode, uint32_t *ret_instance);
+	uint64_t (*away_ns)(struct nwb_inode *inode);
 	int (*ready)(struct nwb_inode *inode, uint32_t *ret_instance);
 	int (*set_size)(struct nwb_inode *inode, uint64_t size);
 	int (*get_size)(struct nwb_inode *inode, uint64_t *ret_size);
@@ -265,6 +267,11 @@ struct nwb_netfs_tap {
 		      uint64_t start, uint64_t len, uint32_t instance);
 	void (*gaveup)(struct nwb_netfs_tap *tap, uint32_t inode_id,
 		       const struct nwb_io_subrequest *sreq, int error);
+	/* a flush that nobody answered, after so many attempts; @is_refused:
+	 * the server is there, but not the file */
+	void (*flush_gaveup)(struct nwb_netfs_tap *tap, uint32_t inode_id,
+			     uint32_t attempts, uint64_t unreachable_ns,
+			     bool is_refused, int error);
 };
 
 /* Exact counters, netfs' names where it has them (fs/netfs/stats.c). */

@@ -187,6 +187,11 @@ static int p9_flush(struct nwb_inode *inode, uint32_t *ret_instance)
 	return is_lost(rc) ? -ECONNABORTED : rc;
 }
 
+static uint64_t p9_away_ns(struct nwb_inode *inode)
+{
+	return nwb_fs_away_ns(inode_ctx(inode));
+}
+
 static int p9_set_size(struct nwb_inode *inode, uint64_t size)
 {
 	uint32_t instance;
@@ -251,6 +256,7 @@ static const struct nwb_netfs_ops p9_ops = {
 	.prepare_write = p9_prepare_write,
 	.issue_write = p9_issue_write,
 	.flush = p9_flush,
+	.away_ns = p9_away_ns,
 	.ready = p9_ready,
 	.set_size = p9_set_size,
 	.get_size = p9_get_size,

@@ -48,6 +48,14 @@ static uint64_t note_away(struct nwb_fs_ctx *ctx, uint64_t begin, uint64_t now)
 	return now > since ? now - since : 0;
 }
 
+uint64_t nwb_fs_away_ns(struct nwb_fs_ctx *ctx)
+{
+	uint64_t since = __atomic_load_n(&ctx->away_since_ns, __ATOMIC_RELAXED);
+	uint64_t now = nwb_now_ns(ctx->ex);
+
+	return since && now > since ? now - since : 0;
+}
+
 int nwb_fs_reach(struct nwb_fs_ctx *ctx, nwb_fs_try_fn fn, void *arg,
 		 uint32_t *ret_instance, uint64_t *ret_away_ns,
 		 struct nwb_err *err)

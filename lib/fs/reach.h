@@ -34,6 +34,10 @@ int nwb_fs_reach(struct nwb_fs_ctx *ctx, nwb_fs_try_fn fn, void *arg,
 		 uint32_t *ret_instance, uint64_t *ret_away_ns,
 		 struct nwb_err *err) nwb_must_check;
 
+/** nwb_fs_away_ns() - for how long the server has been away, as far as anybody
+ * has looked; 0: it is not. */
+uint64_t nwb_fs_away_ns(struct nwb_fs_ctx *ctx);
+
 /** nwb_fs_names() - to be asked before a file is looked for by its name. */
 static inline uint32_t nwb_fs_names(struct nwb_fs_ctx *ctx)
 {

@@ -256,6 +256,11 @@ static int smb_flush(struct nwb_inode *inode, uint32_t *ret_instance)
 	return is_again(rc) ? -ECONNABORTED : rc;
 }
 
+static uint64_t smb_away_ns(struct nwb_inode *inode)
+{
+	return nwb_fs_away_ns(inode_ctx(inode));
+}
+
 static int smb_set_size(struct nwb_inode *inode, uint64_t size)
 {
 	struct nwb_exec *ex = inode_ctx(inode)->ex;
@@ -329,6 +334,7 @@ static const struct nwb_netfs_ops smb_ops = {
 	.issue_write = smb_issue_write,
 	.cancel_prepared = smb_cancel_prepared,
 	.flush = smb_flush,
+	.away_ns = smb_away_ns,
 	.ready = smb_ready,
 	.set_size = smb_set_size,
 	.get_size = smb_get_size,

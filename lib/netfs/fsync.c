@@ -91,20 +91,38 @@ static void release(struct nwb_inode *inode, uint64_t seq, int err)
 	nwb_mutex_unlock(&nf->lock);
 }
 
+/* Whoever is told of it later must find it where it was given up. */
+static void gave_up(struct nwb_inode *inode, uint32_t attempts, bool is_refused,
+		    int error)
+{
+	struct nwb_netfs *nf = inode->nf;
+
+	if (nf->tap && nf->tap->flush_gaveup)
+		nf->tap->flush_gaveup(nf->tap, inode->id, attempts,
+				      nf->ops->away_ns ? nf->ops->away_ns(inode)
+						       : 0,
+				      is_refused, error);
+}
+
 /* The flush had no answer: be ready for another one. */
 static int after_abort(struct nwb_inode *inode)
 {
 	struct nwb_netfs *nf = inode->nf;
 	uint32_t aborts, instance;
+	int rc = -EIO;
 
 	nwb_mutex_lock(&inode->lock);
 	aborts = ++inode->nr_aborts;
 	nwb_mutex_unlock(&inode->lock);
-	if (aborts >= nf->opts.max_attempts)
-		return -EIO;
-	nwb_sleep_until(nf->ex,
-			nwb_now_ns(nf->ex) + nwb_backoff_ns(nf, aborts));
-	return nf->ops->ready ? nf->ops->ready(inode, &instance) : 0;
+	if (aborts < nf->opts.max_attempts) {
+		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) +
+						nwb_backoff_ns(nf, aborts));
+		rc = nf->ops->ready ? nf->ops->ready(inode, &instance) : 0;
+	}
+	if (rc)
+		gave_up(inode, aborts,
+			aborts < nf->opts.max_attempts && rc != -EHOSTDOWN, rc);
+	return rc;
 }
 
 /**
@@ -177,6 +195,8 @@ int nwb_inode_commit(struct nwb_inode *inode)
 			release(inode, seq, rc);
 		}
 		nwb_mutex_unlock(&inode->lock);
+		if (rc)
+			gave_up(inode, round, false, rc);
 		if (rc || !again)
 			return rc;
 	}

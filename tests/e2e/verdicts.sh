@@ -80,6 +80,13 @@ run 0 run --write 8M --sign \
 	-e 'expect hits starve >= 3'
 says '^verdict: PASS'
 
+# one that stays away: each fsync fails for a reason of its own
+run 0 run --workload seq4k --write 64K --fsyncs 4 \
+	-e 'client in-place patience=500ms' \
+	-e 'die: on server.write nth=1 after do kill'
+says 'the application saw EHOSTDOWN'
+says '^verdict: PASS'
+
 # a server that cannot start: one clear message, exit 2
 got=0
 NWB_SHIM_PATH=$tmp/no-such-library.so "$netwb" run --write 4M \
