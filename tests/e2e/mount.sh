@@ -155,7 +155,7 @@ if [ "$(id -u)" = 0 ]; then
 	"$netwb" mount diod --dir "$tmp/m" >"$tmp/out" 2>&1 </dev/null &
 	pid=$!
 	i=0
-	until grep -q "$tmp/m fuse.netwb " /proc/mounts || [ $i -gt 100 ]; do
+	until grep -q "$tmp/m fuse.netwb " /proc/mounts || [ $i -gt 600 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
@@ -173,14 +173,14 @@ if [ "$(id -u)" = 0 ]; then
 	"$netwb" mount diod --dir "$tmp/m" >"$tmp/out" 2>&1 </dev/null &
 	pid=$!
 	i=0
-	until grep -q "$tmp/m fuse.netwb " /proc/mounts || [ $i -gt 100 ]; do
+	until grep -q "$tmp/m fuse.netwb " /proc/mounts || [ $i -gt 600 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
 	kill -9 $pid
 	wait $pid 2>/dev/null
 	i=0
-	while grep -q "$tmp/m " /proc/mounts && [ $i -lt 100 ]; do
+	while grep -q "$tmp/m " /proc/mounts && [ $i -lt 600 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
@@ -198,7 +198,7 @@ fi
 	>"$tmp/out" 2>&1 </dev/null &
 pid=$!
 i=0
-until [ -s "$tmp/cmd" ] || [ $i -gt 100 ]; do
+until [ -s "$tmp/cmd" ] || [ $i -gt 600 ]; do
 	sleep 0.1
 	i=$((i + 1))
 done
@@ -206,7 +206,7 @@ tree $pid >"$tmp/tree"
 kill -9 $pid
 wait $pid 2>/dev/null
 i=0
-while [ -n "$(alive "$tmp/tree")" ] && [ $i -lt 100 ]; do
+while [ -n "$(alive "$tmp/tree")" ] && [ $i -lt 600 ]; do
 	sleep 0.1
 	i=$((i + 1))
 done
