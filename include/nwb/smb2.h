@@ -369,6 +369,9 @@ int nwb_smb2_file_rename(struct nwb_smb2_file *f,
  * opens it again (nwb_smb2_file_ready(): -EAGAIN). A directory that is renamed
  * wants nothing open below. */
 void nwb_smb2_file_park(struct nwb_smb2_file *f);
+/** nwb_smb2_file_was_parked() - ever: then FILE_CLOSED may be the answer to a
+ * request that met its CLOSE on the way. */
+bool nwb_smb2_file_was_parked(const struct nwb_smb2_file *f);
 
 /* --- work that the server does -------------------------------------------- */
 

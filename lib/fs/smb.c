@@ -186,9 +186,17 @@ static void smb_cancel_prepared(struct nwb_io_subrequest *sreq)
 			     &sreq_write(sreq)->credits);
 }
 
+/* FILE_CLOSED says that nothing was done; it is our own doing where the handle
+ * was closed for a directory to be renamed, while this was on its way. */
+static bool is_again(const struct nwb_smb2_file *f, ssize_t rc)
+{
+	return rc == -ECONNABORTED || rc == -EAGAIN ||
+	       (rc == -EBADF && nwb_smb2_file_was_parked(f));
+}
+
 static bool is_retryable(const struct nwb_smb2_write *w)
 {
-	return w->result == -ECONNABORTED || w->result == -EAGAIN;
+	return is_again(w->file, w->result);
 }
 
 static void write_done(struct nwb_smb2_write *w)
@@ -242,18 +250,11 @@ static void smb_issue_write(struct nwb_io_subrequest *sreq)
 
 /* --- the rest ------------------------------------------------------------- */
 
-/* Ours, or the server asks for it: connect and reopen as needed, do it again.
- */
-static bool is_again(ssize_t rc)
-{
-	return rc == -ECONNABORTED || rc == -EAGAIN;
-}
-
 static int smb_flush(struct nwb_inode *inode, uint32_t *ret_instance)
 {
 	int rc = nwb_smb2_flush(inode_file(inode), ret_instance, NULL);
 
-	return is_again(rc) ? -ECONNABORTED : rc;
+	return is_again(inode_file(inode), rc) ? -ECONNABORTED : rc;
 }
 
 static uint64_t smb_away_ns(struct nwb_inode *inode)
@@ -272,7 +273,7 @@ static int smb_set_size(struct nwb_inode *inode, uint64_t size)
 		if (rc)
 			return rc;
 		rc = nwb_smb2_set_eof(inode_file(inode), size, NULL);
-		if (!is_again(rc))
+		if (!is_again(inode_file(inode), rc))
 			return rc;
 		/* it answers: what it waits for needs time */
 		if (rc == -EAGAIN)
@@ -291,7 +292,7 @@ static int smb_get_size(struct nwb_inode *inode, uint64_t *ret_size)
 		if (rc)
 			return rc;
 		rc = nwb_smb2_query_eof(inode_file(inode), ret_size, NULL);
-		if (!is_again(rc))
+		if (!is_again(inode_file(inode), rc))
 			return rc;
 	}
 	return -EIO;
@@ -308,7 +309,7 @@ static ssize_t smb_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 		if (n)
 			return n;
 		n = nwb_smb2_read(inode_file(inode), pos, buf, len, NULL);
-		if (!is_again(n))
+		if (!is_again(inode_file(inode), n))
 			return n;
 	}
 	return -EIO;

@@ -180,6 +180,7 @@ struct nwb_smb2_file {
 	struct file_break brk;
 	void (*on_break)(void *arg, uint32_t caching);
 	void *break_arg;
+	_Atomic bool was_parked;
 	bool is_renamed; /* under lock: it had another name once */
 	bool is_parked;	 /* under lock: not to be opened before it is renamed */
 	uint32_t name_len;

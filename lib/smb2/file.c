@@ -344,6 +344,7 @@ void nwb_smb2_file_park(struct nwb_smb2_file *f)
 
 	nwb_mutex_lock(&f->lock);
 	f->is_parked = true;
+	f->was_parked = true;
 	nwb_mutex_lock(&c->lock);
 	epoch = c->state == CONN_UP && f->fid_epoch == c->epoch ? c->epoch : 0;
 	fid = f->fid;
@@ -355,4 +356,9 @@ void nwb_smb2_file_park(struct nwb_smb2_file *f)
 	if (epoch)
 		nwb_smb2_close_fid(c, epoch, &fid);
 	nwb_mutex_unlock(&f->lock);
+}
+
+bool nwb_smb2_file_was_parked(const struct nwb_smb2_file *f)
+{
+	return f->was_parked;
 }
