@@ -93,6 +93,19 @@ NWB_TEST(p9_client, paths)
 
 #define MANY 64u
 
+/* Eight are outstanding; the next one must have found no tag before they are
+ * answered, or the test would hang on who is faster. */
+static void await_tag_wait(struct script *s)
+{
+	struct t *t = s->arg;
+	struct nwb_p9_stats st = {0};
+
+	for (unsigned int i = 0; i < 10000 && !st.tag_waits; i++) {
+		nwb_p9_get_stats(t->c, &st);
+		nwb_sleep_until(s->ex, nwb_now_ns(s->ex) + NWB_MSEC);
+	}
+}
+
 static enum script_act
 hook_reverse(struct script *s, const struct nwb_p9_msg *m, unsigned int nth)
 {
@@ -104,6 +117,8 @@ hook_reverse(struct script *s, const struct nwb_p9_msg *m, unsigned int nth)
 	       m->twrite.count);
 	r.rwrite.count = m->twrite.count;
 	s->held[s->nr_held++] = r;
+	if (nth == 7)
+		await_tag_wait(s);
 	if (nth % 8 == 7)
 		script_release(s, true);
 	return ACT_DONE;
