@@ -66,9 +66,9 @@ static void fail(struct diff *d, const char *what, long long want,
 		fprintf(stderr, "  %u %s\n", i, d->trace[i % TRACE]);
 	fprintf(stderr,
 		"%s: %lld and not %lld, as it should be\nagain: "
-		"NWB_OPS_SEED=%llu NWB_OPS_COUNT=%u %s --filter '*%s*'\n",
+		"NWB_OPS_SEED=%llu NWB_OPS_COUNT=%u tests/fs/fs_ops_diff_%s\n",
 		what, got, want, (unsigned long long)d->seed, d->nr_ops,
-		"tests/fs/fs_ops_diff", d->rig->server);
+		d->rig->server);
 	nwb_check(!"the mount does as the local file system does");
 }
 
