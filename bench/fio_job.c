@@ -276,9 +276,14 @@ static char *next_option(char **rest)
 static void remark(struct bench_fio_file *f, const struct bench_fio_spec *j,
 		   const char *text)
 {
-	if (f->nr_remarks < BENCH_FIO_REMARKS)
-		snprintf(f->remark[f->nr_remarks++], sizeof(f->remark[0]),
-			 "%.40s: %.110s", j->name, text);
+	char name[41];
+
+	if (f->nr_remarks == BENCH_FIO_REMARKS)
+		return;
+	/* @j lies in @f, too: the compiler is to see that nothing overlaps */
+	snprintf(name, sizeof(name), "%s", j->name);
+	snprintf(f->remark[f->nr_remarks++], sizeof(f->remark[0]), "%s: %.110s",
+		 name, text);
 }
 
 static int check_job(struct bench_fio_file *f, const struct bench_fio_spec *j,

@@ -184,10 +184,10 @@ static int input_pipe(const char *text, size_t len)
 	return fds[0];
 }
 
-static void do_run(struct agent *a)
+static struct nwb_agent_cmd blank_cmd(const struct agent *a, char **argv,
+				      char **envp)
 {
-	char *argv[NWB_AGENT_ARGS_MAX], *envp[NWB_AGENT_ARGS_MAX];
-	struct nwb_agent_cmd cmd = {
+	return (struct nwb_agent_cmd){
 		.argv = argv,
 		.envp = envp,
 		.dir = a->dir,
@@ -197,6 +197,12 @@ static void do_run(struct agent *a)
 		.ledger = -1,
 		.dies_too = a->step == NWB_ISOLATION_NONE,
 	};
+}
+
+static void do_run(struct agent *a)
+{
+	char *argv[NWB_AGENT_ARGS_MAX], *envp[NWB_AGENT_ARGS_MAX];
+	struct nwb_agent_cmd cmd = blank_cmd(a, argv, envp);
 	const char *in = nwb_agent_strings(&a->msg, argv, envp);
 	int pid;
 
@@ -219,16 +225,7 @@ static void do_run(struct agent *a)
 static void do_spawn(struct agent *a)
 {
 	char *argv[NWB_AGENT_ARGS_MAX], *envp[NWB_AGENT_ARGS_MAX];
-	struct nwb_agent_cmd cmd = {
-		.argv = argv,
-		.envp = envp,
-		.dir = a->dir,
-		.in = -1,
-		.out = -1,
-		.ctl = -1,
-		.ledger = -1,
-		.dies_too = a->step == NWB_ISOLATION_NONE,
-	};
+	struct nwb_agent_cmd cmd = blank_cmd(a, argv, envp);
 	uint64_t has = a->msg.arg[2];
 	unsigned int i = 1;
 	int pid;
