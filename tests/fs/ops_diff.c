@@ -379,6 +379,9 @@ static void op_setattr(struct diff *d, const char *path)
 		nwb_ns_forget(d->mnt, node, 1);
 		return;
 	}
+	/* whoever is not root would lock himself out; smbd keeps no modes */
+	if (!got && S_ISDIR(a.mode))
+		set.mode |= 0700;
 	TRACE_OP(d, "setattr %u %s", what, path);
 	if (what == 0) {
 		int fd = openat(d->dir, path, O_WRONLY);
