@@ -77,27 +77,29 @@ job all <<-EOF
 	numjobs=2
 	group_reporting
 EOF
-run 0 bench all.fio --server $servers --pairs 1 \
-	-e 'cut: on server.write nth=7 after do drop, rst max=1'
-says "$runs of $runs runs"
-store
-for s in in-place temp-page kernel-fuse; do
-	for v in $(echo $servers | tr , ' '); do
-		says "\"reconnects\":[1-9].*\"server\":\"$v\".*\"subject\":\"$s\".*\"verdict\":\"PASS\""
+all_subjects() {
+	run 0 bench all.fio --server $servers --pairs 1 \
+		-e 'cut: on server.write nth=7 after do drop, rst max=1'
+	says "$runs of $runs runs"
+	store
+	for s in in-place temp-page kernel-fuse; do
+		for v in $(echo $servers | tr , ' '); do
+			says "\"reconnects\":[1-9].*\"server\":\"$v\".*\"subject\":\"$s\".*\"verdict\":\"PASS\""
+		done
 	done
-done
-says '"server":"local".*"subject":"posix".*"verdict":"PASS"'
-[ -z "$(ls -A "$data")" ] || bad "fio wrote into the host's directory"
+	says '"server":"local".*"subject":"posix".*"verdict":"PASS"'
+	[ -z "$(ls -A "$data")" ] || bad "fio wrote into the host's directory"
+	# what the engine talks to, by a client of our own, a bad one too
+	run 0 mount diod --engine -- "$abs_build/tests/e2e/engine_client"
+	says 'verdict: PASS'
+}
+if can_mount; then all_subjects; fi
 
 # what a server cannot do is left out, with the reason
 run 0 bench verify.fio --subjects posix,in-place --server diod --pairs 1 \
 	-e 'starve: on server.grant nth=3 do grant 0'
 says 'diod left out: .*9P has no credits'
 says '1 of 1 runs'
-
-# what the external engine talks to, by a client of our own, a bad one too
-run 0 mount diod --engine -- "$abs_build/tests/e2e/engine_client"
-says 'verdict: PASS'
 
 # data that fio finds wrong are a FAIL, whatever else the run was
 job wrong <<-EOF

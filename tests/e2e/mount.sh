@@ -15,7 +15,7 @@ says 'which server'
 run 3 mount diod
 says 'what shall run in it'
 run 3 mount nosuch -- true
-run 3 mount ganesha -- true
+[ "$(id -u)" != 0 ] || run 3 mount ganesha -- true
 run 3 mount diod --kernel-cache --client temp-page -- true
 says 'cache already'
 run 3 mount diod --client raw-cold -- true
@@ -30,14 +30,7 @@ if grep -qs __tsan_init "$netwb"; then
 	finish
 fi
 # --- can anything be mounted here? --------------------------------------------
-if ! (cd "$tmp" && "$netwb" mount diod -- true) >"$tmp/out" 2>&1; then
-	if grep -q '/dev/fuse\|has no FUSE\|not permitted' "$tmp/out"; then
-		sed -n 's/^netwb: /skipped: /p' "$tmp/out"
-		echo "$passed passed, $failed failed, 1 skipped"
-		[ "$failed" -eq 0 ] || exit 1
-		exit 77
-	fi
-fi
+can_mount || finish
 
 # on SERVER EXPECTED-EXIT [OPTIONS] -- SCRIPT: a shell script in the mount
 on() {

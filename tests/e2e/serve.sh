@@ -25,7 +25,7 @@ command_exit() {
 # is_gone FILE: within two seconds
 is_gone() {
 	i=0
-	while [ -e "$1" ] && [ $i -lt 20 ]; do
+	while [ -e "$1" ] && [ $i -lt 100 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
