@@ -51,6 +51,12 @@ says() {
 
 # can_mount: or says why not, and counts that as skipped
 can_mount() {
+	if grep -qs __tsan_init "$netwb"; then
+		echo "skipped: only a process of one thread enters a" \
+			"namespace, ThreadSanitizer has one of its own"
+		skipped=$((skipped + 1))
+		return 1
+	fi
 	"$netwb" mount diod -- true >"$tmp/out" 2>&1 && return
 	grep -q '/dev/fuse\|has no FUSE\|not permitted' "$tmp/out" || return 0
 	sed -n 's/^netwb: /skipped: /p' "$tmp/out"
