@@ -22,14 +22,17 @@ fi
 command_exit() {
 	says "^command: exit $1\$"
 }
-# is_gone FILE: within two seconds
+is_there() { # a process that has ended and that no init has reaped is not
+	[ -e "$1" ] && ! grep -qs '^State:.Z' "$1/status"
+}
+# is_gone FILE: within ten seconds
 is_gone() {
 	i=0
-	while [ -e "$1" ] && [ $i -lt 100 ]; do
+	while is_there "$1" && [ $i -lt 100 ]; do
 		sleep 0.1
 		i=$((i + 1))
 	done
-	if [ -e "$1" ]; then bad "$1 is left"; else ok; fi
+	if is_there "$1"; then bad "$1 is left"; else ok; fi
 }
 # up NAME ARGUMENTS...: serve in the background, wait until it answers
 up() {
