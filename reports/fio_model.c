@@ -17,16 +17,6 @@ const char *rep_fio_dir_name(enum rep_fio_dir dir)
 	return name[dir];
 }
 
-static enum rep_verdict verdict_of(const json_t *rec)
-{
-	const char *name = rep_str(rec, "verdict");
-
-	for (int v = 0; name && v < REP_VERDICT_NR; v++)
-		if (!strcmp(name, rep_verdict_name((enum rep_verdict)v)))
-			return (enum rep_verdict)v;
-	return REP_NOT_JUDGED;
-}
-
 static double above_zero(double v)
 {
 	return v > 0 ? v : NAN;
@@ -44,7 +34,7 @@ static void run_init(struct rep_fio_run *run, const json_t *rec, size_t seq)
 		.rec = rec,
 		.pair = json_is_integer(pair) ? json_integer_value(pair) : -1,
 		.invalid = rep_str(rec, "invalid"),
-		.verdict = verdict_of(rec),
+		.verdict = rep_verdict_of(rec),
 		.seq = seq,
 	};
 	for (int d = 0; d < REP_FIO_DIRS; d++) {

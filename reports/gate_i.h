@@ -158,6 +158,9 @@ const char *rep_gate_direction(const struct rep_gate_row *row);
 /** rep_gate_side() - "id (revision, summary)" of side "a" or "b"; to be
  * released by free(3), NULL without memory. */
 char *rep_gate_side(const struct rep_gate *g, const char *side);
+/** rep_gate_put_side() - the same as a wrapped line "@name = ...". */
+void rep_gate_put_side(struct rep_out *o, const struct rep_gate *g,
+		       const char *side, const char *name);
 
 /* ---- sections ---- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * report.txt: a comparison, after anchors of the field: what is worst on top,
- * by how far it lies beyond its own threshold; what has no verdict is listed
- * with its reason; every figure has its interval and n.
+ * report.txt: a comparison. What is worst is on top, by how far it lies beyond
+ * its own threshold; what has no verdict is listed with its reason; every
+ * figure has its interval and n.
  */
 #include "gate_i.h"
 
@@ -45,8 +45,8 @@ void rep_gate_line(struct rep_out *o, const struct rep_gate *g)
 	rep_wrap(o, 0, 2, "%zu comparisons of %zu cases", g->nr, g->nr_cases);
 }
 
-static void side(struct rep_out *o, const struct rep_gate *g, const char *key,
-		 const char *name)
+void rep_gate_put_side(struct rep_out *o, const struct rep_gate *g,
+		       const char *key, const char *name)
 {
 	char *text = rep_gate_side(g, key);
 
@@ -66,8 +66,8 @@ static void compared(struct rep_out *o, const struct rep_gate *g)
 	rep_heading(o, "What was compared");
 	if (summary)
 		rep_wrap(o, 0, 0, "%s", summary);
-	side(o, g, "a", "A");
-	side(o, g, "b", "B");
+	rep_gate_put_side(o, g, "a", "A");
+	rep_gate_put_side(o, g, "b", "B");
 	if (differs)
 		rep_wrap(o, 0, 2, "What differs: %s", differs);
 }

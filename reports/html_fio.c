@@ -269,12 +269,7 @@ void html_fio_mood(const struct rep_fio *f, const char **ret_class,
 
 void html_fio_chips(struct rep_out *o, const struct rep_fio *f)
 {
-	for (int v = 0; v < REP_VERDICT_NR; v++) {
-		if (!f->by_verdict[v])
-			continue;
-		html_verdict(o, (enum rep_verdict)v);
-		fprintf(o->f, " <b>%zu</b> ", f->by_verdict[v]);
-	}
+	html_verdict_counts(o, f->by_verdict);
 	if (f->nr_invalid)
 		fprintf(o->f,
 			"<span class=\"v warn\">INVALID</span> <b>%zu</b> ",

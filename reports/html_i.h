@@ -46,6 +46,8 @@ void html_scroll(struct rep_out *o, const char *label);
 void html_scroll_end(struct rep_out *o);
 /** html_verdict() - a badge. */
 void html_verdict(struct rep_out *o, enum rep_verdict v);
+/** html_verdict_counts() - a badge and a number for each verdict there is. */
+void html_verdict_counts(struct rep_out *o, const size_t nr[REP_VERDICT_NR]);
 /** html_num() - a right-aligned table cell, "–" when not measured. */
 void html_num(struct rep_out *o, const char *text);
 /** html_row_head() - the row's header cell: workload, fault, subject. */

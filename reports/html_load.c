@@ -426,11 +426,6 @@ void html_load_mood(const struct rep_load *l, const char **ret_class,
 
 void html_load_chips(struct rep_out *o, const struct rep_load *l)
 {
-	for (int v = 0; v < REP_VERDICT_NR; v++) {
-		if (!l->by_verdict[v])
-			continue;
-		html_verdict(o, (enum rep_verdict)v);
-		fprintf(o->f, " <b>%zu</b> ", l->by_verdict[v]);
-	}
+	html_verdict_counts(o, l->by_verdict);
 	fprintf(o->f, "<span class=\"of\">%zu latency runs</span>", l->nr_runs);
 }

@@ -83,6 +83,16 @@ void html_verdict(struct rep_out *o, enum rep_verdict v)
 		rep_verdict_name(v));
 }
 
+void html_verdict_counts(struct rep_out *o, const size_t nr[REP_VERDICT_NR])
+{
+	for (int v = 0; v < REP_VERDICT_NR; v++) {
+		if (!nr[v])
+			continue;
+		html_verdict(o, (enum rep_verdict)v);
+		fprintf(o->f, " <b>%zu</b> ", nr[v]);
+	}
+}
+
 void html_num(struct rep_out *o, const char *text)
 {
 	fprintf(o->f, "<td class=\"n\">%s</td>", text);

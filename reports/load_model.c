@@ -9,16 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum rep_verdict verdict_of(const json_t *rec)
-{
-	const char *name = rep_str(rec, "verdict");
-
-	for (int v = 0; name && v < REP_VERDICT_NR; v++)
-		if (!strcmp(name, rep_verdict_name((enum rep_verdict)v)))
-			return (enum rep_verdict)v;
-	return REP_NOT_JUDGED;
-}
-
 /* A sum in which what is missing counts for nothing, unless all is missing. */
 static double sum_of(double a, double b, double c)
 {
@@ -38,7 +28,7 @@ static void run_init(struct rep_load_run *run, const json_t *rec, size_t seq)
 	*run = (struct rep_load_run){
 		.rec = rec,
 		.seq = seq,
-		.verdict = verdict_of(rec),
+		.verdict = rep_verdict_of(rec),
 		.is_step = step && !strcmp(step, "knee"),
 		.rate = rep_num(rec, "rate_ops_s"),
 	};

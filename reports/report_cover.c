@@ -25,19 +25,6 @@
 
 /* ---- head ---- */
 
-static void side(struct rep_out *o, const struct rep_gate *g, const char *key,
-		 const char *name)
-{
-	char *text = rep_gate_side(g, key);
-
-	if (!text) {
-		o->err = -ENOMEM;
-		return;
-	}
-	rep_wrap(o, 0, 4, "%s = %s", name, text);
-	free(text);
-}
-
 static bool has_server(const struct rep_gate *g, const char *name)
 {
 	for (size_t i = 0; i < g->nr; i++)
@@ -116,8 +103,8 @@ static void head(struct rep_out *o, const struct rep_gate *g)
 			 "INTERRUPTED: this is what was measured until then.");
 	if (summary)
 		rep_wrap(o, 0, 2, "Measured: %s", summary);
-	side(o, g, "a", "A");
-	side(o, g, "b", "B");
+	rep_gate_put_side(o, g, "a", "A");
+	rep_gate_put_side(o, g, "b", "B");
 	if (differs)
 		rep_wrap(o, 0, 2, "Different: %s", differs);
 	servers(o, g);

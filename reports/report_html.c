@@ -87,12 +87,7 @@ static void document_head(struct rep_out *o, const char *text)
 
 static void cell_chips(struct rep_out *o, const struct rep_model *m)
 {
-	for (int v = 0; v < REP_VERDICT_NR; v++) {
-		if (!m->cells_by_verdict[v])
-			continue;
-		html_verdict(o, (enum rep_verdict)v);
-		fprintf(o->f, " <b>%zu</b> ", m->cells_by_verdict[v]);
-	}
+	html_verdict_counts(o, m->cells_by_verdict);
 	fprintf(o->f, "<span class=\"of\">%zu cells, %zu runs</span>",
 		m->nr_cells, m->nr_runs);
 }

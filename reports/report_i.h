@@ -111,6 +111,8 @@ int rep_model_init(struct rep_model *m, const json_t *recs,
 void rep_model_fini(struct rep_model *m);
 
 const char *rep_verdict_name(enum rep_verdict v);
+/** rep_verdict_of() - of a run; what has none was not judged. */
+enum rep_verdict rep_verdict_of(const json_t *rec);
 /** rep_has_cells() - are cells what the report is about? So it is as well when
  * nothing at all was run. */
 bool rep_has_cells(const struct rep_model *m);

@@ -37,7 +37,7 @@ const char *rep_verdict_name(enum rep_verdict v)
 	return verdict_names[v];
 }
 
-static enum rep_verdict verdict_of(const json_t *rec)
+enum rep_verdict rep_verdict_of(const json_t *rec)
 {
 	const char *name = rep_str(rec, "verdict");
 
@@ -143,7 +143,7 @@ static void run_init(struct rep_run *run, const json_t *rec, size_t seq)
 
 	run->rec = rec;
 	run->seq = seq;
-	run->verdict = verdict_of(rec);
+	run->verdict = rep_verdict_of(rec);
 	run->is_check = level && !strcmp(level, "check");
 	run->pair = json_is_integer(pair) ? json_integer_value(pair) : -1;
 	run_metrics(run);

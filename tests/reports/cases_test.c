@@ -6,11 +6,6 @@
 #include "ktap_check.h"
 #include "nwb/mem.h"
 
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
 /* Exit status of xmllint with junit.xsd over @text, or 127. */
 static int by_schema(const char *text)
 {

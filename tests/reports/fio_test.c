@@ -8,11 +8,6 @@
 #include "fio_i.h"
 #include "nwb/mem.h"
 
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
 /* 1 MiB of writes; @mib_s 0: INVALID. */
 static json_t *fio_rec(const char *server, const char *subject, int pair,
 		       double mib_s)
@@ -55,22 +50,10 @@ static json_t *session(void)
 
 NWB_TEST(report_fio, golden)
 {
-	char dir[256], path[300], *want, *got;
-	size_t len;
+	char dir[256];
 
-	tmp_dir(dir, sizeof(dir));
-	got = slurp(GOLDEN("fio.jsonl"), &len);
-	snprintf(path, sizeof(path), "%s/run.jsonl", dir);
-	spill(path, got, len);
-	free(got);
-	nwb_check_eq(nwb_report_write_all(dir, NULL), 0);
-	snprintf(path, sizeof(path), "%s/report.txt", dir);
-	got = slurp(path, NULL);
-	want = slurp(GOLDEN("fio.txt"), NULL);
-	check_columns(got);
-	nwb_check(!strcmp(got, want));
-	free(want);
-	free(got);
+	golden_write(GOLDEN("fio.jsonl"), dir, sizeof(dir));
+	golden_same(dir, "report.txt", GOLDEN("fio.txt"));
 	tmp_dir_remove(dir);
 }
 

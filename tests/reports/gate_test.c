@@ -9,11 +9,6 @@
 #include "gate_i.h"
 #include "nwb/mem.h"
 
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
 static json_t *side(double cpu, double mib_s)
 {
 	return json_pack("{s:{s:f,s:f}}", "metrics", "cpu_ns_mib", cpu, "mib_s",
@@ -83,29 +78,11 @@ static struct rep_gate model(const json_t *recs)
 
 NWB_TEST(report_gate, golden)
 {
-	char dir[256], path[300], *want, *got;
-	size_t len;
+	char dir[256];
 
-	tmp_dir(dir, sizeof(dir));
-	got = slurp(GOLDEN("gate.jsonl"), &len);
-	snprintf(path, sizeof(path), "%s/run.jsonl", dir);
-	spill(path, got, len);
-	free(got);
-	nwb_check_eq(nwb_report_write_all(dir, NULL), 0);
-	snprintf(path, sizeof(path), "%s/report.txt", dir);
-	got = slurp(path, NULL);
-	want = slurp(GOLDEN("gate.txt"), NULL);
-	check_columns(got);
-	nwb_check(!strcmp(got, want));
-	free(want);
-	free(got);
-	snprintf(path, sizeof(path), "%s/cover.txt", dir);
-	got = slurp(path, NULL);
-	want = slurp(GOLDEN("cover.txt"), NULL);
-	check_columns(got);
-	nwb_check(!strcmp(got, want));
-	free(want);
-	free(got);
+	golden_write(GOLDEN("gate.jsonl"), dir, sizeof(dir));
+	golden_same(dir, "report.txt", GOLDEN("gate.txt"));
+	golden_same(dir, "cover.txt", GOLDEN("cover.txt"));
 	tmp_dir_remove(dir);
 }
 

@@ -4,11 +4,6 @@
 
 #include "heat_i.h"
 
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
 static json_t *decision_rec(const char *name, const char *server,
 			    const char *verdict, double hl)
 {

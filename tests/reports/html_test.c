@@ -8,11 +8,6 @@
 
 #include "html_i.h"
 
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
 static char *page(const json_t *recs)
 {
 	return render_as(recs, NWB_FORMAT_HTML);

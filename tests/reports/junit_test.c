@@ -2,11 +2,6 @@
 /* JUnit: what a CI system must be able to read and must not misread. */
 #include "rep_test.h"
 
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
 static char *of_verdict(const char *verdict)
 {
 	json_t *run = run_rec("in-place", "none", 0, verdict, 1000000000);

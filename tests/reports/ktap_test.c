@@ -9,11 +9,6 @@ static char *ktap_of(const json_t *recs)
 	return render_as(recs, NWB_FORMAT_KTAP);
 }
 
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
 static struct ktap checked(const char *text)
 {
 	struct ktap k;

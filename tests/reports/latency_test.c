@@ -9,11 +9,6 @@
 #include "load_i.h"
 #include "nwb/mem.h"
 
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
 /* One run; @rate 0: the closed loop. Its p99 of response is @p99_ns. */
 static json_t *latency_rec(const char *subject, const char *step, int rate,
 			   int pair, double p99_ns)

@@ -2,11 +2,6 @@
 /* Markdown: a name is never markup. */
 #include "rep_test.h"
 
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
 NWB_TEST(report_md, has_verdict_comparison_findings_and_cells)
 {
 	json_t *recs = load(GOLDEN("run.jsonl"));

@@ -4,11 +4,6 @@
 
 #include "past_i.h"
 
-static bool has(const char *text, const char *part)
-{
-	return strstr(text, part) != NULL;
-}
-
 static json_t *decision_rec(const char *name, double hl)
 {
 	return json_pack("{s:i,s:s,s:s,s:s,s:s,s:i,s:f,s:f,s:f,s:f,s:s,s:s}",

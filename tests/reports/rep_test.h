@@ -19,6 +19,11 @@
 
 #define GOLDEN(name) GOLDEN_DIR "/" name
 
+static inline bool has(const char *text, const char *part)
+{
+	return strstr(text, part) != NULL;
+}
+
 static inline json_t *session_rec(void)
 {
 	json_t *r = json_pack("{s:i, s:s, s:s, s:{s:s}}", "v", 1, "type",
@@ -127,6 +132,37 @@ static inline void check_columns(const char *text)
 			nwb_check(line[i] >= 0x20 && line[i] <= 0x7e);
 	}
 	nwb_check(!*text || text[strlen(text) - 1] == '\n');
+}
+
+/* All reports of the records in @golden, in a directory of their own: through
+ * write_all, so that the digest is in them. tmp_dir_remove() ends it. */
+static inline void golden_write(const char *golden, char *dir, size_t size)
+{
+	char path[300], *recs;
+	size_t len;
+
+	tmp_dir(dir, size);
+	recs = slurp(golden, &len);
+	snprintf(path, sizeof(path), "%s/run.jsonl", dir);
+	spill(path, recs, len);
+	free(recs);
+	nwb_check_eq(nwb_report_write_all(dir, NULL), 0);
+}
+
+/* Is the report @name of @dir what @golden has, to the letter? */
+static inline void golden_same(const char *dir, const char *name,
+			       const char *golden)
+{
+	char path[300], *got, *want;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	got = slurp(path, NULL);
+	want = slurp(golden, NULL);
+	if (has(name, ".txt"))
+		check_columns(got);
+	nwb_check(!strcmp(got, want));
+	free(want);
+	free(got);
 }
 
 /* What every page must be: complete, and sufficient to itself. An attribute
