@@ -30,7 +30,7 @@
 #include <jansson.h>
 #include <signal.h>
 
-/* oracles.md: any FAIL 1, else any INCONCLUSIVE 2; bad usage or plan 3. */
+/* Any FAIL 1, else any INCONCLUSIVE 2; bad usage or plan 3. */
 #define NWB_EXIT_OK	0
 #define NWB_EXIT_FAIL	1
 #define NWB_EXIT_BROKEN 2

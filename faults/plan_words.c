@@ -123,7 +123,7 @@ const struct pl_word_id pl_features[] = {
 	{"volatile", 4}, {"io_uring", 5}, {NULL, 0},
 };
 
-/* oracles.md, Verdicts. */
+/* As nwb_verdict_name() has them, in small letters. */
 const struct pl_word_id pl_verdicts[] = {
 	{"pass", 0}, {"fail", 1},  {"vacuous", 2}, {"inconclusive", 3},
 	{"skip", 4}, {"known", 5}, {NULL, 0},

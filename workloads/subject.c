@@ -102,8 +102,8 @@ void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
 static void set_policy(const struct nwb_subject_opts *o, bool is_protected,
 		       struct nwb_policy *p)
 {
-	/* What lib/fs/smb.c (NTSTATUS; kernel-semantics 5.5) and lib/fs/9p.c
-	 * (errno of Rlerror) send again for. */
+	/* What lib/fs/smb.c (NTSTATUS) and lib/fs/9p.c (errno of Rlerror)
+	 * send again for. */
 	static const uint32_t p9_retryable[] = {EAGAIN, EINTR};
 	static const uint32_t smb_retryable[] = {
 		0xc000009a, /* INSUFFICIENT_RESOURCES */

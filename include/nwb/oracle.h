@@ -113,9 +113,9 @@ int nwb_judge(const struct nwb_judge_in *in, struct nwb_judgement *ret_j,
 
 /** nwb_verdict_name() - "PASS", "FAIL", ... */
 const char *nwb_verdict_name(enum nwb_verdict v);
-/** nwb_verdict_exit() - exit code of a set of verdicts, oracles.md: any FAIL,
- * VACUOUS or UNEXPECTED-PASS is 1, else any INCONCLUSIVE 2, else 0; 77 only if
- * all @nr > 0 were SKIP. */
+/** nwb_verdict_exit() - exit code of a set of verdicts: any FAIL, VACUOUS or
+ * UNEXPECTED-PASS is 1, else any INCONCLUSIVE 2, else 0; 77 only if all @nr > 0
+ * were SKIP. */
 int nwb_verdict_exit(const enum nwb_verdict *v, unsigned int nr);
 
 #endif

@@ -15,7 +15,7 @@
  * promise: O1 (LOST, ZEROED, SHORT, of content and of names), O2 (UNISSUED:
  * what nobody wrote), O9 (LONG), O12 (STALE-READ).
  *
- * Errors release (oracles.md, O1): a write that failed may have happened or
+ * Errors release, as in O1: a write that failed may have happened or
  * not; a failed fsync releases all that was written since the last good one.
  * Released bytes are not judged until they are written again.
  *
