@@ -2,7 +2,7 @@
 /*
  * Builds of git revisions, in the cache, with the compiler and the flags of
  * the build that runs; and the same program linked anew with its objects in
- *another order, so that what depends on where functions lie shows itself.
+ * another order, so that what depends on where functions lie shows itself.
  *
  *	$XDG_CACHE_HOME/netwb/rev/COMMIT-FLAGS/
  *		src/	a clone that borrows the objects of the repository

@@ -10,9 +10,11 @@
  *	  gate_pair.c			one pair: two processes, in random order
  *	  gate_spawn.c			one process
  *	  gate_decide.c			streams of pairs to decisions
- *(nwb/gate.h) gate_record.c			records of run.jsonl gate_past.c
- *what earlier sessions say about noise gate_tell.c			what a
- *person sees meanwhile and at the end
+ *				(nwb/gate.h)
+ *	  gate_record.c			records of run.jsonl
+ *	  gate_past.c			what earlier sessions say about noise
+ *	  gate_tell.c			what a person sees meanwhile and at the
+ *					end
  *
  * A stream is one case in one role: measured (A against B), control (A against
  * A) or confirmation (A against B, both linked anew). Streams take turns, one
@@ -21,8 +23,7 @@
  *	round   case 1   case 2   case 3   control 1
  *	  1       AB       BA       BA        AB
  *	  2       BA       BA       AB        BA
- *	  ...     a look after 10, 20 ... pairs that count; who is decided
- *leaves
+ *	  ...     a look after 10, 20 ... pairs that count; the decided leave
  */
 #ifndef NWB_BENCH_GATE_I_H
 #define NWB_BENCH_GATE_I_H

@@ -6,9 +6,9 @@
  *	real:      tasks are threads, waits are futexes, sockets are io_uring
  *	           (or plain blocking calls where io_uring is refused).
  *	simulated: tasks are coroutines on guarded stacks, all on one thread;
- *the clock is virtual, every lock, wait and wake is a scheduling point that the
- *seed decides; nothing runnable and no timer is a DEADLOCK, reported with the
- *wait graph.
+ *	           the clock is virtual; every lock, wait and wake is a
+ *	           scheduling point that the seed decides; nothing runnable and
+ *	           no timer is a DEADLOCK, reported with the wait graph.
  *
  * The same client code runs on both. Code above never asks which it is.
  */

@@ -96,8 +96,8 @@ struct nwb_gate_rule {
  *
  * The fourth look is for wall time: where its pairs spread by 0.24 (ln), three
  * looks find a rate that fell by a quarter in 74 sessions of a hundred, and
- *four in 92 (tests/gate_sim); a case without a change takes 40 runs instead
- *of 37.
+ * four in 92 (tests/gate_sim); a case without a change takes 40 runs instead
+ * of 37.
  */
 void nwb_gate_rule_init(struct nwb_gate_rule *rule, double delta);
 

@@ -40,9 +40,9 @@ struct nwb_fuse;
  * @shadow: borrowed; NULL: keep none
  * @kernel_cache: the kernel's page cache and writeback
  * @engine: name of the socket for nwb/engine.h, "@..."; NULL: none
- * @has_owner: the server's root (uid and gid 0) is told to be @uid and @gid,
- *and the other way round: a server in a user namespace calls its only user so,
- *	while the mount is outside of it
+ * @has_owner: the server's root (uid and gid 0) is told to be @uid and @gid, and
+ *	the other way round: a server in a user namespace calls its only user
+ *	so, while the mount is outside of it
  * @nr_workers: 0 = NWB_FUSE_WORKERS
  */
 struct nwb_fuse_opts {

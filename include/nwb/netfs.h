@@ -81,8 +81,8 @@ enum nwb_cache_mode {
  * @wsize: largest write; 0 = what the filesystem says
  * @folio_bytes_max: largest folio, power of two, 4 KiB..2 MiB; 0 = 64 KiB
  *	(a folio is never larger than the write that makes it)
- * @cache_bytes: page cache; writers wait for clean folios beyond it; 0 = 256
- *MiB
+ * @cache_bytes: page cache; writers wait for clean folios beyond it;
+ *	0 = 256 MiB
  * @temp_bytes: temp pages; 0 = 64 MiB
  * @dirty_kick_bytes: writeback starts above that; 0 = 4 * wsize
  * @dirty_age_ns: or when something has been dirty for so long; 0 = 1 s

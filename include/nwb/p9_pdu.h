@@ -8,7 +8,7 @@
  * copied: they point into the frame (decode) or into the caller's memory
  * (encode). The payload of Twrite, Rread and Rreaddir is never encoded either:
  * the encoder writes what stands before it, with size[] and count[] that
- *include it, and the caller sends the data behind it as further iovec segments.
+ * include it, and the caller sends the data behind it as further segments.
  *
  * Sources: 9P2000.L protocol description (diod, protocol.md), the Plan 9 manual
  * section 5 for the messages that .L took over, net/9p/client.c for the wire

@@ -70,8 +70,7 @@ enum nwb_smb2_encryption {
 #define NWB_SMB2_DIALECT_ANY 0xffffu
 
 /**
- * struct nwb_smb2_opts - copied by nwb_smb2_new(), the dialer and auth
- *borrowed.
+ * struct nwb_smb2_opts - copied by nwb_smb2_new(), the dialer and auth borrowed.
  * @dialer: makes the TCP connection
  * @auth: token exchange (nwb/auth.h); NULL: anonymous NTLMSSP made here, enough
  *	for the in-process fake

@@ -11,8 +11,7 @@
  *	sim_sock.c    byte streams with latency
  *
  * Rules: one thread; no pointer value decides anything; nothing in here is
- * random but through nwb_sim_choose(), so a seed is a complete description of a
- *run.
+ * random but through nwb_sim_choose(), so a seed describes a run completely.
  */
 #ifndef NWB_SIM_I_H
 #define NWB_SIM_I_H

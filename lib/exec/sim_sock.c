@@ -2,8 +2,8 @@
 /*
  * Simulated byte streams.
  *
- *	end 0 --sendv--> pipe 0 [ring buffer][marks: n bytes at time t] --> end
- *1 end 1 --sendv--> pipe 1 ...                                     --> end 0
+ *	end 0 --sendv--> pipe 0 [ring][marks: n bytes at time t] --> end 1
+ *	end 1 --sendv--> pipe 1 ...                              --> end 0
  *
  * Bytes become readable one latency after they were sent. A sender blocks while
  * the ring is full. How much moves at a time is the seed's choice, as it is the

@@ -2,9 +2,9 @@
 /*
  * fsync: write, wait, flush, and what was lost on the way.
  *
- *	dirty ──► in flight ──ack by instance I──► unstable(I) ──flush ok──►
- *clean ▲                                            │ └────── flush answered by
- *another than I ────┘
+ *	dirty ──► in flight ──ack by I──► unstable(I) ──flush ok by I──► clean
+ *	  ▲                                    │
+ *	  └────── flush answered by another ───┘        I: a server's instance
  *
  * As NFS does with uncommitted pages, acknowledged bytes stay until a flush was
  * answered by the very server instance that acknowledged them; else they are

@@ -12,7 +12,7 @@
  *
  *	1st   in the copy that is on the wire
  *	2nd   in the folio, dirty again; its copy is made and sent only after
- *the first's reply (the claim's range in folio->inflight holds it back)
+ *	      the first's reply (the range in folio->inflight holds it back)
  *
  * FUSE keeps the copies in an rb-tree because their folios may be reclaimed
  * meanwhile. Here a folio stays while a copy of it is in flight, since strict

@@ -2,11 +2,11 @@
 /*
  * The retryer (fs/netfs/write_retry.c): a task of the mount.
  *
- *	         from          to
- *	before  [ok][ xx|####][####][####][ok][####]     # needs retry, x acked
- *	run          '--------------------'   '----'     contiguous, same
- *attempts after   [ok][  ####   ][   ###   ]·.·[ok][####]  as large as allowed
- *now dropped
+ *	         from                 to
+ *	before  [ok][xx|####][####][####][ok][####]	# needs retry, x acked
+ *	run         '-------------------'    '----'	contiguous, as often issued
+ *	after   [ok]xx[ ##### ][  ###  ]·.·[ok][####]	as large as allowed now,
+ *						·.· dropped
  *
  * The collector asks for it, the issuer pauses, and when nothing of the request
  * is in flight each run of subrequests that need a retry is tiled again: what

@@ -14,8 +14,7 @@
  * have been executed: its outcome is unknown, as after a loss.
  *
  * One Tflush at a time: it is for a request that its owner has cancelled, else
- * for the oldest one; when it is through the next one that is late gets its
- *own.
+ * for the oldest one; when it is through, the next late one gets its own.
  *
  * A server that breaks that rule, or a fault that holds its reply back, sends
  * the reply after Rflush. It is counted and dropped: the outcome was unknown,

@@ -25,7 +25,7 @@
  * carries it; its tags come from a range of their own, because a server may
  * answer a request of a lost connection on a later one (nfs-ganesha 4.3 does,
  * when the number of the socket is used again). The receiver and the socket of
- *a lost connection are cleared away by the next attempt, or by nwb_p9_free().
+ * a lost connection are cleared away by the next attempt, or by nwb_p9_free().
  */
 #ifndef P9_INTERNAL_H
 #define P9_INTERNAL_H

@@ -4,11 +4,12 @@
  * credit now. Its owner's lock protects it. Modelled on fs/smb/client/smb2ops.c
  * (smb2_wait_mtu_credits, smb2_adjust_credits, smb2_add_credits).
  *
- *	            reserve, take_one              first answer (interim or
- *final) credits ───────────────────────► outstanding ───────────────► the
- *server ▲             put, adjust          │                            │
- *	   ├──────────────────────────────────┘                            │
- *	   └──────────────────────── grant ◄───────────────────────────────┘
+ *	         reserve,                  first answer
+ *	         take_one                  (interim or final)
+ *	credits ──────────► outstanding ────────────────────► the server
+ *	   ▲  put, adjust        │                                │
+ *	   ├─────────────────────┘                                │
+ *	   └───────────────────── grant ◄─────────────────────────┘
  *
  * credits + outstanding is what the client could spend when all had been
  * answered. A request answered by an interim response has given its charge

@@ -23,7 +23,7 @@
  * A reclaim that is refused (OBJECT_NAME_NOT_FOUND: that open is gone, or smbd
  * finds the file's times changed, as they are when a pwrite that was under way
  * at the loss ended after its handle had been put aside) is followed by a plain
- *open: another open, another instance, and unstable bytes are sent again.
+ * open: another open, another instance; unstable bytes are sent again.
  */
 #include "client.h"
 

@@ -5,8 +5,9 @@
  *
  *	sending    plain    NBT, headers, payload by reference
  *	           signed   the same; the MAC is taken over it by iovec
- *	           sealed   all of it is copied once and encrypted there,
- *because what is sent from belongs to the page cache receiving  in place
+ *	           sealed   all of it is copied once and encrypted there, because
+ *	                    what is sent from belongs to the page cache
+ *	receiving           in place
  *
  * An answer that is not protected as it must be, or that was changed, ends the
  * connection: the outcome of what is outstanding is unknown.

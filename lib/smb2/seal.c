@@ -7,8 +7,8 @@
  *	                            └── associated data ──┘
  *
  * Nonces are numbers that the client hands out, one a message, whichever
- *channel it leaves by: channels share the keys of their session. GnuTLS copies
- *nothing for GCM; its CCM, which 3.0.2 must use, works on a copy.
+ * channel it leaves by: channels share the keys of their session. GnuTLS copies
+ * nothing for GCM; its CCM, which 3.0.2 must use, works on a copy.
  */
 #include "crypt.h"
 #include "nwb/smb2_pdu.h"

@@ -7,8 +7,8 @@
  *	ir_work CELL		a simulated cell: see ir_cells
  *	ir_work --cells		names of all of these
  *	ir_work --compiler	what the counts depend on
- *	ir_work --check FILE	lines "NAME VALUE" on stdin against FILE; 77
- *when FILE is of another compiler
+ *	ir_work --check FILE	lines "NAME VALUE" on stdin against FILE; 77 when
+ *				FILE is of another compiler
  */
 #include "budget.h"
 #include "cells.h"

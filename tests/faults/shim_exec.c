@@ -8,7 +8,7 @@
  *
  * -n: without the shim, for comparison; -i: idle, neither rules nor ledger;
  * -s: summary only; -p: where to write the pid of the command; -f: a file's
- *base name for the ledger; -e: a line of a plan.
+ * base name for the ledger; -e: a line of a plan.
  */
 #include "nwb/faultctl.h"
 #include "nwb/ledger.h"

@@ -6,7 +6,8 @@
  *
  *	figures LEDGER              prints what it computes
  *	figures LEDGER RECORD       and compares; RECORD: output of `netwb
- *one-run` exit 1 when something is over 10 % off
+ *	                            one-run`; exit 1 when something is over
+ *	                            10 % off
  *
  * On purpose it includes no header and links no library of netwb: the layout
  * of the file is typed from the text of include/nwb/ledger.h, and everything is
