@@ -425,6 +425,7 @@ struct bench_cli {
 #define BENCH_CLI_CHECK 0x08u  /* --repeat --mutant */
 #define BENCH_CLI_ONE	0x80u  /* of one run only: --ledger --capture */
 #define BENCH_CLI_FAKE	0x100u /* --server fake; --plant */
+#define BENCH_CLI_SHARD 0x400u /* --shard alone */
 #define BENCH_CLI_SERVE 0x40u  /* --publish --for --name --dir */
 #define BENCH_CLI_MOUNT 0x200u /* --kernel-cache --no-shadow --dir; a client   \
 				*/

@@ -181,7 +181,29 @@ static void shares(struct latency *t)
 			nwb_max(t->knee * share[i] / 100, (uint64_t)1);
 }
 
-/* One pair at each rate, in the order of the dice. */
+/* A round belongs to a shard as a whole: A and B were measured on one machine.
+ */
+static bool is_here(struct latency *t, unsigned int pair)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "round-%u", pair);
+	return bench_shard_takes(&t->cli.shard, key);
+}
+
+/* How many rounds are here; a shard says so. */
+static int count_rounds(struct latency *t, struct nwb_err *err)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int p = 1; p <= t->l.pairs; p++)
+		nr += is_here(t, p);
+	t->s.progress.total += t->l.nr_rates * t->nr_sides * nr;
+	return bench_session_shard(&t->s, &t->cli.shard, err);
+}
+
+/* One pair at each rate, in the order of the dice. In another shard's round
+ * the dice are thrown as well, so that orders are those of the whole. */
 static int round_of(struct latency *t, unsigned int pair, struct nwb_err *err)
 {
 	unsigned int nr = t->l.nr_rates * t->nr_sides, at[LATENCY_RATES * 2];
@@ -208,6 +230,8 @@ static int round_of(struct latency *t, unsigned int pair, struct nwb_err *err)
 			at[2 * i] = at[2 * i + 1];
 			at[2 * i + 1] = keep;
 		}
+	if (!is_here(t, pair))
+		return 0;
 	for (unsigned int i = 0; i < nr && !rc; i++) {
 		struct latency_figure *f = &t->fig[t->nr_figs++];
 		uint64_t rate = t->l.rate[at[i] / t->nr_sides], n = t->l.ops;
@@ -237,7 +261,7 @@ static int measure(struct latency *t, struct nwb_err *err)
 			shares(t);
 	}
 	if (!rc)
-		t->s.progress.total += t->l.nr_rates * t->nr_sides * t->l.pairs;
+		rc = count_rounds(t, err);
 	for (unsigned int p = 1; p <= t->l.pairs && !rc; p++)
 		rc = round_of(t, p, err);
 	return rc;
@@ -274,6 +298,11 @@ static int check(struct latency *t)
 			t->base_shape);
 		return -EINVAL;
 	}
+	if (t->cli.shard.n && !t->l.nr_rates) {
+		fprintf(stderr, "netwb: --shard: each machine has a knee of "
+				"its own; give the rates with --rate\n");
+		return -EINVAL;
+	}
 	if (t->cli.run.bytes || t->cli.run.fsyncs != 1) {
 		fprintf(stderr, "netwb: --write and --fsyncs are of a closed "
 				"loop; --ops and --fsync-every say it here\n");
@@ -299,7 +328,8 @@ static int get_ready(struct latency *t, int argc, char **argv)
 		return NWB_EXIT_USAGE;
 	latency_opts_about(about, text, sizeof(text));
 	rc = bench_cli_parse(&t->cli, t->l.argc, t->l.argv,
-			     BENCH_CLI_RUN | BENCH_CLI_PLAN | BENCH_CLI_FAKE,
+			     BENCH_CLI_RUN | BENCH_CLI_PLAN | BENCH_CLI_FAKE |
+				     BENCH_CLI_SHARD,
 			     text);
 	if (rc < 0)
 		return rc == -2 ? -1 : NWB_EXIT_USAGE;

@@ -29,6 +29,7 @@ struct campaign {
 	struct bench_session session;
 	struct cell cell[CELLS_MAX];
 	unsigned int nr_cells;
+	unsigned int nr_rounds; /* of this shard */
 	struct bench_fio_run run;
 	char engine_job[4096];
 	uint64_t rnd;
@@ -114,33 +115,64 @@ static int run_cell(struct campaign *c, const struct cell *cell,
 	return bench_fio_records(&c->setup, r, c->session.store, err);
 }
 
-/* The next round would end after --time: say so, and leave it out. */
-static bool is_late(struct campaign *c, unsigned int pair, int *ret_rc,
+/* After @done rounds the next one would end after --time: say so, and leave it
+ * out. */
+static bool is_late(struct campaign *c, unsigned int done, int *ret_rc,
 		    struct nwb_err *err)
 {
 	uint64_t t = bench_session_elapsed_ns(&c->session);
 
-	if (pair == 1 || t + t / (pair - 1) <= c->o.time_s * NWB_SEC)
+	if (!done || t + t / done <= c->o.time_s * NWB_SEC)
 		return false;
 	*ret_rc = bench_session_note(
 		&c->session, err,
 		"%u of %u rounds left out: --time %u would pass",
-		c->o.pairs - pair + 1, c->o.pairs, c->o.time_s);
+		c->nr_rounds - done, c->nr_rounds, c->o.time_s);
 	return true;
+}
+
+/* A round belongs to a shard as a whole: what is compared was measured on one
+ * machine. Its name is the same whatever else is asked for. */
+static bool is_here(struct campaign *c, unsigned int pair)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "round-%u", pair);
+	return bench_shard_takes(&c->o.cli.shard, key);
 }
 
 static int run_rounds(struct campaign *c, struct nwb_err *err)
 {
+	unsigned int done = 0;
 	int rc = 0;
 
 	for (unsigned int pair = 1; pair <= c->o.pairs && !rc; pair++) {
-		if (is_late(c, pair, &rc, err))
-			break;
 		shuffle(c);
+		if (!is_here(c, pair)) {
+			/* seeds and orders are those of the whole */
+			for (unsigned int i = 0; i < c->nr_cells; i++)
+				draw(c);
+			continue;
+		}
+		if (is_late(c, done, &rc, err))
+			break;
 		for (unsigned int i = 0; i < c->nr_cells && !rc; i++)
 			rc = run_cell(c, &c->cell[i], pair, i, err);
+		done++;
 	}
 	return rc;
+}
+
+/* How many rounds are here; a shard says so. */
+static int count_rounds(struct campaign *c, struct nwb_err *err)
+{
+	unsigned int nr = 0;
+
+	for (unsigned int pair = 1; pair <= c->o.pairs; pair++)
+		nr += is_here(c, pair);
+	c->nr_rounds = nr;
+	c->session.progress.total = c->nr_cells * nr;
+	return bench_session_shard(&c->session, &c->o.cli.shard, err);
 }
 
 /* Can the plan be armed on @server at all? Return: 0; @why says it cannot. */
@@ -180,22 +212,17 @@ static int leave_out(struct campaign *c, struct nwb_err *err)
 		rc = bench_session_note(&c->session, err, "%s left out: %s",
 					o->server[k], why.text);
 	}
-	c->session.progress.total = c->nr_cells * o->pairs;
 	return rc;
 }
 
+/* What fio says stands beside run.jsonl, so that it is sealed and merged. */
 static int make_place_for_output(struct campaign *c, char dir[4096],
 				 struct nwb_err *err)
 {
-	char sub[4200];
-
 	if (!realpath(c->session.dir, dir))
 		return nwb_err_set(err, -errno, "%s: %s", c->session.dir,
 				   strerror(errno));
-	snprintf(sub, sizeof(sub), "%s/fio", dir);
-	if (mkdir(sub, 0700))
-		return nwb_err_set(err, -errno, "%s: %s", sub, strerror(errno));
-	return bench_fio_keep_copies(&c->o, &c->file, sub, c->engine_job, err);
+	return bench_fio_keep_copies(&c->o, &c->file, dir, c->engine_job, err);
 }
 
 static void tell_file(const struct campaign *c)
@@ -228,6 +255,8 @@ static int campaign(struct campaign *c, int argc, char **argv)
 	};
 	if (!rc)
 		rc = leave_out(c, &err);
+	if (!rc)
+		rc = count_rounds(c, &err);
 	if (!rc)
 		rc = run_rounds(c, &err);
 	if (rc)

@@ -34,6 +34,9 @@ static const char options_text[] =
 	"  -e LINE            one more line of the plan\n"
 	"  --fault NAME       a standard fault, see `netwb list`\n"
 	"  --seed N           of order and faults (default 1)\n"
+	"  --shard K/N        run the K-th of N parts of the rounds; see "
+	"`netwb "
+	"merge`\n"
 	"  --out DIR          results go to a new directory in DIR\n"
 	"  --isolation STEP   ns, userns or none\n"
 	"  --help             this text\n";
@@ -215,6 +218,10 @@ static int set_option(struct bench_fio_opts *o, int opt, const char *value)
 	case 'p':
 	case 'e':
 		return set_plan(o, opt, value);
+	case 'k':
+		return bench_shard_parse(value, &o->cli.shard)
+			       ? bad("shard", value, "K/N, such as 2/4")
+			       : 0;
 	case 'h':
 		return print_help();
 	default:
@@ -241,14 +248,23 @@ static int set_defaults(struct bench_fio_opts *o)
 int bench_fio_opts(struct bench_fio_opts *o, int argc, char **argv)
 {
 	static const struct option opts[] = {
-		{"subjects", 1, NULL, 'S'},  {"server", 1, NULL, 's'},
-		{"servers", 1, NULL, 's'},   {"pairs", 1, NULL, 'n'},
-		{"time", 1, NULL, 't'},	     {"seed", 1, NULL, 'r'},
-		{"limit", 1, NULL, 'l'},     {"directory", 1, NULL, 'd'},
-		{"engine", 1, NULL, 'E'},    {"out", 1, NULL, 'o'},
-		{"isolation", 1, NULL, 'i'}, {"fault", 1, NULL, 'f'},
-		{"plan", 1, NULL, 'p'},	     {"expr", 1, NULL, 'e'},
-		{"help", 0, NULL, 'h'},	     {0},
+		{"subjects", 1, NULL, 'S'},
+		{"server", 1, NULL, 's'},
+		{"servers", 1, NULL, 's'},
+		{"pairs", 1, NULL, 'n'},
+		{"time", 1, NULL, 't'},
+		{"seed", 1, NULL, 'r'},
+		{"limit", 1, NULL, 'l'},
+		{"directory", 1, NULL, 'd'},
+		{"engine", 1, NULL, 'E'},
+		{"out", 1, NULL, 'o'},
+		{"isolation", 1, NULL, 'i'},
+		{"fault", 1, NULL, 'f'},
+		{"plan", 1, NULL, 'p'},
+		{"expr", 1, NULL, 'e'},
+		{"shard", 1, NULL, 'k'},
+		{"help", 0, NULL, 'h'},
+		{0},
 	};
 	int opt, rc;
 

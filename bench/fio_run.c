@@ -74,9 +74,9 @@ static void name_paths(const struct bench_fio_setup *s, struct bench_fio_run *r,
 {
 	char base[PATH_ROOM - 16];
 
-	snprintf(r->json, sizeof(r->json), "fio/%04u-%s-%s.json", r->nr,
+	snprintf(r->json, sizeof(r->json), "fio-%04u-%s-%s.json", r->nr,
 		 r->server, r->subject->name);
-	snprintf(base, sizeof(base), "%.4100s/fio/%04u-%s-%s", s->dir, r->nr,
+	snprintf(base, sizeof(base), "%.4100s/fio-%04u-%s-%s", s->dir, r->nr,
 		 r->server, r->subject->name);
 	snprintf(p->out, sizeof(p->out), "%s.json", base);
 	snprintf(p->log, sizeof(p->log), "%s.log", base);

@@ -169,7 +169,7 @@ static const struct {
 	 "GLOB",
 	 "only cells whose name fits, e.g. 'smbd.*.seq1m.*'"},
 	{{"shard", 1, NULL, OPT_SHARD},
-	 BENCH_CLI_BENCH | BENCH_CLI_CHECK,
+	 BENCH_CLI_BENCH | BENCH_CLI_CHECK | BENCH_CLI_SHARD,
 	 "K/N",
 	 "run the K-th of N parts only; see `netwb merge`"},
 	{{"repeat", 1, NULL, OPT_REPEAT},

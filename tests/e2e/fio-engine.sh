@@ -62,7 +62,7 @@ says '6 of 6 runs'
 cat "$tmp"/results/*/run.jsonl >"$tmp/out"
 says '"subject":"in-place-engine".*"verdict":"PASS"'
 says '"subject":"temp-page-engine".*"verdict":"PASS"'
-grep -q 'ioengine=external:.*libnwb-fio.so' "$tmp"/results/*/fio/engine-any.fio ||
+grep -q 'ioengine=external:.*libnwb-fio.so' "$tmp"/results/*/engine-any.fio ||
 	bad "the copy does not name the engine"
 
 # a file that is not on the mount is refused, and so is a mount without it

@@ -73,3 +73,45 @@ run 3 history --last x whole
 run 3 store frobnicate
 run 3 merge
 finish
+
+# the rounds of other campaigns: each in one shard, with the order and the seed
+# that it has in the whole
+rounds() {
+	sed -n 's/.*"order":\([0-9]*\),"pair":\([0-9]*\),.*"seed":\([0-9]*\),.*"'"$2"'":"\([^"]*\)".*/\2 \4 \3/p' \
+		"$1/run.jsonl" | sort
+}
+same_rounds() {
+	rounds "$tmp/$1" "$4" >"$tmp/a"
+	rounds "$tmp/$2" "$4" >"$tmp/b"
+	if [ "$(wc -l <"$tmp/a")" = "$3" ] && cmp -s "$tmp/a" "$tmp/b"; then
+		ok
+	else
+		diff "$tmp/a" "$tmp/b" >"$tmp/out"
+		bad "$1: not the $3 rounds of the whole"
+	fi
+}
+sharded() {
+	for k in 1 2; do
+		run 0 "$@" --shard $k/2 --out "$tmp/half$k"
+		says "^shard $k/2: [0-9] of 4 cases are run here"
+	done
+	run 0 "$@" --out "$tmp/all"
+	mv "$tmp"/all/* "$tmp/unsharded"
+	run 0 merge both half1/$(ls "$tmp/half1") half2/$(ls "$tmp/half2")
+	run 0 store verify both
+}
+sharded latency --server fake --rate 2000,4000 --ops 64 --pairs 4 \
+	--against temp-page
+same_rounds unsharded both 16 subject
+rm -rf "$tmp"/half1 "$tmp"/half2 "$tmp/all" "$tmp/both" "$tmp/unsharded"
+run 3 latency --server fake --shard 1/2
+says 'a knee of its own; give the rates'
+
+printf '[one]\nrw=write\nsize=64k\n[two]\nstonewall\nrw=write\nsize=64k\n' \
+	>"$tmp/tiny.fio"
+sharded bench tiny.fio --subjects posix --pairs 4
+same_rounds unsharded both 8 job
+n=$(find "$tmp/both" -name '*.json' | wc -l)
+[ "$n" = 4 ] && ok || bad "the merged session has $n of 4 files of fio"
+run 3 bench tiny.fio --shard 3/2
+says 'K/N, such as 2/4'
