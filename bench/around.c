@@ -12,11 +12,8 @@ void bench_key(uint64_t seed, uint8_t key[16])
 {
 	/* any key will do as long as the seed gives it */
 	for (int i = 0; i < 2; i++) {
-		uint64_t z = (seed += 0x9e3779b97f4a7c15ull);
+		uint64_t z = nwb_splitmix64(&seed);
 
-		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-		z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-		z ^= z >> 31;
 		memcpy(key + 8 * i, &z, 8);
 	}
 }

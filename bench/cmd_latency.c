@@ -22,15 +22,6 @@ static const char about[] =
 #define KEPT	   0.95
 #define KNEE_STEPS 16u
 
-static uint64_t next_random(struct latency *t)
-{
-	uint64_t z = (t->rnd += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
-}
-
 static uint64_t ops_max(const struct latency *t)
 {
 	return LATENCY_BYTES_MAX / t->shape.block;
@@ -213,7 +204,7 @@ static int round_of(struct latency *t, unsigned int pair, struct nwb_err *err)
 		at[i] = i;
 	/* sides change places inside their rate, rates with each other */
 	for (unsigned int i = t->l.nr_rates; i > 1; i--) {
-		unsigned int k = (unsigned int)(next_random(t) % i);
+		unsigned int k = (unsigned int)(nwb_splitmix64(&t->rnd) % i);
 
 		for (unsigned int s = 0; s < t->nr_sides; s++) {
 			unsigned int *x = &at[(i - 1) * t->nr_sides + s];
@@ -224,7 +215,7 @@ static int round_of(struct latency *t, unsigned int pair, struct nwb_err *err)
 		}
 	}
 	for (unsigned int i = 0; i < t->l.nr_rates && t->nr_sides == 2; i++)
-		if (next_random(t) & 1) {
+		if (nwb_splitmix64(&t->rnd) & 1) {
 			unsigned int keep = at[2 * i];
 
 			at[2 * i] = at[2 * i + 1];

@@ -10,16 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t next_random(uint64_t *rnd)
-{
-	uint64_t z = (*rnd += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
-}
-
 static bool ends_with(const char *s, const char *end)
 {
 	size_t len = strlen(s), n = strlen(end);
@@ -54,7 +44,7 @@ static unsigned int shuffle(const char **v, unsigned int nr, const char *end,
 		if (ends_with(v[i], end) && v[i][0] != '/')
 			at[n++] = i;
 	for (unsigned int i = n; i > 1; i--) {
-		unsigned int k = (unsigned int)(next_random(rnd) % i);
+		unsigned int k = (unsigned int)(nwb_splitmix64(rnd) % i);
 		const char *t = v[at[i - 1]];
 
 		v[at[i - 1]] = v[at[k]];

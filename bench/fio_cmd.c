@@ -35,14 +35,9 @@ struct campaign {
 	uint64_t rnd;
 };
 
-/* splitmix64 */
 static uint64_t draw(struct campaign *c)
 {
-	uint64_t z = (c->rnd += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
+	return nwb_splitmix64(&c->rnd);
 }
 
 static void shuffle(struct campaign *c)

@@ -16,11 +16,7 @@ uint64_t gate_now_ns(void)
 
 uint64_t gate_random(struct gate_session *s)
 {
-	uint64_t z = (s->rnd += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
+	return nwb_splitmix64(&s->rnd);
 }
 
 static void sides_of(const struct gate_session *s, const struct gate_stream *st,

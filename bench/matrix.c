@@ -9,15 +9,6 @@
 static const char *const matrix_workloads[] = {"seq1m", "seq4k", "rand4k",
 					       "rewrite"};
 
-static uint64_t next_random(struct bench_matrix *m)
-{
-	uint64_t z = (m->rnd += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
-}
-
 static int add_job(struct bench_matrix *m, const struct bench_run_opts *o,
 		   unsigned int pair)
 {
@@ -59,13 +50,13 @@ static int add_group(struct bench_matrix *m, struct bench_run_opts o,
 	nwb_assert(nr <= NWB_SUBJ_KINDS);
 	memcpy(k, kinds, nr * sizeof(*k));
 	for (unsigned int i = nr; i > 1; i--) {
-		unsigned int j = (unsigned int)(next_random(m) % i);
+		unsigned int j = (unsigned int)(nwb_splitmix64(&m->rnd) % i);
 		enum nwb_subject_kind t = k[i - 1];
 
 		k[i - 1] = k[j];
 		k[j] = t;
 	}
-	o.seed = (uint64_t)(uint32_t)next_random(m);
+	o.seed = (uint64_t)(uint32_t)nwb_splitmix64(&m->rnd);
 	for (unsigned int i = 0; i < nr && !rc; i++) {
 		o.subject = k[i];
 		o.judge = k[i] != NWB_SUBJ_RAW_HOT;

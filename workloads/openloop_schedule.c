@@ -15,15 +15,10 @@ uint64_t nwb_openloop_due(uint64_t i, uint64_t rate)
 	return i / rate * NWB_SEC + i % rate * NWB_SEC / rate;
 }
 
-/* splitmix64, the upper 53 bits: [0, 1) */
+/* The upper 53 bits: [0, 1) */
 static double next_unit(uint64_t *state)
 {
-	uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	z ^= z >> 31;
-	return (double)(z >> 11) * 0x1p-53;
+	return (double)(nwb_splitmix64(state) >> 11) * 0x1p-53;
 }
 
 void nwb_openloop_schedule(struct nwb_openloop *ol)

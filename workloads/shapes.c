@@ -60,16 +60,6 @@ const struct nwb_workload_desc *nwb_workload_find(const char *name)
 	return NULL;
 }
 
-/* splitmix64: the shapes need no better, and the seed is printed. */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
-}
-
 static void place_op(const struct nwb_workload *w, uint64_t nth, uint64_t *rnd,
 		     struct nwb_write_op *op)
 {
@@ -78,10 +68,10 @@ static void place_op(const struct nwb_workload *w, uint64_t nth, uint64_t *rnd,
 
 	op->len = d->block;
 	if (d->is_unaligned) {
-		op->len = 1 + (uint32_t)(next_random(rnd) % (2 * d->block));
-		op->off = next_random(rnd) % (range - op->len);
+		op->len = 1 + (uint32_t)(nwb_splitmix64(rnd) % (2 * d->block));
+		op->off = nwb_splitmix64(rnd) % (range - op->len);
 	} else if (d->is_random) {
-		op->off = next_random(rnd) % (range / d->block) * d->block;
+		op->off = nwb_splitmix64(rnd) % (range / d->block) * d->block;
 	} else {
 		op->off = nth * d->block % range;
 	}

@@ -62,10 +62,7 @@ bool sh_glob(const char *pat, const char *s)
 
 static uint64_t mix(uint64_t x)
 {
-	x += 0x9e3779b97f4a7c15ull;
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-	return x ^ (x >> 31);
+	return nwb_splitmix64(&x);
 }
 
 /* draw() - is draw @k of the rule's generator below its probability? */

@@ -53,6 +53,22 @@
 #define NWB_MIB (1024ull * 1024)
 
 /**
+ * nwb_splitmix64() - the next number of a sequence that its seed decides
+ * (splitmix64: Steele, Lea, Flood 2014). Spreads a poor seed over all bits.
+ * @state: the seed, then what the last call left
+ *
+ * Context: any; the caller keeps threads apart.
+ */
+static inline uint64_t nwb_splitmix64(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15ull;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
+	return z ^ z >> 31;
+}
+
+/**
  * nwb_assert_fail() - report a broken invariant and abort.
  * @expr: the expression as text
  * @file: source file

@@ -45,20 +45,10 @@ struct search {
 	size_t nr;
 };
 
-/* splitmix64, Steele, Lea and Flood 2014. */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
 static void shuffle(double *x, size_t n, uint64_t *state)
 {
 	for (size_t i = n - 1; i > 0; i--) {
-		size_t j = next_random(state) % (i + 1);
+		size_t j = nwb_splitmix64(state) % (i + 1);
 		double tmp = x[i];
 
 		x[i] = x[j];

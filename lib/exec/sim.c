@@ -167,16 +167,6 @@ static const struct nwb_exec_ops sim_ops = {
 	.sock_pair = nwb_sim_sock_pair,
 };
 
-/* splitmix64 (Steele, Lea, Flood): spreads a poor seed over all bits. */
-static uint64_t splitmix(uint64_t *state)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
 int nwb_exec_sim_new(uint64_t seed, struct nwb_exec **ret_ex,
 		     struct nwb_err *err)
 {
@@ -198,8 +188,8 @@ int nwb_exec_sim_new(uint64_t seed, struct nwb_exec **ret_ex,
 	se->now = CLOCK_START;
 	se->limit = NWB_NEVER;
 	for (int i = 0; i < 4; i++) {
-		se->sched_rng[i] = splitmix(&state);
-		se->value_rng[i] = splitmix(&state);
+		se->sched_rng[i] = nwb_splitmix64(&state);
+		se->value_rng[i] = nwb_splitmix64(&state);
 	}
 	nwb_list_init(&se->tasks);
 	nwb_list_init(&se->spare);

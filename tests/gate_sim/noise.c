@@ -12,11 +12,7 @@
 
 uint64_t sim_random(uint64_t *state)
 {
-	uint64_t z = *state += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
+	return nwb_splitmix64(state);
 }
 
 static double uniform(uint64_t *state)

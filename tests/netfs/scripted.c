@@ -7,19 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* splitmix64 */
-static uint64_t next_random(uint64_t *state)
-{
-	uint64_t z = (*state += 0x9e3779b97f4a7c15ull);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return z ^ (z >> 31);
-}
-
 static uint64_t dice(struct sfs *sfs, uint64_t below)
 {
-	return below ? next_random(&sfs->random) % below : 0;
+	return below ? nwb_splitmix64(&sfs->random) % below : 0;
 }
 
 uint64_t sfs_random(struct sfs *sfs, uint64_t below)
@@ -38,7 +28,7 @@ void sfs_fill(void *buf, size_t len, uint64_t seed)
 	uint64_t state = seed;
 
 	for (size_t i = 0; i < len; i++)
-		p[i] = (uint8_t)next_random(&state);
+		p[i] = (uint8_t)nwb_splitmix64(&state);
 }
 
 static struct sfs *sfs_of(const struct nwb_inode *inode)

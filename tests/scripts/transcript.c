@@ -48,14 +48,9 @@ void say_content(struct world *w, const char *name)
 		   (unsigned long long)hash);
 }
 
-/* splitmix64 */
 uint32_t roll(struct world *w, uint32_t n)
 {
-	uint64_t z = w->rng += 0x9e3779b97f4a7c15ull;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-	return (uint32_t)((z ^ (z >> 31)) % n);
+	return (uint32_t)(nwb_splitmix64(&w->rng) % n);
 }
 
 /* FNV-1a */
