@@ -39,7 +39,7 @@ static void link_anew(struct gate_session *s, unsigned int k, const char *dir)
 	if (gate_relink(from, gate_random(s), path, &err)) {
 		gate_tell_line(s,
 			       "%c is confirmed as it is, in new processes: %s",
-			       "AB"[k], err.text);
+			       'A' + (int)k, err.text);
 		return;
 	}
 	find_shim(from, shim, sizeof(shim));

@@ -24,25 +24,26 @@ const char *gate_contaminated(const struct gate_stream *s, unsigned int side,
 {
 	const struct bench_meters *m = &r->meters;
 	double wall = (double)m->wall_ns, limit;
+	char name = side ? 'B' : 'A';
 
 	if (m->majflt) {
-		snprintf(buf, size, "%c: %llu major faults", "AB"[side],
-			 (unsigned long long)m -> majflt);
+		snprintf(buf, size, "%c: %llu major faults", name,
+			 (unsigned long long)m->majflt);
 		return buf;
 	}
 	/* a tick is 10 ms: one alone may be all of a short run's */
 	if (m->steal_ns != UINT64_MAX &&
 	    m->steal_ns >
 		    nwb_max((uint64_t)(STEAL_LIMIT * wall), 10 * NWB_MSEC)) {
-		snprintf(buf, size, "%c: steal %.1f %% of the wall time",
-			 "AB"[side], 100.0 * (double)m -> steal_ns / wall);
+		snprintf(buf, size, "%c: steal %.1f %% of the wall time", name,
+			 100.0 * (double)m->steal_ns / wall);
 		return buf;
 	}
 	if (m->psi_ns != UINT64_MAX &&
 	    (double)m->psi_ns > s->psi_limit * wall) {
 		snprintf(buf, size, "%c: CPU pressure %.0f %%, limit %.0f %%",
-			 "AB"[side], 100.0 * (double)m -> psi_ns / wall,
-			 100.0 * s -> psi_limit);
+			 name, 100.0 * (double)m->psi_ns / wall,
+			 100.0 * s->psi_limit);
 		return buf;
 	}
 	if (s->nr_wall[side] < WALL_KNOWN)
@@ -50,9 +51,8 @@ const char *gate_contaminated(const struct gate_stream *s, unsigned int side,
 	limit = WALL_LIMIT * nwb_median(s->wall[side], s->nr_wall[side]);
 	if ((double)r->durable_ns <= limit)
 		return NULL;
-	snprintf(buf, size, "%c: stood still, %.1f s instead of %.1f s",
-		 "AB"[side], (double)r -> durable_ns / 1e9,
-		 limit / WALL_LIMIT / 1e9);
+	snprintf(buf, size, "%c: stood still, %.1f s instead of %.1f s", name,
+		 (double)r->durable_ns / 1e9, limit / WALL_LIMIT / 1e9);
 	return buf;
 }
 

@@ -56,7 +56,7 @@ int gate_pair(struct gate_session *s, struct gate_stream *st,
 		if (!strcmp(r[k].verdict, "FAIL")) {
 			s->nr_fail++;
 			gate_tell_line(s, "%s: %c: %s\n  again: %s",
-				       st->c->name, "AB"[k], r[k].reason,
+				       st->c->name, 'A' + (int)k, r[k].reason,
 				       r[k].repro);
 		}
 	s->pair_ns += gate_now_ns() - t0;

@@ -170,9 +170,9 @@ static int warm_up(struct gate_session *s, struct nwb_err *err)
 		if (r.reason[0])
 			return nwb_err_set(
 				err, -ENOEXEC,
-				"%c (%.60s) cannot run %.60s: %.200s", "AB"[i],
-				side[i] -> id, s -> o -> cases.c[0].name,
-				r.reason);
+				"%c (%.60s) cannot run %.60s: %.200s",
+				'A' + (int)i, side[i]->id,
+				s->o->cases.c[0].name, r.reason);
 		snprintf(side[i]->build, sizeof(side[i]->build), "%s", r.build);
 		if (s->o->is_gate && (r.meters.psi_ns == UINT64_MAX ||
 				      r.meters.steal_ns == UINT64_MAX))
