@@ -321,6 +321,11 @@ void bench_keep_failed(const struct nwb_ledger *l,
 const char *bench_explain(const struct bench_run_result *r, char *buf,
 			  size_t size);
 
+/* explain_kernel.c */
+/** bench_explain_kernel() - print what lies beside @ledger of the kernel that
+ * was the client, if anything does. Return: an exit code. */
+int bench_explain_kernel(const char *ledger, uint64_t off);
+
 /* capture.c */
 struct bench_capture;
 /** bench_capture_start() - capture the wire of @srv to @path from now on. */

@@ -19,7 +19,8 @@ static const char about[] =
 	"Tell the life of one byte from a kept ledger: who wrote it, when it\n"
 	"was sent, applied, acked, sent again or given up, which faults and\n"
 	"fsyncs concern it. RUN is a ledger (netwb run --ledger FILE), or the\n"
-	"results directory of a run that failed. OFFSET may end in K, M, G.\n\n"
+	"results directory of a run that failed. OFFSET may end in K, M, G.\n"
+	"When the client was a kernel, its tracepoints and counters follow.\n\n"
 	"  netwb explain run.ledger --at netwb.dat:4M\n";
 
 static int usage(const char *what)
@@ -87,16 +88,16 @@ static int find_ledger(const char *dir, char *path, size_t size,
 	return 0;
 }
 
-static int open_ledger(const char *run, struct nwb_ledger *ret,
-		       struct nwb_err *err)
+/* @path: gets its name. */
+static int open_ledger(const char *run, char *path, size_t size,
+		       struct nwb_ledger *ret, struct nwb_err *err)
 {
-	char path[4200];
 	struct stat st;
 	int fd, rc;
 
-	snprintf(path, sizeof(path), "%s", run);
+	snprintf(path, size, "%s", run);
 	if (!stat(run, &st) && S_ISDIR(st.st_mode)) {
-		rc = find_ledger(run, path, sizeof(path), err);
+		rc = find_ledger(run, path, size, err);
 		if (rc)
 			return rc;
 	}
@@ -124,7 +125,8 @@ static int explain(const char *run, const char *file, uint64_t off)
 {
 	struct nwb_err err = {0};
 	struct nwb_ledger l;
-	int rc = open_ledger(run, &l, &err), id;
+	char path[4200];
+	int rc = open_ledger(run, path, sizeof(path), &l, &err), id;
 
 	if (rc) {
 		fprintf(stderr, "netwb: %s\n", err.text);
@@ -136,7 +138,7 @@ static int explain(const char *run, const char *file, uint64_t off)
 	if (rc)
 		fprintf(stderr, "netwb: %s: %s\n", run, err.text);
 	if (!rc)
-		return NWB_EXIT_OK;
+		return bench_explain_kernel(path, off);
 	return rc == -ENOMEM ? NWB_EXIT_BROKEN : NWB_EXIT_USAGE;
 }
 

@@ -41,6 +41,28 @@ run 3 explain --at netwb.dat:0
 run 3 explain none --at netwb.dat:0
 says 'none: No such file'
 
+# what a kernel said lies beside its ledger
+cat >"$tmp/a.trace" <<'END'
+ wb-1 [000] .....  5.000000: netfs_write: R=1 WRITEBACK c=0 i=1 by=0-ffffffffffffffff
+ wb-1 [000] .....  5.001500: netfs_sreq: R=1[1] UPLD SUBMT f=100 s=0 0/1000 s=0 e=0
+ wb-1 [000] .....  5.002000: netfs_sreq: R=1[2] UPLD SUBMT f=100 s=1000 0/1000 s=0 e=0
+END
+gzip "$tmp/a.trace"
+echo 'netfs.UpldOps.UL 2' >"$tmp/a.stat"
+run 0 explain a.ledger --at netwb.dat:0
+says '^    1\.500  netfs_sreq   R=1\[1\] UPLD SUBMT f=100 s=0 0/1000 s=0 e=0$'
+says '^  netfs\.UpldOps\.UL 2$'
+if grep -q 'R=1\[2\]' "$tmp/out"; then
+	bad "it tells of another byte"
+else
+	ok
+fi
+run 0 explain a.ledger --at netwb.dat:1M
+says 'its trace does not mention this byte'
+head -c 20 "$tmp/a.trace.gz" >"$tmp/b" && mv "$tmp/b" "$tmp/a.trace.gz"
+run 3 explain a.ledger --at netwb.dat:0
+says 'a\.trace\.gz: cannot be unpacked, or is cut short'
+
 # no ledgers: cut short, something else, an empty directory
 head -c 9000 "$tmp/a.ledger" >"$tmp/short"
 run 3 explain short --at netwb.dat:0
