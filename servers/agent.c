@@ -369,6 +369,18 @@ static void do_inside(struct agent *a)
 		close(fds[i]);
 }
 
+static void do_tap(struct agent *a)
+{
+	struct nwb_err err = {0};
+	int rc;
+
+	if (a->msg.op == NWB_AGENT_TAP)
+		rc = nwb_agent_tap_make(&err);
+	else
+		rc = nwb_agent_tap_plug(a->msg.arg[0], &err);
+	reply_text(a, rc, err.text);
+}
+
 static void do_listens(struct agent *a)
 {
 	struct nwb_err err = {0};
@@ -383,7 +395,8 @@ static void do_listens(struct agent *a)
 static bool needs_ns(uint32_t op)
 {
 	return op == NWB_AGENT_BIND || op == NWB_AGENT_PACKET ||
-	       op == NWB_AGENT_INSIDE;
+	       op == NWB_AGENT_INSIDE || op == NWB_AGENT_TAP ||
+	       op == NWB_AGENT_PLUG;
 }
 
 static void dispatch(struct agent *a)
@@ -435,6 +448,10 @@ static void dispatch(struct agent *a)
 		break;
 	case NWB_AGENT_INSIDE:
 		do_inside(a);
+		break;
+	case NWB_AGENT_TAP:
+	case NWB_AGENT_PLUG:
+		do_tap(a);
 		break;
 	default:
 		reply_text(a, -EPROTO, "unknown request");

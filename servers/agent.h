@@ -76,6 +76,10 @@ enum nwb_agent_op {
 	/* text: directory, as the outside names it. Reply: three files, the
 	 * user, network and mount namespace of a user's command */
 	NWB_AGENT_INSIDE,
+	/* Make the tap device. Reply: nothing */
+	NWB_AGENT_TAP,
+	/* arg[0]: 1 = its cable in, 0 = out. Reply: nothing */
+	NWB_AGENT_PLUG,
 
 	/* Events. arg[0]: the number of WATCH; DIED: arg[1]: wait status */
 	NWB_AGENT_EV_READY = 100,
@@ -152,6 +156,14 @@ void nwb_agent_inside_hide(const char *path);
  * Return: 0; negative errno with @err. Context: single-threaded caller. */
 int nwb_agent_inside(const char *dir, const char *at, int ret_fds[3],
 		     struct nwb_err *err) nwb_must_check;
+
+/* --- agent_tap.c --------------------------------------------------------- */
+
+/** nwb_agent_tap_make() - the device NWB_TAP_NAME, up, with its address.
+ * Return: 0; negative errno with @err. */
+int nwb_agent_tap_make(struct nwb_err *err) nwb_must_check;
+/** nwb_agent_tap_plug() - see nwb_server_plug(). */
+int nwb_agent_tap_plug(bool up, struct nwb_err *err) nwb_must_check;
 
 /* --- agent_proc.c -------------------------------------------------------- */
 

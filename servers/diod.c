@@ -26,6 +26,10 @@ static void command(struct nwb_server *srv, struct nwb_strings *argv)
 	nwb_strings_add(argv, "/dev/null");
 	nwb_strings_add(argv, "-l");
 	nwb_strings_add(argv, "127.0.0.1:%u", srv->port);
+	if (srv->opts.tap) {
+		nwb_strings_add(argv, "-l");
+		nwb_strings_add(argv, NWB_TAP_ADDR ":%u", srv->port);
+	}
 	nwb_strings_add(argv, "-e");
 	nwb_strings_add(argv, "%s", srv->share_path);
 	nwb_strings_add(argv, "-L");

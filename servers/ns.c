@@ -220,23 +220,126 @@ fail:
 			   nwb_errno_name(errno));
 }
 
-int nwb_link_open(struct nwb_link *l, enum nwb_isolation step,
-		  struct nwb_err *err)
+static int link_init(struct nwb_link *l, enum nwb_isolation step, int *fds,
+		     struct nwb_err *err)
 {
-	int fds[NWB_AGENT_FD_END], i, rc;
-
-	nwb_assert(step != NWB_ISOLATION_AUTO);
 	memset(l, 0, sizeof(*l));
 	l->step = step;
 	l->req = l->ev = l->life = l->pidfd = -1;
-	for (i = 0; i < NWB_AGENT_FD_END; i++)
+	for (int i = 0; i < NWB_AGENT_FD_END; i++)
 		fds[i] = -1;
 	pthread_mutex_init(&l->lock, NULL);
 	if (!atomic_load(&may_start))
 		return nwb_err_set(err, -EINVAL,
 				   "main() must call nwb_server_maybe_agent() "
 				   "before it does anything else");
-	rc = open_channels(l, fds, err);
+	return open_channels(l, fds, err);
+}
+
+/*
+ * Who joins a pid namespace is not in it, only its children are. So a child
+ * goes to the places, and makes there the agent as a child of netwb's
+ * (CLONE_PARENT), tells its number, and leaves:
+ *
+ *	netwb ── errand: setns(net, user), unshare(pid, mnt, ipc, uts)
+ *	  │         └─ clone ─┐
+ *	  └────────────────── agent: pid 1 there
+ *
+ * System calls only, as in exec_agent().
+ */
+__attribute__((noreturn, no_sanitize("address"), no_sanitize("thread"),
+	       no_sanitize("undefined"))) static void
+run_errand(const int *fds, char *const *envp, int pidfd, int flags, int tell)
+{
+	long pid;
+
+	if (syscall(SYS_setns, pidfd, flags) ||
+	    syscall(SYS_unshare, NS_FLAGS & ~CLONE_NEWNET))
+		syscall(SYS_exit_group, errno);
+#if defined(__s390x__)
+	pid = syscall(SYS_clone, NULL, CLONE_PARENT | SIGCHLD, NULL, NULL,
+		      NULL);
+#else
+	pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL,
+		      NULL);
+#endif
+	if (pid == 0)
+		exec_agent(fds, envp, NULL);
+	if (pid < 0 || syscall(SYS_write, tell, &pid, sizeof(pid)) < 0)
+		syscall(SYS_exit_group, errno);
+	for (;;)
+		syscall(SYS_exit_group, 0);
+}
+
+/* Return: the agent's pidfd, or negative errno of the errand. */
+static int send_errand(const int *fds, int pidfd, int flags)
+{
+	char *envp[ENV_MAX];
+	sigset_t all, old;
+	int tell[2], status = 0, rc = 0;
+	long child, agent = 0;
+
+	if (pipe2(tell, O_CLOEXEC))
+		return -errno;
+	agent_env(envp);
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+#if defined(__s390x__)
+	child = syscall(SYS_clone, NULL, SIGCHLD, NULL, NULL, NULL);
+#else
+	child = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+#endif
+	if (child == 0)
+		run_errand(fds, envp, pidfd, flags, tell[1]);
+	if (child < 0)
+		rc = -errno;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	while (!rc && waitpid((pid_t)child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (!rc && status)
+		rc = WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+	if (!rc && read(tell[0], &agent, sizeof(agent)) != sizeof(agent))
+		rc = -EIO;
+	/* It is our child and not waited for: the number is still its. */
+	if (!rc)
+		rc = (int)syscall(SYS_pidfd_open, agent, 0);
+	close(tell[0]);
+	close(tell[1]);
+	return rc;
+}
+
+int nwb_link_join(struct nwb_link *l, enum nwb_isolation step, int pidfd,
+		  struct nwb_err *err)
+{
+	int flags = CLONE_NEWNET, fds[NWB_AGENT_FD_END], rc;
+
+	nwb_assert(step == NWB_ISOLATION_NS || step == NWB_ISOLATION_USERNS);
+	if (step == NWB_ISOLATION_USERNS)
+		flags |= CLONE_NEWUSER;
+	rc = link_init(l, step, fds, err);
+	if (!rc) {
+		rc = send_errand(fds, pidfd, flags);
+		l->pidfd = rc < 0 ? -1 : rc;
+		if (rc < 0)
+			nwb_err_set(err, rc,
+				    "an agent in the server's network: %s",
+				    nwb_errno_name(rc));
+	}
+	for (int i = NWB_AGENT_FD_REQ; i < NWB_AGENT_FD_END; i++)
+		nwb_close_fd(&fds[i]);
+	if (rc >= 0)
+		return 0;
+	nwb_link_close(l);
+	return rc;
+}
+
+int nwb_link_open(struct nwb_link *l, enum nwb_isolation step,
+		  struct nwb_err *err)
+{
+	int fds[NWB_AGENT_FD_END], i, rc;
+
+	nwb_assert(step != NWB_ISOLATION_AUTO);
+	rc = link_init(l, step, fds, err);
 	if (!rc)
 		rc = clone_agent(step, fds, &l->pidfd, err);
 	for (i = NWB_AGENT_FD_REQ; i < NWB_AGENT_FD_END; i++)

@@ -67,6 +67,16 @@ struct nwb_call {
  */
 int nwb_link_open(struct nwb_link *l, enum nwb_isolation step,
 		  struct nwb_err *err) nwb_must_check;
+/**
+ * nwb_link_join() - an agent beside another: in that one's network (and user)
+ * namespace, with pid, mount, ipc and uts namespaces of its own.
+ * @step: of the other; not NONE
+ * @pidfd: of the other
+ *
+ * Return: as nwb_link_open().
+ */
+int nwb_link_join(struct nwb_link *l, enum nwb_isolation step, int pidfd,
+		  struct nwb_err *err) nwb_must_check;
 /** nwb_link_kill() - end the agent and with it everything; wait. Then the
  * reader of @ev sees the end. Return: the agent's exit status, an errno when
  * it gave up by itself; 0 when it was killed. */

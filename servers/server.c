@@ -284,6 +284,27 @@ static int setup_state(struct nwb_server *srv, struct nwb_err *err)
 	return srv->desc->configure(srv, err);
 }
 
+/* The device must be there when the server looks for its interfaces. diod
+ * refuses a client whose address has no name. */
+static int make_tap(struct nwb_server *srv, struct nwb_err *err)
+{
+	static const char hosts[] =
+		"127.0.0.1 localhost\n" NWB_TAP_ADDR
+		" nwb-server\n" NWB_TAP_GUEST " nwb-guest\n";
+	struct nwb_call c = {.op = NWB_AGENT_TAP};
+	int rc;
+
+	if (!srv->opts.tap)
+		return 0;
+	rc = nwb_link_call(&srv->link, &c);
+	if (rc)
+		return nwb_err_set(err, rc, "%s", c.ret_text);
+	rc = nwb_state_write(srv, "hosts", 0644, hosts, err);
+	if (!rc)
+		rc = nwb_server_bind(srv, "hosts", "/etc/hosts", err);
+	return rc;
+}
+
 static int start(struct nwb_server *srv, const struct nwb_server_opts *opts,
 		 struct nwb_err *err)
 {
@@ -293,6 +314,8 @@ static int start(struct nwb_server *srv, const struct nwb_server_opts *opts,
 		rc = check_handle(srv, opts, err);
 	if (!rc)
 		rc = open_place(srv, err);
+	if (!rc)
+		rc = make_tap(srv, err);
 	if (!rc)
 		rc = setup_state(srv, err);
 	if (!rc)
@@ -422,6 +445,20 @@ int nwb_server_packet_socket(struct nwb_server *srv, int *ret_fd,
 	if (c.ret_fd < 0)
 		return nwb_err_set(err, -EPROTO, "the agent sent no socket");
 	*ret_fd = c.ret_fd;
+	return 0;
+}
+
+int nwb_server_plug(struct nwb_server *srv, bool up, struct nwb_err *err)
+{
+	struct nwb_call c = {.op = NWB_AGENT_PLUG, .arg = {up}};
+	int rc;
+
+	if (!srv->opts.tap)
+		return nwb_err_set(err, -EOPNOTSUPP,
+				   "the server has no cable to pull");
+	rc = nwb_link_call(&srv->link, &c);
+	if (rc)
+		return nwb_err_set(err, rc, "%s", c.ret_text);
 	return 0;
 }
 

@@ -37,7 +37,7 @@ static const char conf[] = "[global]\n"
 			   "log file = %1$s/log/smbd.log\n"
 			   "log level = %2$u\n"
 			   "max log size = 0\n"
-			   "interfaces = %7$s\n"
+			   "interfaces = %7$s%10$s\n"
 			   "bind interfaces only = yes\n"
 			   "smb ports = %3$u\n"
 			   "disable netbios = yes\n"
@@ -111,7 +111,8 @@ static int write_files(struct nwb_server *srv, const struct accounts *who,
 		     srv->opts.max_credits ? srv->opts.max_credits : 8192,
 		     security, guest,
 		     srv->opts.multichannel ? two_ifaces : one_iface,
-		     srv->opts.multichannel ? "yes" : "no", share);
+		     srv->opts.multichannel ? "yes" : "no", share,
+		     srv->opts.tap ? " " NWB_TAP_ADDR "/24" : "");
 	nwb_assert(n > 0 && (size_t)n < sizeof(text));
 	rc = nwb_state_write(srv, "smb.conf", 0644, text, err);
 	if (rc || !who)

@@ -36,6 +36,11 @@
 /* Addresses of a server with multichannel: 127.0.0.1 and what follows. */
 #define NWB_SERVER_ADDR	 0x7f000001u
 #define NWB_SERVER_ADDRS 2u
+/* The cable for a guest kernel: the device, both of its ends. */
+#define NWB_TAP_NAME  "nwb0"
+#define NWB_TAP_ADDR  "10.99.0.1" /* of the server */
+#define NWB_TAP_GUEST "10.99.0.2"
+#define NWB_TAP_MASK  "255.255.255.0"
 
 struct nwb_server;
 
@@ -95,6 +100,8 @@ enum nwb_server_event {
  * @multichannel: smbd: offer it, on NWB_SERVER_ADDRS addresses
  * @dos_attributes: smbd: keep them (in extended attributes of the export); a
  *	file cannot be sparse without
+ * @tap: a tap device NWB_TAP_NAME, on which the server listens too, for a guest
+ *	kernel (nwb/guest.h); not with isolation "none"
  * @max_write, @max_write_again: smbd: `smb2 max write` of the first start, and
  *	of every later one; 0 = the default 8 MiB, and as before
  * @msize: ganesha: largest 9P message, NWB_SERVER_MSIZE_MIN..8 MiB; 0 = 1 MiB
@@ -123,6 +130,7 @@ struct nwb_server_opts {
 	struct nwb_server_security security;
 	bool multichannel;
 	bool dos_attributes;
+	bool tap;
 	uint32_t max_write, max_write_again;
 	uint32_t msize;
 	const char *shim_path;
@@ -214,6 +222,10 @@ int nwb_server_packet_socket(struct nwb_server *srv, int *ret_fd,
  * @addr: IPv4, host order; NWB_SERVER_ADDR is where nwb_server_dial() goes */
 int nwb_server_dial_to(struct nwb_server *srv, uint32_t addr, int *ret_fd,
 		       struct nwb_err *err) nwb_must_check;
+/** nwb_server_plug() - the cable of opts.tap in (@up) or out: out, packets are
+ * lost in both directions, and nobody is told. -EOPNOTSUPP: there is none. */
+int nwb_server_plug(struct nwb_server *srv, bool up,
+		    struct nwb_err *err) nwb_must_check;
 /** nwb_server_open() - open @name (relative) in the export, below server and
  * shim. @flags as open(2); with O_CREAT the file becomes writable for all. */
 int nwb_server_open(struct nwb_server *srv, const char *name, int flags,
