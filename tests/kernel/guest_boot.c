@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guests, booted: each way in which one can end, and what it leaves.
+ *
+ * Usage: guest_boot KERNEL... [--only CASE]
+ *        guest_boot --uml IMAGE [--modules DIR] | --qemu IMAGE --modules DIR
+ *
+ * KERNEL as `netwb check --kernel` takes it, of the cache. Closes with
+ * "N passed, N failed, N skipped".
+ */
+#include "machine_i.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KEY	"000102030405060708090a0b0c0d0e0f"
+#define MIB_ALL 16
+
+static struct nwb_kernel kernel;
+static struct nwb_server *srv;
+static struct nwb_machine *machine;
+static struct nwb_machine_report report;
+static char job[8192];
+static int fails;
+static bool is_loud, is_skipped;
+
+/* What came. */
+static struct {
+	_Atomic unsigned int marks;
+	unsigned int writes_begun, writes_ended, echoes;
+	uint64_t last_ticket;
+	char says[4096];
+	size_t trace;
+} got;
+
+static void bad(const char *fmt, ...) nwb_printf(1, 2);
+
+static void bad(const char *fmt, ...)
+{
+	va_list ap;
+
+	fails++;
+	printf("    ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+}
+
+static void on_record(const struct nwb_machine_event *ev)
+{
+	const struct nwb_chan_rec *rec = ev->rec;
+	struct nwb_chan_op op;
+	size_t len = strlen(got.says);
+
+	switch (rec->type) {
+	case NWB_CHAN_MARK:
+		atomic_fetch_add(&got.marks, 1);
+		break;
+	case NWB_CHAN_SAY:
+		snprintf(got.says + len, sizeof(got.says) - len, "%.*s\n",
+			 (int)rec->len, (const char *)rec->payload);
+		break;
+	case NWB_CHAN_TRACE:
+		got.trace += rec->len;
+		break;
+	case NWB_CHAN_OP_BEGIN:
+	case NWB_CHAN_OP_END:
+		if (nwb_chan_get_op(rec, &op))
+			bad("a malformed operation");
+		else if (op.op == NWB_CHAN_OP_WRITE)
+			*(rec->type == NWB_CHAN_OP_BEGIN ? &got.writes_begun
+							 : &got.writes_ended) +=
+				1;
+		break;
+	default:
+		break;
+	}
+}
+
+static void on_event(void *arg, const struct nwb_machine_event *ev)
+{
+	(void)arg;
+	if (ev->kind == NWB_MACHINE_EV_CONSOLE && is_loud)
+		printf("  | %s\n", ev->line);
+	if (ev->kind == NWB_MACHINE_EV_ECHO)
+		got.echoes++;
+	if (ev->kind == NWB_MACHINE_EV_RECORD)
+		on_record(ev);
+	if (ev->kind > NWB_MACHINE_EV_ECHO)
+		return;
+	if (ev->ticket <= got.last_ticket)
+		bad("tickets do not rise");
+	got.last_ticket = ev->ticket;
+}
+
+/* --- beginning and end ----------------------------------------------------- */
+
+static int up(const char *server)
+{
+	struct nwb_server_opts o = {.name = server, .tap = true};
+	struct nwb_err err = {0};
+
+	if (!nwb_server_start(&o, &srv, &err))
+		return 0;
+	bad("%s", err.text);
+	return -1;
+}
+
+static const char *head(void)
+{
+	struct nwb_server_info info;
+	static char text[1024];
+
+	nwb_server_info(srv, &info);
+	if (info.is_9p)
+		snprintf(text, sizeof(text),
+			 "key " KEY "\nfile 1 /mnt/a\n"
+			 "mount 9p " NWB_TAP_ADDR
+			 " /mnt trans=tcp,port=%u,version=9p2000.L,aname=%s,"
+			 "uname=root,access=user,msize=65536,cache=loose,"
+			 "ignoreqv\n",
+			 info.port, info.share);
+	else
+		snprintf(text, sizeof(text),
+			 "key " KEY "\nfile 1 /mnt/a\n"
+			 "mount cifs //" NWB_TAP_ADDR
+			 "/%s /mnt ip=" NWB_TAP_ADDR ",unc=\\\\" NWB_TAP_ADDR
+			 "\\%s,username=%s,"
+			 "password=%s,vers=3.1.1,cache=strict\n",
+			 info.share, info.share, info.user, info.password);
+	return text;
+}
+
+static int boot(const char *rest, uint64_t hung_ns)
+{
+	struct nwb_machine_opts o = {
+		.kernel = &kernel,
+		.srv = srv,
+		.job = job,
+		.hung_ns = hung_ns,
+		.on_event = on_event,
+	};
+	struct nwb_err err = {0};
+
+	memset(&got, 0, sizeof(got));
+	snprintf(job, sizeof(job), "%s%s", head(), rest);
+	if (!nwb_machine_start(&o, &machine, &err))
+		return 0;
+	bad("%s", err.text);
+	return -1;
+}
+
+static void expect(enum nwb_machine_end end)
+{
+	if (nwb_machine_wait(machine, 0, &report))
+		bad("no end");
+	if (report.end != end)
+		bad("ended as %s (%s) instead of %s\n%s",
+		    nwb_machine_end_name(report.end), report.why,
+		    nwb_machine_end_name(end), report.excerpt);
+	if (end == NWB_MACHINE_DONE && report.done.rc)
+		bad("the job failed: %s", report.done.text);
+}
+
+static void down(void)
+{
+	nwb_machine_free(machine);
+	nwb_server_free(srv);
+	machine = NULL;
+	srv = NULL;
+}
+
+/* Read the file below the server: is it what the job wrote? */
+static void check_export(uint64_t size)
+{
+	static const uint8_t raw[16] = {0, 1, 2,  3,  4,  5,  6,  7,
+					8, 9, 10, 11, 12, 13, 14, 15};
+	static uint8_t have[NWB_MIB], want[NWB_MIB];
+	struct nwb_stamp_key key;
+	struct nwb_err err = {0};
+	int fd;
+
+	if (nwb_server_open(srv, "a", O_RDONLY, &fd, &err)) {
+		bad("%s", err.text);
+		return;
+	}
+	nwb_stamp_key_init(&key, raw);
+	for (uint32_t i = 0; i * NWB_MIB < size; i++) {
+		if (read(fd, have, NWB_MIB) != (ssize_t)NWB_MIB) {
+			bad("the file ends within MiB %u", i);
+			break;
+		}
+		/* version 1 is the truncation of the open */
+		nwb_stamp_fill(&key, 1, i + 2, i * NWB_MIB, want, NWB_MIB);
+		if (memcmp(have, want, NWB_MIB))
+			bad("MiB %u is not what was written", i);
+	}
+	close(fd);
+}
+
+/* --- cases ----------------------------------------------------------------- */
+
+static void smoke(const char *server)
+{
+	if (up(server) || boot("open 0 1 creat,trunc\n"
+			       "write 0 0 1M x 16 fsync 16\n"
+			       "drop_caches\n"
+			       "verify 0\n"
+			       "close 0\n"
+			       "stat /proc/fs/netfs/stats\n"
+			       "ls /mnt\n"
+			       "umount /mnt\n",
+			       0))
+		return;
+	expect(NWB_MACHINE_DONE);
+	if (got.writes_begun != 16 || got.writes_ended != 16)
+		bad("%u writes begun, %u ended", got.writes_begun,
+		    got.writes_ended);
+	if (!got.echoes)
+		bad("nothing was echoed");
+	if (!strstr(got.says, "ls /mnt/a 16777216"))
+		bad("ls says: %s", got.says);
+	check_export(MIB_ALL * NWB_MIB);
+}
+
+static void case_cifs(void)
+{
+	smoke("smbd");
+}
+
+static void case_9p(void)
+{
+	smoke("diod");
+}
+
+static void case_panic(void)
+{
+	if (up("diod") || boot("mark here\necho c /proc/sysrq-trigger\n"
+			       "sleep 60000\n",
+			       0))
+		return;
+	expect(NWB_MACHINE_PANIC);
+	if (!strstr(report.excerpt, "sysrq"))
+		bad("the excerpt does not say what happened:\n%s",
+		    report.excerpt);
+}
+
+static void wait_mark(void)
+{
+	for (int i = 0; i < 6000 && !atomic_load(&got.marks); i++) {
+		if (!nwb_machine_wait(machine, 10 * NWB_MSEC, &report))
+			return;
+	}
+}
+
+static void case_hung(void)
+{
+	if (up("diod") || boot("mark here\nsleep 60000\n", 2 * NWB_SEC))
+		return;
+	wait_mark();
+	if (nwb_box_signal(machine->box, SIGSTOP))
+		bad("the guest cannot be stopped");
+	expect(NWB_MACHINE_HUNG);
+}
+
+/* Everything that may be on the server was announced before. */
+static void case_power(void)
+{
+	struct nwb_err err = {0};
+
+	if (up("smbd") || boot("open 0 1 creat,trunc\nmark here\n"
+			       "write 0 0 64K x 100000 fsync 3\n",
+			       0))
+		return;
+	wait_mark();
+	usleep(300000);
+	if (nwb_machine_power_loss(machine, &err))
+		bad("%s", err.text);
+	expect(NWB_MACHINE_POWEROFF);
+	if (!report.is_cut_clean)
+		bad("the channel was not read to its end");
+	if (!got.writes_begun)
+		bad("nothing was written before");
+}
+
+static void case_restart(void)
+{
+	struct nwb_err err = {0};
+
+	if (up("smbd") || boot("open 0 1 creat,trunc\n"
+			       "write 0 0 1M x 8\nmark here\nwait go\n"
+			       "write 0 8M 1M x 8\nfsync 0\nclose 0\n",
+			       0))
+		return;
+	wait_mark();
+	if (nwb_server_restart(srv, &err))
+		bad("%s", err.text);
+	if (nwb_machine_go(machine, "go"))
+		bad("go");
+	expect(NWB_MACHINE_DONE);
+	check_export(MIB_ALL * NWB_MIB);
+}
+
+static void case_trace(void)
+{
+	if (up("smbd") || boot("trace live 4096 cifs netfs nonesuch\n"
+			       "open 0 1 creat,trunc\n"
+			       "write 0 0 1M x 4 fsync 4\nclose 0\n"
+			       "trace off\nmark here\n",
+			       0))
+		return;
+	expect(NWB_MACHINE_DONE);
+	if (strstr(got.says, "trace nonesuch: No such file")) {
+		printf("skipped: this kernel has no tracepoints\n");
+		is_skipped = true;
+		return;
+	}
+	if (!strstr(got.says, "no event \"nonesuch\""))
+		bad("an unknown event is not told: %s", got.says);
+	if (got.trace < 1000)
+		bad("a trace of %zu bytes", got.trace);
+}
+
+static void case_mount_fails(void)
+{
+	if (up("diod") || boot("", 0))
+		return;
+	nwb_machine_free(machine);
+	machine = NULL;
+	struct nwb_machine_opts o = {
+		.kernel = &kernel,
+		.srv = srv,
+		.job = "mount cifs //10.99.0.1/x /mnt ip=10.99.0.1\n"
+		       "mark not-here\n",
+		.on_event = on_event,
+	};
+	struct nwb_err err = {0};
+
+	memset(&got, 0, sizeof(got));
+	if (nwb_machine_start(&o, &machine, &err)) {
+		bad("%s", err.text);
+		return;
+	}
+	if (nwb_machine_wait(machine, 0, &report) ||
+	    report.end != NWB_MACHINE_DONE || report.done.rc != 1 ||
+	    !strstr(report.done.text, "mount -t cifs") || got.marks)
+		bad("a mount that fails: %s, %s",
+		    nwb_machine_end_name(report.end), report.done.text);
+}
+
+/* Of netwb, in the middle: nobody is left to be waited for. */
+static void case_kill9(void)
+{
+	int fds[2], status;
+	char byte;
+	pid_t pid;
+
+	fflush(stdout);
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) || pipe2(fds, O_CLOEXEC)) {
+		bad("prctl, pipe");
+		return;
+	}
+	pid = fork();
+	if (pid == 0) {
+		close(fds[0]);
+		if (up("smbd") || boot("open 0 1 creat,trunc\nmark here\n"
+				       "write 0 0 64K x 100000 fsync 3\n",
+				       0))
+			_exit(1);
+		wait_mark();
+		if (write(fds[1], "u", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(fds[1]);
+	if (read(fds[0], &byte, 1) != 1)
+		bad("the victim did not come up");
+	close(fds[0]);
+	kill(pid, SIGKILL);
+	alarm(60); /* who stays makes us wait for ever */
+	while (waitpid(-1, &status, 0) > 0)
+		;
+	alarm(0);
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(void);
+} cases[] = {
+	{"cifs", case_cifs},   {"9p", case_9p},
+	{"panic", case_panic}, {"hung", case_hung},
+	{"power", case_power}, {"restart", case_restart},
+	{"trace", case_trace}, {"mount-fails", case_mount_fails},
+	{"kill9", case_kill9},
+};
+
+int main(int argc, char **argv)
+{
+	unsigned int passed = 0, failed = 0, skipped = 0;
+	const char *words[16], *only = NULL;
+	unsigned int nr = 0;
+	struct nwb_err err = {0};
+
+	nwb_server_maybe_agent(argc, argv);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	is_loud = getenv("NWB_LOUD");
+	for (int i = 1; i < argc; i++) {
+		bool is_uml = !strcmp(argv[i], "--uml");
+
+		if (!strcmp(argv[i], "--only") && i + 1 < argc) {
+			only = argv[++i];
+		} else if ((is_uml || !strcmp(argv[i], "--qemu")) &&
+			   i + 1 < argc) {
+			kernel.kind = is_uml ? NWB_KERNEL_UML : NWB_KERNEL_QEMU;
+			snprintf(kernel.image, sizeof(kernel.image), "%s",
+				 argv[++i]);
+			snprintf(kernel.name, sizeof(kernel.name), "image");
+			words[nr++] = NULL;
+		} else if (!strcmp(argv[i], "--modules") && i + 1 < argc) {
+			snprintf(kernel.modules, sizeof(kernel.modules), "%s",
+				 argv[++i]);
+		} else if (nr < 16) {
+			words[nr++] = argv[i];
+		}
+	}
+	for (unsigned int w = 0; w < nr; w++) {
+		(void)words[w];
+#ifdef HAS_RESOLVE
+		if (words[w] &&
+		    nwb_kernel_resolve(words[w], NULL, NULL, &kernel, &err)) {
+			printf("skipped: %s: %s\n", words[w], err.text);
+			skipped++;
+			continue;
+		}
+#endif
+		if (nwb_machine_check(&kernel, &err)) {
+			printf("skipped: %s\n", err.text);
+			skipped++;
+			continue;
+		}
+		for (unsigned int i = 0; i < NWB_ARRAY_SIZE(cases); i++) {
+			if (only && strcmp(only, cases[i].name))
+				continue;
+			fails = 0;
+			is_skipped = false;
+			memset(&report, 0, sizeof(report));
+			cases[i].fn();
+			down();
+			printf("%s %s %s: boot %.2f s, all %.2f s, harness "
+			       "gap %.0f ms\n",
+			       fails ? "FAIL" : "ok", kernel.name,
+			       cases[i].name, (double)report.boot_ns / 1e9,
+			       (double)report.total_ns / 1e9,
+			       (double)report.harness_gap_ns / 1e6);
+			passed += !fails && !is_skipped;
+			skipped += !fails && is_skipped;
+			failed += fails != 0;
+		}
+	}
+	printf("%u passed, %u failed, %u skipped\n", passed, failed, skipped);
+	return failed != 0;
+}
