@@ -782,6 +782,9 @@ int bench_cli_plan(struct bench_cli *c, struct nwb_err *err)
 				    : -1;
 	if (kind >= 0 && !c->has_client)
 		c->run.subject = (enum nwb_subject_kind)kind;
+	if (!strcmp(plan->client.name, "kernel"))
+		return nwb_err_set(err, -EINVAL, "client kernel: see `netwb "
+						 "check --kernel --help`");
 	if (plan->has_seed && !c->has_seed)
 		c->run.seed = plan->seed;
 	return 0;

@@ -51,6 +51,8 @@ static int action_arg(struct pl_cur *c, struct nwb_plan_action *a,
 		break;
 	case NWB_ACT_HOLD:
 	case NWB_ACT_DELAY:
+	case NWB_ACT_FREEZE:
+	case NWB_ACT_BLACKHOLE:
 		return pl_time(c, &t, &a->nr);
 	case NWB_ACT_GRANT:
 		err = pl_count(c, &t, &a->nr);
@@ -82,6 +84,7 @@ static bool has_arg(enum nwb_plan_action_kind kind)
 	case NWB_ACT_RESTART:
 	case NWB_ACT_KILL_CHILD:
 	case NWB_ACT_DUP:
+	case NWB_ACT_POWER_OFF:
 		return false;
 	default:
 		return true;

@@ -78,6 +78,54 @@ static bool is_request(const struct nwb_plan_rule *r)
 	       r->op != NWB_OP_REPLY && r->op != NWB_OP_GRANT;
 }
 
+bool nwb_plan_is_mark(const struct nwb_plan_rule *rule)
+{
+	return rule->side == NWB_SIDE_CLIENT && rule->op == NWB_OP_MARK;
+}
+
+static bool is_harness(enum nwb_plan_action_kind kind)
+{
+	return kind == NWB_ACT_FREEZE || kind == NWB_ACT_BLACKHOLE ||
+	       kind == NWB_ACT_POWER_OFF;
+}
+
+/* check_mark() - the harness acts, and it can do only so much. */
+static int check_mark(const struct nwb_plan *plan,
+		      const struct nwb_plan_rule *r, struct nwb_err *err)
+{
+	bool is_mark = nwb_plan_is_mark(r);
+
+	if (r->op == NWB_OP_MARK && !is_mark)
+		return pl_fail_pos(plan, &r->pos, err, -EINVAL,
+				   "a mark is an event of the client: "
+				   "client.mark");
+	for (unsigned int i = 0; i < r->nr_actions; i++) {
+		const struct nwb_plan_action *a = &r->action[i];
+
+		if (is_harness(a->kind) && !is_mark &&
+		    (a->kind != NWB_ACT_POWER_OFF ||
+		     r->side == NWB_SIDE_CLIENT))
+			return pl_fail_pos(plan, &a->pos, err, -EINVAL,
+					   "only at a mark of a guest's job: "
+					   "on client.mark");
+		if (is_mark && !is_harness(a->kind) &&
+		    a->kind != NWB_ACT_KILL && a->kind != NWB_ACT_RESTART &&
+		    a->kind != NWB_ACT_ARM && a->kind != NWB_ACT_DISARM)
+			return pl_fail_pos(plan, &a->pos, err, -EINVAL,
+					   "not at a mark; freeze, blackhole, "
+					   "kill, restart, power-off, arm and "
+					   "disarm are");
+	}
+	if (is_mark && (r->file[0] || r->has_off || r->len.op || r->has_p ||
+			r->status_name[0] || r->credits.op || r->inflight.op ||
+			r->eof_extends || r->timing != NWB_TIMING_NONE ||
+			r->while_phase[0] || r->every_ns))
+		return pl_fail_pos(plan, &r->pos, err, -EINVAL,
+				   "a mark has a name (op=) and a number "
+				   "(nth=), and nothing else");
+	return 0;
+}
+
 static int check_actions(const struct nwb_plan *plan,
 			 const struct nwb_plan_rule *r, struct nwb_err *err)
 {
@@ -122,8 +170,10 @@ static bool is_armed_by_some(const struct nwb_plan *plan, const char *name)
 static int check_rule(const struct nwb_plan *plan,
 		      const struct nwb_plan_rule *r, struct nwb_err *err)
 {
-	int rc = check_actions(plan, r, err);
+	int rc = check_mark(plan, r, err);
 
+	if (!rc)
+		rc = check_actions(plan, r, err);
 	if (rc)
 		return rc;
 	if (r->unarmed && !is_armed_by_some(plan, r->name))

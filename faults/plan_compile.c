@@ -15,6 +15,7 @@
  *	backend . pwrite		error short delay kill restart seq
  *	backend . fsync			error delay kill restart seq
  *	all				arm disarm
+ *	client . mark			the harness carries it out
  *
  * Everything else is refused by rule, position and reason. A fault that is
  * skipped in silence would make a clean verdict out of nothing.
@@ -72,6 +73,16 @@ static int event(struct compile *c)
 {
 	const struct nwb_plan_rule *r = c->r;
 
+	/* its place in the page keeps the numbers of rules and counts hits */
+	if (nwb_plan_is_mark(r)) {
+		if (strcmp(c->plan->client.name, "kernel"))
+			return refuse(c, &r->pos,
+				      "marks come from the job inside a guest; "
+				      "say \"client kernel\" and run it with "
+				      "netwb check --kernel");
+		c->out->event = NWB_FC_EVENTS;
+		return 0;
+	}
 	if (r->side == NWB_SIDE_CLIENT)
 		return refuse(c, &r->pos,
 			      "events of the client are not injected by this "
@@ -287,6 +298,13 @@ static int one_action(struct compile *c, const struct nwb_plan_action *a)
 			out->disarm_mask |= mask;
 		return 0;
 	}
+	if (a->kind == NWB_ACT_POWER_OFF) {
+		if (strcmp(c->plan->client.name, "kernel"))
+			return refuse(c, &a->pos,
+				      "only a guest can lose its power: "
+				      "\"client kernel\"");
+		return 0; /* the harness, as soon as it sees the hit */
+	}
 	if (a->kind == NWB_ACT_KILL_CHILD && c->is_9p)
 		return refuse(c, &a->pos,
 			      "this server has one process for all "
@@ -392,6 +410,8 @@ static int compile_rule(struct compile *c)
 	memcpy(c->out->name, r->name, sizeof(c->out->name));
 	c->out->gen = generator(c->plan->seed, r->name);
 	err = event(c);
+	if (!err && nwb_plan_is_mark(r))
+		return 0;
 	if (!err)
 		err = filters(c);
 	for (unsigned int i = 0; !err && i < r->nr_actions; i++)
@@ -450,7 +470,8 @@ int nwb_plan_compile(const struct nwb_plan *plan, struct nwb_fc_page *page,
 		rc = compile_rule(&c);
 		if (rc)
 			return rc;
-		page->ev_mask |= 1u << c.out->event;
+		if (!nwb_plan_is_mark(c.r))
+			page->ev_mask |= 1u << c.out->event;
 		/* armed by the harness, off again by its own hit */
 		if (c.r->every_ns)
 			c.out->disarm_mask |= 1u << i;

@@ -97,6 +97,8 @@ static void put_action(struct out *o, const struct nwb_plan_action *a)
 		break;
 	case NWB_ACT_HOLD:
 	case NWB_ACT_DELAY:
+	case NWB_ACT_FREEZE:
+	case NWB_ACT_BLACKHOLE:
 		put(o, " %s", pl_time_str(a->nr, buf, sizeof(buf)));
 		break;
 	case NWB_ACT_SHORT:

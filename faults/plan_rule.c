@@ -194,6 +194,14 @@ static int match_p(struct pl_cur *c, struct nwb_plan_rule *r,
 static int match_op(struct pl_cur *c, struct nwb_plan_rule *r,
 		    const struct pl_tok *t)
 {
+	/* whatever the job calls it */
+	if (nwb_plan_is_mark(r)) {
+		if (pl_copy(t, r->op_name, sizeof(r->op_name)))
+			return 0;
+		return pl_fail(c, t->s, -EINVAL,
+			       "the mark is longer than %zu characters",
+			       sizeof(r->op_name) - 1);
+	}
 	if (!pl_find(pl_smb_ops, t) && !pl_find(pl_9p_ops, t))
 		return pl_unknown(c, "message", t,
 				  (const struct pl_word_id *const[]){pl_smb_ops,

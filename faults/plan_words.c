@@ -17,17 +17,12 @@ const struct pl_word_id pl_sides[] = {
 };
 
 const struct pl_word_id pl_ops[] = {
-	{"write", NWB_OP_WRITE},
-	{"flush", NWB_OP_FLUSH},
-	{"create", NWB_OP_CREATE},
-	{"close", NWB_OP_CLOSE},
-	{"reply", NWB_OP_REPLY},
-	{"connect", NWB_OP_CONNECT},
-	{"pwrite", NWB_OP_PWRITE},
-	{"fsync", NWB_OP_FSYNC},
-	{"grant", NWB_OP_GRANT},
-	{"any", NWB_OP_ANY},
-	{NULL, 0},
+	{"write", NWB_OP_WRITE},   {"flush", NWB_OP_FLUSH},
+	{"create", NWB_OP_CREATE}, {"close", NWB_OP_CLOSE},
+	{"reply", NWB_OP_REPLY},   {"connect", NWB_OP_CONNECT},
+	{"pwrite", NWB_OP_PWRITE}, {"fsync", NWB_OP_FSYNC},
+	{"grant", NWB_OP_GRANT},   {"any", NWB_OP_ANY},
+	{"mark", NWB_OP_MARK},	   {NULL, 0},
 };
 
 const struct pl_word_id pl_actions[] = {
@@ -47,6 +42,9 @@ const struct pl_word_id pl_actions[] = {
 	{"disarm", NWB_ACT_DISARM},
 	{"corrupt", NWB_ACT_CORRUPT},
 	{"kill-child", NWB_ACT_KILL_CHILD},
+	{"freeze", NWB_ACT_FREEZE},
+	{"blackhole", NWB_ACT_BLACKHOLE},
+	{"power-off", NWB_ACT_POWER_OFF},
 	{NULL, 0},
 };
 
@@ -62,6 +60,7 @@ const struct pl_word_id pl_servers[] = {
 const struct pl_word_id pl_clients[] = {
 	{"temp-page", 0},
 	{"in-place", 1},
+	{"kernel", 2},
 	{NULL, 0},
 };
 

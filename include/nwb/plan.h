@@ -8,13 +8,14 @@
  *	plan    = { header | rule | phase | expect | "#" comment }
  *	header  = "plan" NAME | "seed" N
  *	        | "server" ("smbd"|"diod"|"ganesha"|"fake") [opts]
- *	        | "client" ("temp-page"|"in-place") [opts] | "needs" FEATURE
+ *	        | "client" ("temp-page"|"in-place"|"kernel") [opts]
+ *	        | "needs" FEATURE
  *	rule    = [NAME ":"] "on" EVENT { MATCH } [ TIMING ]
  *	          "do" ACTION { "," ACTION } { GUARD }
  *	EVENT   = side "." op
  *	side    = client | wire | server | backend
  *	op      = write | flush | create | close | reply | connect | pwrite
- *	        | fsync | grant | any
+ *	        | fsync | grant | any | mark
  *	MATCH   = "file=" GLOB | "off=" RANGE | "len=" CMP N | "p=" F
  *	        | "nth=" FIRST [".." LAST] ["+" STEP] | "op=" NAME
  *	        | "status=" S | "credits" CMP N | "inflight" CMP N
@@ -23,7 +24,7 @@
  *	ACTION  = "error" NAME | "drop" | "hold" T | "delay" T | "short" N
  *	        | "rst" | "fin" | "kill" | "restart" | "grant" N | "dup"
  *	        | "seq" STRING | "arm" NAME | "disarm" NAME | "corrupt" N
- *	        | "kill-child"
+ *	        | "kill-child" | "freeze" T | "blackhole" T | "power-off"
  *	GUARD   = "max=" N | "while" NAME | "unarmed" | "every=" T
  *	phase   = "phase" NAME ("until" EVENT "=" N | "for" T) | "heal"
  *	expect  = "expect" ("hits" NAME CMP N | "verdict" V | "drain" CMP T
@@ -49,6 +50,13 @@
  * touched. A cut (rst, fin, kill, restart, kill-child) of a request must say
  * which. kill-child ends the process that serves the connection and
  * leaves the server alone: smbd has one for each, and with it the handles go.
+ * "client.mark" is a kernel's: the job inside the guest says "mark NAME", op=NAME
+ * chooses it, and the harness acts before the job goes on. Its actions are done
+ * one after the other: "freeze" stops the whole server and lets it run again T
+ * later, unless "kill" or "restart" (SIGKILL to the whole server) is next;
+ * "blackhole" takes the network away for T; "power-off" kills the guest (also as
+ * an action of a rule of the server: at its hit); "arm" and "disarm" are for
+ * rules of the server.
  * "seq" spends one letter a matching event: . nothing, x error, d delay,
  * u applied and the ack lost with the connection, r reset before. After the
  * last letter nothing happens any more, unless it is an upper-case one, which
@@ -91,6 +99,7 @@ enum nwb_plan_op {
 	NWB_OP_FSYNC,
 	NWB_OP_GRANT,
 	NWB_OP_ANY,
+	NWB_OP_MARK, /* of a guest's job */
 	NWB_PLAN_OPS
 };
 
@@ -117,6 +126,9 @@ enum nwb_plan_action_kind {
 	NWB_ACT_DISARM,
 	NWB_ACT_CORRUPT,
 	NWB_ACT_KILL_CHILD,
+	NWB_ACT_FREEZE,	   /* the harness, at a mark */
+	NWB_ACT_BLACKHOLE, /* the same */
+	NWB_ACT_POWER_OFF, /* the same */
 	NWB_PLAN_ACTS
 };
 
@@ -305,6 +317,9 @@ const char *nwb_plan_pos_str(const struct nwb_plan *plan,
 			     size_t size);
 /** nwb_plan_cmp_holds() - does @value @op @nr hold? */
 bool nwb_plan_cmp_holds(char op, uint64_t value, uint64_t nr);
+/** nwb_plan_is_mark() - is it the harness that carries out @rule, at a mark of
+ * a guest's job, and not the shim inside the server? */
+bool nwb_plan_is_mark(const struct nwb_plan_rule *rule);
 /** nwb_plan_may_cut() - does some rule cut connections or end the server, so
  * that the client has to reconnect? */
 bool nwb_plan_may_cut(const struct nwb_plan *plan);

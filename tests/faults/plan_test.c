@@ -67,6 +67,12 @@ static const char *const good[] = {
 	"server smbd encrypt signing=mandatory min-dialect=2.1 "
 	"max-dialect=3.1.1 sign-alg=gmac cipher=gcm\n"
 	"client in-place dialect=3.0.2 sign=cmac encrypt\n",
+	"server smbd\nclient kernel soft wsize=64K\n"
+	"go: on client.mark op=dirty nth=2 do arm cut, disarm cut\n"
+	"cut: on server.write nth=3 after do drop, power-off max=1 unarmed\n"
+	"stall: on client.mark op=dirty do freeze 1.5s, restart max=1\n"
+	"hole: on client.mark do blackhole 4s\n"
+	"off: on client.mark op=x do power-off\n",
 	"server smbd encrypt=share signing=disabled dialect=2.0.2\n"
 	"client temp-page dialect=any sign encrypt=off\n",
 };
@@ -376,6 +382,57 @@ NWB_TEST(plan, cross_checks)
 		    "x.plan:1:23: \"seq\" stands alone");
 	check_error("heal\nphase a for 1s", "x.plan:2:1: a phase after "
 					    "\"heal\"");
+}
+
+NWB_TEST(plan, marks_are_the_harness_business)
+{
+	struct nwb_fc_page *page;
+	struct nwb_err err = {0};
+	struct nwb_plan *p;
+	int fd;
+
+	check_error("on server.mark do kill",
+		    "x.plan:1:1: a mark is an event of the client: "
+		    "client.mark");
+	check_error("on server.write before do freeze 1s",
+		    "x.plan:1:27: only at a mark of a guest's job: on "
+		    "client.mark");
+	check_error("on client.write do power-off",
+		    "x.plan:1:20: only at a mark of a guest's job: on "
+		    "client.mark");
+	check_error("on client.mark do drop",
+		    "x.plan:1:19: not at a mark; freeze, blackhole, kill, "
+		    "restart, power-off, arm and disarm are");
+	check_error("on client.mark file=x do kill",
+		    "x.plan:1:1: a mark has a name (op=) and a number "
+		    "(nth=), and nothing else");
+	check_error("on client.mark op=abcdefghijklmnopqrstuvwxyzabcdef do "
+		    "kill",
+		    "x.plan:1:19: the mark is longer than 31 characters");
+	p = parse("client kernel\n"
+		  "go: on client.mark op=dirty do arm cut\n"
+		  "cut: on server.write nth=3 before do rst unarmed\n",
+		  &err);
+	nwb_check(p);
+	nwb_check(nwb_plan_is_mark(&p->rule[0]));
+	nwb_check(!nwb_plan_is_mark(&p->rule[1]));
+	nwb_check_eq(nwb_fc_create(&fd, &page), 0);
+	nwb_check_eq(nwb_plan_compile(p, page, "smbd", &err), 0);
+	nwb_check_eq(page->nr_rules, 2);
+	nwb_check_eq(page->ev_mask, 1u << NWB_FC_EV_REQUEST);
+	nwb_check_eq(page->rule[0].event, NWB_FC_EVENTS);
+	nwb_plan_free(p);
+	/* a client of ours makes no marks: refused, not skipped */
+	p = parse("go: on client.mark op=dirty do kill\n", &err);
+	nwb_check(p);
+	nwb_check_eq(nwb_plan_compile(p, page, "smbd", &err), -EOPNOTSUPP);
+	nwb_plan_free(p);
+	p = parse("on server.write after do power-off\n", &err);
+	nwb_check(p);
+	nwb_check_eq(nwb_plan_compile(p, page, "smbd", &err), -EOPNOTSUPP);
+	nwb_plan_free(p);
+	nwb_fc_unmap(page);
+	close(fd);
 }
 
 NWB_TEST(plan, sources_name_themselves_and_replace_headers)
