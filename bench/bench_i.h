@@ -266,6 +266,7 @@ struct bench_judge_in {
 	const char *file;
 	uint16_t file_id;
 	uint64_t drain_bound_ns;
+	bool may_stay_away; /* this client need not come back after a cut */
 };
 /** bench_expect_hits() - what the plan expects of its rules, and what the shim
  * counted. @e: room for NWB_PLAN_RULES. Return: how many. */
@@ -328,9 +329,10 @@ int bench_explain_kernel(const char *ledger, uint64_t off);
 
 /* capture.c */
 struct bench_capture;
-/** bench_capture_start() - capture the wire of @srv to @path from now on. */
+/** bench_capture_start() - capture the wire of @srv to @path from now on.
+ * @iface: of its namespace; NULL: lo */
 int bench_capture_start(struct nwb_server *srv, const char *path,
-			const char *about, struct bench_capture **ret_c,
+			const char *iface, const char *about, struct bench_capture **ret_c,
 			struct nwb_err *err) nwb_must_check;
 /**
  * bench_capture_end() - write it, with the faults of @ledger in it, and tell
@@ -504,6 +506,8 @@ int bench_shim_cost(struct bench_cli *c, int argc, char **argv);
 int bench_cmd_run(int argc, char **argv);
 int bench_cmd_bench(int argc, char **argv);
 int bench_cmd_check(int argc, char **argv);
+/** bench_check_kernel() - netwb check --kernel. */
+int bench_check_kernel(int argc, char **argv);
 int bench_cmd_lint(int argc, char **argv);
 int bench_cmd_list(int argc, char **argv);
 int bench_cmd_report(int argc, char **argv);

@@ -16,7 +16,7 @@ struct bench_capture {
 };
 
 int bench_capture_start(struct nwb_server *srv, const char *path,
-			const char *about, struct bench_capture **ret_c,
+			const char *iface, const char *about, struct bench_capture **ret_c,
 			struct nwb_err *err)
 {
 	struct bench_capture *c = nwb_zalloc(sizeof(*c));
@@ -31,6 +31,7 @@ int bench_capture_start(struct nwb_server *srv, const char *path,
 		 info.password ? info.password : "");
 	c->opts = (struct nwb_capture_opts){
 		.path = c->path,
+		.iface = iface,
 		.port = info.port,
 		.is_9p = info.is_9p,
 		.password = info.password ? c->password : NULL,

@@ -51,6 +51,16 @@ static int map_content(const struct bench_judge_in *in, struct mapped *m,
 	return 0;
 }
 
+/* A mark that only arms and disarms does no harm by itself. */
+static bool only_arms(const struct nwb_plan_rule *r)
+{
+	for (unsigned int i = 0; i < r->nr_actions; i++)
+		if (r->action[i].kind != NWB_ACT_ARM &&
+		    r->action[i].kind != NWB_ACT_DISARM)
+			return false;
+	return nwb_plan_is_mark(r);
+}
+
 unsigned int bench_expect_hits(const struct nwb_plan *plan,
 			       const struct nwb_fc_page *page,
 			       struct nwb_expect_hits *e)
@@ -65,7 +75,7 @@ unsigned int bench_expect_hits(const struct nwb_plan *plan,
 			.op = 'g',
 			.nr = 1,
 			.counted = nwb_fc_hits(page, r),
-			.needs_exposed = true,
+			.needs_exposed = !only_arms(&plan->rule[r]),
 		};
 		nr = r + 1;
 	}
@@ -120,7 +130,8 @@ int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
 		return rc;
 	memcpy(ji.key, in->key, sizeof(ji.key));
 	ji.nr_expect = bench_expect_hits(in->plan, in->page, expect);
-	ji.expect_reconnect = expects_reconnect(in->plan);
+	ji.expect_reconnect =
+		!in->may_stay_away && expects_reconnect(in->plan);
 	rc = nwb_judge(&ji, ret_j, err);
 	if (m.p)
 		munmap(m.p, m.len);

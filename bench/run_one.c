@@ -463,7 +463,7 @@ static int run_all(struct run *r)
 	if (rc)
 		return rc;
 	if (o->capture_path)
-		rc = bench_capture_start(r->srv, o->capture_path, NULL,
+		rc = bench_capture_start(r->srv, o->capture_path, NULL, NULL,
 					 &r->capture, r->err);
 	if (!rc)
 		rc = nwb_exec_real_new(NULL, &r->ex, r->err);

@@ -136,7 +136,7 @@ static int make_all(struct serve *s, struct nwb_err *err)
 		rc = make_entrances(s, err);
 	if (!rc && s->cli.run.capture_path)
 		rc = bench_capture_start(s->srv, s->cli.run.capture_path,
-					 "netwb serve", &s->capture, err);
+					 NULL, "netwb serve", &s->capture, err);
 	if (!rc && s->mount)
 		rc = mount_up(s, err);
 	if (!rc)

@@ -46,6 +46,7 @@ struct nwb_capture {
 	char *path;
 	char *about;
 	char *password; /* may be empty */
+	char iface[16]; /* IFNAMSIZ */
 	uint16_t port;
 	bool is_9p;
 	int fd;
@@ -202,21 +203,23 @@ static int make_ring(struct nwb_capture *c, struct nwb_err *err)
 }
 
 /* The socket is of the run's namespace, and so are the interfaces it sees. */
-static int bind_lo(struct nwb_capture *c, struct nwb_err *err)
+static int bind_iface(struct nwb_capture *c, const char *iface,
+		      struct nwb_err *err)
 {
-	struct ifreq ifr = {.ifr_name = "lo"};
+	struct ifreq ifr = {0};
 	struct sockaddr_ll to = {
 		.sll_family = AF_PACKET,
 		.sll_protocol = htons(ETH_P_ALL),
 	};
 
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", iface);
 	if (ioctl(c->fd, SIOCGIFINDEX, &ifr))
-		return nwb_err_set(err, -errno, "capture: lo: %s",
+		return nwb_err_set(err, -errno, "capture: %s: %s", iface,
 				   nwb_errno_name(errno));
 	to.sll_ifindex = ifr.ifr_ifindex;
 	if (bind(c->fd, (struct sockaddr *)&to, sizeof(to)))
-		return nwb_err_set(err, -errno, "capture: bind to lo: %s",
-				   nwb_errno_name(errno));
+		return nwb_err_set(err, -errno, "capture: bind to %s: %s",
+				   iface, nwb_errno_name(errno));
 	return 0;
 }
 
@@ -296,6 +299,8 @@ int nwb_capture_start(const struct nwb_capture_opts *opts,
 	c->fd = c->stop_fd = -1;
 	c->port = opts->port;
 	c->is_9p = opts->is_9p;
+	snprintf(c->iface, sizeof(c->iface), "%s",
+		 opts->iface ? opts->iface : "lo");
 	c->real_minus_mono = clock_shift();
 	c->path = copy_of(opts->path);
 	c->about = copy_of(opts->about ? opts->about : "");
@@ -312,11 +317,11 @@ int nwb_capture_start(const struct nwb_capture_opts *opts,
 	if (!rc)
 		rc = open_raw(c, err);
 	if (!rc)
-		rc = take_outgoing(c, err);
+		rc = opts->iface ? 0 : take_outgoing(c, err);
 	if (!rc)
 		rc = make_ring(c, err);
 	if (!rc)
-		rc = bind_lo(c, err);
+		rc = bind_iface(c, c->iface, err);
 	if (!rc)
 		rc = start_thread(c, err);
 	if (rc) {
@@ -423,6 +428,7 @@ int nwb_capture_finish(struct nwb_capture *c, const struct nwb_capture_notes *n,
 		.port = c->port,
 		.is_9p = c->is_9p,
 		.about = c->about[0] ? c->about : NULL,
+		.iface = c->iface,
 		.real_minus_mono = c->real_minus_mono,
 	};
 	int rc;

@@ -104,6 +104,7 @@ struct cap_job {
 	uint16_t port;
 	bool is_9p;
 	const char *about; /* may be NULL */
+	const char *iface; /* NULL: lo */
 	int64_t real_minus_mono;
 	uint64_t drops;
 };

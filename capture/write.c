@@ -103,7 +103,7 @@ void cap_write(const struct cap_job *job, FILE *f,
 		cap_match(job->notes, &pdus, job->is_9p, job->real_minus_mono,
 			  &notes);
 	put_section(job, &notes, pdus.is_short || notes.is_short, f);
-	cap_put_idb(f, "lo");
+	cap_put_idb(f, job->iface ? job->iface : "lo");
 	put_packets(job, &notes, f, ret);
 	ret->faults = notes.faults;
 	ret->placed = notes.placed;

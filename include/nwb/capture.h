@@ -34,6 +34,8 @@ struct nwb_capture;
  *	made beside it
  * @packet_fd: AF_PACKET socket of the run's network namespace, unbound (see
  *	nwb_server_packet_socket()); stays the caller's, may be closed at once
+ * @iface: interface to take packets from; NULL: lo, where every packet leaves
+ *	and arrives and is taken once. Of another, both directions are taken
  * @port: TCP port of the server
  * @is_9p: it speaks 9P, else SMB
  * @password: of the user that logs in, NULL: none. NTLMSSP's keys are made of
@@ -44,6 +46,7 @@ struct nwb_capture;
 struct nwb_capture_opts {
 	const char *path;
 	int packet_fd;
+	const char *iface;
 	uint16_t port;
 	bool is_9p;
 	const char *password;
