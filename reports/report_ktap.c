@@ -126,6 +126,8 @@ static void result(struct rep_out *o, const struct rep_cell *c, size_t nr)
 	if (dir) {
 		fprintf(o->f, " # %s", dir);
 		why(o, c, run, finding);
+	} else if (c->verdict == REP_PASS && isnan(c->m[REP_MIB_S])) {
+		fprintf(o->f, " # %zu of %zu runs", c->nr_ran, c->nr_runs);
 	} else if (c->verdict == REP_PASS) {
 		fprintf(o->f, " # %s MiB/s, %s CPU ns/MiB",
 			rep_fmt_num(a, c->m[REP_MIB_S]),
