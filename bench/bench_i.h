@@ -25,7 +25,9 @@
 #include "nwb/server.h"
 #include "nwb/timeline.h"
 #include "nwb/workload.h"
+#include "pin.h"
 #include "shard.h"
+#include "turns.h"
 #include <errno.h>
 #include <jansson.h>
 #include <signal.h>
@@ -108,6 +110,8 @@ struct bench_run_opts {
 	enum nwb_smb2_encryption encryption;
 	bool no_shim;
 	bool no_ledger;
+	bool pin;      /* CPUs of their own for server and client */
+	int *turns_fd; /* see turns.h; NULL: alone */
 	bool judge;
 	uint32_t wsize;
 	uint32_t depth;
@@ -398,6 +402,7 @@ int bench_store_add(struct nwb_store *store, json_t *rec,
 
 /* opts.c: options that several commands share */
 struct bench_cli {
+	int turns_fd;
 	struct bench_shard shard;
 	struct bench_run_opts run;
 	const char *plan_files[16];
@@ -433,6 +438,7 @@ struct bench_cli {
 #define BENCH_CLI_ONE	0x80u  /* of one run only: --ledger --capture */
 #define BENCH_CLI_FAKE	0x100u /* --server fake; --plant */
 #define BENCH_CLI_SHARD 0x400u /* --shard alone */
+#define BENCH_CLI_TURNS 0x800u /* --turns, of one-run */
 #define BENCH_CLI_SERVE 0x40u  /* --publish --for --name --dir */
 #define BENCH_CLI_MOUNT 0x200u /* --kernel-cache --no-shadow --dir; a client   \
 				*/

@@ -66,7 +66,8 @@ int bench_cmd_one_run(int argc, char **argv)
 	struct bench_cli c;
 	int rc = bench_cli_parse(&c, argc, argv,
 				 BENCH_CLI_RUN | BENCH_CLI_PLAN |
-					 BENCH_CLI_FAKE | BENCH_CLI_ONE,
+					 BENCH_CLI_FAKE | BENCH_CLI_ONE |
+					 BENCH_CLI_TURNS,
 				 about);
 
 	if (rc < 0)

@@ -14,7 +14,7 @@ static const char builtin[] =
 /* Of the published experiment of the kernel's FUSE (1 KiB, 4 KiB, 1 MiB
  * buffered writes), timed to the return of fsync. */
 static const char *const shapes[] = {"seq1k", "seq4k", "seq1m"};
-#define SHAPE_BYTES (64 * NWB_MIB)
+#define SHAPE_BYTES (128 * NWB_MIB)
 
 static const char *known_server(const char *name)
 {

@@ -8,7 +8,8 @@
  *	  gate_cases.c			what is run
  *	gate_session.c			the rounds, the looks, the conclusion
  *	  gate_pair.c			one pair: two processes, in random order
- *	  gate_spawn.c			one process
+ *	  gate_spawn.c			one run, or two that take turns
+ *	  gate_child.c			processes
  *	  gate_decide.c			streams of pairs to decisions
  *				(nwb/gate.h)
  *	  gate_record.c			records of run.jsonl
@@ -198,10 +199,17 @@ struct gate_run {
 	struct bench_meters meters;
 };
 
-/** gate_spawn() - run @c as @s in a fresh process. @seed: of the run and of
- * the size of its environment. Never fails: what went wrong is in @ret. */
+/** gate_spawn() - run @c as @s in a fresh process, alone. @seed: of the run;
+ * @pad: decides the size of its environment. Never fails: what went wrong is in
+ * @ret. */
 void gate_spawn(const struct gate_side *s, const struct gate_case *c,
 		uint64_t seed, uint64_t pad, struct gate_run *ret);
+/** gate_spawn_pair() - the same of both sides, in turns of 16 MiB or of the
+ * case's own fsyncs. @first: whose turn is the first. */
+void gate_spawn_pair(const struct gate_side *const side[2],
+		     const struct gate_case *c, uint64_t seed,
+		     const uint64_t pad[2], unsigned int first,
+		     struct gate_run ret[2]);
 /** gate_parse_run() - fill @ret from the line that one-run prints; fails
  * closed. */
 int gate_parse_run(const char *text, struct gate_run *ret,

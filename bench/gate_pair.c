@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* One pair: two fresh processes, their order a fair coin, and its record. */
+/* One pair: two fresh processes that take turns, who is first a fair coin, and
+ * its record. */
 #include "gate_i.h"
 
 #include <stdio.h>
@@ -36,18 +37,17 @@ int gate_pair(struct gate_session *s, struct gate_stream *st,
 	static struct gate_run r[2]; /* large */
 	const struct gate_side *side[2];
 	uint64_t t0 = gate_now_ns(), seed = (uint32_t)gate_random(s);
+	uint64_t pad[2];
 	bool is_ab = gate_random(s) >> 63;
 	bool is_extra = st->nr_bad > 0 && st->nr_run >= st->want;
 	const char *bad;
 
 	sides_of(s, st, side);
-	for (unsigned int i = 0; i < 2; i++) {
-		unsigned int k = is_ab ? i : !i;
-
-		gate_spawn(side[k], st->c, seed, gate_random(s), &r[k]);
-		if (gate_stopped())
-			return -EINTR;
-	}
+	pad[0] = gate_random(s);
+	pad[1] = gate_random(s);
+	gate_spawn_pair(side, st->c, seed, pad, !is_ab, r);
+	if (gate_stopped())
+		return -EINTR;
 	bad = gate_stream_add(st, &r[0], &r[1]);
 	s->nr_pairs++;
 	s->nr_bad += bad != NULL;

@@ -1,201 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Processes: one measured run, and the tools that build.
+ * One measured run, or the two of a pair, which take turns (turns.h):
  *
- * A run is a child in a process group of its own: ^C reaches us, and we end
- * it. If we are killed, it is too (PR_SET_PDEATHSIG), and with it its server.
- * What it writes goes to files in memory, so that it never waits for us.
+ *	set up: first, then the other        nobody is measured meanwhile
+ *	go, first ─► 'w'  go, other ─► 'w'   until the window of both is over
+ *	go, both                             judged and taken down side by side
  */
+#include "gate_child.h"
 #include "gate_i.h"
 
 #include <fcntl.h>
 #include <math.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#define RUN_LIMIT_NS  (180 * NWB_SEC)
-#define TOOL_LIMIT_NS (3600 * NWB_SEC)
-#define OUT_MAX	      (8u << 20)
-#define ARGS_MAX      40
+#define RUN_LIMIT_NS (180 * NWB_SEC)
+#define ARGS_MAX     48
+#define TURN_BYTES   (16 * NWB_MIB)
 
 extern char **environ;
-
-static volatile sig_atomic_t stopped;
-
-static void on_stop(int sig)
-{
-	stopped = sig;
-}
-
-int gate_stop_setup(void)
-{
-	static const int sigs[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction sa = {.sa_handler = on_stop};
-
-	signal(SIGPIPE, SIG_IGN);
-	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(sigs); i++)
-		if (sigaction(sigs[i], &sa, NULL))
-			return -errno;
-	return 0;
-}
-
-int gate_stopped(void)
-{
-	return stopped;
-}
-
-/* --- child processes ------------------------------------------------------ */
-
-struct child {
-	const char *const *argv;
-	char *const *envp;
-	const char *dir;
-	int out, err; /* -1: /dev/null */
-	uint64_t limit_ns;
-	bool is_timeout;
-};
-
-static void exec_child(const struct child *c, pid_t parent)
-{
-	sigset_t none;
-	int null = open("/dev/null", O_RDWR);
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		_exit(127);
-	setpgid(0, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	if (null < 0 || dup2(null, 0) < 0 ||
-	    dup2(c->out < 0 ? null : c->out, 1) < 0 ||
-	    dup2(c->err < 0 ? null : c->err, 2) < 0 ||
-	    (c->dir && chdir(c->dir)))
-		_exit(127);
-	execvpe(c->argv[0], (char *const *)(uintptr_t)c->argv, c->envp);
-	_exit(127);
-}
-
-static int code_of(int status)
-{
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* TERM first, so that it can take its server down in order. */
-static int end_child(pid_t pid, int fd)
-{
-	struct pollfd pfd = {fd, POLLIN, 0};
-	int status = 0;
-
-	kill(-pid, SIGTERM);
-	if (poll(&pfd, 1, 3000) != 1)
-		kill(-pid, SIGKILL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return code_of(status);
-}
-
-static int run_child(struct child *c)
-{
-	uint64_t end = gate_now_ns() + c->limit_ns;
-	pid_t parent = getpid(), pid = fork();
-	struct pollfd pfd = {-1, POLLIN, 0};
-	int status = 0, rc;
-
-	if (pid < 0)
-		return -errno;
-	if (!pid)
-		exec_child(c, parent);
-	setpgid(pid, pid);
-	pfd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pfd.fd < 0) {
-		rc = -errno;
-		kill(-pid, SIGKILL);
-		waitpid(pid, &status, 0);
-		return rc;
-	}
-	while (!gate_stopped() && !c->is_timeout) {
-		if (poll(&pfd, 1, 100) == 1) {
-			waitpid(pid, &status, 0);
-			close(pfd.fd);
-			return code_of(status);
-		}
-		c->is_timeout = gate_now_ns() > end;
-	}
-	rc = end_child(pid, pfd.fd);
-	close(pfd.fd);
-	return rc;
-}
-
-/* What a file in memory holds; to be freed. NULL: nothing, or too much. */
-static char *take_text(int fd)
-{
-	struct stat st;
-	char *text;
-
-	if (fd < 0 || fstat(fd, &st) || st.st_size > OUT_MAX)
-		return NULL;
-	text = calloc(1, (size_t)st.st_size + 1);
-	if (text && pread(fd, text, (size_t)st.st_size, 0) != st.st_size) {
-		free(text);
-		text = NULL;
-	}
-	return text;
-}
-
-int gate_command(const char *const *argv, const char *dir, const char *log)
-{
-	struct child c = {.argv = argv,
-			  .envp = environ,
-			  .dir = dir,
-			  .out = -1,
-			  .err = -1,
-			  .limit_ns = TOOL_LIMIT_NS};
-	int rc;
-
-	if (log)
-		c.out = c.err = open(
-			log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	rc = run_child(&c);
-	if (c.out >= 0)
-		close(c.out);
-	return gate_stopped() ? -EINTR : rc;
-}
-
-int gate_command_text(const char *const *argv, const char *dir, char *ret,
-		      size_t size)
-{
-	struct child c = {.argv = argv,
-			  .envp = environ,
-			  .dir = dir,
-			  .out = memfd_create("out", MFD_CLOEXEC),
-			  .err = -1,
-			  .limit_ns = TOOL_LIMIT_NS};
-	char *text;
-	int rc;
-
-	ret[0] = 0;
-	if (c.out < 0)
-		return -errno;
-	rc = run_child(&c);
-	text = take_text(c.out);
-	if (text && strlen(text) < size)
-		strcpy(ret, text);
-	free(text);
-	close(c.out);
-	return rc;
-}
-
-/* --- one run -------------------------------------------------------------- */
 
 struct args {
 	const char *v[ARGS_MAX];
@@ -220,12 +47,31 @@ static void arg_nr(struct args *a, const char *name, uint64_t nr)
 	arg(a, name, t);
 }
 
+/* Where there is one CPU only there is no question where a run lies. */
+static bool can_pin(void)
+{
+	cpu_set_t set;
+
+	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) > 1;
+}
+
+/* Each ends a turn. */
+static unsigned int fsyncs_of(const struct gate_case *c)
+{
+	uint64_t bytes = c->bytes ? c->bytes : c->workload->bytes_default;
+
+	return c->fsyncs > 1 ? c->fsyncs
+			     : (unsigned int)nwb_max(bytes / TURN_BYTES, 1ull);
+}
+
 static void make_args(const struct gate_side *s, const struct gate_case *c,
 		      uint64_t seed, struct args *a)
 {
 	memset(a, 0, sizeof(*a));
 	arg(a, s->binary, "one-run");
 	arg(a, "--level", "bench");
+	if (can_pin())
+		arg(a, "--pin", NULL);
 	arg(a, "--server", s->server ? s->server : c->server);
 	if (s->client_line[0])
 		arg(a, "-e", s->client_line);
@@ -234,8 +80,8 @@ static void make_args(const struct gate_side *s, const struct gate_case *c,
 	arg(a, "--workload", c->workload->name);
 	if (c->bytes)
 		arg_nr(a, "--write", c->bytes);
-	if (c->fsyncs > 1)
-		arg_nr(a, "--fsyncs", c->fsyncs);
+	if (fsyncs_of(c) > 1)
+		arg_nr(a, "--fsyncs", fsyncs_of(c));
 	if (c->wsize)
 		arg_nr(a, "--wsize", c->wsize);
 	if (c->fault)
@@ -318,46 +164,174 @@ static void take_run(struct gate_run *r, const char *out, const char *errors)
 		snprintf(r->reason, sizeof(r->reason), "%.250s", err.text);
 }
 
-void gate_spawn(const struct gate_side *s, const struct gate_case *c,
-		uint64_t seed, uint64_t pad, struct gate_run *ret)
-{
-	static char pad_var[4200], shim_var[4200];
-	static struct args a;
-	struct child ch = {.out = memfd_create("out", MFD_CLOEXEC),
-			   .err = memfd_create("err", MFD_CLOEXEC),
-			   .limit_ns = RUN_LIMIT_NS};
-	char **envp =
-		make_env(s, pad % 4096, pad_var, shim_var, sizeof(shim_var));
-	char *out, *errors;
+struct proc {
+	struct gate_child ch;
+	struct args args;
+	char pad_var[4200], shim_var[4200];
+	char **envp;
+	int turns[2]; /* ours, the child's; -1: none */
+	char state;   /* BENCH_TURN_*; 0: it is its turn; 'x': ended */
+	struct gate_run *ret;
+};
 
+static int proc_init(struct proc *p, const struct gate_side *s,
+		     const struct gate_case *c, uint64_t seed, uint64_t pad,
+		     bool has_turns, struct gate_run *ret)
+{
+	memset(p, 0, sizeof(*p));
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned int i = 0; i < GATE_METRICS; i++)
 		ret->metric[i] = NAN;
 	ret->exit = -1;
-	make_args(s, c, seed, &a);
-	repro_of(&a, ret->repro, sizeof(ret->repro));
-	if (ch.out < 0 || ch.err < 0 || !envp) {
-		snprintf(ret->reason, sizeof(ret->reason), "no memory");
-		goto out;
+	p->ret = ret;
+	p->state = 'x';
+	p->turns[0] = p->turns[1] = -1;
+	p->ch = (struct gate_child){.out = memfd_create("out", MFD_CLOEXEC),
+				    .err = memfd_create("err", MFD_CLOEXEC),
+				    .limit_ns = RUN_LIMIT_NS};
+	p->envp = make_env(s, pad % 4096, p->pad_var, p->shim_var,
+			   sizeof(p->shim_var));
+	make_args(s, c, seed, &p->args);
+	repro_of(&p->args, ret->repro, sizeof(ret->repro));
+	if (p->ch.out < 0 || p->ch.err < 0 || !p->envp ||
+	    (has_turns &&
+	     socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, p->turns))) {
+		return -ENOMEM;
 	}
-	ch.argv = a.v;
-	ch.envp = envp;
-	ret->exit = run_child(&ch);
-	out = take_text(ch.out);
-	errors = take_text(ch.err);
-	ret->is_stopped = gate_stopped() != 0;
-	if (ch.is_timeout)
-		snprintf(ret->reason, sizeof(ret->reason),
+	if (has_turns) {
+		p->ch.turns = p->turns[1];
+		arg_nr(&p->args, "--turns", GATE_TURNS_FD);
+	}
+	p->ch.argv = p->args.v;
+	p->ch.envp = p->envp;
+	return 0;
+}
+
+static void proc_fini(struct proc *p)
+{
+	free(p->envp);
+	for (unsigned int i = 0; i < 2; i++)
+		if (p->turns[i] >= 0)
+			close(p->turns[i]);
+	if (p->ch.out >= 0)
+		close(p->ch.out);
+	if (p->ch.err >= 0)
+		close(p->ch.err);
+}
+
+/* It has ended: what came of it? */
+static void proc_ended(struct proc *p, int code)
+{
+	struct gate_run *r = p->ret;
+	char *out = gate_child_text(p->ch.out);
+	char *errors = gate_child_text(p->ch.err);
+
+	p->state = 'x';
+	r->exit = code;
+	r->is_stopped = gate_stopped() != 0;
+	if (p->ch.is_timeout)
+		snprintf(r->reason, sizeof(r->reason),
 			 "not finished after %llu s",
 			 (unsigned long long)(RUN_LIMIT_NS / NWB_SEC));
 	else
-		take_run(ret, out, errors);
+		take_run(r, out, errors);
 	free(out);
 	free(errors);
-out:
-	free(envp);
-	if (ch.out >= 0)
-		close(ch.out);
-	if (ch.err >= 0)
-		close(ch.err);
+}
+
+/* Until it says that it waits, or is no more. */
+static void proc_wait(struct proc *p)
+{
+	int rc = gate_child_wait(&p->ch, p->turns[0]);
+	char what;
+
+	/* a closed socket is that of a process that ends */
+	if (rc == -EAGAIN && recv(p->turns[0], &what, 1, 0) == 1) {
+		p->state = what;
+		return;
+	}
+	proc_ended(p, rc == -EAGAIN ? gate_child_wait(&p->ch, -1) : rc);
+}
+
+static void proc_start(struct proc *p)
+{
+	int rc = gate_child_start(&p->ch);
+
+	p->state = 0;
+	if (rc)
+		proc_ended(p, rc);
+	if (p->turns[1] >= 0)
+		close(p->turns[1]);
+	p->turns[1] = -1;
+}
+
+static void proc_go(struct proc *p)
+{
+	p->state = 0;
+	(void)send(p->turns[0], "g", 1, MSG_NOSIGNAL);
+}
+
+void gate_spawn(const struct gate_side *s, const struct gate_case *c,
+		uint64_t seed, uint64_t pad, struct gate_run *ret)
+{
+	static struct proc p;
+
+	if (proc_init(&p, s, c, seed, pad, false, ret))
+		snprintf(ret->reason, sizeof(ret->reason), "no memory");
+	else
+		proc_start(&p);
+	if (p.state != 'x')
+		proc_ended(&p, gate_child_wait(&p.ch, -1));
+	proc_fini(&p);
+}
+
+/* In turns, as long as one of them waits for one. A server that died makes a
+ * run begin anew, so that the other one may be through long before. */
+static void take_turns(struct proc *p, unsigned int first)
+{
+	unsigned int k = first;
+
+	while (p[0].state == BENCH_TURN_NEXT || p[1].state == BENCH_TURN_NEXT) {
+		if (p[k].state == BENCH_TURN_NEXT) {
+			proc_go(&p[k]);
+			proc_wait(&p[k]);
+		}
+		k = !k;
+	}
+}
+
+void gate_spawn_pair(const struct gate_side *const side[2],
+		     const struct gate_case *c, uint64_t seed,
+		     const uint64_t pad[2], unsigned int first,
+		     struct gate_run ret[2])
+{
+	static struct proc p[2];
+	bool is_ready = true;
+
+	for (unsigned int k = 0; k < 2; k++)
+		is_ready &= !proc_init(&p[k], side[k], c, seed, pad[k], true,
+				       &ret[k]);
+	for (unsigned int i = 0; i < 2; i++) {
+		unsigned int k = i ? !first : first;
+
+		if (is_ready)
+			proc_start(&p[k]);
+		else
+			snprintf(ret[k].reason, sizeof(ret[k].reason),
+				 "no memory");
+		if (p[k].state != 'x')
+			proc_wait(&p[k]);
+	}
+	take_turns(p, first);
+	for (unsigned int k = 0; k < 2; k++)
+		if (p[k].state == BENCH_TURN_DONE)
+			proc_go(&p[k]);
+	for (unsigned int k = 0; k < 2; k++)
+		while (p[k].state != 'x') {
+			if (p[k].state)
+				proc_go(&p[k]);
+			proc_wait(&p[k]);
+		}
+	for (unsigned int k = 0; k < 2; k++)
+		proc_fini(&p[k]);
 }

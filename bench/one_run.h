@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `netwb one-run OPTIONS`: one run in a process of its own, for `compare` and
- * `gate`. Options are those of `netwb run`, and --plant. It prints one line,
- * a JSON object:
+ * `gate`. Options are those of `netwb run`, --plant, and
+ * --turns (turns.h). It prints one line, a JSON object:
  *
  *	one_run	1, the version of this format; another one is not understood
  *	build	of the binary

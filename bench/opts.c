@@ -54,6 +54,8 @@ enum {
 	OPT_NO_SHADOW,
 	OPT_ENGINE,
 	OPT_PLANT,
+	OPT_PIN,
+	OPT_TURNS,
 	OPT_SHARD,
 };
 
@@ -237,6 +239,14 @@ static const struct {
 	 BENCH_CLI_SERVE,
 	 "DIR",
 	 "keep ledger and verdict in a new directory in DIR"},
+	{{"pin", 0, NULL, OPT_PIN},
+	 BENCH_CLI_RUN,
+	 NULL,
+	 "half of the CPUs for the server, half for the client"},
+	{{"turns", 1, NULL, OPT_TURNS},
+	 BENCH_CLI_TURNS,
+	 "FD",
+	 "pause behind each fsync; see bench/turns.h"},
 	{{"plant", 1, NULL, OPT_PLANT},
 	 BENCH_CLI_FAKE,
 	 "WHAT",
@@ -568,6 +578,15 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 			       ? bad_value("plant", value,
 					   "cpu=15% or throughput=-25%")
 			       : 0;
+	case OPT_TURNS:
+		if (bench_turns_parse(value, &c->turns_fd))
+			return bad_value("turns", value,
+					 "not the number of a socket");
+		c->run.turns_fd = &c->turns_fd;
+		return 0;
+	case OPT_PIN:
+		c->run.pin = true;
+		return 0;
 	case OPT_SHARD:
 		return bench_shard_parse(value, &c->shard)
 			       ? bad_value("shard", value,

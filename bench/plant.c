@@ -82,7 +82,7 @@ static int planted_fsync(struct nwb_subject *s)
 				the.plant.cpu));
 	if (the.plant.stall > 0)
 		stall((uint64_t)((double)wall * the.plant.stall));
-	begin();
+	the.is_begun = false; /* a pause may follow; the next write begins */
 	return rc;
 }
 

@@ -43,6 +43,7 @@ struct run {
 	uint16_t file_id;
 	struct bench_supervisor *sup;
 	struct nwb_server *srv; /* NULL: @fake */
+	struct bench_pin pin;
 	struct nwb_fake *fake;
 	struct bench_capture *capture;
 	struct nwb_exec *ex;
@@ -142,7 +143,12 @@ static int run_server(struct run *r)
 		so.ctl_fd = r->page_fd;
 		so.ledger_fd = o->no_ledger ? -1 : r->ledger_fd;
 	}
-	rc = nwb_server_start(&so, &r->srv, r->err);
+	if (o->pin)
+		rc = bench_pin_server(&r->pin, r->err);
+	if (!rc)
+		rc = nwb_server_start(&so, &r->srv, r->err);
+	if (!rc)
+		rc = bench_pin_client(&r->pin, r->err);
 	if (rc)
 		return rc;
 	nwb_server_info(r->srv, &info);
@@ -317,6 +323,8 @@ static void run_client(void *arg)
 		return;
 	}
 	res->policy = r->subject->policy;
+	if (r->o->turns_fd)
+		bench_turns_next(r->o->turns_fd);
 	r->rc = start_watchdog(r, &dog);
 	if (r->rc)
 		return;
@@ -330,6 +338,8 @@ static void run_client(void *arg)
 	bench_meters_since(&res->meters);
 	has_cpu = has_cpu && !nwb_server_cpu_ns(r->srv, &cpu1);
 	res->server_cpu_ns = has_cpu ? cpu1 - cpu0 : UINT64_MAX;
+	if (r->o->turns_fd)
+		bench_turns_wait(*r->o->turns_fd, BENCH_TURN_DONE);
 	if (bench_phases_stop(phases))
 		atomic_store(&r->is_healed, true);
 	if (!r->rc) {
@@ -450,6 +460,8 @@ static int run_all(struct run *r)
 		.file = FILE_NAME,
 		.key = r->key,
 		.ledger = &r->ledger,
+		.pause = o->turns_fd ? bench_turns_next : NULL,
+		.pause_arg = o->turns_fd,
 	};
 	int rc = run_ledgers(r);
 
@@ -517,6 +529,7 @@ static int attempt(const struct bench_run_opts *o, bool may_repeat,
 	if (r->ex)
 		nwb_exec_free(r->ex);
 	nwb_server_free(r->srv);
+	bench_pin_none(&r->pin);
 	bench_supervisor_stop(r->sup);
 	nwb_openloop_free(r->ol);
 	nwb_workload_free(r->work);

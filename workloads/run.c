@@ -64,11 +64,32 @@ static void note_error(struct nwb_workload_result *res, int64_t err)
 		res->first_error = (int)err;
 }
 
+/* What is measured: from the first write, or from the end of a pause, to the
+ * next pause or the end. */
+struct stretch {
+	uint64_t (*cpu_ns)(void);
+	uint64_t start, cpu;
+};
+
+static uint64_t stretch_begin(struct stretch *t, struct nwb_exec *ex)
+{
+	t->cpu = t->cpu_ns ? t->cpu_ns() : 0;
+	t->start = nwb_now_ns(ex);
+	return t->start;
+}
+
+static void stretch_end(const struct stretch *t, struct nwb_exec *ex,
+			struct nwb_workload_result *res)
+{
+	res->durable_ns += nwb_now_ns(ex) - t->start;
+	res->client_cpu_ns += t->cpu_ns ? t->cpu_ns() - t->cpu : 0;
+}
+
 static void run_ops(struct nwb_workload *w, struct nwb_subject *s,
-		    struct nwb_workload_result *res)
+		    struct stretch *t, struct nwb_workload_result *res)
 {
 	uint64_t per_fsync = NWB_DIV_ROUND_UP(w->nr_ops, w->opts.fsyncs);
-	uint64_t before, after = nwb_now_ns(s->ex);
+	uint64_t before, after = stretch_begin(t, s->ex);
 
 	for (uint64_t i = 0; i < w->nr_ops; i++) {
 		const struct nwb_write_op *op = &w->ops[i];
@@ -87,7 +108,13 @@ static void run_ops(struct nwb_workload *w, struct nwb_subject *s,
 		note_error(res, nwb_workload_fsync(w, s));
 		after = nwb_now_ns(s->ex);
 		nwb_hist_record(&res->fsync_lat, after - before);
+		if (!w->opts.pause || i + 1 == w->nr_ops)
+			continue;
+		stretch_end(t, s->ex, res);
+		w->opts.pause(w->opts.pause_arg);
+		after = stretch_begin(t, s->ex);
 	}
+	stretch_end(t, s->ex, res);
 }
 
 int nwb_workload_open(struct nwb_workload *w, struct nwb_subject *s,
@@ -111,17 +138,16 @@ int nwb_workload_run(struct nwb_workload *w, struct nwb_subject *s,
 		     uint64_t (*cpu_ns)(void), struct nwb_workload_result *ret,
 		     struct nwb_err *err)
 {
-	uint64_t allocs, cpu, start;
+	struct stretch t = {.cpu_ns = cpu_ns};
+	uint64_t allocs;
 	int rc = nwb_workload_open(w, s, ret, err);
 
 	if (rc)
 		return rc;
 	allocs = nwb_mem_count();
-	cpu = cpu_ns ? cpu_ns() : 0;
-	start = nwb_now_ns(s->ex);
-	run_ops(w, s, ret);
-	ret->durable_ns = nwb_now_ns(s->ex) - start;
-	ret->client_cpu_ns = cpu_ns ? cpu_ns() - cpu : 0;
+	ret->durable_ns = 0;
+	ret->client_cpu_ns = 0;
+	run_ops(w, s, &t, ret);
 	ret->nr_allocs = nwb_mem_count() - allocs;
 	return 0;
 }

@@ -48,6 +48,8 @@ const struct nwb_workload_desc *nwb_workload_find(const char *name);
  * @file, @file_id: base name and number in the ledger
  * @key: stamp key
  * @ledger: borrowed; NULL = no intents
+ * @pause: called behind each fsync but the last, with @pause_arg; neither the
+ *	time in it nor the process' CPU time counts. It may block. NULL: none
  */
 struct nwb_workload_opts {
 	const struct nwb_workload_desc *desc;
@@ -58,11 +60,14 @@ struct nwb_workload_opts {
 	uint16_t file_id;
 	const uint8_t *key;
 	struct nwb_ledger *ledger;
+	void (*pause)(void *arg);
+	void *pause_arg;
 };
 
 struct nwb_workload_result {
 	uint64_t bytes;	     /* written by the application */
-	uint64_t durable_ns; /* first write begun -> last fsync returned */
+	uint64_t durable_ns; /* first write begun -> last fsync returned,
+				without pauses */
 	uint64_t nr_allocs;  /* nwb_alloc() in the window */
 	uint64_t client_cpu_ns;
 	int first_error;     /* of write or fsync; 0 */

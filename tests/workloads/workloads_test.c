@@ -152,6 +152,74 @@ NWB_TEST(workloads, sequential_writes_cover_the_file_once)
 	tear_down(&f);
 }
 
+/* Pauses lie between fsyncs, and what passes in them counts for nothing: the
+ * clock is virtual and moves in the pauses only. */
+struct pauser {
+	struct fixture *f;
+	struct nwb_exec *ex;
+	unsigned int nr;
+	uint64_t fsyncs_then, cpu;
+	int rc;
+};
+
+static struct pauser *the_pauser;
+
+static uint64_t pauser_cpu(void)
+{
+	return the_pauser->cpu;
+}
+
+static void pause_long(void *arg)
+{
+	struct pauser *p = arg;
+
+	p->nr++;
+	p->fsyncs_then = p->f->rec->nr_fsyncs;
+	p->cpu += 1000 * NWB_SEC;
+	nwb_sleep_until(p->ex, nwb_now_ns(p->ex) + NWB_SEC);
+}
+
+static void run_with_pauses(void *arg)
+{
+	struct pauser *p = arg;
+
+	p->f->rec->s.ex = p->ex;
+	p->rc = nwb_workload_run(p->f->w, &p->f->rec->s, pauser_cpu, p->f->res,
+				 NULL);
+}
+
+NWB_TEST(workloads, what_passes_in_a_pause_does_not_count)
+{
+	struct nwb_workload_opts o = {
+		.desc = nwb_workload_find("seq4k"),
+		.bytes = NWB_MIB,
+		.fsyncs = 4,
+		.file = "x",
+		.file_id = 3,
+		.key = the_key,
+	};
+	struct pauser p = {0};
+	struct fixture f;
+
+	set_up(&f, "seq4k", NWB_MIB, 4);
+	nwb_workload_free(f.w);
+	p.f = &f;
+	the_pauser = &p;
+	o.pause = pause_long;
+	o.pause_arg = &p;
+	nwb_check_eq(nwb_workload_prepare(&o, &f.w, NULL), 0);
+	nwb_check_eq(nwb_exec_sim_new(1, &p.ex, NULL), 0);
+	nwb_check_eq(nwb_exec_run(p.ex, run_with_pauses, &p, 0, NULL), 0);
+	nwb_check_eq(p.rc, 0);
+	nwb_check_eq(f.rec->nr_fsyncs, 4);
+	nwb_check_eq(p.nr, 3);
+	nwb_check_eq(p.fsyncs_then, 3);
+	nwb_check_eq(f.res->durable_ns, 0);
+	nwb_check_eq(f.res->client_cpu_ns, 0);
+	nwb_exec_free(p.ex);
+	tear_down(&f);
+}
+
 NWB_TEST(workloads, rewrite_really_rewrites)
 {
 	struct fixture f;
