@@ -90,6 +90,10 @@ enum nwb_smb2_encryption {
  *	@durable whatever that needs
  * @channels: connections of the session, 1..4; 0 = 1. More than one needs a
  *	user's session, SMB 3 and a server with multichannel: refused otherwise
+ * @wait_for_ever: without a credit wait until the connection dies, even when
+ *	nothing is in flight that could bring one (hazard H11)
+ * @believe_bad_signatures: an answer with a wrong signature counts, as it does
+ *	in Linux, which only logs it (hazard H16)
  * @count_stale_credits: mutant "credits counted twice after reconnect"; only
  *	obeyed in builds with NWB_MUTANTS
  * @repick_channel: mutant "credits reserved on one channel, spent on another"
@@ -112,6 +116,8 @@ struct nwb_smb2_opts {
 	enum nwb_smb2_durable durable;
 	uint32_t caching;
 	unsigned int channels;
+	bool wait_for_ever;
+	bool believe_bad_signatures;
 	bool count_stale_credits;
 	bool repick_channel;
 };
@@ -141,6 +147,8 @@ struct nwb_smb2_stats {
 	uint64_t chan_writes[NWB_SMB2_CHANNELS_MAX]; /* WRITEs sent */
 	uint64_t credit_waits;
 	uint64_t credit_wait_ns;
+	uint64_t starved_waits;	  /* with nothing in flight (H11) */
+	uint64_t nr_bad_believed; /* answers (H16) */
 	int32_t credits, in_flight;
 	int32_t credits_min;
 };
@@ -187,6 +195,11 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats);
 int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 		  struct nwb_smb2_file **ret_file,
 		  struct nwb_err *err) nwb_must_check;
+/** nwb_smb2_open_like() - open the file that @like, of another client, has the
+ * name of. */
+int nwb_smb2_open_like(struct nwb_smb2 *c, struct nwb_smb2_file *like,
+		       struct nwb_smb2_file **ret_file,
+		       struct nwb_err *err) nwb_must_check;
 /** nwb_smb2_close() - CLOSE if open on this epoch, and free @f. Return: 0 or
  * the error of the CLOSE. */
 int nwb_smb2_close(struct nwb_smb2_file *f);

@@ -174,11 +174,11 @@ int nwb_smb2_set_name(uint8_t name[NAME_BYTES_MAX], const char *path,
 	return 0;
 }
 
-int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
-		  struct nwb_smb2_file **ret_file, struct nwb_err *err)
+/* Connected, and with a file that has no name and no handle yet. */
+static int file_begin(struct nwb_smb2 *c, struct nwb_smb2_file **ret_file,
+		      uint32_t *ret_epoch, struct nwb_err *err)
 {
 	struct nwb_smb2_file *f;
-	uint32_t epoch, status;
 	int rc = nwb_smb2_connect(c, err);
 
 	if (!rc)
@@ -194,14 +194,49 @@ int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 	nwb_random_bytes(c->ex, f->lease_key, sizeof(f->lease_key));
 	nwb_mutex_lock(&c->lock);
 	nwb_list_add_tail(&c->files, &f->link);
-	epoch = c->state == CONN_UP ? c->epoch : 0;
+	*ret_epoch = c->state == CONN_UP ? c->epoch : 0;
 	nwb_mutex_unlock(&c->lock);
+	*ret_file = f;
+	return 0;
+}
+
+int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
+		  struct nwb_smb2_file **ret_file, struct nwb_err *err)
+{
+	struct nwb_smb2_file *f;
+	uint32_t epoch, status;
+	int rc = file_begin(c, &f, &epoch, err);
+
+	if (rc)
+		return rc;
 	rc = nwb_smb2_set_name(f->name, name, &f->name_len);
 	if (rc || !f->name_len)
 		rc = nwb_err_set(err, rc ? rc : -EINVAL, "bad file name");
 	if (!rc)
 		rc = file_create(f, disposition_of(flags), false, epoch,
 				 &status, err);
+	if (rc) {
+		file_free(f);
+		return rc;
+	}
+	*ret_file = f;
+	return 0;
+}
+
+int nwb_smb2_open_like(struct nwb_smb2 *c, struct nwb_smb2_file *like,
+		       struct nwb_smb2_file **ret_file, struct nwb_err *err)
+{
+	struct nwb_smb2_file *f;
+	uint32_t epoch, status;
+	int rc = file_begin(c, &f, &epoch, err);
+
+	if (rc)
+		return rc;
+	nwb_mutex_lock(&like->lock);
+	memcpy(f->name, like->name, like->name_len);
+	f->name_len = like->name_len;
+	nwb_mutex_unlock(&like->lock);
+	rc = file_create(f, disposition_of(0), false, epoch, &status, err);
 	if (rc) {
 		file_free(f);
 		return rc;

@@ -164,6 +164,7 @@ int nwb_smb2_protect_check(struct nwb_smb2_chan *ch,
 			   uint32_t len, bool is_sealed, const char **ret_why)
 {
 	struct nwb_smb2 *c = ch->c;
+	int rc;
 
 	if (is_sealed)
 		return 0;
@@ -178,7 +179,13 @@ int nwb_smb2_protect_check(struct nwb_smb2_chan *ch,
 		return 0;
 	if (h->flags & NWB_SMB2_F_SIGNED) {
 		*ret_why = "an answer carries a wrong signature";
-		return nwb_signer_verify(&ch->rx_signer, pdu, len);
+		rc = nwb_signer_verify(&ch->rx_signer, pdu, len);
+		if (!rc || !c->opts.believe_bad_signatures)
+			return rc;
+		nwb_mutex_lock(&c->lock);
+		c->stats.nr_bad_believed++;
+		nwb_mutex_unlock(&c->lock);
+		return 0;
 	}
 	if (!c->sign_all || nwb_smb2_is_interim(h))
 		return 0;

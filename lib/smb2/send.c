@@ -49,7 +49,9 @@ static int credit_wait(struct nwb_smb2 *c, uint32_t epoch, uint64_t deadline_ns)
 	uint32_t instance = ch ? ch->instance : 0;
 	int rc;
 
-	if (ch)
+	if (ch && c->opts.wait_for_ever)
+		c->stats.starved_waits++;
+	else if (ch)
 		dead_ns = start + nwb_min(STARVED_GRACE_NS, c->opts.timeout_ns);
 	c->stats.credit_waits++;
 	c->nr_credit_waiters++;
