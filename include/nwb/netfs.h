@@ -32,6 +32,7 @@
 #define NWB_NETFS_H
 
 #include "nwb/exec.h"
+#include "nwb/hazard.h"
 #include "nwb/hist.h"
 #include "nwb/iov.h"
 #include "nwb/list.h"
@@ -63,6 +64,15 @@ enum nwb_cache_mode {
 #define NWB_MAY_READ  1u /* what is read may be kept */
 #define NWB_MAY_WRITE 4u /* what is written may be kept for a while */
 
+/* How what failed is sent again; the three ways that were weighed when cifs
+ * came to netfs, see lib/netfs/write_retry.c. */
+enum nwb_retry_strategy {
+	NWB_RETRY_COMBINE, /* neighbours are joined and cut anew, as Linux */
+	NWB_RETRY_RESPLIT_EACH, /* each is cut anew by itself */
+	NWB_RETRY_SMALLER_BITS, /* each in small pieces, one after the other */
+	NWB_NR_RETRY_STRATEGIES
+};
+
 /* Deliberate defects for the oracles' self-test; obeyed only in builds with
  * NWB_MUTANTS. */
 #define NWB_MUT_RETRY_DROPPED	  0x01u /* a retry after a reset is not sent */
@@ -91,6 +101,11 @@ enum nwb_cache_mode {
  *	filesystem's reconnect loop); 0 = 30 s; NWB_NEVER = hard
  * @retry_backoff_ns: before the 2nd attempt, doubling up to 100 times; 0 = 1 ms
  * @stable_writes: writers wait for writeback of a folio to end (signing)
+ * @flavour, @hazards, @no_hazards: see nwb/hazard.h; NWB_HAZARD_BIT()s that are
+ *	on besides the flavour's, and that are off in any case
+ * @strategy: of retries; the flavours of Linux are compared with traces only
+ *	with NWB_RETRY_COMBINE
+ * @max_subrequests: that may be alive (mempool); 0 = 1024
  * @mutants: NWB_MUT_*
  */
 struct nwb_netfs_opts {
@@ -106,6 +121,11 @@ struct nwb_netfs_opts {
 	uint64_t patience_ns;
 	uint64_t retry_backoff_ns;
 	bool stable_writes;
+	enum nwb_flavour flavour;
+	uint32_t hazards;
+	uint32_t no_hazards;
+	enum nwb_retry_strategy strategy;
+	uint32_t max_subrequests;
 	uint32_t mutants;
 };
 
@@ -181,6 +201,8 @@ struct nwb_io_subrequest {
 /**
  * struct nwb_netfs_ops - what a filesystem provides (netfs_request_ops).
  *
+ * @init_request: a request is about to be made; NULL: always possible. Failure:
+ *	-errno, and its upload fails with it (in Linux nobody learns: H14).
  * @begin_writeback: a handle for @inode is needed: make it ready (blocks,
  *	reconnects within patience); set *ret_wsize. Failure: -errno, and the
  *	request's upload fails with it (never silently: H4).
@@ -190,6 +212,14 @@ struct nwb_io_subrequest {
  * @issue_write: send asynchronously; ends in exactly one
  *	nwb_write_subrequest_terminated(), possibly before it returns. Must
  *	honour start + transferred.
+ * @has_no_prepare: the kernel's counterpart has no prepare_write: its flavours
+ *	send each subrequest again as it is, see lib/netfs/write_retry.c
+ * @retry_request: a stream is about to be retried; the filesystem may take
+ *	another identity (nwb_stream_has_error() says whether it was refused) or
+ *	set stream->failed: then what needed a retry fails. Blocks. May be NULL.
+ * @invalidate_cache: stream 1 of a finished request has failed, or the upload
+ *	has: what the local cache holds is not the server's. May not block on
+ *	I/O. May be NULL.
  * @cancel_prepared: a prepared subrequest will not be issued: give back what
  *	prepare reserved. May be NULL.
  * @flush: make acknowledged writes durable (FLUSH, Tfsync). @ret_instance: the
@@ -205,6 +235,11 @@ struct nwb_io_subrequest {
  */
 struct nwb_netfs_ops {
 	const char *name; /* "smb", "9p" */
+	bool has_no_prepare;
+	int (*init_request)(struct nwb_io_request *rreq);
+	int (*retry_request)(struct nwb_io_request *rreq,
+			     struct nwb_io_stream *stream);
+	void (*invalidate_cache)(struct nwb_inode *inode);
 	int (*begin_writeback)(struct nwb_io_request *rreq,
 			       uint32_t *ret_wsize);
 	int (*prepare_write)(struct nwb_io_subrequest *sreq);
@@ -242,6 +277,10 @@ static inline void nwb_sreq_need_retry(struct nwb_io_subrequest *sreq)
 struct nwb_inode *nwb_rreq_inode(const struct nwb_io_request *rreq);
 struct nwb_io_stream *nwb_rreq_stream(struct nwb_io_request *rreq,
 				      unsigned int nr);
+/** nwb_stream_has_error() - is there a subrequest that needs a retry because of
+ * @error? For ->retry_request(). */
+bool nwb_stream_has_error(struct nwb_io_request *rreq,
+			  struct nwb_io_stream *stream, int error);
 /** nwb_rreq_set_unreachable() - begin_writeback fails because the server has
  * been away for @ns: what gaveup will be told of each subrequest. Unset, the
  * time spent in begin_writeback is told. */
@@ -251,6 +290,12 @@ void *nwb_inode_fs_priv(const struct nwb_inode *inode);
 struct nwb_netfs *nwb_inode_netfs(const struct nwb_inode *inode);
 struct nwb_exec *nwb_netfs_exec(const struct nwb_netfs *nf);
 const struct nwb_netfs_opts *nwb_netfs_get_opts(const struct nwb_netfs *nf);
+/** nwb_netfs_hazard() - is @h on? */
+bool nwb_netfs_hazard(const struct nwb_netfs *nf, enum nwb_hazard h);
+/** nwb_netfs_hazard_fired() - @h, which is on, has just done what it does. */
+void nwb_netfs_hazard_fired(struct nwb_netfs *nf, enum nwb_hazard h);
+/** nwb_netfs_hazards() - what will be on in a mount of @fs with @opts. */
+uint32_t nwb_netfs_hazards(const struct nwb_netfs_opts *opts, const char *fs);
 void *nwb_netfs_fs_priv(const struct nwb_netfs *nf);
 
 /* --- what a user of the client sees ----------------------------------------
@@ -300,6 +345,9 @@ struct nwb_netfs_stats {
 	uint64_t breaks;      /* grants that were taken back */
 	uint64_t invalidated; /* folios forgotten because of others */
 	uint64_t live_requests, live_subrequests;
+	uint64_t cancelled; /* behind a failed one (Linux' flavours) */
+	uint64_t rotations; /* identities taken because one was refused */
+	uint64_t hazards_fired[NWB_NR_HAZARDS];
 };
 
 /**

@@ -52,6 +52,9 @@ static bool settle(struct nwb_inode *inode, uint64_t seq, uint32_t instance)
 	struct nwb_folio *f, *next;
 	bool is_lost = false;
 
+	if (inode->forgotten_bytes && inode->forgotten_instance != instance)
+		nwb_netfs_hazard_fired(nf, NWB_H17);
+	inode->forgotten_bytes = 0;
 	nwb_mutex_lock(&nf->lock);
 	nwb_list_for_each_entry_safe (f, next, &inode->unstable,
 				      unstable_link) {

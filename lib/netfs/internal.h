@@ -33,7 +33,7 @@
 #define NWB_LEAF_SLOTS	(1u << NWB_LEAF_SHIFT)
 #define NWB_FILE_MAX	(1ull << 44)
 #define NWB_WSIZE_GUESS (1u << 20)
-#define NWB_SREQS_MAX	1024u
+#define NWB_SREQS_MAX	1024u /* opts.max_subrequests */
 #define NWB_SEGS_MAX	512u
 #define NWB_BACKOFF_MAX 100u
 #define NWB_STALE_BYTES 4096u
@@ -116,6 +116,9 @@ struct nwb_sreq {
 	size_t noted;	     /* of s.transferred, seen by nwb_note_acked() */
 	uint32_t attempts;
 	int prepare_error;
+	size_t owed;		/* bytes behind s.len that it stands for, too */
+	uint32_t owed_attempts; /* how often those were issued */
+	bool is_silent;		/* H1: its failure is told nobody */
 #ifdef NWB_MUTANTS
 	uint64_t mut_shift;
 	uint8_t *mut_copy;
@@ -127,7 +130,7 @@ struct nwb_sreq {
 
 enum nwb_retry_state {
 	NWB_RETRY_NONE,
-	NWB_RETRY_PENDING, /* issuer pauses; waits until nothing is in flight */
+	NWB_RETRY_PENDING, /* issuer pauses; waits until all is quiet */
 	NWB_RETRY_QUEUED,  /* on nf->retry_list */
 };
 
@@ -148,7 +151,8 @@ struct nwb_io_request {
 	uint64_t seq;
 	uint64_t retry_at;
 	uint32_t wsize;
-	uint32_t nr_inflight; /* in progress, being prepared or constructed */
+	/* in progress, being prepared or constructed */
+	uint32_t nr_inflight[NWB_NR_STREAMS];
 	uint32_t subreq_counter;
 	int begin_error;
 	uint64_t unreachable_ns;
@@ -187,6 +191,9 @@ struct nwb_inode {
 	uint64_t resend_gen;
 	uint64_t err_seq;
 	int err;
+	/* H17: acked by that instance, and forgotten before any flush */
+	uint64_t forgotten_bytes;
+	uint32_t forgotten_instance;
 };
 
 struct nwb_file {
@@ -202,7 +209,8 @@ struct nwb_counters {
 		copies, temp_bytes, temp_bytes_max, dirty_bytes,
 		dirty_bytes_max, writeback_bytes, writeback_bytes_max,
 		stable_waits, cache_waits, gave_up, wthrough, breaks,
-		invalidated, evict_errors, live_requests, live_subrequests;
+		invalidated, evict_errors, live_requests, live_subrequests,
+		cancelled, rotations, hazards_fired[NWB_NR_HAZARDS];
 };
 
 struct nwb_netfs {
@@ -210,6 +218,7 @@ struct nwb_netfs {
 	struct nwb_netfs_opts opts;
 	const struct nwb_netfs_ops *ops;
 	const struct nwb_wb_mode_ops *mode;
+	uint32_t hazards; /* NWB_HAZARD_BIT()s that are on */
 	void *fs_priv;
 	struct nwb_netfs_tap *tap;
 	struct nwb_mutex lock;
@@ -320,6 +329,23 @@ static inline struct nwb_sreq *nwb_to_sreq(struct nwb_io_subrequest *s)
 #define nwb_mutant(nf, bit) false
 #endif
 
+/* Is @h on? Each place that asks is where a kernel has it. */
+static inline bool nwb_hazard(const struct nwb_netfs *nf, enum nwb_hazard h)
+{
+	return (nf->hazards & NWB_HAZARD_BIT(h)) != 0;
+}
+
+static inline bool nwb_is_linux(const struct nwb_netfs *nf)
+{
+	return nf->opts.flavour != NWB_STRICT;
+}
+
+/* Bytes that @q stands for, from its start on. */
+static inline size_t nwb_sreq_span(const struct nwb_sreq *q)
+{
+	return q->s.len + q->owed;
+}
+
 /* stats.c */
 #define nwb_count(nf, field, by)                                               \
 	((void)atomic_fetch_add_explicit(&(nf)->n.field, (uint64_t)(by),       \
@@ -361,7 +387,9 @@ void nwb_request_put(struct nwb_io_request *rreq);
 void nwb_request_free_all(struct nwb_netfs *nf);
 int nwb_request_reserve(struct nwb_netfs *nf, unsigned int nr) nwb_must_check;
 struct nwb_sreq *nwb_sreq_new(struct nwb_io_request *rreq, uint8_t stream_nr,
-			      uint64_t start, bool may_wait);
+			      uint64_t start);
+struct nwb_sreq *nwb_sreq_try_new(struct nwb_io_request *rreq,
+				  uint8_t stream_nr, uint64_t start);
 void nwb_sreq_free(struct nwb_sreq *q);
 struct nwb_claim *nwb_claim_new(struct nwb_netfs *nf);
 bool nwb_sreq_add_seg(struct nwb_sreq *q, uint8_t *mem, size_t len,
@@ -380,6 +408,12 @@ void nwb_request_wait_all(struct nwb_inode *inode);
 /* write_retry.c */
 void nwb_retryer_main(void *arg);
 void nwb_retry_queue(struct nwb_io_request *rreq);
+bool nwb_retry_is_quiet(const struct nwb_io_request *rreq);
+
+/* retry_stream.c */
+bool nwb_needs_retry(const struct nwb_sreq *q);
+void nwb_retry_stream(struct nwb_io_request *rreq,
+		      struct nwb_io_stream *stream);
 
 /* flusher.c */
 void nwb_flusher_main(void *arg);

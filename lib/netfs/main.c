@@ -43,6 +43,8 @@ static int take_opts(struct nwb_netfs *nf, const struct nwb_netfs_opts *opts,
 		o->patience_ns = 30 * NWB_SEC;
 	if (!o->retry_backoff_ns)
 		o->retry_backoff_ns = NWB_MSEC;
+	if (!o->max_subrequests)
+		o->max_subrequests = NWB_SREQS_MAX;
 	max = o->folio_bytes_max;
 	if (max < NWB_PAGE_SIZE || max > 2 * NWB_MIB || (max & (max - 1)))
 		return nwb_err_set(err, -EINVAL,
@@ -59,9 +61,17 @@ static int take_opts(struct nwb_netfs *nf, const struct nwb_netfs_opts *opts,
 				   "temp pages of %llu bytes: less than two "
 				   "folios of %u",
 				   (unsigned long long)o->temp_bytes, max);
+	if ((unsigned int)o->flavour >= NWB_NR_FLAVOURS ||
+	    (unsigned int)o->strategy >= NWB_NR_RETRY_STRATEGIES)
+		return nwb_err_set(err, -EINVAL,
+				   "flavour %u, retry strategy %u: there is "
+				   "none",
+				   (unsigned int)o->flavour,
+				   (unsigned int)o->strategy);
 	if ((unsigned int)o->cache_mode > NWB_CACHE_LOOSE)
 		return nwb_err_set(err, -EINVAL, "cache mode %u: there is none",
 				   (unsigned int)o->cache_mode);
+	nf->hazards = nwb_netfs_hazards(o, nf->ops->name);
 	nf->mode =
 		o->mode == NWB_TEMP_PAGE ? &nwb_wb_temp_page : &nwb_wb_in_place;
 	return 0;
@@ -93,7 +103,7 @@ static int make_memory(struct nwb_netfs *nf)
 		rc = nwb_pool_init(&nf->sreq_pool,
 				   sizeof(struct nwb_sreq) +
 					   nf->sreq_segs * sizeof(struct iovec),
-				   NWB_SREQS_MAX);
+				   nf->opts.max_subrequests);
 	if (!rc)
 		rc = nwb_request_reserve(nf, REQUESTS_RESERVED);
 	return rc;

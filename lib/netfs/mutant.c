@@ -95,9 +95,9 @@ void nwb_mutant_resend(struct nwb_inode *inode)
 	stream = &rreq->streams[0];
 	if (nf->ops->begin_writeback)
 		rreq->begin_error = nf->ops->begin_writeback(rreq, &wsize);
-	q = nwb_sreq_new(rreq, 0, nf->stale.pos, false);
+	q = nwb_sreq_new(rreq, 0, nf->stale.pos);
 	nwb_mutex_lock(&rreq->lock);
-	rreq->nr_inflight++;
+	rreq->nr_inflight[0]++;
 	nwb_mutex_unlock(&rreq->lock);
 	nwb_sreq_prepare(q, nf->stale.len);
 	q->s.len = nwb_min(nf->stale.len, stream->sreq_max_len);

@@ -118,7 +118,7 @@ static void request_reset(struct nwb_io_request *rreq, struct nwb_inode *inode,
 	rreq->collected_to = start;
 	rreq->retry_at = 0;
 	rreq->wsize = atomic_load(&rreq->nf->wsize);
-	rreq->nr_inflight = 0;
+	memset(rreq->nr_inflight, 0, sizeof(rreq->nr_inflight));
 	rreq->subreq_counter = 0;
 	rreq->begin_error = 0;
 	rreq->unreachable_ns = 0;
@@ -180,30 +180,52 @@ static void sreq_init(struct nwb_sreq *q, struct nwb_io_request *rreq,
 	q->s.netfs_priv = q;
 }
 
-/**
- * nwb_sreq_new() - an empty subrequest.
- * @may_wait: the issuer waits when very many are alive; the retryer, whom those
- *	may be waiting for, does not
- */
+static struct nwb_sreq *sreq_take(struct nwb_io_request *rreq,
+				  uint8_t stream_nr, uint64_t start)
+{
+	struct nwb_netfs *nf = rreq->nf;
+	struct nwb_sreq *q = nwb_pool_get(&nf->sreq_pool);
+
+	if (!q)
+		return NULL;
+	nf->nr_sreqs++;
+	nwb_count(nf, live_subrequests, 1);
+	sreq_init(q, rreq, stream_nr, start);
+	return q;
+}
+
+/** nwb_sreq_new() - an empty subrequest; waits when opts.max_subrequests are
+ * alive. Whoever holds some must have handed them to the filesystem. */
 struct nwb_sreq *nwb_sreq_new(struct nwb_io_request *rreq, uint8_t stream_nr,
-			      uint64_t start, bool may_wait)
+			      uint64_t start)
 {
 	struct nwb_netfs *nf = rreq->nf;
 	struct nwb_sreq *q;
 
 	nwb_mutex_lock(&nf->lock);
-	if (may_wait)
-		nwb_wait_event(&nf->sreq_room, &nf->lock,
-			       nf->nr_sreqs < NWB_SREQS_MAX);
-	while (!(q = nwb_pool_get(&nf->sreq_pool))) {
+	nwb_wait_event(&nf->sreq_room, &nf->lock,
+		       nf->nr_sreqs < nf->opts.max_subrequests);
+	while (!(q = sreq_take(rreq, stream_nr, start))) {
 		nwb_mutex_unlock(&nf->lock);
 		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + NO_MEMORY_SLEEP);
 		nwb_mutex_lock(&nf->lock);
 	}
-	nf->nr_sreqs++;
 	nwb_mutex_unlock(&nf->lock);
-	nwb_count(nf, live_subrequests, 1);
-	sreq_init(q, rreq, stream_nr, start);
+	return q;
+}
+
+/** nwb_sreq_try_new() - the same, but NULL instead of waiting: for the retryer,
+ * who holds those that would have to come back. */
+struct nwb_sreq *nwb_sreq_try_new(struct nwb_io_request *rreq,
+				  uint8_t stream_nr, uint64_t start)
+{
+	struct nwb_netfs *nf = rreq->nf;
+	struct nwb_sreq *q = NULL;
+
+	nwb_mutex_lock(&nf->lock);
+	if (nf->nr_sreqs < nf->opts.max_subrequests)
+		q = sreq_take(rreq, stream_nr, start);
+	nwb_mutex_unlock(&nf->lock);
 	return q;
 }
 

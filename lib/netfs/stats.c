@@ -57,4 +57,8 @@ void nwb_netfs_get_stats(struct nwb_netfs *nf, struct nwb_netfs_stats *ret)
 	ret->invalidated = LOAD(nf, invalidated);
 	ret->live_requests = LOAD(nf, live_requests);
 	ret->live_subrequests = LOAD(nf, live_subrequests);
+	ret->cancelled = LOAD(nf, cancelled);
+	ret->rotations = LOAD(nf, rotations);
+	for (unsigned int h = 0; h < NWB_NR_HAZARDS; h++)
+		ret->hazards_fired[h] = LOAD(nf, hazards_fired[h]);
 }

@@ -18,10 +18,16 @@
  * collector does nothing more until that is done.
  *
  * A failed upload is told through the inode's error sequence, its folios become
- * clean, and all other data goes on: unlike Linux, subrequests behind a failed
- * one are neither cancelled nor forgotten.
+ * clean, and the other stream goes on. What is behind a failed subrequest goes
+ * on too in strict; in the flavours of Linux it is cancelled: taken for
+ * collected whatever became of it, and not retried.
  *
- * Acknowledged bytes become unstable before their claim ends.
+ * Acknowledged bytes become unstable before their claim ends (not in Linux:
+ * H17).
+ *
+ * Who calls the collector: the end of a subrequest that is the front of its
+ * stream, or of the last one that a retry waits for; the issuer when it has
+ * queued all; the retryer when it is done.
  */
 #include "internal.h"
 
@@ -58,10 +64,26 @@ static void take_outcome(struct nwb_sreq *q, int64_t result)
 	s->transferred += (size_t)result;
 	if (result)
 		s->flags |= NWB_SREQ_MADE_PROGRESS;
-	if (s->transferred < s->len)
+	if (s->transferred < nwb_sreq_span(q))
 		s->flags |= NWB_SREQ_NEED_RETRY;
 	else
 		s->flags &= ~NWB_SREQ_NEED_RETRY;
+}
+
+/* What of @result counts: not more than was asked for; of FUSE writeback, all
+ * that was asked for. */
+static int64_t clip_result(struct nwb_netfs *nf,
+			   const struct nwb_io_subrequest *s, int64_t result)
+{
+	int64_t want = (int64_t)(s->len - s->transferred);
+
+	if (result < 0 || result == want)
+		return result;
+	if (result < want && !s->stream_nr && nwb_hazard(nf, NWB_H7)) {
+		nwb_netfs_hazard_fired(nf, NWB_H7);
+		return want;
+	}
+	return nwb_min(result, want);
 }
 
 void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
@@ -71,15 +93,14 @@ void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
 	struct nwb_io_request *rreq = s->rreq;
 	struct nwb_netfs *nf = rreq->nf;
 	struct nwb_io_stream *stream = &rreq->streams[s->stream_nr];
+	bool is_due;
 
 	nwb_assert(q->in_progress);
 #ifdef NWB_MUTANTS
 	s->start -= q->mut_shift;
 	q->mut_shift = 0;
 #endif
-	if (result > 0)
-		result = (int64_t)nwb_min((uint64_t)result,
-					  (uint64_t)(s->len - s->transferred));
+	result = clip_result(nf, s, result);
 	if (result > 0 && !s->stream_nr && nf->tap && nf->tap->acked)
 		nf->tap->acked(nf->tap, rreq->inode->id,
 			       s->start + s->transferred, (uint64_t)result,
@@ -89,11 +110,13 @@ void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
 
 	nwb_mutex_lock(&rreq->lock);
 	q->in_progress = false;
-	nwb_assert(rreq->nr_inflight);
-	rreq->nr_inflight--;
+	nwb_assert(rreq->nr_inflight[s->stream_nr]);
+	rreq->nr_inflight[s->stream_nr]--;
 	/* From here on the collector or the retryer may take @q. */
-	if (stream->subrequests.next == &s->rreq_link ||
-	    (rreq->retry == NWB_RETRY_PENDING && !rreq->nr_inflight))
+	is_due = rreq->retry == NWB_RETRY_PENDING && nwb_retry_is_quiet(rreq);
+	if (is_due && !stream->need_retry)
+		nwb_netfs_hazard_fired(nf, NWB_H10);
+	if (is_due || stream->subrequests.next == &s->rreq_link)
 		(void)nwb_work_queue(&rreq->work);
 	nwb_mutex_unlock(&rreq->lock);
 	nwb_request_put(rreq); /* IO */
@@ -141,6 +164,11 @@ void nwb_note_acked(struct nwb_sreq *q)
 	inode->remote_size = nwb_max(inode->remote_size, end);
 	if (nwb_mutant(inode->nf, NWB_MUT_UNSTABLE_FORGOTTEN))
 		pos = end;
+	if (nwb_hazard(inode->nf, NWB_H17)) {
+		inode->forgotten_bytes += end - pos;
+		inode->forgotten_instance = q->s.instance;
+		pos = end;
+	}
 	while (pos < end) {
 		struct nwb_folio *f =
 			nwb_folio_find(inode, pos >> NWB_PAGE_SHIFT);
@@ -168,7 +196,14 @@ static void upload_failed(struct nwb_sreq *q)
 	nwb_assert(q->s.error);
 	if (q->s.stream_nr)
 		return;
+	q->s.len += q->owed;
+	q->owed = 0;
 	nwb_count(nf, gave_up, 1);
+	if (q->is_silent) {
+		/* mapping_set_error(0) */
+		nwb_netfs_hazard_fired(nf, NWB_H1);
+		return;
+	}
 	if (nf->tap && nf->tap->gaveup)
 		nf->tap->gaveup(nf->tap, inode->id, &q->s, q->s.error);
 	nwb_mutex_lock(&inode->lock);
@@ -214,6 +249,25 @@ static void drop_front(struct nwb_io_request *rreq, struct nwb_sreq *q)
 	nwb_sreq_free(q);
 }
 
+/* Behind a failed one, in Linux: true when @q is done with. */
+static bool is_cancelled(struct nwb_io_stream *stream, struct nwb_sreq *q)
+{
+	struct nwb_netfs *nf = q->s.rreq->nf;
+
+	if (!stream->failed || !nwb_is_linux(nf))
+		return false;
+	if (q->s.transferred < nwb_sreq_span(q)) {
+		q->s.len += q->owed;
+		q->owed = 0;
+		nwb_count(nf, cancelled, 1);
+		if (!q->s.stream_nr && nf->tap && nf->tap->gaveup)
+			nf->tap->gaveup(nf->tap, q->s.rreq->inode->id, &q->s,
+					stream->error);
+	}
+	stream->collected_to = q->s.start + nwb_sreq_span(q);
+	return true;
+}
+
 static void collect_stream(struct nwb_io_request *rreq,
 			   struct nwb_io_stream *stream, uint64_t issued_to)
 {
@@ -224,6 +278,10 @@ static void collect_stream(struct nwb_io_request *rreq,
 		struct nwb_io_subrequest *s = &q->s;
 
 		nwb_note_acked(q);
+		if (is_cancelled(stream, q)) {
+			drop_front(rreq, q);
+			continue;
+		}
 		stream->collected_to = nwb_max(stream->collected_to,
 					       s->start + s->transferred);
 		stream->transferred = stream->collected_to - rreq->start;
@@ -231,9 +289,9 @@ static void collect_stream(struct nwb_io_request *rreq,
 		if (s->flags & NWB_SREQ_FAILED) {
 			stream->failed = true;
 			stream->error = s->error;
-			stream->collected_to = s->start + s->len;
+			stream->collected_to = s->start + nwb_sreq_span(q);
 			upload_failed(q);
-		} else if (s->transferred < s->len) {
+		} else if (s->transferred < nwb_sreq_span(q)) {
 			stream->need_retry = true;
 			return;
 		}
@@ -286,6 +344,22 @@ static void end_claims(struct nwb_io_request *rreq)
 	nwb_flusher_progress(nf);
 }
 
+/* The local cache holds, or lacks, what it should not: ->invalidate_cache().
+ * Linux does that only when the cache itself has failed (H12). */
+static void judge_cache(struct nwb_io_request *rreq)
+{
+	const struct nwb_io_stream *upload = &rreq->streams[0];
+	const struct nwb_io_stream *cache = &rreq->streams[1];
+	struct nwb_netfs *nf = rreq->nf;
+
+	if (!nf->ops->invalidate_cache || !cache->active)
+		return;
+	if (!cache->failed && upload->failed && nwb_hazard(nf, NWB_H12))
+		nwb_netfs_hazard_fired(nf, NWB_H12);
+	else if (cache->failed || upload->failed)
+		nf->ops->invalidate_cache(rreq->inode);
+}
+
 /* True when the request was complete before and is taken down now. */
 static bool finish(struct nwb_io_request *rreq)
 {
@@ -294,16 +368,18 @@ static bool finish(struct nwb_io_request *rreq)
 
 	nwb_mutex_lock(&rreq->lock);
 	is_done = rreq->in_progress && rreq->all_queued &&
-		  rreq->retry == NWB_RETRY_NONE && !rreq->nr_inflight &&
+		  rreq->retry == NWB_RETRY_NONE &&
 		  nwb_list_empty(&rreq->claims);
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++)
-		if (!nwb_list_empty(&rreq->streams[i].subrequests))
+		if (rreq->nr_inflight[i] ||
+		    !nwb_list_empty(&rreq->streams[i].subrequests))
 			is_done = false;
 	if (is_done)
 		rreq->in_progress = false;
 	nwb_mutex_unlock(&rreq->lock);
 	if (!is_done)
 		return false;
+	judge_cache(rreq);
 	nwb_mutex_lock(&inode->lock);
 	nwb_list_del(&rreq->inode_link);
 	nwb_waitq_wake_all(&inode->waitq);
@@ -319,7 +395,7 @@ static bool may_collect(struct nwb_io_request *rreq)
 
 	nwb_mutex_lock(&rreq->lock);
 	may = rreq->in_progress && rreq->retry == NWB_RETRY_NONE;
-	if (rreq->retry == NWB_RETRY_PENDING && !rreq->nr_inflight &&
+	if (rreq->retry == NWB_RETRY_PENDING && nwb_retry_is_quiet(rreq) &&
 	    !nwb_mutant(rreq->nf, NWB_MUT_LOST_WAKEUP)) {
 		rreq->retry = NWB_RETRY_QUEUED;
 		nwb_retry_queue(rreq);
@@ -369,8 +445,10 @@ void nwb_collect_work(struct nwb_work *work)
 		to = nwb_min(to, stream->collected_to);
 		is_any = true;
 	}
-	if (is_any)
-		rreq->collected_to = nwb_max(rreq->collected_to, to);
+	/* No stream wants what was issued (H4): nothing holds it. */
+	if (!is_any)
+		to = issued_to;
+	rreq->collected_to = nwb_max(rreq->collected_to, to);
 	end_claims(rreq);
 	if (ask_retry(rreq))
 		(void)may_collect(rreq);

@@ -82,11 +82,12 @@ void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len)
 static void count_issue(struct nwb_sreq *q)
 {
 	struct nwb_netfs *nf = q->s.rreq->nf;
+	size_t len = q->s.len - q->s.transferred;
 
-	nwb_count(nf, bytes_issued, q->s.len);
+	nwb_count(nf, bytes_issued, len);
 	if (q->attempts > 1) {
 		nwb_count(nf, retries, 1);
-		nwb_count(nf, bytes_reissued, q->s.len);
+		nwb_count(nf, bytes_reissued, len);
 	} else if (q->s.stream_nr) {
 		nwb_count(nf, cache_issued, 1);
 	} else {
@@ -103,9 +104,11 @@ void nwb_sreq_issue(struct nwb_sreq *q)
 	struct nwb_io_request *rreq = q->s.rreq;
 	struct nwb_netfs *nf = rreq->nf;
 
-	nwb_assert(q->s.len && !q->s.transferred && q->s.nr_iov);
+	nwb_assert(q->s.len > q->s.transferred && q->s.nr_iov);
 	nwb_request_get(rreq); /* IO */
 	if (q->prepare_error) {
+		q->is_silent = q->attempts && !q->s.stream_nr &&
+			       nwb_hazard(nf, NWB_H1);
 		nwb_write_subrequest_terminated(&q->s, q->prepare_error);
 		return;
 	}
@@ -116,7 +119,7 @@ void nwb_sreq_issue(struct nwb_sreq *q)
 #ifdef NWB_MUTANTS
 	nwb_mutant_copy(q);
 #endif
-	if (nf->tap && nf->tap->sent)
+	if (!q->s.stream_nr && nf->tap && nf->tap->sent)
 		nf->tap->sent(nf->tap, &q->s);
 	nf->ops->issue_write(&q->s);
 }
@@ -141,7 +144,7 @@ static void issue_pending(struct nwb_io_request *rreq)
 }
 
 /* Pause while a retry is due, then count as in flight. */
-static void enter_flight(struct nwb_io_request *rreq)
+static void enter_flight(struct nwb_io_request *rreq, uint8_t stream_nr)
 {
 	nwb_mutex_lock(&rreq->lock);
 	while (rreq->retry != NWB_RETRY_NONE) {
@@ -151,7 +154,7 @@ static void enter_flight(struct nwb_io_request *rreq)
 		nwb_wait_event(&rreq->waitq, &rreq->lock,
 			       rreq->retry == NWB_RETRY_NONE);
 	}
-	rreq->nr_inflight++;
+	rreq->nr_inflight[stream_nr]++;
 	nwb_mutex_unlock(&rreq->lock);
 }
 
@@ -164,12 +167,12 @@ static void prepare_construct(struct nwb_io_request *rreq,
 	bool is_short;
 
 	nwb_mutex_lock(&nf->lock);
-	is_short = nf->nr_sreqs >= NWB_SREQS_MAX;
+	is_short = nf->nr_sreqs >= nf->opts.max_subrequests;
 	nwb_mutex_unlock(&nf->lock);
 	if (is_short)
 		issue_pending(rreq);
-	q = nwb_sreq_new(rreq, stream->stream_nr, pos, true);
-	enter_flight(rreq);
+	q = nwb_sreq_new(rreq, stream->stream_nr, pos);
+	enter_flight(rreq, stream->stream_nr);
 	nwb_sreq_prepare(q, stream->stream_nr ? SIZE_MAX : rreq->wsize);
 
 	nwb_mutex_lock(&rreq->lock);
@@ -248,6 +251,8 @@ static void write_claim(struct issue *is, struct nwb_claim *c)
 		lowest->submit_off += part;
 		lowest->submit_len -= part;
 	}
+	if (!rreq->streams[0].avail)
+		rreq->nf->mode->issued(rreq->nf, len);
 	atomic_store(&rreq->issued_to, start + len);
 	if (is->ends_run)
 		issue_pending(rreq);
@@ -370,9 +375,21 @@ static int try_claim(struct issue *is, struct nwb_claim **ret_claim)
 
 /* --- the pass ------------------------------------------------------------- */
 
-/* ->begin_writeback(). Failure is not told here: the subrequests collect what
- * is dirty and fail with it, so that it is recorded (not so in Linux: H4). */
-static void begin_upload(struct nwb_io_request *rreq)
+/* Linux lets go of what was dirty: cleaned, sent nowhere, told nobody
+ * (netfs_kill_dirty_pages(), or cancel-store in netfs_write_folio()). */
+static bool drops_dirty(struct nwb_io_request *rreq, enum nwb_hazard h)
+{
+	if (!nwb_hazard(rreq->nf, h))
+		return false;
+	nwb_netfs_hazard_fired(rreq->nf, h);
+	rreq->streams[0].avail = false;
+	return true;
+}
+
+/* ->init_request() and ->begin_writeback(). Failure is not told here: the
+ * subrequests collect what is dirty and fail with it, so that it is recorded
+ * (not so in Linux: H4, H14). */
+static void begin_upload(struct nwb_io_request *rreq, enum nwb_wb_reason reason)
 {
 	struct nwb_netfs *nf = rreq->nf;
 	uint64_t began = nwb_now_ns(nf->ex);
@@ -380,10 +397,18 @@ static void begin_upload(struct nwb_io_request *rreq)
 	int rc = 0;
 
 	rreq->is_upload_begun = true;
-	if (nf->ops->begin_writeback)
+	if (nf->ops->init_request)
+		rc = nf->ops->init_request(rreq);
+	/* Who waits for it is told by writepages itself. */
+	if (rc && reason != NWB_WB_SYNC && drops_dirty(rreq, NWB_H14))
+		return;
+	if (!rc && nf->ops->begin_writeback) {
 		rc = nf->ops->begin_writeback(rreq, &wsize);
-	if (!rc && !rreq->streams[0].avail)
-		rc = -EBADF;
+		if (!rc && !rreq->streams[0].avail)
+			rc = -EBADF;
+		if (rc && drops_dirty(rreq, NWB_H4))
+			return;
+	}
 	rreq->streams[0].avail = true;
 	if (rc) {
 		rreq->begin_error = rc;
@@ -432,7 +457,7 @@ static struct nwb_claim *next_claim(struct issue *is)
 			issue_pending(is->rreq);
 		if (rc == -EINPROGRESS) {
 			is->rreq = nwb_request_new(inode, is->pos);
-			begin_upload(is->rreq);
+			begin_upload(is->rreq, is->reason);
 		} else if (rc == -EAGAIN) {
 			nf->mode->wait_room(nf, seen);
 		} else if (rc == -ENOMEM) {

@@ -176,7 +176,10 @@ static void start(struct model *m)
 	opts.dirty_age_ns = 5 * NWB_MSEC;
 	opts.retry_backoff_ns = 10 * NWB_USEC;
 	opts.max_attempts = 1000;
+	opts.strategy = (enum nwb_retry_strategy)(r / 7 % 3);
+	opts.max_subrequests = r % 6 ? 0 : 1 + (uint32_t)(r / 6 % 5);
 	m->sfs = sfs_new(m->ex, m->seed, &opts);
+	m->sfs->has_cache = r % 4 == 1;
 	m->file = sfs_file_new(m->sfs);
 	m->size = r % 5 ? 0 : SIZE / 2;
 	m->file->vol_size = m->size;

@@ -385,3 +385,169 @@ NWB_TEST(retry, runs_join_extents_sent_equally_often)
 	for (uint64_t seed = 1; seed < 10; seed++)
 		sfs_run(seed, &opts, 65536, 0, attempts_differ_body);
 }
+
+/* --- strategies ----------------------------------------------------------- */
+
+static void each_body(struct sfs_rig *rig)
+{
+	rig->sfs->max_len = 10000;
+	start(rig, 50000, 5);
+	rig->sfs->max_len = 0;
+	sfs_reset(rig->sfs, false, false);
+	sfs_wait_pending(rig->sfs, 5);
+	/* No neighbours are joined, though more would be allowed. */
+	for (unsigned int i = 0; i < 5; i++)
+		check_log(rig, 5 + i, i * 10000, 10000);
+	rig->sfs->max_len = 6000;
+	sfs_reset(rig->sfs, false, false);
+	sfs_wait_pending(rig->sfs, 10);
+	for (unsigned int i = 0; i < 5; i++) {
+		check_log(rig, 10 + 2 * i, i * 10000, 6000);
+		check_log(rig, 11 + 2 * i, i * 10000 + 6000, 4000);
+	}
+	finish(rig, 50000);
+	nwb_check_eq(rig->sfs->bytes_acked, 50000);
+}
+
+NWB_TEST(retry, resplit_each_by_itself)
+{
+	struct nwb_netfs_opts opts = {.strategy = NWB_RETRY_RESPLIT_EACH};
+
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, &opts, 65536, 0, each_body);
+}
+
+static void bits_body(struct sfs_rig *rig)
+{
+	struct nwb_netfs_stats st;
+
+	start(rig, 65536, 1);
+	sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
+	/* An eighth of wsize at a time. */
+	for (unsigned int i = 0; i < 3; i++) {
+		sfs_wait_pending(rig->sfs, 1);
+		rest(rig);
+		nwb_check_eq(sfs_pending(rig->sfs), 1);
+		check_log(rig, 1 + i, i * 8192, 8192);
+		sfs_complete(rig->sfs, 0, SFS_ALL);
+	}
+	/* One that fails is halved; what comes next is not. */
+	sfs_wait_pending(rig->sfs, 1);
+	check_log(rig, 4, 24576, 8192);
+	sfs_complete_retry(rig->sfs, 0, -EAGAIN);
+	sfs_wait_pending(rig->sfs, 1);
+	check_log(rig, 5, 24576, 4096);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	sfs_wait_pending(rig->sfs, 1);
+	check_log(rig, 6, 28672, 8192);
+	finish(rig, 65536);
+	nwb_check_eq(rig->sfs->bytes_acked, 65536);
+	/* Eight bits and a half, of at most three attempts each. */
+	nwb_check_eq(rig->sfs->nr_log, 11);
+	nwb_check_eq(rig->sfs->nr_gaveup, 0);
+	nwb_netfs_get_stats(rig->sfs->nf, &st);
+	nwb_check_eq(st.retry_requests, 10);
+}
+
+NWB_TEST(retry, smaller_bits_one_after_the_other)
+{
+	struct nwb_netfs_opts opts = {.strategy = NWB_RETRY_SMALLER_BITS,
+				      .max_attempts = 3};
+
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, &opts, 65536, 0, bits_body);
+}
+
+static void bits_fail_body(struct sfs_rig *rig)
+{
+	start(rig, 65536, 1);
+	sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
+	sfs_wait_pending(rig->sfs, 1);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	for (unsigned int i = 0; i < 2; i++) {
+		sfs_wait_pending(rig->sfs, 1);
+		sfs_complete_retry(rig->sfs, 0, -EAGAIN);
+	}
+	rest(rig);
+	/* Sent three times, the whole included: that was all. */
+	nwb_check_eq(sfs_pending(rig->sfs), 0);
+	nwb_check_eq(rig->sfs->nr_gaveup, 1);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EAGAIN);
+	nwb_check_eq(rig->sfs->bytes_acked, 8192);
+	nwb_check_eq(rig->sfs->nr_log, 4);
+}
+
+NWB_TEST(retry, a_bit_has_no_more_attempts_than_the_whole)
+{
+	struct nwb_netfs_opts opts = {.strategy = NWB_RETRY_SMALLER_BITS,
+				      .max_attempts = 3};
+
+	sfs_run(1, &opts, 65536, 0, bits_fail_body);
+}
+
+/* Only one subrequest may be alive: what it cannot carry it owes. */
+static void owed_body(struct sfs_rig *rig)
+{
+	start(rig, 40000, 1);
+	rig->sfs->max_len = 15000;
+	sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
+	for (unsigned int i = 0; i < 3; i++) {
+		sfs_wait_pending(rig->sfs, 1);
+		rest(rig);
+		nwb_check_eq(sfs_pending(rig->sfs), 1);
+		check_log(rig, 1 + i, i * 15000, i < 2 ? 15000 : 10000);
+		sfs_complete(rig->sfs, 0, SFS_ALL);
+	}
+	finish(rig, 40000);
+	nwb_check_eq(rig->sfs->nr_log, 4);
+}
+
+NWB_TEST(retry, never_waits_for_a_subrequest)
+{
+	struct nwb_netfs_opts opts = {.max_subrequests = 1};
+
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, &opts, 65536, 0, owed_body);
+}
+
+/* --- identities ----------------------------------------------------------- */
+
+static void rotate_body(struct sfs_rig *rig)
+{
+	struct nwb_netfs_stats st;
+
+	rig->sfs->can_rotate = true;
+	start(rig, 10000, 1);
+	sfs_complete_retry(rig->sfs, 0, -EACCES);
+	sfs_wait_pending(rig->sfs, 1);
+	check_log(rig, 1, 0, 10000);
+	finish(rig, 10000);
+	nwb_check_eq(rig->sfs->nr_rotated, 1);
+	nwb_netfs_get_stats(rig->sfs->nf, &st);
+	nwb_check_eq(st.rotations, 1);
+}
+
+static void no_identity_body(struct sfs_rig *rig)
+{
+	rig->sfs->gives_up = true;
+	rig->sfs->max_len = 10000;
+	start(rig, 30000, 3);
+	sfs_complete_retry(rig->sfs, 1, -EACCES);
+	sfs_complete(rig->sfs, 1, SFS_ALL);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	rest(rig);
+	nwb_check_eq(rig->sfs->nr_log, 3);
+	nwb_check_eq(rig->sfs->nr_gaveup, 1);
+	nwb_check_eq(rig->sfs->gaveup_error, -EACCES);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EACCES);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+}
+
+NWB_TEST(retry, another_identity_if_there_is_one)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, 0, rotate_body);
+	sfs_run(1, &opts, 65536, 0, no_identity_body);
+}

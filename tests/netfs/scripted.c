@@ -65,12 +65,12 @@ static void crash_file(struct sfs_file *file)
 	file->vol_size = file->dur_size;
 }
 
-static struct sfs_op *op_at(struct sfs *sfs, unsigned int index)
+static struct sfs_op *op_at(struct sfs *sfs, bool is_cache, unsigned int index)
 {
 	struct sfs_op *op;
 
 	nwb_list_for_each_entry (op, &sfs->pending, link)
-		if (!index--)
+		if (op->is_cache == is_cache && !index--)
 			return op;
 	nwb_assert(false);
 	return NULL;
@@ -84,7 +84,8 @@ static void end_op(struct sfs *sfs, struct sfs_op *op, int64_t result,
 
 	if (result > 0) {
 		result = nwb_min(result, (int64_t)op->len);
-		apply(op, (size_t)result);
+		if (!op->is_cache)
+			apply(op, (size_t)result);
 	}
 	sreq->instance = op->instance;
 	/* of a lost one nothing is known */
@@ -94,7 +95,10 @@ static void end_op(struct sfs *sfs, struct sfs_op *op, int64_t result,
 		nwb_sreq_need_retry(sreq);
 	nwb_list_del(&op->link);
 	op->is_used = false;
-	sfs->nr_pending--;
+	if (op->is_cache)
+		sfs->nr_cache_pending--;
+	else
+		sfs->nr_pending--;
 	nwb_waitq_wake_all(&sfs->changed);
 	nwb_mutex_unlock(&sfs->lock);
 	nwb_write_subrequest_terminated(sreq, result);
@@ -109,14 +113,15 @@ static void reset_locked(struct sfs *sfs, bool do_apply, bool crash)
 	bool found = true;
 
 	nwb_list_for_each_entry (op, &sfs->pending, link)
-		if (do_apply && op->instance == old && !(dice(sfs, 2) && crash))
+		if (do_apply && !op->is_cache && op->instance == old &&
+		    !(dice(sfs, 2) && crash))
 			apply(op, op->len);
 	for (unsigned int i = 0; i < sfs->nr_files && crash; i++)
 		crash_file(sfs->files[i]);
 	while (found) {
 		found = false;
 		nwb_list_for_each_entry (op, &sfs->pending, link) {
-			if (op->instance > old)
+			if (op->is_cache || op->instance > old)
 				continue;
 			found = true;
 			end_op(sfs, op, -ECONNABORTED, true);
@@ -133,8 +138,42 @@ static int sfs_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
 
 	if (sfs->begin_error)
 		return sfs->begin_error;
+	if (sfs->has_cache)
+		nwb_rreq_stream(rreq, 1)->avail = true;
 	*ret_wsize = sfs->wsize;
 	return 0;
+}
+
+static int sfs_init_request(struct nwb_io_request *rreq)
+{
+	return sfs_of(nwb_rreq_inode(rreq))->init_error;
+}
+
+static int sfs_retry_request(struct nwb_io_request *rreq,
+			     struct nwb_io_stream *stream)
+{
+	struct sfs *sfs = sfs_of(nwb_rreq_inode(rreq));
+	bool rotates;
+
+	stream->failed |= sfs->gives_up;
+	rotates =
+		sfs->can_rotate && nwb_stream_has_error(rreq, stream, -EACCES);
+	if (!rotates)
+		return 0;
+	nwb_mutex_lock(&sfs->lock);
+	sfs->nr_rotated++;
+	sfs->can_rotate = false;
+	nwb_mutex_unlock(&sfs->lock);
+	return 1;
+}
+
+static void sfs_invalidate_cache(struct nwb_inode *inode)
+{
+	struct sfs *sfs = sfs_of(inode);
+
+	nwb_mutex_lock(&sfs->lock);
+	sfs->nr_cache_invalidated++;
+	nwb_mutex_unlock(&sfs->lock);
 }
 
 static int sfs_prepare_write(struct nwb_io_subrequest *sreq)
@@ -143,6 +182,8 @@ static int sfs_prepare_write(struct nwb_io_subrequest *sreq)
 	struct nwb_io_stream *stream =
 		nwb_rreq_stream(sreq->rreq, sreq->stream_nr);
 
+	if (sreq->stream_nr)
+		return 0;
 	nwb_mutex_lock(&sfs->lock);
 	sfs->nr_prepares++;
 	if (sfs->prepare_error) {
@@ -175,8 +216,8 @@ static void sfs_issue_write(struct nwb_io_subrequest *sreq)
 		if (!sfs->ops[i].is_used)
 			op = &sfs->ops[i];
 	nwb_assert(op);
-	sfs->nr_prepare_reserved--;
 	op->is_used = true;
+	op->is_cache = sreq->stream_nr != 0;
 	op->sreq = sreq;
 	op->file = nwb_inode_fs_priv(nwb_rreq_inode(sreq->rreq));
 	op->start = sreq->start + sreq->transferred;
@@ -184,8 +225,13 @@ static void sfs_issue_write(struct nwb_io_subrequest *sreq)
 	op->instance = sfs->instance;
 	op->due_ns = nwb_now_ns(sfs->ex) + dice(sfs, sfs->dice.latency_ns + 1);
 	nwb_list_add_tail(&sfs->pending, &op->link);
-	sfs->nr_pending++;
-	if (sfs->nr_log < SFS_LOG_MAX)
+	if (op->is_cache) {
+		sfs->nr_cache_pending++;
+	} else {
+		sfs->nr_prepare_reserved--;
+		sfs->nr_pending++;
+	}
+	if (!op->is_cache && sfs->nr_log < SFS_LOG_MAX)
 		sfs->log[sfs->nr_log++] = (struct sfs_issue){
 			op->start, op->len, sreq->nr_iov,
 			(sreq->flags & NWB_SREQ_RETRYING) != 0,
@@ -281,6 +327,9 @@ static ssize_t sfs_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 
 const struct nwb_netfs_ops sfs_ops = {
 	.name = "scripted",
+	.init_request = sfs_init_request,
+	.retry_request = sfs_retry_request,
+	.invalidate_cache = sfs_invalidate_cache,
 	.begin_writeback = sfs_begin_writeback,
 	.prepare_write = sfs_prepare_write,
 	.issue_write = sfs_issue_write,
@@ -300,7 +349,7 @@ static void throw_dice(struct sfs *sfs, struct sfs_op *op)
 	unsigned int r = (unsigned int)dice(sfs, 1000);
 	unsigned int p = d->p_short;
 
-	if (!d->is_on)
+	if (!d->is_on || op->is_cache)
 		end_op(sfs, op, SFS_ALL, false);
 	else if (r < p)
 		end_op(sfs, op, 1 + (int64_t)dice(sfs, op->len), false);
@@ -369,22 +418,39 @@ unsigned int sfs_pending(struct sfs *sfs)
 void sfs_complete(struct sfs *sfs, unsigned int index, int64_t result)
 {
 	nwb_mutex_lock(&sfs->lock);
-	end_op(sfs, op_at(sfs, index), result, false);
+	end_op(sfs, op_at(sfs, false, index), result, false);
 	nwb_mutex_unlock(&sfs->lock);
 }
 
 void sfs_complete_retry(struct sfs *sfs, unsigned int index, int error)
 {
 	nwb_mutex_lock(&sfs->lock);
-	end_op(sfs, op_at(sfs, index), error, true);
+	end_op(sfs, op_at(sfs, false, index), error, true);
 	nwb_mutex_unlock(&sfs->lock);
+}
+
+void sfs_complete_cache(struct sfs *sfs, unsigned int index, int64_t result)
+{
+	nwb_mutex_lock(&sfs->lock);
+	end_op(sfs, op_at(sfs, true, index), result, false);
+	nwb_mutex_unlock(&sfs->lock);
+}
+
+unsigned int sfs_cache_pending(struct sfs *sfs)
+{
+	unsigned int n;
+
+	nwb_mutex_lock(&sfs->lock);
+	n = sfs->nr_cache_pending;
+	nwb_mutex_unlock(&sfs->lock);
+	return n;
 }
 
 void sfs_complete_all(struct sfs *sfs)
 {
 	nwb_mutex_lock(&sfs->lock);
 	while (sfs->nr_pending)
-		end_op(sfs, op_at(sfs, 0), SFS_ALL, false);
+		end_op(sfs, op_at(sfs, false, 0), SFS_ALL, false);
 	nwb_mutex_unlock(&sfs->lock);
 }
 
@@ -535,10 +601,11 @@ static void run_main(void *arg)
 	nwb_check_eq(st.temp_bytes, 0);
 	nwb_check_eq(st.live_subrequests, 0);
 	nwb_check_eq(st.upload_issued + st.retries,
-		     st.upload_done -
-			     (rig.sfs->prepare_error || rig.sfs->begin_error
-				      ? st.upload_failed
-				      : 0));
+		     st.upload_done - (rig.sfs->prepare_error ||
+						       rig.sfs->begin_error ||
+						       rig.sfs->init_error
+					       ? st.upload_failed
+					       : 0));
 	sfs_free(rig.sfs);
 	nwb_free(rig.file);
 }

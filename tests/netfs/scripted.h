@@ -14,6 +14,9 @@
  * the new instance. Payload is taken from the iov when the write is applied, as
  * late as a wire could.
  *
+ * With has_cache each request has a second stream, a local cache that stores
+ * nothing: its writes are pending apart, and only tests that ask see them.
+ *
  * Threads: sfs->lock protects everything; both executors.
  */
 #ifndef NWB_TEST_SCRIPTED_H
@@ -55,6 +58,7 @@ struct sfs_op {
 	uint32_t instance;
 	uint64_t due_ns;
 	bool is_used;
+	bool is_cache;
 };
 
 struct sfs {
@@ -71,13 +75,17 @@ struct sfs {
 	size_t max_len;		  /* of the next prepares; 0 = wsize */
 	unsigned int max_segs;	  /* 0 = no limit */
 	unsigned int max_pending; /* prepare waits; 0 = no limit */
-	int begin_error, prepare_error, flush_error;
+	int init_error, begin_error, prepare_error, flush_error;
+	bool has_cache;
+	bool can_rotate;	   /* there is a second identity */
+	bool gives_up;		   /* retry_request fails the stream */
 	unsigned int flush_aborts; /* so many flushes to be aborted */
 	unsigned int size_crashes; /* so many crashes right after set_size */
 	bool hold_flush;	   /* a flush that is done is not answered */
 	uint32_t instance;
 	struct nwb_list pending;
 	unsigned int nr_pending;
+	unsigned int nr_cache_pending;
 	struct sfs_file *files[4];
 	unsigned int nr_files;
 	struct sfs_op ops[2048];
@@ -86,6 +94,7 @@ struct sfs {
 	/* seen */
 	uint64_t nr_sent, nr_acked, nr_gaveup, nr_flushes, nr_prepares;
 	uint64_t nr_prepare_reserved;
+	uint64_t nr_rotated, nr_cache_invalidated;
 	uint64_t bytes_acked;
 	int gaveup_error;
 	bool gaveup_refused;
@@ -110,6 +119,8 @@ unsigned int sfs_pending(struct sfs *sfs);
 #define SFS_ALL INT64_MAX
 void sfs_complete(struct sfs *sfs, unsigned int index, int64_t result);
 void sfs_complete_retry(struct sfs *sfs, unsigned int index, int error);
+void sfs_complete_cache(struct sfs *sfs, unsigned int index, int64_t result);
+unsigned int sfs_cache_pending(struct sfs *sfs);
 void sfs_complete_all(struct sfs *sfs);
 /* Abort all that is pending, applied before if @apply; a crash loses what was
  * not flushed. */
