@@ -24,6 +24,17 @@ int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 		  const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
 		  struct nwb_mount **ret_mnt,
 		  struct nwb_err *err) nwb_must_check;
+/**
+ * nwb_mount_add_identity() - a second user of the same share, for when the
+ * first is refused (EACCES) as it writes: the retryer then goes on with the
+ * other's session and handle (what AFS does with further keys). Once for each
+ * file; nothing goes back. Before any file is opened.
+ * @smb: copied; its dialer, auth and names borrowed
+ * Return: 0; -EOPNOTSUPP: not SMB; -EBUSY: there is one.
+ */
+int nwb_mount_add_identity(struct nwb_mount *mnt,
+			   const struct nwb_smb2_opts *smb,
+			   struct nwb_err *err) nwb_must_check;
 /** nwb_mount_9p() - likewise; a server that is away is waited for within
  * patience, one that refuses is not. */
 int nwb_mount_9p(struct nwb_exec *ex, const struct nwb_p9_opts *p9,
@@ -69,8 +80,12 @@ struct nwb_fs_ctx {
 	struct nwb_exec *ex;
 	const struct nwb_fs_type *type;
 	struct nwb_smb2 *smb2;
+	struct nwb_smb2 *other; /* second identity, or NULL */
 	struct nwb_p9 *p9;
 	uint64_t patience_ns;
+	/* private: writes that are waited for (lib/fs/9p_linux.c) */
+	struct nwb_mutex wait_lock;
+	struct nwb_waitq wait_q;
 	/* private, atomic: since when the server has been away, 0 = it is not,
 	 * and when that was last seen (lib/fs/reach.c) */
 	uint64_t away_since_ns;

@@ -12,6 +12,8 @@
  *				here the upload fails
  *	a lost connection	stays lost; here it is made again
  *
+ * The flavours of Linux do as Linux does: 9p_linux.c.
+ *
  * Outcome of a Twrite to termination of its subrequest:
  *
  *	Rwrite.count		      transferred (a short one is retried)
@@ -70,8 +72,11 @@ static int try_ready(void *arg, uint32_t *ret_epoch, struct nwb_err *err)
 	const struct nwb_inode *inode = arg;
 	struct nwb_fs_ctx *ctx = inode_ctx(inode);
 	uint32_t names = nwb_fs_names(ctx);
-	int rc = nwb_p9_file_ready(inode_file(inode), ret_epoch, err);
+	int rc;
 
+	if (nwb_9p_is_dead(inode))
+		return -EIO;
+	rc = nwb_p9_file_ready(inode_file(inode), ret_epoch, err);
 	if (rc == -ENOENT && nwb_fs_names_changed(ctx, names))
 		rc = -EAGAIN;
 	return rc == -EINTR || rc == -EREMOTEIO ? -EAGAIN : rc;
@@ -160,6 +165,10 @@ static void p9_issue_write(struct nwb_io_subrequest *sreq)
 	size_t left = sreq->len - sreq->transferred;
 	int rc;
 
+	if (nwb_netfs_get_opts(nwb_inode_netfs(inode))->flavour != NWB_STRICT) {
+		nwb_9p_issue_linux(sreq);
+		return;
+	}
 	memset(w, 0, sizeof(*w));
 	w->file = inode_file(inode);
 	w->offset = sreq->start + sreq->transferred;
@@ -184,7 +193,9 @@ static int p9_flush(struct nwb_inode *inode, uint32_t *ret_instance)
 {
 	int rc = nwb_p9_fsync(inode_file(inode), ret_instance);
 
-	return is_lost(rc) ? -ECONNABORTED : rc;
+	if (!is_lost(rc))
+		return rc;
+	return nwb_9p_is_dead(inode) ? -EIO : -ECONNABORTED;
 }
 
 static uint64_t p9_away_ns(struct nwb_inode *inode)
@@ -252,6 +263,7 @@ static int p9_close(struct nwb_inode *inode)
 
 static const struct nwb_netfs_ops p9_ops = {
 	.name = "9p",
+	.has_no_prepare = true,
 	.begin_writeback = p9_begin_writeback,
 	.prepare_write = p9_prepare_write,
 	.issue_write = p9_issue_write,

@@ -46,6 +46,8 @@ static struct nwb_mount *mount_alloc(struct nwb_exec *ex,
 	mnt->ctx.patience_ns =
 		opts->patience_ns ? opts->patience_ns : 30 * NWB_SEC;
 	nwb_mutex_init(&mnt->lock, ex, "mount");
+	nwb_mutex_init(&mnt->ctx.wait_lock, ex, "mount wait");
+	nwb_waitq_init(&mnt->ctx.wait_q, ex, "9p write");
 	nwb_list_init(&mnt->dentries);
 	nwb_list_init(&mnt->files);
 	return mnt;
@@ -84,6 +86,16 @@ static int first_connect(struct nwb_mount *mnt, struct nwb_err *err)
 	return rc;
 }
 
+/* The two that lie in the protocol client. */
+static void take_hazards(const struct nwb_netfs_opts *opts,
+			 struct nwb_smb2_opts *smb)
+{
+	uint32_t on = nwb_netfs_hazards(opts, "smb");
+
+	smb->wait_for_ever |= (on & NWB_HAZARD_BIT(NWB_H11)) != 0;
+	smb->believe_bad_signatures |= (on & NWB_HAZARD_BIT(NWB_H16)) != 0;
+}
+
 int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 		  const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
 		  struct nwb_mount **ret_mnt, struct nwb_err *err)
@@ -98,6 +110,7 @@ int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 		return nwb_err_set(err, -ENOMEM, "mount: out of memory");
 	if (o.cache_mode == NWB_CACHE_STRICT || o.cache_mode == NWB_CACHE_LOOSE)
 		so.caching |= NWB_SMB2_CACHE_RWH;
+	take_hazards(&o, &so);
 	rc = nwb_smb2_new(ex, &so, &mnt->ctx.smb2, err);
 	if (!rc)
 		rc = first_connect(mnt, err);
@@ -110,6 +123,21 @@ int nwb_mount_smb(struct nwb_exec *ex, const struct nwb_smb2_opts *smb,
 	nwb_smb2_get_stats(mnt->ctx.smb2, &st);
 	o.stable_writes |= st.is_signed || strcmp(st.cipher, "none") != 0;
 	return mount_finish(mnt, &o, tap, ret_mnt, err);
+}
+
+int nwb_mount_add_identity(struct nwb_mount *mnt,
+			   const struct nwb_smb2_opts *smb, struct nwb_err *err)
+{
+	struct nwb_smb2_opts so = *smb;
+
+	if (!mnt->ctx.smb2)
+		return nwb_err_set(err, -EOPNOTSUPP,
+				   "a second identity is part of SMB, 9P has "
+				   "none");
+	if (mnt->ctx.other)
+		return nwb_err_set(err, -EBUSY, "two identities are all");
+	take_hazards(nwb_netfs_get_opts(mnt->nf), &so);
+	return nwb_smb2_new(mnt->ctx.ex, &so, &mnt->ctx.other, err);
 }
 
 static int try_p9_connect(void *arg, uint32_t *ret_epoch, struct nwb_err *err)
@@ -148,6 +176,8 @@ void nwb_mount_free(struct nwb_mount *mnt)
 	nwb_ns_free(mnt->ns);
 	if (mnt->nf)
 		nwb_netfs_free(mnt->nf);
+	if (mnt->ctx.other)
+		nwb_smb2_free(mnt->ctx.other);
 	if (mnt->ctx.smb2)
 		nwb_smb2_free(mnt->ctx.smb2);
 	if (mnt->ctx.p9)

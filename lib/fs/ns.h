@@ -32,10 +32,19 @@ struct p9_inode {
 	struct nwb_p9_file *file;
 };
 
+/** nwb_9p_issue_linux() - ->issue_write() of the flavours of Linux. */
+void nwb_9p_issue_linux(struct nwb_io_subrequest *sreq);
+/** nwb_9p_is_dead() - was the connection lost, in a flavour of Linux? */
+bool nwb_9p_is_dead(const struct nwb_inode *inode);
+
 /* And smb.c, ns_smb.c.
- * @instance: the open that what is cached was read through; atomic */
+ * @instance: the open that what is cached was read through; atomic
+ * @other, @is_other: the handle of the other identity, opened when the first is
+ *	refused; @is_other, atomic: it is the one in use */
 struct smb_inode {
 	struct nwb_smb2_file *file;
+	struct nwb_smb2_file *other;
+	bool is_other;
 	struct nwb_inode *inode;
 	uint32_t instance;
 };

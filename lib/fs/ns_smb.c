@@ -179,6 +179,12 @@ static int smb_set_name(void *inode_priv, const char *path)
 {
 	struct smb_inode *p = inode_priv;
 
+	if (__atomic_load_n(&p->is_other, __ATOMIC_ACQUIRE)) {
+		int rc = nwb_smb2_file_rename(p->other, path);
+
+		if (rc)
+			return rc;
+	}
 	return nwb_smb2_file_rename(p->file, path);
 }
 
@@ -186,6 +192,8 @@ static void smb_park(void *inode_priv)
 {
 	struct smb_inode *p = inode_priv;
 
+	if (__atomic_load_n(&p->is_other, __ATOMIC_ACQUIRE))
+		nwb_smb2_file_park(p->other);
 	nwb_smb2_file_park(p->file);
 }
 

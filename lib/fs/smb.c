@@ -10,7 +10,7 @@
  *	- reconnecting goes on until patience ends (like a hard mount, but with
  *	  an end), in prepare_write and never in issue_write;
  *	- whatever was not sent is retryable (the kernel's H2 is permanent);
- *	- a short count is retried (7.2: permanent ENOSPC);
+ *	- a short count is retried (the flavour 7.2: permanent ENOSPC);
  *	- credits that are too few for the rest of a retry make it a short write
  *	  (the kernel: EOPNOTSUPP).
  *
@@ -25,6 +25,14 @@
  *	CONNECTION_DISCONNECTED,
  *	CONNECTION_ABORTED	     NEED_RETRY
  *	any other status	     permanent, with the errno Linux gives it
+ *
+ * The flavours of Linux differ in what is_permanent() says.
+ *
+ * Identities. With a second one (nwb_mount_add_identity()) EACCES, of a WRITE
+ * or of opening the file again, needs a retry: smb_retry_request() opens the
+ * file as the other user and all goes on with that handle. Its instances have
+ * the topmost bit set, so what the first had acknowledged is sent again by the
+ * other before a flush of the other's counts for it.
  */
 #include "ns.h"
 
@@ -40,6 +48,7 @@
 /* Linux' default for SMB3 (smb3_negotiate_wsize). */
 #define WSIZE_DEFAULT	 (4u * 1024 * 1024)
 #define BYTES_PER_CREDIT 65536u
+#define OTHER_INSTANCE	 0x80000000u
 
 static_assert(NWB_MAY_READ == NWB_SMB2_CACHE_READ &&
 		      NWB_MAY_WRITE == NWB_SMB2_CACHE_WRITE,
@@ -67,11 +76,30 @@ static struct nwb_fs_ctx *inode_ctx(const struct nwb_inode *inode)
 	return nwb_netfs_fs_priv(nwb_inode_netfs(inode));
 }
 
+static bool is_other(const struct smb_inode *p)
+{
+	return __atomic_load_n(&p->is_other, __ATOMIC_ACQUIRE);
+}
+
 static struct nwb_smb2_file *inode_file(const struct nwb_inode *inode)
 {
-	struct smb_inode *p = nwb_inode_fs_priv(inode);
+	const struct smb_inode *p = nwb_inode_fs_priv(inode);
 
-	return p->file;
+	return is_other(p) ? p->other : p->file;
+}
+
+static uint32_t with_identity(const struct smb_inode *p,
+			      const struct nwb_smb2_file *f, uint32_t instance)
+{
+	return is_other(p) && f == p->other ? instance | OTHER_INSTANCE
+					    : instance;
+}
+
+/* Was the first identity refused, with another one left to try? */
+static bool may_rotate(const struct nwb_inode *inode, int64_t rc)
+{
+	return rc == -EACCES && inode_ctx(inode)->other &&
+	       !is_other(nwb_inode_fs_priv(inode));
 }
 
 /* A break may come between the two; the second look sees what it left. */
@@ -104,10 +132,13 @@ static int try_ready(void *arg, uint32_t *ret_instance, struct nwb_err *err)
 	struct smb_inode *p = nwb_inode_fs_priv(arg);
 	struct nwb_fs_ctx *ctx = inode_ctx(arg);
 	uint32_t names = nwb_fs_names(ctx);
-	int rc = nwb_smb2_file_ready(p->file, ret_instance, err);
+	struct nwb_smb2_file *f = inode_file(arg);
+	int rc = nwb_smb2_file_ready(f, ret_instance, err);
 
-	if (!rc)
+	if (!rc && f == p->file)
 		note_reopen(p, *ret_instance);
+	if (!rc)
+		*ret_instance = with_identity(p, f, *ret_instance);
 	/* it is not gone while its name changes */
 	return rc == -ENOENT && nwb_fs_names_changed(ctx, names) ? -EAGAIN : rc;
 }
@@ -118,6 +149,45 @@ static int smb_ready(struct nwb_inode *inode, uint32_t *ret_instance)
 {
 	return nwb_fs_reach(inode_ctx(inode), try_ready, inode, ret_instance,
 			    NULL, NULL);
+}
+
+/* Open the file as the other user; from then on it is the only one. */
+static int rotate(struct nwb_inode *inode)
+{
+	struct smb_inode *p = nwb_inode_fs_priv(inode);
+	struct nwb_smb2_file *f;
+	int rc;
+
+	if (is_other(p))
+		return 0; /* another request did */
+	rc = nwb_smb2_open_like(inode_ctx(inode)->other, p->file, &f, NULL);
+	if (rc)
+		return rc;
+	p->other = f;
+	__atomic_store_n(&p->is_other, true, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/*
+ * As afs_retry_request() goes from key to key. Only the retryer calls it, so
+ * nobody else opens the other handle; a server that is away just now is met
+ * again by the write that follows, which is refused as before.
+ */
+static int smb_retry_request(struct nwb_io_request *rreq,
+			     struct nwb_io_stream *stream)
+{
+	struct nwb_inode *inode = nwb_rreq_inode(rreq);
+	int rc;
+
+	if (!nwb_stream_has_error(rreq, stream, -EACCES) ||
+	    !may_rotate(inode, -EACCES))
+		return 0;
+	rc = rotate(inode);
+	if (rc && !nwb_fs_is_away(rc)) {
+		stream->error = -EACCES;
+		stream->failed = true;
+	}
+	return !rc;
 }
 
 static int smb_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
@@ -132,14 +202,35 @@ static int smb_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
 
 	rc = nwb_fs_reach(inode_ctx(inode), try_ready, inode, &instance, &away,
 			  NULL);
+	if (may_rotate(inode, rc)) /* each prepare will say so, too */
+		rc = 0;
 	if (rc) {
 		nwb_rreq_set_unreachable(rreq, away);
 		return rc;
 	}
-	nwb_smb2_get_stats(inode_ctx(inode)->smb2, &st);
+	nwb_smb2_get_stats(is_other(nwb_inode_fs_priv(inode))
+				   ? inode_ctx(inode)->other
+				   : inode_ctx(inode)->smb2,
+			   &st);
 	*ret_wsize = opts->wsize ? st.max_write
 				 : nwb_min(st.max_write, WSIZE_DEFAULT);
 	return 0;
+}
+
+/* Which handle @w goes through, and whose credits it needs: both at once, for
+ * another request may be about to take the other identity. */
+static struct nwb_smb2 *take_handle(struct nwb_inode *inode,
+				    struct nwb_smb2_write *w)
+{
+	const struct smb_inode *p = nwb_inode_fs_priv(inode);
+	const struct nwb_fs_ctx *ctx = inode_ctx(inode);
+
+	if (!is_other(p)) {
+		w->file = p->file;
+		return ctx->smb2;
+	}
+	w->file = p->other;
+	return ctx->other;
 }
 
 /*
@@ -154,6 +245,7 @@ static int smb_prepare_write(struct nwb_io_subrequest *sreq)
 		nwb_rreq_stream(sreq->rreq, sreq->stream_nr);
 	struct nwb_smb2_write *w = sreq_write(sreq);
 	uint64_t begin = nwb_now_ns(ctx->ex), away;
+	struct nwb_smb2 *smb2;
 	uint32_t instance;
 	size_t size;
 	int rc;
@@ -164,9 +256,12 @@ static int smb_prepare_write(struct nwb_io_subrequest *sreq)
 		rc = nwb_fs_reach(ctx, try_ready, inode, &instance, &away,
 				  NULL);
 		sreq->unreachable_ns = away;
+		if (may_rotate(inode, rc))
+			nwb_sreq_need_retry(sreq);
 		if (rc)
 			return rc;
-		rc = nwb_smb2_wait_mtu_credits(ctx->smb2, stream->sreq_max_len,
+		smb2 = take_handle(inode, w);
+		rc = nwb_smb2_wait_mtu_credits(smb2, stream->sreq_max_len,
 					       NWB_NEVER, &size, &w->credits);
 		if (!rc) {
 			stream->sreq_max_len = size;
@@ -181,9 +276,12 @@ static int smb_prepare_write(struct nwb_io_subrequest *sreq)
 static void smb_cancel_prepared(struct nwb_io_subrequest *sreq)
 {
 	struct nwb_inode *inode = nwb_rreq_inode(sreq->rreq);
+	const struct smb_inode *p = nwb_inode_fs_priv(inode);
+	struct nwb_fs_ctx *ctx = inode_ctx(inode);
+	struct nwb_smb2_write *w = sreq_write(sreq);
 
-	nwb_smb2_put_credits(inode_ctx(inode)->smb2,
-			     &sreq_write(sreq)->credits);
+	nwb_smb2_put_credits(w->file == p->file ? ctx->smb2 : ctx->other,
+			     &w->credits);
 }
 
 /* FILE_CLOSED says that nothing was done; it is our own doing where the handle
@@ -194,33 +292,92 @@ static bool is_again(const struct nwb_smb2_file *f, ssize_t rc)
 	       (rc == -EBADF && nwb_smb2_file_was_parked(f));
 }
 
-static bool is_retryable(const struct nwb_smb2_write *w)
+/* A hard mount is what has patience without an end. */
+static bool is_hard(const struct nwb_fs_ctx *ctx)
 {
-	return is_again(w->file, w->result);
+	return ctx->patience_ns == NWB_NEVER;
+}
+
+/*
+ * What the flavour says of a WRITE that the server answered, beyond what strict
+ * would (smb2_writev_callback()): 6.12 retries nothing but EAGAIN, 7.2 takes a
+ * short count for a full disk.
+ */
+static int64_t linux_outcome(const struct nwb_netfs_opts *opts,
+			     const struct nwb_smb2_write *w, bool *ret_again)
+{
+	int64_t result = w->result;
+
+	if (opts->flavour == NWB_LINUX_6_12) {
+		if (w->status && result == -ECONNABORTED)
+			*ret_again = false;
+		if (result == 0)
+			*ret_again = true;
+	} else if (result >= 0 && (uint64_t)result < w->len) {
+		return -ENOSPC;
+	}
+	return result;
 }
 
 static void write_done(struct nwb_smb2_write *w)
 {
 	struct nwb_io_subrequest *sreq = write_sreq(w);
+	struct nwb_inode *inode = nwb_rreq_inode(sreq->rreq);
+	const struct nwb_netfs_opts *opts =
+		nwb_netfs_get_opts(nwb_inode_netfs(inode));
 	int64_t result = w->result;
+	bool again = is_again(w->file, result) || may_rotate(inode, result);
 
 	sreq->wire_status = w->status;
-	sreq->instance = w->instance;
+	sreq->instance =
+		with_identity(nwb_inode_fs_priv(inode), w->file, w->instance);
+	if (opts->flavour != NWB_STRICT)
+		result = linux_outcome(opts, w, &again);
 	sreq->is_refused = result == 0;
-	if (result == 0)
+	if (result == 0 && !again)
 		result = -EIO; /* no progress, and none to be expected */
-	else if (result < 0 && is_retryable(w))
+	else if (result < 0 && again)
 		nwb_sreq_need_retry(sreq);
 	nwb_write_subrequest_terminated(sreq, result);
 }
 
-/* These bytes were sent before, and what became of them is not known; also
- * after the server refused to take them because of that. */
+/*
+ * These bytes were sent before, and what became of them is not known; also
+ * after the server refused to take them because of that. 6.12 says so of every
+ * retry; 7.2 only where smb2_should_replay() lets it, on hard mounts.
+ */
 static bool is_replay(const struct nwb_io_subrequest *sreq)
 {
-	return (sreq->flags & NWB_SREQ_RETRYING) &&
-	       (!sreq->wire_status ||
-		sreq->wire_status == NWB_STATUS_FILE_NOT_AVAILABLE);
+	const struct nwb_inode *inode = nwb_rreq_inode(sreq->rreq);
+
+	if (!(sreq->flags & NWB_SREQ_RETRYING))
+		return false;
+	switch (nwb_netfs_get_opts(nwb_inode_netfs(inode))->flavour) {
+	case NWB_LINUX_6_12:
+		return true;
+	case NWB_LINUX_7_2:
+		return is_hard(inode_ctx(inode));
+	default:
+		return !sreq->wire_status ||
+		       sreq->wire_status == NWB_STATUS_FILE_NOT_AVAILABLE;
+	}
+}
+
+/* Nothing was sent. Strict and, but for what it did not send for want of a
+ * connection, 6.12: again. 7.2 forgets to say so. */
+static bool is_permanent(const struct nwb_inode *inode, int rc)
+{
+	struct nwb_netfs *nf = nwb_inode_netfs(inode);
+	enum nwb_flavour flavour = nwb_netfs_get_opts(nf)->flavour;
+
+	if (rc == -EAGAIN && nwb_netfs_hazard(nf, NWB_H2)) {
+		nwb_netfs_hazard_fired(nf, NWB_H2);
+		return true;
+	}
+	if (rc != -ECONNABORTED)
+		return false;
+	return flavour == NWB_LINUX_6_12 ||
+	       (flavour == NWB_LINUX_7_2 && !is_hard(inode_ctx(inode)));
 }
 
 static void smb_issue_write(struct nwb_io_subrequest *sreq)
@@ -232,7 +389,6 @@ static void smb_issue_write(struct nwb_io_subrequest *sreq)
 
 	/* nothing reserved: one credit is taken when it is sent */
 	room = (size_t)nwb_max(w->credits.value, 1u) * BYTES_PER_CREDIT;
-	w->file = inode_file(inode);
 	w->offset = sreq->start + sreq->transferred;
 	w->iov = sreq->iov;
 	w->nr_iov = sreq->nr_iov;
@@ -244,7 +400,8 @@ static void smb_issue_write(struct nwb_io_subrequest *sreq)
 		return; /* @sreq may be gone by now */
 	sreq->wire_status = 0;
 	sreq->instance = 0;
-	nwb_sreq_need_retry(sreq);
+	if (!is_permanent(inode, rc))
+		nwb_sreq_need_retry(sreq);
 	nwb_write_subrequest_terminated(sreq, rc);
 }
 
@@ -252,9 +409,13 @@ static void smb_issue_write(struct nwb_io_subrequest *sreq)
 
 static int smb_flush(struct nwb_inode *inode, uint32_t *ret_instance)
 {
-	int rc = nwb_smb2_flush(inode_file(inode), ret_instance, NULL);
+	struct nwb_smb2_file *f = inode_file(inode);
+	int rc = nwb_smb2_flush(f, ret_instance, NULL);
 
-	return is_again(inode_file(inode), rc) ? -ECONNABORTED : rc;
+	if (!rc)
+		*ret_instance = with_identity(nwb_inode_fs_priv(inode), f,
+					      *ret_instance);
+	return is_again(f, rc) ? -ECONNABORTED : rc;
 }
 
 static uint64_t smb_away_ns(struct nwb_inode *inode)
@@ -331,6 +492,7 @@ static bool smb_is_granted(struct nwb_inode *inode)
 static const struct nwb_netfs_ops smb_ops = {
 	.name = "smb",
 	.begin_writeback = smb_begin_writeback,
+	.retry_request = smb_retry_request,
 	.prepare_write = smb_prepare_write,
 	.issue_write = smb_issue_write,
 	.cancel_prepared = smb_cancel_prepared,
@@ -422,6 +584,8 @@ static void smb_release(void *inode_priv)
 	int rc = nwb_smb2_close(p->file);
 
 	(void)rc; /* data was flushed before; the handle is gone either way */
+	if (p->other)
+		(void)!nwb_smb2_close(p->other);
 	nwb_free(p);
 }
 
