@@ -106,6 +106,9 @@ static void do_read(struct model *m)
 	bool same = true;
 
 	expect(m, nwb_file_read(m->f, m->buf, len, pos) == (ssize_t)want);
+	/* What was given up may be read as the server has it, told or not. */
+	if (m->sfs->nr_gaveup != m->nr_gaveup)
+		return;
 	for (size_t i = 0; i < want; i++)
 		same &= m->unsure[pos + i] || m->buf[i] == m->shadow[pos + i];
 	expect(m, same);
