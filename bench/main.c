@@ -22,6 +22,7 @@ static const struct {
 	 "a broken server for your own client, judged"},
 	{"mount", bench_cmd_mount,
 	 "the client as a file system, for any program, judged"},
+	{"kernel", bench_cmd_kernel, "kernels to judge: get, build, list"},
 	{"exec", bench_cmd_exec, "run a command inside a `netwb serve`"},
 	{"lint", bench_cmd_lint, "read plans, say what is wrong with them"},
 	{"list", bench_cmd_list, "servers, subjects, workloads, faults, ..."},

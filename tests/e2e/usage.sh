@@ -5,7 +5,7 @@
 
 run 0 --help
 says 'usage: netwb COMMAND'
-for c in run bench check compare gate serve exec lint list report store merge history; do
+for c in run bench check compare gate serve exec kernel lint list report store merge history; do
 	run 0 $c --help
 	says "usage: netwb $c"
 done
