@@ -19,6 +19,12 @@
  * ENDED: the writer was killed, it may have happened. A reserved slot that
  * never reached BEGUN is a gap, and a gap is INCONCLUSIVE.
  *
+ * A guest kernel cannot draw tickets. Its operations are numbered by itself,
+ * one counter a guest, and written down here by the host when it hears of them:
+ * NWB_LF_GUEST, aux and len2 are the guest's numbers of begin and end, the
+ * tickets say when the host heard of each. NWB_L_JOIN records tie the two
+ * clocks together; what follows from that is lib/oracle/order.c's business.
+ *
  * Links libc only (the shim uses it).
  */
 #ifndef NWB_LEDGER_H
@@ -38,9 +44,12 @@ enum nwb_lrec_kind {
 	/* user operations; fd = number of the open, result = bytes or -errno */
 	NWB_L_OPEN,
 	NWB_L_WRITE,	/* off, len, version */
-	NWB_L_READ,	/* off, len, version = newest version seen */
+	NWB_L_READ,	/* off, len; all result bytes show this version, or
+			 * (0) what was there before, or NWB_LF_ZERO; file2, mid
+			 * when not 0: file and offset that the stamp names */
 	NWB_L_TRUNCATE, /* off = new size, version */
-	NWB_L_FSYNC,	/* result 0 or -errno */
+	NWB_L_FSYNC,	/* result 0 or -errno; off, len: of an msync, which
+			 * promises its range only; len 0: all of the file */
 	NWB_L_CLOSE,	/* result 0 or -errno */
 	/* the client under test */
 	NWB_L_SENT,    /* one issue of a subrequest; instance, aux = attempt */
@@ -72,6 +81,10 @@ enum nwb_lrec_kind {
 	NWB_L_HEAL,	   /* faults off; aux = bound of the drain, ns */
 	NWB_L_HEARTBEAT,
 	NWB_L_RUN_END, /* everything was closed and the server is quiet */
+	/* a word between host and guest: aux = the guest's number of it, which
+	 * was drawn before this record's end; and NWB_LF_TO_GUEST: after its
+	 * begin (the host spoke, and the guest answered) */
+	NWB_L_JOIN,
 	NWB_L_KINDS
 };
 
@@ -79,11 +92,15 @@ enum nwb_lrec_kind {
 #define NWB_LF_VOLATILE 0x02u
 #define NWB_LF_SIGNED	0x04u
 #define NWB_LF_CRASH	0x08u /* SERVER_DOWN by SIGKILL or signal */
-#define NWB_LF_ZERO	0x10u /* EFFECT_RUN: zero bytes */
+#define NWB_LF_ZERO	0x10u /* EFFECT_RUN, READ: zero bytes */
 #define NWB_LF_PARTIAL	0x20u /* EFFECT_RUN: raw holds the bytes */
 #define NWB_LF_DUP	0x40u /* PDU_REPLY: an injected second copy */
 #define NWB_LF_9P	0x80u /* PDU of 9P: cmd is the message type, mid the tag */
 #define NWB_LF_SYNC	0x100u /* WRITE through O_SYNC or O_DSYNC: promises */
+#define NWB_LF_GUEST	0x400u /* made in a guest: aux, len2 = its numbers of begin
+				* and end; also HEARTBEAT */
+#define NWB_LF_TO_GUEST 0x800u /* JOIN */
+#define NWB_LF_MAPPED	0x1000u /* WRITE: stores through a mapping */
 #define NWB_LF_REFUSED	0x200u /* GIVEUP: the file could not be opened again, or
 				* the answer was senseless */
 

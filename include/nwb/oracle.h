@@ -34,9 +34,14 @@ enum nwb_fence {
 struct nwb_policy {
 	bool redirty;	     /* after a failed writeback: dirty again */
 	bool flush_on_close; /* close promises like fsync */
+	bool close_volatile; /* close promises what the server was told, not
+			      * what it keeps through a crash */
 	bool stable_pages;   /* payload comes from one instant */
+	bool short_is_final; /* a short WRITE is a failure (ENOSPC), not the
+			      * first half of a retry */
 	bool hard;	     /* patience without end */
-	bool foreign;	     /* somebody else's client: no intent, no SENT */
+	bool foreign;	     /* somebody else's client: no SENT or GIVEUP; O6
+			      * and O15 are judged from the wire */
 	bool is_9p;
 	uint64_t patience_ns;
 	uint32_t max_attempts;
@@ -44,13 +49,18 @@ struct nwb_policy {
 	uint64_t settle_ns;
 	uint32_t retryable[16]; /* NTSTATUS or 9P errno */
 	unsigned int nr_retryable;
+	/* Dirtying a byte dirties its folio, and all of that may be sent again:
+	 * bytes, a power of two; 0: NWB_FOLIO_MAX */
+	uint64_t folio_max;
 };
+#define NWB_FOLIO_MAX (2ull * 1024 * 1024)
 
 /* Final content of one file, read below the shim when all was quiet. */
 struct nwb_content {
 	uint16_t file;
 	bool is_missing;
 	uint64_t size;
+	uint64_t initial;    /* size before the run; 0: a new file */
 	const uint8_t *data; /* borrowed, @size bytes */
 };
 
@@ -98,6 +108,7 @@ struct nwb_judgement {
 	struct nwb_finding finding[NWB_FINDINGS_MAX]; /* heaviest first */
 	uint32_t ran;	 /* bit n: oracle On had something to judge */
 	uint32_t failed; /* bit n: oracle On said FAIL */
+	uint32_t cannot; /* bit n: On needs what such a ledger never holds */
 	/* exact counts for the report */
 	uint64_t nr_effects, bytes_applied, bytes_dirtied;
 	uint64_t nr_pdu, nr_reconnects, bytes_sent, bytes_resent;
@@ -110,6 +121,32 @@ struct nwb_judgement {
  */
 int nwb_judge(const struct nwb_judge_in *in, struct nwb_judgement *ret_j,
 	      struct nwb_err *err) nwb_must_check;
+
+/** nwb_oracle_why_not() - what oracle O@nr misses in a ledger of a client with
+ * this @policy; NULL: it is judged. For the report: nothing is skipped in
+ * silence. */
+const char *nwb_oracle_why_not(const struct nwb_policy *policy,
+			       unsigned int nr);
+
+/**
+ * nwb_policy_linux() - what a Linux client promises (kernel-semantics 3.6, 5.5,
+ * 5.7, 5.8, 6, 7, 11; the places in the kernel are named in policy_linux.c).
+ * @flavour: "linux-6.12" (before 6.16) or "linux-7.2"
+ * @type: "cifs", "smb3", "9p" or "fuse"
+ * @options: mount options, "hard,cache=strict,sign"; words that change no
+ *	promise are passed over; NULL: none. FUSE: "writeback" for a daemon that
+ *	asked for the writeback cache
+ *
+ * Return: 0; -EINVAL: no such flavour, type or cache mode, @err says which.
+ */
+int nwb_policy_linux(const char *flavour, const char *type, const char *options,
+		     struct nwb_policy *ret_p,
+		     struct nwb_err *err) nwb_must_check;
+
+/** nwb_policy_text() - a policy as one line of words, for reports; cut to
+ * @size with its final NUL. Return: @text. */
+const char *nwb_policy_text(const struct nwb_policy *p, char *text,
+			    size_t size);
 
 /** nwb_verdict_name() - "PASS", "FAIL", ... */
 const char *nwb_verdict_name(enum nwb_verdict v);

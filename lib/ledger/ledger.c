@@ -347,6 +347,7 @@ const char *nwb_ledger_kind_name(unsigned int kind)
 		[NWB_L_HEAL] = "HEAL",
 		[NWB_L_HEARTBEAT] = "HEARTBEAT",
 		[NWB_L_RUN_END] = "RUN_END",
+		[NWB_L_JOIN] = "JOIN",
 	};
 
 	return kind < NWB_L_KINDS && name[kind] ? name[kind] : "?";

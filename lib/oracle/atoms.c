@@ -38,9 +38,9 @@ static void put_end(struct jfile *f, uint32_t *n, uint64_t end)
 
 static int cut(struct judge *J, struct jfile *f)
 {
-	uint64_t max = 2 + 3ull * f->nr_write +
+	uint64_t max = 2 + 3ull * f->nr_write + 2ull * f->nr_sync +
 		       2ull * (f->nr_effect + f->nr_run) +
-		       2ull * (f->nr_sent + f->nr_acked);
+		       2ull * (f->nr_sent + f->nr_acked) + 2ull * f->nr_upload;
 	uint32_t n = 0, out = 1;
 
 	if (max > ITEMS_MAX)
@@ -54,6 +54,10 @@ static int cut(struct judge *J, struct jfile *f)
 		put_end(f, &n, f->write[i].lo);
 		put_end(f, &n, f->write[i].owed_hi);
 		put_end(f, &n, f->write[i].hi);
+	}
+	for (uint32_t i = 0; i < f->nr_sync; i++) {
+		put_end(f, &n, f->sync[i].lo);
+		put_end(f, &n, f->sync[i].hi);
 	}
 	for (uint32_t i = 0; i < f->nr_effect; i++) {
 		put_end(f, &n, f->effect[i].lo);
@@ -70,6 +74,12 @@ static int cut(struct judge *J, struct jfile *f)
 	for (uint32_t i = 0; i < f->nr_acked; i++) {
 		put_end(f, &n, f->acked[i].lo);
 		put_end(f, &n, f->acked[i].hi);
+	}
+	for (uint32_t i = 0; i < f->nr_upload; i++) {
+		const struct nwb_lrec *r = J->pdu[f->upload[i]].r;
+
+		put_end(f, &n, r->off);
+		put_end(f, &n, r->off + r->len);
 	}
 	qsort(f->atom, n, sizeof(*f->atom), by_value);
 	for (uint32_t i = 1; i < n; i++)
@@ -155,6 +165,28 @@ static int list_xfers(struct judge *J, struct jfile *f, struct jlists *l,
 	return err;
 }
 
+static int list_uploads(struct judge *J, struct jfile *f)
+{
+	struct jlists *l = &f->uploads;
+	int err = nwb_j_lists_begin(J, f, l);
+
+	for (uint32_t i = 0; !err && i < f->nr_upload; i++) {
+		const struct nwb_lrec *r = J->pdu[f->upload[i]].r;
+
+		nwb_j_lists_want(f, l, r->off, r->off + r->len);
+	}
+	if (!err)
+		err = nwb_j_lists_alloc(J, f, l, sizeof(uint32_t));
+	for (uint32_t i = 0; !err && i < f->nr_upload; i++) {
+		const struct nwb_lrec *r = J->pdu[f->upload[i]].r;
+
+		for (uint32_t a = nwb_j_atom_of(f, r->off);
+		     f->atom[a] < r->off + r->len; a++)
+			((uint32_t *)l->item)[l->at[a + 1]++] = f->upload[i];
+	}
+	return err;
+}
+
 /* Writes by version, for "who issued this lane?". */
 struct versioned {
 	uint32_t version;
@@ -214,7 +246,8 @@ static struct jorigin piece_origin(const struct judge *J, const struct jfile *f,
 		return nwb_j_origin_of(J, f, atom, &zeros, lo, hi, e->s.end);
 	if (!run)
 		/* Of a write begun later it cannot be. */
-		return (struct jorigin){.what = JW_UNKNOWN, .end = e->s.end};
+		return (struct jorigin){.what = JW_UNKNOWN,
+					.end = nwb_j_newest_ub(f, e->s.end)};
 	return nwb_j_origin_of(J, f, atom, &run->run, lo, hi, e->s.end);
 }
 
@@ -268,5 +301,7 @@ int nwb_j_atoms_build(struct judge *J, struct jfile *f)
 		err = list_xfers(J, f, &f->sents, f->sent, f->nr_sent);
 	if (!err)
 		err = list_xfers(J, f, &f->ackeds, f->acked, f->nr_acked);
+	if (!err)
+		err = list_uploads(J, f);
 	return err;
 }

@@ -49,7 +49,7 @@ static void count_resent_on_wire(struct judge *J, const struct jfile *f)
 }
 
 /* Connections over which a file was worked on; probes are none. */
-static bool is_working(const struct judge *J, const struct jconn *c)
+bool nwb_j_is_working(const struct judge *J, const struct jconn *c)
 {
 	for (uint32_t i = c->pdu0; i < c->pdu0 + c->nr_pdu; i++) {
 		const struct nwb_lrec *r = J->pdu[i].r;
@@ -74,7 +74,7 @@ void nwb_j_count_all(struct judge *J)
 	for (uint64_t i = 0; i < J->in->nr_rec; i++)
 		connects += nwb_j_kind(J, i) == NWB_L_CONNECT;
 	for (uint32_t i = 0; i < J->nr_conn; i++)
-		conns += is_working(J, &J->conn[i]);
+		conns += nwb_j_is_working(J, &J->conn[i]);
 	for (uint32_t i = 0; i < J->nr_pdu; i++)
 		J->j->nr_pdu += !J->pdu[i].is_reply;
 	connects = nwb_max(connects, conns);

@@ -276,6 +276,7 @@ static const char *what(const struct nwb_lrec *r)
 		[NWB_L_SERVER_DOWN] = "server",
 		[NWB_L_HEAL] = "heal",
 		[NWB_L_RUN_END] = "end",
+		[NWB_L_JOIN] = "heard",
 	};
 
 	return r->kind < NWB_L_KINDS && word[r->kind] ? word[r->kind] : "?";

@@ -20,6 +20,15 @@ int nwb_j_by_begin(const void *a, const void *b)
 	return (x->slot > y->slot) - (x->slot < y->slot);
 }
 
+int nwb_j_by_user(const void *a, const void *b)
+{
+	const struct jspan *x = a, *y = b;
+
+	if (x->ub != y->ub)
+		return x->ub < y->ub ? -1 : 1;
+	return (x->slot > y->slot) - (x->slot < y->slot);
+}
+
 /*
  * seen[]: what a record was when the judgement began, its state in the high
  * bits and its kind, if it can be read, in the low ones. Others may still write
@@ -46,11 +55,30 @@ unsigned int nwb_j_kind(const struct judge *J, uint64_t slot)
 
 struct jspan nwb_j_span_of(const struct judge *J, const struct nwb_lrec *r)
 {
-	return (struct jspan){
+	struct jspan s = {
 		.begin = r->begin,
 		.end = nwb_j_has_ended(J, r) ? r->end : OPEN,
 		.slot = (uint64_t)(r - J->in->rec),
 	};
+
+	nwb_j_order_place(J, r, &s);
+	return s;
+}
+
+/* The ub of the newest write that may have been begun before @ticket. */
+uint64_t nwb_j_newest_ub(const struct jfile *f, uint64_t ticket)
+{
+	uint32_t lo = 0, hi = f->nr_write;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (f->write[mid].s.begin < ticket)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo ? f->write[lo - 1].s.ub : 0;
 }
 
 static bool is_user_op(const struct nwb_lrec *r)
@@ -62,7 +90,20 @@ static bool has_range(const struct nwb_lrec *r)
 {
 	return r->kind == NWB_L_WRITE || r->kind == NWB_L_SENT ||
 	       r->kind == NWB_L_ACKED || r->kind == NWB_L_GIVEUP ||
-	       r->kind == NWB_L_EFFECT_WRITE || r->kind == NWB_L_EFFECT_RUN;
+	       r->kind == NWB_L_EFFECT_WRITE || r->kind == NWB_L_EFFECT_RUN ||
+	       r->kind == NWB_L_READ || r->kind == NWB_L_FSYNC;
+}
+
+/* A guest numbers from 1, and an end behind its begin. */
+static bool is_number_odd(const struct judge *J, const struct nwb_lrec *r)
+{
+	if (r->kind == NWB_L_JOIN)
+		return nwb_j_has_ended(J, r) && (!r->aux || r->aux == OPEN);
+	if (!(r->flags & NWB_LF_GUEST) || !is_user_op(r))
+		return false;
+	if (!r->aux || r->aux == OPEN)
+		return true;
+	return nwb_j_has_ended(J, r) && (r->len2 <= r->aux || r->len2 == OPEN);
 }
 
 /* A result that the operation cannot have had. */
@@ -72,6 +113,7 @@ static bool is_result_odd(const struct judge *J, const struct nwb_lrec *r)
 		return false;
 	switch (r->kind) {
 	case NWB_L_WRITE:
+	case NWB_L_READ:
 	case NWB_L_EFFECT_WRITE:
 		return r->result > 0 && (uint64_t)r->result > r->len;
 	case NWB_L_FSYNC:
@@ -118,6 +160,8 @@ static bool is_readable(const struct judge *J, const struct nwb_lrec *r)
 	if ((is_user_op(r) || r->kind == NWB_L_GIVEUP) && !r->file)
 		return false;
 	if (has_range(r) && r->off + r->len < r->off)
+		return false;
+	if (is_number_odd(J, r))
 		return false;
 	if (r->kind == NWB_L_EFFECT_RUN && is_run_odd(J, r))
 		return false;
@@ -201,7 +245,12 @@ static void add_sync(struct judge *J, struct jfile *f, const struct nwb_lrec *r)
 		.has_ended = nwb_j_has_ended(J, r),
 		.is_write = r->kind == NWB_L_WRITE,
 		.write = NO_INDEX,
+		.hi = FOREVER,
 	};
+	if (r->kind == NWB_L_FSYNC && r->len) {
+		f->sync[f->nr_sync - 1].lo = r->off;
+		f->sync[f->nr_sync - 1].hi = r->off + r->len;
+	}
 }
 
 static void add_write(struct judge *J, struct jfile *f,
@@ -213,6 +262,7 @@ static void add_write(struct judge *J, struct jfile *f,
 		.version = r->version,
 		.is_trunc = r->kind == NWB_L_TRUNCATE,
 		.is_sync = r->flags & NWB_LF_SYNC,
+		.is_mapped = r->flags & NWB_LF_MAPPED,
 	};
 
 	w.hi = w.is_trunc ? FOREVER : r->off + r->len;
@@ -408,7 +458,7 @@ static int by_fd(const void *a, const void *b)
 
 	if (x->fd != y->fd)
 		return x->fd < y->fd ? -1 : 1;
-	return nwb_j_by_begin(&x->s, &y->s);
+	return nwb_j_by_user(&x->s, &y->s);
 }
 
 static void give_sessions(struct jfile *f, const struct use *u, uint32_t nr)
@@ -505,12 +555,32 @@ static int index_deaths(struct judge *J, struct jfile *f)
 	return 0;
 }
 
+/*
+ * By ub, and begin shall ascend too, for searches. The two agree but where a
+ * host worked beside a guest: there an earlier begin says less and is true.
+ */
+static void sort_writes(struct jfile *f)
+{
+	qsort(f->write, f->nr_write, sizeof(*f->write), nwb_j_by_user);
+	for (uint32_t i = f->nr_write; i-- > 1;)
+		f->write[i - 1].s.begin =
+			nwb_min(f->write[i - 1].s.begin, f->write[i].s.begin);
+}
+
+static void sort_syncs(struct jfile *f)
+{
+	qsort(f->sync, f->nr_sync, sizeof(*f->sync), nwb_j_by_user);
+	for (uint32_t i = f->nr_sync; i-- > 1;)
+		f->sync[i - 1].s.begin =
+			nwb_min(f->sync[i - 1].s.begin, f->sync[i].s.begin);
+}
+
 static int sort_file(struct judge *J, struct jfile *f)
 {
 	int err;
 
-	qsort(f->write, f->nr_write, sizeof(*f->write), nwb_j_by_begin);
-	qsort(f->sync, f->nr_sync, sizeof(*f->sync), nwb_j_by_begin);
+	sort_writes(f);
+	sort_syncs(f);
 	qsort(f->effect, f->nr_effect, sizeof(*f->effect), nwb_j_by_begin);
 	qsort(f->fsync, f->nr_fsync, sizeof(*f->fsync), nwb_j_by_begin);
 	qsort(f->giveup, f->nr_giveup, sizeof(*f->giveup), nwb_j_by_begin);
@@ -615,6 +685,7 @@ int nwb_j_index_build(struct judge *J)
 	J->file = nwb_j_alloc(J, NWB_LEDGER_FILES + 1, sizeof(*J->file));
 	if (err || !J->file || !need)
 		return -ENOMEM;
+	err = nwb_j_order_build(J);
 	count_records(J, need);
 	for (unsigned int id = 0; !err && id <= NWB_LEDGER_FILES; id++) {
 		J->file[id].id = (uint16_t)id;

@@ -185,7 +185,7 @@ static int pair_replies(struct judge *J)
 }
 
 /* Which file a request speaks of: its own word, else its reply's. */
-static uint16_t file_of(const struct judge *J, const struct jpdu *req)
+uint16_t nwb_j_pdu_file(const struct judge *J, const struct jpdu *req)
 {
 	if (req->r->file)
 		return req->r->file;
@@ -227,7 +227,7 @@ static int index_bad_flushes(struct judge *J)
 		s.end = OPEN;
 		if (p->peer != NO_INDEX && J->pdu[p->peer].r->status)
 			s.end = J->pdu[p->peer].s.end;
-		add_bad_flush(J, file_of(J, p), s);
+		add_bad_flush(J, nwb_j_pdu_file(J, p), s);
 	}
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++)
 		qsort(J->file[id].flush_bad, J->file[id].nr_flush_bad,
@@ -239,6 +239,58 @@ static struct jxfer wire_xfer(const struct jpdu *p, const struct jpdu *req)
 {
 	return (struct jxfer){
 		.s = p->s, .lo = req->r->off, .hi = req->r->off + req->r->len};
+}
+
+/* The bytes that the answer speaks of, which may be fewer. */
+static struct jxfer wire_ack(const struct judge *J, const struct jpdu *req)
+{
+	const struct jpdu *reply = &J->pdu[req->peer];
+	struct jxfer x = wire_xfer(reply, req);
+
+	if (nwb_j_is_short(J, req))
+		x.hi = x.lo + (uint64_t)reply->r->result;
+	return x;
+}
+
+/* A PDU and its place, to be put in order across connections. */
+struct placed {
+	struct jspan s;
+	uint32_t pdu;
+};
+
+/* The WRITE requests of each file, for O4. */
+static int index_uploads(struct judge *J)
+{
+	struct placed *all = nwb_j_alloc(J, J->nr_pdu, sizeof(*all));
+	uint32_t *nr = nwb_j_alloc(J, NWB_LEDGER_FILES + 1, sizeof(*nr));
+	uint32_t n = 0;
+
+	if (!all || !nr)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < J->nr_pdu; i++) {
+		const struct jpdu *p = &J->pdu[i];
+
+		if (p->is_reply || !nwb_j_is_write(p->r) || !p->r->len ||
+		    !nwb_j_pdu_file(J, p) || p->r->off + p->r->len < p->r->off)
+			continue;
+		all[n++] = (struct placed){p->s, i};
+		nr[nwb_j_pdu_file(J, p)]++;
+	}
+	if (n)
+		qsort(all, n, sizeof(*all), nwb_j_by_begin);
+	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++) {
+		J->file[id].upload =
+			nwb_j_alloc(J, nr[id], sizeof(*J->file[id].upload));
+		if (!J->file[id].upload)
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct jfile *f =
+			&J->file[nwb_j_pdu_file(J, &J->pdu[all[i].pdu])];
+
+		f->upload[f->nr_upload++] = all[i].pdu;
+	}
+	return 0;
 }
 
 /*
@@ -253,7 +305,7 @@ static int index_wire_xfers(struct judge *J)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < J->nr_pdu; i++)
 		if (!J->pdu[i].is_reply && nwb_j_is_write(J->pdu[i].r))
-			nr[file_of(J, &J->pdu[i])]++;
+			nr[nwb_j_pdu_file(J, &J->pdu[i])]++;
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++) {
 		struct jfile *f = &J->file[id];
 
@@ -267,15 +319,14 @@ static int index_wire_xfers(struct judge *J)
 		const struct jpdu *p = &J->pdu[i];
 		struct jfile *f;
 
-		if (p->is_reply || !nwb_j_is_write(p->r) || !file_of(J, p) ||
-		    p->r->off + p->r->len < p->r->off)
+		if (p->is_reply || !nwb_j_is_write(p->r) ||
+		    !nwb_j_pdu_file(J, p) || p->r->off + p->r->len < p->r->off)
 			continue;
-		f = &J->file[file_of(J, p)];
+		f = &J->file[nwb_j_pdu_file(J, p)];
 		f->sent[f->nr_sent] = wire_xfer(p, p);
 		f->sent[f->nr_sent++].is_lost = !nwb_j_was_told_ok(J, p);
 		if (nwb_j_was_told_ok(J, p))
-			f->acked[f->nr_acked++] =
-				wire_xfer(&J->pdu[p->peer], p);
+			f->acked[f->nr_acked++] = wire_ack(J, p);
 	}
 	for (unsigned int id = 1; id <= NWB_LEDGER_FILES; id++) {
 		struct jfile *f = &J->file[id];
@@ -309,6 +360,8 @@ int nwb_j_index_conns(struct judge *J)
 	err = pair_replies(J);
 	if (!err)
 		err = index_bad_flushes(J);
+	if (!err)
+		err = index_uploads(J);
 	if (!err && (J->in->policy.foreign || !J->has_sent))
 		err = index_wire_xfers(J);
 	return err;

@@ -242,6 +242,9 @@ int nwb_judge(const struct nwb_judge_in *in, struct nwb_judgement *ret_j,
 			    "the ledger was full: %llu records are missing",
 			    (unsigned long long)in->nr_lost);
 	}
+	for (unsigned int nr = 1; nr < 32; nr++)
+		if (nwb_oracle_why_not(&in->policy, nr))
+			ret_j->cannot |= 1u << nr;
 	rc = run_oracles(&J);
 	jfree_all(&J);
 	sort_findings(ret_j);
@@ -249,6 +252,23 @@ int nwb_judge(const struct nwb_judge_in *in, struct nwb_judgement *ret_j,
 		return nwb_err_set(err, rc, "judging %llu records: no memory",
 				   (unsigned long long)in->nr_rec);
 	return 0;
+}
+
+const char *nwb_oracle_why_not(const struct nwb_policy *policy, unsigned int nr)
+{
+	switch (nr) {
+	case 5:
+		return "which subrequests make up a pass is in the client's "
+		       "trace only";
+	case 13:
+		return policy->stable_pages
+			       ? NULL
+			       : "the policy promises no stable pages";
+	case 14:
+		return "what the client holds is in its own counters only";
+	default:
+		return NULL;
+	}
 }
 
 const char *nwb_verdict_name(enum nwb_verdict v)

@@ -51,11 +51,18 @@ enum {
 	P9_TREMOVE = 122,
 };
 
-/* A record's place in the order: what is compared, and where it stands. */
+/*
+ * A record's place in the order (order.c): begin and end are compared with what
+ * happened on the host, ub and ue with other operations of users. Of a guest's
+ * operation begin and end are the tickets that surely were before and after it.
+ */
 struct jspan {
 	uint64_t begin;
 	uint64_t end; /* OPEN when it never ended */
 	uint64_t slot;
+	uint64_t ub, ue;
+	uint64_t begin_hi; /* surely after its begin */
+	uint64_t end_lo;   /* surely before its end */
 };
 
 /* A write(2) or a truncate; a truncate is a write of zeros up to FOREVER. */
@@ -68,6 +75,7 @@ struct jwrite {
 	uint32_t session;
 	bool is_trunc;
 	bool is_sync;
+	bool is_mapped;
 };
 
 /* One open of a file: OPEN .. CLOSE of one fd. */
@@ -82,6 +90,7 @@ struct jsync {
 	struct jspan s;
 	int64_t result;
 	uint32_t session;
+	uint64_t lo, hi; /* an msync promises a range only */
 	bool is_close;
 	bool is_write;
 	bool has_ended;
@@ -113,7 +122,7 @@ enum jwhat {
 	JW_TORN,
 };
 
-/* [begin, end] of the write that explains the bytes; both 0: initial. */
+/* [ub, ue] of the write that explains the bytes; both 0: initial. */
 struct jorigin {
 	enum jwhat what;
 	uint64_t begin;
@@ -138,9 +147,10 @@ struct jpiece {
 /* At ticket @t the server had to hold nothing older than @bound. */
 struct jowed {
 	uint64_t t;
-	uint64_t bound; /* begin of the newest write owed */
+	uint64_t bound; /* ub of the newest write owed */
 	uint32_t sync;
 	uint32_t write;
+	bool is_volatile; /* a crash of the server may take it back */
 };
 
 /* SENT or ACKED; for a foreign client, its WRITE request or our reply. */
@@ -188,6 +198,9 @@ struct jfile {
 	struct jlists pieces;	     /* struct jpiece, by begin of the effect */
 	struct jlists owed;	     /* struct jowed, by t */
 	struct jlists sents, ackeds; /* uint32_t, by begin */
+	uint32_t *upload; /* WRITE requests on the wire: PDUs, by begin */
+	uint32_t nr_upload;
+	struct jlists uploads; /* uint32_t (PDU), by begin */
 	bool is_built;
 	uint64_t *bound;	/* by atom: newest write promised */
 	struct jowed *bound_by; /* and who promised it */
@@ -219,6 +232,9 @@ struct judge {
 	uint8_t *seen;	      /* by slot: state and kind (index.c) */
 	bool is_blind;	      /* gap, loss or nonsense: nothing can FAIL */
 	bool has_server;      /* the shim wrote here */
+	bool has_guest;
+	struct jorder *order; /* NULL: one clock */
+	struct jwire *wire;   /* NULL: not asked for yet */
 	bool has_sent;
 	struct jfile *file;  /* NWB_LEDGER_FILES + 1, [0] is "unknown" */
 	struct jspan *crash; /* by end */
@@ -234,6 +250,17 @@ static inline bool before(const struct jspan *a, const struct jspan *b)
 	return a->end < b->begin;
 }
 
+/* The same for two operations of users. */
+static inline bool user_before(const struct jspan *a, const struct jspan *b)
+{
+	return a->ue < b->ub;
+}
+
+/* order.c */
+int nwb_j_order_build(struct judge *J);
+void nwb_j_order_place(const struct judge *J, const struct nwb_lrec *r,
+		       struct jspan *s);
+
 /* index.c */
 int nwb_j_index_build(struct judge *J);
 struct jspan nwb_j_span_of(const struct judge *J, const struct nwb_lrec *r);
@@ -242,6 +269,8 @@ bool nwb_j_has_ended(const struct judge *J, const struct nwb_lrec *r);
 unsigned int nwb_j_kind(const struct judge *J, uint64_t slot);
 int nwb_j_by_begin(const void *a,
 		   const void *b); /* structs that start with jspan */
+int nwb_j_by_user(const void *a, const void *b); /* the same, by ub */
+uint64_t nwb_j_newest_ub(const struct jfile *f, uint64_t ticket);
 
 /* index_conn.c */
 int nwb_j_index_conns(struct judge *J);
@@ -249,6 +278,16 @@ bool nwb_j_is_flush(const struct nwb_lrec *r);
 bool nwb_j_is_write(const struct nwb_lrec *r);
 bool nwb_j_was_told_ok(const struct judge *J, const struct jpdu *req);
 uint32_t nwb_j_conn_at(const struct judge *J, uint32_t port, uint64_t ticket);
+
+uint16_t nwb_j_pdu_file(const struct judge *J, const struct jpdu *req);
+
+/* wire.c */
+int nwb_j_wire_build(struct judge *J);
+bool nwb_j_had_trouble(const struct judge *J, uint64_t since, uint64_t until);
+bool nwb_j_had_outage(const struct judge *J, uint64_t since, uint64_t until);
+uint64_t nwb_j_longest_silence(const struct judge *J, uint64_t until);
+bool nwb_j_is_retryable(const struct nwb_policy *p, uint32_t status);
+bool nwb_j_is_short(const struct judge *J, const struct jpdu *req);
 
 /* atoms.c */
 int nwb_j_atoms_build(struct judge *J, struct jfile *f);
@@ -268,14 +307,23 @@ bool nwb_j_has_shifted_stamp(const struct judge *J, const uint8_t *p,
 const char *nwb_j_what_name(enum jwhat what);
 
 /* counts.c */
+bool nwb_j_is_working(const struct judge *J, const struct jconn *c);
 void nwb_j_count_all(struct judge *J);
 void nwb_j_count_file(struct judge *J, const struct jfile *f);
+
+static inline bool is_ranged(const struct jsync *y)
+{
+	return y->hi != FOREVER;
+}
 
 /* owed.c: who promised what; o1_promise.c: what the server had by then. */
 int nwb_j_owed_build(struct judge *J, struct jfile *f);
 bool nwb_j_promises(const struct judge *J, const struct jsync *y);
 int nwb_j_promise_all_written(struct judge *J, struct jfile *f,
 			      const struct jspan *by, bool *ret_yes);
+
+/* o6_wire.c */
+uint64_t nwb_j_first_refusal(const struct judge *J, const struct jfile *f);
 
 /* content.c */
 struct jcontent {
@@ -306,10 +354,15 @@ void nwb_j_streak_end(struct judge *J, struct streak *s);
 int nwb_j_o1_promise(struct judge *J);
 int nwb_j_o2_provenance(struct judge *J);
 int nwb_j_o3_resurrection(struct judge *J);
+int nwb_j_o4_licence(struct judge *J);
 int nwb_j_o6_errors(struct judge *J);
 int nwb_j_o7_protocol(struct judge *J);
 int nwb_j_o8_liveness(struct judge *J);
+int nwb_j_o9_size(struct judge *J);
+int nwb_j_o10_crash(struct judge *J);
 int nwb_j_o11_vacuity(struct judge *J);
+int nwb_j_o12_reads(struct judge *J);
+int nwb_j_o13_stability(struct judge *J);
 int nwb_j_o15_gaveup(struct judge *J);
 
 #endif

@@ -19,7 +19,7 @@
 
 /* For one file: what has been written by a ticket, what was covered by it. */
 struct exposure {
-	uint64_t *newest;    /* by write: largest end of it and earlier ones */
+	uint64_t *newest;    /* by write: largest ue of it and earlier ones */
 	struct jspan *cover; /* ok fsyncs by end; begin: the largest so far */
 	uint32_t nr_cover;
 };
@@ -59,13 +59,17 @@ static int exposure_of_intents(struct judge *J, const struct jfile *f,
 	for (uint32_t i = 0; i < f->nr_write; i++) {
 		const struct jwrite *w = &f->write[i];
 
-		if (w->s.end == OPEN || w->owed_hi > w->lo)
-			end = nwb_max(end, w->s.end);
+		if (w->s.ue == OPEN || w->owed_hi > w->lo)
+			end = nwb_max(end, w->s.ue);
 		x->newest[i] = end;
 	}
 	for (uint32_t i = 0; i < f->nr_sync; i++)
-		if (nwb_j_promises(J, &f->sync[i]) && !f->sync[i].is_write)
-			x->cover[x->nr_cover++] = f->sync[i].s;
+		if (nwb_j_promises(J, &f->sync[i]) && !f->sync[i].is_write &&
+		    !is_ranged(&f->sync[i]))
+			x->cover[x->nr_cover++] = (struct jspan){
+				.begin = f->sync[i].s.ub,
+				.end = f->sync[i].s.end,
+			};
 	seal(x);
 	return 0;
 }

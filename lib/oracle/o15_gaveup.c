@@ -7,24 +7,14 @@
  * else GAVE-UP, although the error was told. No status at all (the connection
  * went away) is retryable, unless the client was refused before it could send
  * anything: the file cannot be opened again. Hard means patience without end;
- * max_attempts 0 means any number.
+ * max_attempts 0 means any number. Of somebody else's client nobody knows what
+ * it gave up: o6_wire.c judges the errors that its users were told.
  */
 #include "judge_i.h"
 
-static bool is_retryable(const struct nwb_policy *p, uint32_t status)
-{
-	if (!status)
-		return true;
-	for (unsigned int i = 0;
-	     i < p->nr_retryable && i < NWB_ARRAY_SIZE(p->retryable); i++)
-		if (p->retryable[i] == status)
-			return true;
-	return false;
-}
-
 static bool is_licensed(const struct nwb_policy *p, const struct nwb_lrec *g)
 {
-	if (!is_retryable(p, g->status) || (g->flags & NWB_LF_REFUSED))
+	if ((g->status && !nwb_j_is_retryable(p, g->status)) || (g->flags & NWB_LF_REFUSED))
 		return true;
 	if (p->max_attempts && g->aux >= p->max_attempts)
 		return true;

@@ -17,8 +17,9 @@
  * end of the file.
  *
  * The order being partial, "not older than w" is: the bytes come from a write
- * that was not over before w began. So each promise is one number per atom, the
- * begin of the newest write it took over (owed.c), to be met
+ * that was not over before w began (both are operations of users: ub and ue of
+ * order.c). So each promise is one number per atom, the ub of the newest write
+ * it took over (owed.c), to be met
  *
  *   - on the server when the promise was made, from the effects: of those that
  *     may have happened by then, any that is not surely overwritten;
@@ -154,7 +155,7 @@ static void check_atom(struct judge *J, struct view *v, struct streak *s,
 {
 	const struct jowed *owed = v->f->owed.item;
 	uint64_t i = v->f->owed.at[atom], end = v->f->owed.at[atom + 1];
-	struct jowed newest = {.bound = 0};
+	struct jowed newest = {.bound = 0}; /* of those that outlive a crash */
 	uint32_t c = 0;
 
 	view_start(v, atom);
@@ -171,12 +172,14 @@ static void check_atom(struct judge *J, struct view *v, struct streak *s,
 			continue;
 		}
 		/* One fsync takes over many writes: the newest counts. */
-		for (uint64_t t = owed[i].t; i < end && owed[i].t == t; i++)
+		for (uint64_t t = owed[i].t; i < end && owed[i].t == t; i++) {
 			if (owed[i].bound > w.bound)
 				w = owed[i];
+			if (owed[i].bound > newest.bound &&
+			    !owed[i].is_volatile)
+				newest = owed[i];
+		}
 		check(J, v, s, &w, w.t, false);
-		if (w.bound > newest.bound)
-			newest = w;
 	}
 }
 
@@ -214,13 +217,13 @@ int nwb_j_promise_all_written(struct judge *J, struct jfile *f,
 		     i++) {
 			const struct jwrite *w = &f->write[list[i]];
 
-			if (before(&w->s, by) && w->owed_hi > f->atom[a])
-				bound = nwb_max(bound, w->s.begin);
+			if (user_before(&w->s, by) && w->owed_hi > f->atom[a])
+				bound = nwb_max(bound, w->s.ub);
 		}
 		if (!bound)
 			continue;
 		view_start(&v, a);
-		view_advance(&v, by->end);
+		view_advance(&v, by->end_lo);
 		best = view_best(&v, &is_unfenced);
 		*ret_yes = best && best->o.end >= bound;
 	}

@@ -55,6 +55,19 @@ static void note_sent(struct acks *k, const struct jxfer *x)
 	k->nr_out++;
 }
 
+/*
+ * Is it clear which write these bytes are of? A byte or two fit several by
+ * chance, and the newest is believed: never to be held against an older one.
+ */
+static bool is_clear(const struct resurrection *x, const struct jpiece *p)
+{
+	const struct jfile *f = x->f;
+
+	if (f->atom[x->atom + 1] - f->atom[x->atom] >= 8)
+		return true;
+	return p->o.what == JW_ZERO && p->run == NO_INDEX;
+}
+
 /* The oldest version among the effects that this ack may speak of. */
 static uint64_t acked_version(const struct resurrection *x,
 			      const struct acks *k, const struct jxfer *ack)
@@ -80,6 +93,8 @@ static uint64_t acked_version(const struct resurrection *x,
 			break;
 		if (e->s.end >= ack->s.end || e->is_maybe)
 			continue;
+		if (!is_clear(x, p))
+			return 0;
 		if (!is_known || p->o.begin < version)
 			version = p->o.begin;
 		is_known = true;

@@ -25,29 +25,13 @@
  * A close that returns the error peeks: an fd opened later may still be told.
  * An fd opened after an fsync told the error is not told again.
  *
- * Somebody else's client keeps its failures to itself: not judged. Nor is an
- * error of a client that records nothing it sends called SPURIOUS.
+ * Somebody else's client keeps its failures to itself: what the wire tells of
+ * them is in o6_wire.c. Nor is an error of a client of ours that records nothing
+ * it sends called SPURIOUS.
  */
-#include "judge_i.h"
+#include "o6_i.h"
 
 #include <stdlib.h>
-
-/* The syncs of one open, in order of begin; errors and oks apart. */
-struct teller {
-	const struct jsync **error, **ok;
-	uint64_t *error_end; /* by error: largest end so far */
-	uint32_t nr_error, nr_ok;
-};
-
-struct errors {
-	struct judge *J;
-	struct jfile *f;
-	struct teller *teller; /* by open */
-	struct jspan *failure; /* given up or bad FLUSH, by end */
-	bool *is_used;	       /* by failure: this fd knows it */
-	uint32_t nr_failure;
-	uint32_t nr_judged;
-};
 
 static bool is_error(const struct jsync *y)
 {
@@ -56,9 +40,10 @@ static bool is_error(const struct jsync *y)
 
 static bool must_tell(const struct judge *J, const struct jsync *y)
 {
-	return nwb_j_promises(J, y) && !y->is_write;
+	return nwb_j_promises(J, y) && !y->is_write && !is_ranged(y);
 }
 
+/* That may have begun before ticket @t. */
 static uint32_t syncs_begun_before(const struct jsync *const *y, uint32_t nr,
 				   uint64_t t)
 {
@@ -75,7 +60,24 @@ static uint32_t syncs_begun_before(const struct jsync *const *y, uint32_t nr,
 	return lo;
 }
 
-static int make_tellers(struct errors *x)
+/* That were begun before @ok was over. */
+static uint32_t syncs_within(const struct jsync *const *y, uint32_t nr,
+			     const struct jsync *ok)
+{
+	uint32_t lo = 0, hi = nr;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (y[mid]->s.ub < ok->s.ue)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+int nwb_o6_tellers(struct errors *x)
 {
 	struct jfile *f = x->f;
 
@@ -120,7 +122,7 @@ static int make_tellers(struct errors *x)
 static bool was_told(const struct teller *t, const struct jspan *g,
 		     const struct jsync *ok)
 {
-	uint32_t n = syncs_begun_before(t->error, t->nr_error, ok->s.end);
+	uint32_t n = syncs_within(t->error, t->nr_error, ok);
 
 	return n && t->error_end[n - 1] > g->begin;
 }
@@ -136,7 +138,7 @@ static bool must_know(const struct errors *x, const struct jspan *g,
 	const struct jfile *f = x->f;
 	bool has_data = !r->len;
 
-	if (g->end >= ok->s.end)
+	if (g->end >= ok->s.end_lo)
 		return false;
 	if (g->end < ok->s.begin)
 		return true;
@@ -146,7 +148,7 @@ static bool must_know(const struct errors *x, const struct jspan *g,
 			    f->sync[i].s.begin < g->end)
 				return false;
 	if (!r->len)
-		return g->begin > ok->s.begin;
+		return g->begin > ok->s.begin_hi;
 	for (uint32_t i = 0; i < f->nr_write; i++) {
 		const struct jwrite *w = &f->write[i];
 
@@ -154,7 +156,7 @@ static bool must_know(const struct errors *x, const struct jspan *g,
 			break;
 		if (w->lo >= r->off + r->len || w->hi <= r->off)
 			continue;
-		if (w->s.end >= ok->s.begin)
+		if (!user_before(&w->s, &ok->s))
 			return false;
 		has_data = true;
 	}
@@ -182,7 +184,7 @@ static void swallowed(struct errors *x, const struct jspan *g,
 }
 
 /* One failure and one fd that was open then. */
-static void judge_told(struct errors *x, const struct jspan *g, uint32_t o)
+void nwb_o6_judge_told(struct errors *x, const struct jspan *g, uint32_t o)
 {
 	const struct jopen *open = &x->f->open[o];
 	const struct teller *t = &x->teller[o];
@@ -267,9 +269,9 @@ static uint64_t known_at_open(const struct errors *x, const struct jopen *o)
 	for (uint32_t i = 0; i < x->f->nr_sync; i++) {
 		const struct jsync *y = &x->f->sync[i];
 
-		if (y->s.begin >= o->s.begin)
+		if (y->s.ub >= o->s.ub)
 			break;
-		if (is_error(y) && !y->is_close && before(&y->s, &o->s))
+		if (is_error(y) && !y->is_close && user_before(&y->s, &o->s))
 			since = nwb_max(since, y->s.begin);
 	}
 	return since;
@@ -285,8 +287,8 @@ static bool has_flushed(const struct errors *x, const struct jsync *e)
 
 		if (!p->is_reply && nwb_j_is_flush(p->r) &&
 		    (!p->r->file || p->r->file == x->f->id) &&
-		    p->s.begin > e->s.begin && nwb_j_was_told_ok(J, p) &&
-		    J->pdu[p->peer].s.begin < e->s.end)
+		    p->s.begin > e->s.begin_hi && nwb_j_was_told_ok(J, p) &&
+		    J->pdu[p->peer].s.begin < e->s.end_lo)
 			return true;
 	}
 	return false;
@@ -299,7 +301,7 @@ static bool had_trouble(const struct errors *x, const struct jsync *e)
 
 	for (uint32_t i = 0; i < x->f->nr_sync; i++)
 		if (nwb_j_promises(x->J, &x->f->sync[i]) &&
-		    before(&x->f->sync[i].s, &e->s))
+		    user_before(&x->f->sync[i].s, &e->s))
 			since = nwb_max(since, x->f->sync[i].s.begin);
 	for (uint64_t i = 0; i < x->J->in->nr_rec; i++) {
 		unsigned int kind = nwb_j_kind(x->J, i);
@@ -373,7 +375,7 @@ static int judge_errors(struct errors *x, uint32_t o)
 static int judge_file(struct judge *J, struct jfile *f)
 {
 	struct errors x = {.J = J, .f = f};
-	int err = make_tellers(&x);
+	int err = nwb_o6_tellers(&x);
 
 	if (!err)
 		err = list_failures(&x);
@@ -384,7 +386,7 @@ static int judge_file(struct judge *J, struct jfile *f)
 		if (f->giveup[g].end == OPEN)
 			continue; /* perhaps it was not given up */
 		for (uint32_t o = 0; o < f->nr_open; o++)
-			judge_told(&x, &f->giveup[g], o);
+			nwb_o6_judge_told(&x, &f->giveup[g], o);
 	}
 	for (uint32_t o = 0; !err && o < f->nr_open; o++) {
 		if (x.teller[o].nr_error)
@@ -398,10 +400,11 @@ int nwb_j_o6_errors(struct judge *J)
 {
 	int err = 0;
 
-	if (J->in->policy.foreign)
-		return 0;
-	for (unsigned int id = 1; !err && id <= NWB_LEDGER_FILES; id++)
-		if (J->file[id].is_built)
-			err = judge_file(J, &J->file[id]);
+	for (unsigned int id = 1; !err && id <= NWB_LEDGER_FILES; id++) {
+		if (!J->file[id].is_built)
+			continue;
+		err = J->in->policy.foreign ? nwb_o6_wire(J, &J->file[id])
+					    : judge_file(J, &J->file[id]);
+	}
 	return err;
 }

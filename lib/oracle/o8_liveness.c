@@ -14,6 +14,10 @@
  * operation that never ended in a run that came to its end before the bound
  * belonged to a client that was killed: nobody hangs there.
  *
+ * A guest's operations have the times at which the host heard of them, and the
+ * guest has a pulse of its own: where that stopped the whole guest did, which
+ * its end tells (hung, panic), not this oracle: NO-PULSE, INCONCLUSIVE.
+ *
  * LOST-WAKEUP: a reply brings credits where there were none, nothing is in
  * flight, a user operation waits, the connection lives, and for a whole bound
  * no request comes. On no connection: a session may have several, and what the
@@ -28,6 +32,8 @@ struct watch {
 	uint64_t heal, bound, heal_ticket;
 	uint64_t *beat; /* times of the heartbeats, sorted */
 	uint64_t nr_beat;
+	uint64_t *pulse; /* the same of a guest's */
+	uint64_t nr_pulse;
 	uint64_t run_end; /* time, FOREVER when there is none */
 };
 
@@ -43,17 +49,18 @@ static uint64_t add_sat(uint64_t a, uint64_t b)
 	return a + b < a ? FOREVER : a + b;
 }
 
-/* Did the harness itself live all through [from, to]? */
-static bool was_watched(const struct watch *w, uint64_t from, uint64_t to)
+/* Was there no gap in @beat all through [from, to]? */
+static bool has_lived(const struct watch *w, const uint64_t *beat, uint64_t nr,
+		      uint64_t from, uint64_t to)
 {
 	uint64_t last = from;
 
-	for (uint64_t i = 0; i < w->nr_beat; i++) {
-		if (w->beat[i] <= last)
+	for (uint64_t i = 0; i < nr; i++) {
+		if (beat[i] <= last)
 			continue;
-		if (w->beat[i] - last > w->bound / 10)
+		if (beat[i] - last > w->bound / 10)
 			return false;
-		last = w->beat[i];
+		last = beat[i];
 		if (last >= to)
 			return true;
 	}
@@ -75,10 +82,15 @@ static void hang(struct watch *w, const char *kind, uint64_t slot,
 		.rec_b = NO_SLOT,
 	};
 
-	if (!was_watched(w, from, to)) {
+	if (!has_lived(w, w->beat, w->nr_beat, from, to)) {
 		f.verdict = NWB_INCONCLUSIVE;
 		f.kind = "UNWATCHED";
 		text = "it took too long, but the harness was asleep itself";
+	} else if (r->flags & NWB_LF_GUEST &&
+		   !has_lived(w, w->pulse, w->nr_pulse, from, to)) {
+		f.verdict = NWB_INCONCLUSIVE;
+		f.kind = "NO-PULSE";
+		text = "it took too long, but the guest had no pulse";
 	}
 	nwb_j_found(w->J, &f, "%s: %s (bound %llu ms)",
 		    nwb_ledger_kind_name(r->kind), text,
@@ -96,7 +108,7 @@ static void judge_op(struct watch *w, uint64_t slot)
 	hang(w, "HANG", slot, "not over within the bound", from, limit);
 }
 
-/* By when was what was written before ticket @t surely cleaned or reported? */
+/* By when was what was written before @t (a ue) surely cleaned or reported? */
 static uint64_t covered_at(const struct jfile *f, const uint64_t *soonest,
 			   uint64_t t)
 {
@@ -105,7 +117,7 @@ static uint64_t covered_at(const struct jfile *f, const uint64_t *soonest,
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (f->sync[mid].s.begin > t)
+		if (f->sync[mid].s.ub > t)
 			hi = mid;
 		else
 			lo = mid + 1;
@@ -150,7 +162,8 @@ static int judge_dirty(struct watch *w, const struct jfile *f)
 	soonest[f->nr_sync] = FOREVER;
 	for (uint32_t i = f->nr_sync; i-- > 0;) {
 		soonest[i] = soonest[i + 1];
-		if (f->sync[i].has_ended && !f->sync[i].is_write)
+		if (f->sync[i].has_ended && !f->sync[i].is_write &&
+		    !is_ranged(&f->sync[i]))
 			soonest[i] = nwb_min(soonest[i],
 					     rec[f->sync[i].s.slot].t_end);
 	}
@@ -160,7 +173,7 @@ static int judge_dirty(struct watch *w, const struct jfile *f)
 		if (j->is_trunc || j->is_sync || j->owed_hi == j->lo ||
 		    j->s.end >= w->heal_ticket || w->run_end < limit)
 			continue;
-		if (covered_at(f, soonest, j->s.end) <= limit ||
+		if (covered_at(f, soonest, j->s.ue) <= limit ||
 		    is_on_server(w->J, f, j, limit))
 			continue;
 		hang(w, "DIRTY", j->s.slot,
@@ -282,14 +295,17 @@ static int find_watch(struct watch *w)
 	w->run_end = FOREVER;
 	w->bound = in->drain_bound_ns;
 	w->beat = nwb_j_alloc(w->J, in->nr_rec, sizeof(*w->beat));
-	if (!w->beat)
+	w->pulse = nwb_j_alloc(w->J, in->nr_rec, sizeof(*w->pulse));
+	if (!w->beat || !w->pulse)
 		return -ENOMEM;
 	for (uint64_t i = 0; i < in->nr_rec; i++) {
 		const struct nwb_lrec *r = &in->rec[i];
 
 		unsigned int kind = nwb_j_kind(w->J, i);
 
-		if (kind == NWB_L_HEARTBEAT) {
+		if (kind == NWB_L_HEARTBEAT && r->flags & NWB_LF_GUEST) {
+			w->pulse[w->nr_pulse++] = r->t_begin;
+		} else if (kind == NWB_L_HEARTBEAT) {
 			w->beat[w->nr_beat++] = r->t_begin;
 		} else if (kind == NWB_L_RUN_END) {
 			w->run_end = r->t_begin;
@@ -301,6 +317,7 @@ static int find_watch(struct watch *w)
 		}
 	}
 	qsort(w->beat, w->nr_beat, sizeof(*w->beat), by_value);
+	qsort(w->pulse, w->nr_pulse, sizeof(*w->pulse), by_value);
 	return 0;
 }
 

@@ -40,9 +40,9 @@ static struct jorigin zero_origin(const struct jfile *f, uint64_t lo,
 	for (uint32_t i = 0; i < f->nr_trunc; i++) {
 		const struct jwrite *t = &f->write[f->trunc[i]];
 
-		if (t->lo <= lo && t->s.begin < limit && t->s.end >= o.end) {
-			o.begin = t->s.begin;
-			o.end = t->s.end;
+		if (t->lo <= lo && t->s.begin < limit && t->s.ue >= o.end) {
+			o.begin = t->s.ub;
+			o.end = t->s.ue;
 		}
 	}
 	return o;
@@ -70,10 +70,10 @@ static bool find_version(const struct jfile *f, uint32_t version, uint64_t at,
 
 		if (w->version != version || f->reach[lo] <= at)
 			break;
-		if (w->hi > at && (!is_found || w->s.end > ret_o->end)) {
+		if (w->hi > at && (!is_found || w->s.ue > ret_o->end)) {
 			*ret_o = (struct jorigin){.what = JW_OK,
-						  .begin = w->s.begin,
-						  .end = w->s.end};
+						  .begin = w->s.ub,
+						  .end = w->s.ue};
 			is_found = true;
 		}
 	}
@@ -143,8 +143,8 @@ static bool match_whole(const struct match *m, struct jorigin *ret_o)
 			continue;
 		if (o.what != JW_OK)
 			left = LOOK_BACK;
-		if (o.what != JW_OK || w->s.end > o.end)
-			o = (struct jorigin){JW_OK, w->s.begin, w->s.end};
+		if (o.what != JW_OK || w->s.ue > o.end)
+			o = (struct jorigin){JW_OK, w->s.ub, w->s.ue};
 	}
 	if (is_all_zero(m->bytes, m->len)) {
 		zero = zero_origin(m->f, m->lo, m->limit);

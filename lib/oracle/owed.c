@@ -24,8 +24,8 @@ static int by_end(const void *a, const void *b)
 {
 	const struct jspan *const *x = a, *const *y = b;
 
-	if ((*x)->end != (*y)->end)
-		return (*x)->end < (*y)->end ? -1 : 1;
+	if ((*x)->ue != (*y)->ue)
+		return (*x)->ue < (*y)->ue ? -1 : 1;
 	return ((*x)->slot > (*y)->slot) - ((*x)->slot < (*y)->slot);
 }
 
@@ -43,7 +43,7 @@ static int released_at_open(struct judge *J, const struct jfile *f,
 		return -ENOMEM;
 	for (uint32_t i = 0; i < f->nr_sync; i++)
 		newest[i + 1] = is_error(&f->sync[i])
-					? nwb_max(newest[i], f->sync[i].s.end)
+					? nwb_max(newest[i], f->sync[i].s.ue)
 					: newest[i];
 	for (uint32_t o = 0; o < f->nr_open; o++) {
 		uint32_t lo = 0, hi = f->nr_sync;
@@ -51,7 +51,7 @@ static int released_at_open(struct judge *J, const struct jfile *f,
 		while (lo < hi) { /* syncs begun before the open was over */
 			uint32_t mid = lo + (hi - lo) / 2;
 
-			if (f->sync[mid].s.begin < f->open[o].s.end)
+			if (f->sync[mid].s.ub < f->open[o].s.ue)
 				lo = mid + 1;
 			else
 				hi = mid;
@@ -87,11 +87,11 @@ static int find_released(struct judge *J, struct jfile *f)
 	for (uint32_t i = 0; i < f->nr_sync; i++) {
 		struct jsync *y = nwb_container_of(order[i], struct jsync, s);
 
-		for (; e < f->nr_sync && f->sync[e].s.begin <= y->s.end; e++)
+		for (; e < f->nr_sync && f->sync[e].s.ub <= y->s.ue; e++)
 			if (is_error(&f->sync[e]))
 				released[f->sync[e].session] =
 					nwb_max(released[f->sync[e].session],
-						f->sync[e].s.end);
+						f->sync[e].s.ue);
 		y->released = released[y->session];
 	}
 	return 0;
@@ -121,28 +121,42 @@ static int owe(struct judge *J, struct jfile *f, struct debt *d, uint32_t sync,
 	}
 	d->owed[d->nr++] = (struct jowed){
 		.t = f->sync[sync].s.end,
-		.bound = f->write[write].s.begin,
+		.bound = f->write[write].s.ub,
 		.sync = sync,
 		.write = write,
+		.is_volatile =
+			f->sync[sync].is_close && J->in->policy.close_volatile,
 	};
 	return 0;
+}
+
+/* Is there more to promise of this write than what @y has taken over? */
+static bool is_half(const struct judge *J, const struct jsync *y)
+{
+	return is_ranged(y) ||
+	       (y->is_close && J->in->policy.close_volatile && J->nr_crash);
+}
+
+static bool overlaps(const struct jsync *y, const struct jwrite *w)
+{
+	return w->lo < y->hi && w->owed_hi > y->lo;
 }
 
 static int promise_pending(struct judge *J, struct jfile *f, struct debt *d,
 			   uint32_t i)
 {
+	const struct jsync *y = &f->sync[i];
 	uint32_t kept = 0;
 	int err = 0;
 
 	for (uint32_t p = 0; p < d->nr_pending; p++) {
-		uint64_t begin = f->write[d->pending[p]].s.begin;
+		const struct jwrite *w = &f->write[d->pending[p]];
+		bool is_taken = w->s.ub > y->released;
 
-		if (begin > f->sync[i].released) {
-			if (!err)
-				err = owe(J, f, d, i, d->pending[p]);
-		} else if (begin > d->least[i + 1]) {
+		if (is_taken && overlaps(y, w) && !err)
+			err = owe(J, f, d, i, d->pending[p]);
+		if ((!is_taken || is_half(J, y)) && w->s.ub > d->least[i + 1])
 			d->pending[kept++] = d->pending[p];
-		}
 	}
 	d->nr_pending = kept;
 	return err;
@@ -155,7 +169,7 @@ static uint32_t write_at_slot(const struct jfile *f, const struct jspan *s)
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (nwb_j_by_begin(&f->write[mid].s, s) < 0)
+		if (nwb_j_by_user(&f->write[mid].s, s) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -193,7 +207,7 @@ static int collect_debt(struct judge *J, struct jfile *f, struct debt *d)
 			err = owe(J, f, d, i, write_at_slot(f, &y->s));
 			continue;
 		}
-		for (; next < f->nr_write && order[next]->end < y->s.begin;
+		for (; next < f->nr_write && order[next]->ue < y->s.ub;
 		     next++) {
 			const struct jwrite *w =
 				nwb_container_of(order[next], struct jwrite, s);
@@ -216,6 +230,23 @@ static int by_ticket(const void *a, const void *b)
 	return (x->write > y->write) - (x->write < y->write);
 }
 
+static uint64_t owed_lo(const struct jfile *f, const struct jowed *w)
+{
+	return nwb_max(f->write[w->write].lo, f->sync[w->sync].lo);
+}
+
+static uint64_t owed_hi(const struct jfile *f, const struct jowed *w)
+{
+	return nwb_min(f->write[w->write].owed_hi, f->sync[w->sync].hi);
+}
+
+/* Did the server die after this promise, which does not outlive that? */
+static bool is_void(const struct judge *J, const struct jowed *w)
+{
+	return w->is_volatile && J->nr_crash &&
+	       J->crash[J->nr_crash - 1].end > w->t;
+}
+
 /* The newest promise of each atom, for the final content. */
 static int find_bounds(struct judge *J, struct jfile *f)
 {
@@ -227,7 +258,8 @@ static int find_bounds(struct judge *J, struct jfile *f)
 		return -ENOMEM;
 	for (uint32_t a = 0; a < f->nr_atom; a++)
 		for (uint64_t i = f->owed.at[a]; i < f->owed.at[a + 1]; i++)
-			if (owed[i].bound > f->bound[a]) {
+			if (owed[i].bound > f->bound[a] &&
+			    !is_void(J, &owed[i])) {
 				f->bound[a] = owed[i].bound;
 				f->bound_by[a] = owed[i];
 			}
@@ -248,14 +280,14 @@ int nwb_j_owed_build(struct judge *J, struct jfile *f)
 	if (d.nr)
 		qsort(d.owed, d.nr, sizeof(*d.owed), by_ticket);
 	for (uint64_t i = 0; i < d.nr; i++)
-		nwb_j_lists_want(f, &f->owed, f->write[d.owed[i].write].lo,
-				 f->write[d.owed[i].write].owed_hi);
+		nwb_j_lists_want(f, &f->owed, owed_lo(f, &d.owed[i]),
+				 owed_hi(f, &d.owed[i]));
 	err = nwb_j_lists_alloc(J, f, &f->owed, sizeof(struct jowed));
 	for (uint64_t i = 0; !err && i < d.nr; i++) {
-		const struct jwrite *w = &f->write[d.owed[i].write];
+		uint64_t hi = owed_hi(f, &d.owed[i]);
 
-		for (uint32_t a = nwb_j_atom_of(f, w->lo);
-		     f->atom[a] < w->owed_hi; a++)
+		for (uint32_t a = nwb_j_atom_of(f, owed_lo(f, &d.owed[i]));
+		     f->atom[a] < hi; a++)
 			((struct jowed *)f->owed.item)[f->owed.at[a + 1]++] =
 				d.owed[i];
 	}

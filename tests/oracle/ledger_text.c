@@ -117,9 +117,9 @@ static int check_words(struct loader *l, const char *const *known)
 		if (!is_known)
 			return bad(l, "unknown word", w);
 		if (w[len] && strncmp(w, "mix", 3) && strncmp(w, "name", 4) &&
-		    strncmp(w, "op=", 3) && strncmp(w, "kind", 4) &&
-		    strncmp(w, "fence", 5) && number(w + len + 1, &v) &&
-		    strncmp(w, "retryable", 9))
+		    strncmp(w, "g=", 2) && strncmp(w, "op=", 3) &&
+		    strncmp(w, "kind", 4) && strncmp(w, "fence", 5) &&
+		    number(w + len + 1, &v) && strncmp(w, "retryable", 9))
 			return bad(l, "not a number", w);
 	}
 	return 0;
@@ -133,15 +133,18 @@ static const struct {
 	{"signed", NWB_LF_SIGNED},   {"crash", NWB_LF_CRASH},
 	{"dup", NWB_LF_DUP},	     {"9p", NWB_LF_9P},
 	{"sync", NWB_LF_SYNC},	     {"refused", NWB_LF_REFUSED},
+	{"guest", NWB_LF_GUEST},     {"to_guest", NWB_LF_TO_GUEST},
+	{"mapped", NWB_LF_MAPPED},   {"zeros", NWB_LF_ZERO},
 };
 
 static const char *const record_words[] = {
-	"file",	    "fd",     "off",   "len",  "len2",	 "res",	 "mid",
-	"aux",	    "v",      "inst",  "conn", "status", "cmd",	 "charge",
-	"grant",    "rule",   "fid",   "b",    "e",	 "t",	 "te",
-	"mix",	    "from",   "shift", "open", "gap",	 "kind", "interim",
-	"volatile", "signed", "crash", "dup",  "9p",	 "sync", "refused",
-	"state",    "parent", NULL};
+	"file",	    "fd",     "off",   "len",	"len2",	    "res",    "mid",
+	"aux",	    "v",      "inst",  "conn",	"status",   "cmd",    "charge",
+	"grant",    "rule",   "fid",   "b",	"e",	    "t",      "te",
+	"mix",	    "from",   "shift", "open",	"gap",	    "kind",   "interim",
+	"volatile", "signed", "crash", "dup",	"9p",	    "sync",   "refused",
+	"state",    "parent", "g",     "guest", "to_guest", "mapped", "zeros",
+	"file2",    NULL};
 
 static int kind_of(const char *name)
 {
@@ -237,9 +240,24 @@ static int add_runs(struct loader *l, const struct nwb_lrec *e)
 	return nwb_stamp_scan(&l->t->key, e->off, buf, e->len, add_run, &p);
 }
 
+/* g=3-4: made in a guest, its numbers of begin and end (g=3: has no end). */
+static void put_numbers(const struct line *ln, struct nwb_lrec *r)
+{
+	const char *g = get(ln, "g");
+	unsigned long long from = 0, to = 0;
+
+	if (!g || sscanf(g, "%llu-%llu", &from, &to) < 1)
+		return;
+	r->aux = from;
+	r->len2 = to;
+	if (r->kind != NWB_L_JOIN)
+		r->flags |= NWB_LF_GUEST;
+}
+
 static int64_t default_result(const struct nwb_lrec *r)
 {
-	return r->kind == NWB_L_WRITE || r->kind == NWB_L_EFFECT_WRITE ||
+	return r->kind == NWB_L_WRITE || r->kind == NWB_L_READ ||
+			       r->kind == NWB_L_EFFECT_WRITE ||
 			       r->kind == NWB_L_ACKED
 		       ? (int64_t)r->len
 		       : 0;
@@ -292,7 +310,9 @@ static int record(struct loader *l)
 	r->result = get_nr(ln, "res", default_result(r));
 	r->mid = (uint64_t)get_nr(ln, "mid", 0);
 	r->aux = (uint64_t)get_nr(ln, "aux", 0);
+	put_numbers(ln, r);
 	r->version = (uint32_t)get_nr(ln, "v", 0);
+	r->file2 = (uint16_t)get_nr(ln, "file2", 0);
 	r->instance = (uint32_t)get_nr(ln, "inst", 0);
 	r->conn = (uint32_t)get_nr(ln, "conn", 0);
 	r->status = (uint32_t)get_nr(ln, "status", 0);
@@ -313,7 +333,8 @@ static int policy(struct loader *l)
 		"redirty",  "flush_on_close", "stable",
 		"hard",	    "foreign",	      "p9",
 		"patience", "max_attempts",   "fence",
-		"settle",   "retryable",      NULL};
+		"settle",   "retryable",      "close_volatile",
+		"folio",    "short_is_final", NULL};
 	static const char *const fences[] = {"none", "settle", "session",
 					     "durable"};
 	struct nwb_policy *p = &l->t->in.policy;
@@ -328,6 +349,9 @@ static int policy(struct loader *l)
 	p->hard |= has(ln, "hard");
 	p->foreign |= has(ln, "foreign");
 	p->is_9p |= has(ln, "p9");
+	p->close_volatile |= has(ln, "close_volatile");
+	p->short_is_final |= has(ln, "short_is_final");
+	p->folio_max = (uint64_t)get_nr(ln, "folio", (int64_t)p->folio_max);
 	p->patience_ns =
 		(uint64_t)get_nr(ln, "patience", (int64_t)p->patience_ns);
 	p->max_attempts =
@@ -370,9 +394,9 @@ static int expectation(struct loader *l)
 
 static int content(struct loader *l)
 {
-	static const char *const words[] = {"file", "size",    "off",  "len",
-					    "v",    "val",     "from", "shift",
-					    "skip", "missing", NULL};
+	static const char *const words[] = {
+		"file", "size",	 "off",	 "len",	    "v",       "val",
+		"from", "shift", "skip", "missing", "initial", NULL};
 	struct text_ledger *t = l->t;
 	const struct line *ln = &l->line;
 	uint64_t off = (uint64_t)get_nr(ln, "off", 0);
@@ -391,6 +415,7 @@ static int content(struct loader *l)
 		c->file = (uint16_t)get_nr(ln, "file", 1);
 		c->is_missing = has(ln, "missing");
 		c->size = (uint64_t)get_nr(ln, "size", 0);
+		c->initial = (uint64_t)get_nr(ln, "initial", 0);
 		c->data = t->data[l->content];
 		return c->size > TEXT_SIZE ? bad(l, "too large", "size") : 0;
 	}

@@ -23,6 +23,9 @@
  * belongs elsewhere; no v: no runs. A CONN is conn=port. `fill`, `zero` and
  * `byte off= val=` make up the content of the last `content [file=] [size=]`.
  *
+ * g=3-4 makes an operation a guest's, with its numbers of begin and end, and a
+ * JOIN is g=5 (to_guest: the host spoke first, b= before it, e= after it).
+ *
  * flip: the same ledger with some pairs of one labelled line changed.
  */
 #ifndef NWB_TEST_LEDGER_TEXT_H

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * O6 and O15 for somebody else's client, from its intents and the wire.
+ *
+ * A kernel does not write down what it gave up. Of the errors that its users
+ * were told, and of those they were not, the wire still proves something:
+ *
+ *	SWALLOWED	a WRITE was refused for good (a status outside
+ *			P.retryable left the server), those bytes were never
+ *			sent again, and an fsync (or a promising close) begun
+ *			after that on an fd that was open then said ok, with no
+ *			error told before
+ *	SPURIOUS	an error, no trouble of any kind on the wire before it
+ *			(wire.c), and the server had all that was written
+ *	TWICE		this fd was told before, and there was no trouble since
+ *	GAVE-UP (O15)	an error, and nothing on the wire that licenses it: no
+ *			refusal outside P.retryable, no silence longer than
+ *			P.patience (hard: none is long enough), fewer attempts
+ *			than P.max_attempts
+ *
+ * Not judged: a refusal whose write(2) returned the error itself (O_DIRECT, no
+ * cache), or was not over; errors of the guest's own (ENOMEM, EINTR).
+ */
+#include "o6_i.h"
+
+enum {
+	SMB_SESSION_SETUP = 1,
+	SMB_TREE_CONNECT = 3,
+};
+#define MORE_PROCESSING 0xc0000016u /* a step of the session setup */
+
+/* A final error that no policy tries again. */
+static bool is_refused(const struct judge *J, const struct jpdu *req)
+{
+	const struct nwb_policy *pol = &J->in->policy;
+	const struct jpdu *reply;
+
+	if (req->peer == NO_INDEX)
+		return false;
+	reply = &J->pdu[req->peer];
+	if (!reply->r->status)
+		return pol->short_is_final && nwb_j_is_short(J, req);
+	return reply->r->status != MORE_PROCESSING &&
+	       !nwb_j_is_retryable(pol, reply->r->status);
+}
+
+/** nwb_j_first_refusal() - when a WRITE was refused for the first time; OPEN:
+ * none was. */
+uint64_t nwb_j_first_refusal(const struct judge *J, const struct jfile *f)
+{
+	for (uint32_t i = 0; i < f->nr_upload; i++)
+		if (is_refused(J, &J->pdu[f->upload[i]]))
+			return J->pdu[f->upload[i]].s.begin;
+	return OPEN;
+}
+
+static bool is_sent_again(const struct judge *J, const struct jpdu *req)
+{
+	const struct jfile *f = &J->file[nwb_j_pdu_file(J, req)];
+
+	for (uint32_t i = 0; i < f->nr_upload; i++) {
+		const struct jpdu *p = &J->pdu[f->upload[i]];
+
+		if (p->s.begin > req->s.begin &&
+		    p->r->off < req->r->off + req->r->len &&
+		    req->r->off < p->r->off + p->r->len)
+			return true;
+	}
+	return false;
+}
+
+/* Did the write(2) of these bytes fail itself, or perhaps? */
+static bool is_told_at_once(const struct jfile *f, const struct jpdu *req)
+{
+	for (uint32_t i = 0; i < f->nr_write; i++) {
+		const struct jwrite *w = &f->write[i];
+
+		if (w->lo < req->r->off + req->r->len && w->hi > req->r->off &&
+		    w->owed_hi < w->hi && w->s.end >= req->s.begin)
+			return true;
+	}
+	return false;
+}
+
+static void judge_refusals(struct errors *x)
+{
+	const struct judge *J = x->J;
+	unsigned int left = 256; /* each costs a walk over all uploads */
+
+	for (uint32_t i = 0; i < x->f->nr_upload && left; i++) {
+		const struct jpdu *p = &J->pdu[x->f->upload[i]];
+		struct jspan g = p->s;
+
+		if (!is_refused(J, p) || J->pdu[p->peer].s.end == OPEN)
+			continue;
+		left--;
+		if (is_sent_again(J, p) || is_told_at_once(x->f, p))
+			continue;
+		x->J->j->ran |= 1u << 6;
+		g.end = J->pdu[p->peer].s.end;
+		for (uint32_t o = 0; o < x->f->nr_open; o++)
+			nwb_o6_judge_told(x, &g, o);
+	}
+}
+
+static bool is_of_the_guest(int64_t result)
+{
+	return result == -ENOMEM || result == -EINTR;
+}
+
+/* Which refusals end an upload although they are no answer to it. */
+static bool is_on_the_way(const struct jpdu *p)
+{
+	const struct nwb_lrec *r = p->r;
+
+	if (nwb_j_is_write(r) || nwb_j_is_flush(r))
+		return true;
+	return r->flags & NWB_LF_9P || r->cmd == SMB_NEGOTIATE ||
+	       r->cmd == SMB_SESSION_SETUP || r->cmd == SMB_TREE_CONNECT ||
+	       r->cmd == SMB_CREATE;
+}
+
+static bool is_licensed(const struct errors *x, const struct jsync *e)
+{
+	const struct nwb_policy *pol = &x->J->in->policy;
+	const struct judge *J = x->J;
+	uint64_t until = J->in->rec[e->s.slot].t_end, lost = 0;
+
+	if (is_of_the_guest(e->result))
+		return true;
+	if (!pol->hard && nwb_j_longest_silence(J, until) > pol->patience_ns)
+		return true;
+	for (uint32_t i = 0; i < J->nr_pdu; i++) {
+		const struct jpdu *p = &J->pdu[i];
+
+		if (p->is_reply || p->s.begin >= e->s.end)
+			continue;
+		if (is_on_the_way(p) && is_refused(J, p))
+			return true;
+		lost += nwb_j_is_write(p->r) && !nwb_j_was_told_ok(J, p);
+	}
+	return pol->max_attempts && lost >= pol->max_attempts;
+}
+
+static void blame(struct errors *x, const struct jsync *e, unsigned int oracle,
+		  const char *kind, const char *text)
+{
+	struct nwb_finding f = {
+		.oracle = (uint8_t)oracle,
+		.verdict = NWB_FAIL,
+		.kind = kind,
+		.file = x->f->id,
+		.rec_a = e->s.slot,
+		.rec_b = NO_SLOT,
+	};
+
+	nwb_j_found(x->J, &f, "fd %u, %s: %s", x->f->open[e->session].fd,
+		    nwb_errno_name((int)nwb_max(e->result, (int64_t)-4096)),
+		    text);
+}
+
+static int judge_error(struct errors *x, const struct jsync *e,
+		       const struct jsync *told)
+{
+	bool is_written = false;
+	int err = 0;
+
+	x->J->j->ran |= 1u << 6;
+	if (nwb_j_had_trouble(x->J, told ? told->s.begin : 0, e->s.end)) {
+		x->J->j->ran |= 1u << 15;
+		if (!is_licensed(x, e))
+			blame(x, e, 15, "GAVE-UP",
+			      "given up, and nothing on the wire says why");
+		return 0;
+	}
+	if (is_of_the_guest(e->result) || e->is_write)
+		return 0;
+	if (told) {
+		blame(x, e, 6, "TWICE", "the same failure was told again");
+		return 0;
+	}
+	if (x->nr_judged++ < 64)
+		err = nwb_j_promise_all_written(x->J, x->f, &e->s, &is_written);
+	if (!err && is_written)
+		blame(x, e, 6, "SPURIOUS", "an error, but all was written");
+	return err;
+}
+
+int nwb_o6_wire(struct judge *J, struct jfile *f)
+{
+	struct errors x = {.J = J, .f = f};
+	int err;
+
+	if (!f->nr_sync || !J->nr_pdu)
+		return 0;
+	err = nwb_j_wire_build(J);
+	if (!err)
+		err = nwb_o6_tellers(&x);
+	if (err)
+		return err;
+	judge_refusals(&x);
+	for (uint32_t o = 0; !err && o < f->nr_open; o++) {
+		const struct teller *t = &x.teller[o];
+
+		for (uint32_t i = 0; !err && i < t->nr_error; i++)
+			err = judge_error(&x, t->error[i],
+					  i ? t->error[i - 1] : NULL);
+	}
+	return err;
+}
