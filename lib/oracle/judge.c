@@ -203,9 +203,11 @@ static int run_oracles(struct judge *J)
 {
 	/* O3 before O1: it tells which old bytes a server put there itself. */
 	static int (*const oracle[])(struct judge *) = {
-		nwb_j_o3_resurrection, nwb_j_o1_promise,  nwb_j_o2_provenance,
-		nwb_j_o6_errors,       nwb_j_o7_protocol, nwb_j_o8_liveness,
-		nwb_j_o11_vacuity,     nwb_j_o15_gaveup,
+		nwb_j_o3_resurrection, nwb_j_o1_promise, nwb_j_o2_provenance,
+		nwb_j_o4_licence,      nwb_j_o6_errors,	 nwb_j_o7_protocol,
+		nwb_j_o8_liveness,     nwb_j_o9_size,	 nwb_j_o10_crash,
+		nwb_j_o11_vacuity,     nwb_j_o12_reads,	 nwb_j_o13_stability,
+		nwb_j_o15_gaveup,
 	};
 	int err = nwb_j_index_build(J);
 
