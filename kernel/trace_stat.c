@@ -81,7 +81,16 @@ static bool whole_number(struct nwb_ktext w, uint64_t *ret_v)
 	return ktext_number(&w, 10, ret_v) && !w.n;
 }
 
-/* The words behind a number, as far as they are its own. */
+static bool has_digit(struct nwb_ktext w)
+{
+	for (size_t i = 0; i < w.n; i++)
+		if (w.p[i] >= '0' && w.p[i] <= '9')
+			return true;
+	return false;
+}
+
+/* The words behind a number, as far as they are its own; "since 2026-11-21
+ * 18:33" is not. */
 static void put_words(struct nwb_ktext *line, struct name *to)
 {
 	struct nwb_ktext rest = *line, w = ktext_word(&rest), own;
@@ -90,7 +99,7 @@ static void put_words(struct nwb_ktext *line, struct name *to)
 	uint64_t v;
 
 	for (; w.n && !whole_number(w, &v); w = ktext_word(&rest)) {
-		if (memchr(w.p, '=', w.n))
+		if (has_digit(w) || ktext_is(w, "since"))
 			break;
 		if (w.p[w.n - 1] == ':')
 			return; /* the next number's label: "5 Pool size: 30" */

@@ -252,7 +252,8 @@ static int step_folio(struct nwb_ktrace *t, const struct nwb_kev *e)
 	struct task *task = task_of(t->ids, e->pid);
 	struct req *r;
 
-	if (starts(e->what, "store") || starts(e->what, "wthru"))
+	/* "wthru" comes before a "store" of the same folio */
+	if (starts(e->what, "store"))
 		s.kind = NWB_KS_STORE;
 	else if (starts(e->what, "clear") || starts(e->what, "endwb") ||
 		 starts(e->what, "cancel-") || !strcmp(e->what, "redirtied"))

@@ -181,7 +181,7 @@ struct nwb_kstep {
 
 /* What a trace is of; lines of text, each with its newline, may be long. */
 struct nwb_ktrace_head {
-	char kernel[64];
+	char kernel[96];
 	char workload[32];
 	char lane[16];
 	char fs[16];
