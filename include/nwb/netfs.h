@@ -38,13 +38,15 @@
 #include "nwb/list.h"
 #include "nwb/wait.h"
 
-#define NWB_PAGE_SIZE  4096u
-#define NWB_NR_STREAMS 2 /* 0: upload to the server, 1: local cache */
+#define NWB_PAGE_SIZE 4096u
+#define NWB_NR_STREAMS                                                         \
+	3 /* 0: upload to the server, 1: local cache, 2: mirror */
 
 struct nwb_netfs;
 struct nwb_inode;
 struct nwb_file;
 struct nwb_io_request;
+struct nwb_trace;
 
 enum nwb_wb_mode {
 	NWB_IN_PLACE,
@@ -105,6 +107,7 @@ enum nwb_retry_strategy {
  *	on besides the flavour's, and that are off in any case
  * @strategy: of retries; the flavours of Linux are compared with traces only
  *	with NWB_RETRY_COMBINE
+ * @trace: ring that the tracepoints write to (nwb/trace.h); borrowed; NULL: off
  * @max_subrequests: that may be alive (mempool); 0 = 1024
  * @mutants: NWB_MUT_*
  */
@@ -125,6 +128,7 @@ struct nwb_netfs_opts {
 	uint32_t hazards;
 	uint32_t no_hazards;
 	enum nwb_retry_strategy strategy;
+	struct nwb_trace *trace;
 	uint32_t max_subrequests;
 	uint32_t mutants;
 };
@@ -217,9 +221,6 @@ struct nwb_io_subrequest {
  * @retry_request: a stream is about to be retried; the filesystem may take
  *	another identity (nwb_stream_has_error() says whether it was refused) or
  *	set stream->failed: then what needed a retry fails. Blocks. May be NULL.
- * @invalidate_cache: stream 1 of a finished request has failed, or the upload
- *	has: what the local cache holds is not the server's. May not block on
- *	I/O. May be NULL.
  * @cancel_prepared: a prepared subrequest will not be issued: give back what
  *	prepare reserved. May be NULL.
  * @flush: make acknowledged writes durable (FLUSH, Tfsync). @ret_instance: the
@@ -239,7 +240,6 @@ struct nwb_netfs_ops {
 	int (*init_request)(struct nwb_io_request *rreq);
 	int (*retry_request)(struct nwb_io_request *rreq,
 			     struct nwb_io_stream *stream);
-	void (*invalidate_cache)(struct nwb_inode *inode);
 	int (*begin_writeback)(struct nwb_io_request *rreq,
 			       uint32_t *ret_wsize);
 	int (*prepare_write)(struct nwb_io_subrequest *sreq);
@@ -345,10 +345,61 @@ struct nwb_netfs_stats {
 	uint64_t breaks;      /* grants that were taken back */
 	uint64_t invalidated; /* folios forgotten because of others */
 	uint64_t live_requests, live_subrequests;
+	uint64_t wblock_skip; /* writeback of a file that was locked for it */
+	uint64_t wblock_wait;
+	uint64_t direct_writes; /* DW */
+	uint64_t wsc;		/* streaming writes in the way of another */
+	uint64_t cache_bytes, mirror_bytes; /* handed to those streams */
+	uint64_t copy_to_cache;		    /* folios read and to be cached */
 	uint64_t cancelled; /* behind a failed one (Linux' flavours) */
 	uint64_t rotations; /* identities taken because one was refused */
 	uint64_t hazards_fired[NWB_NR_HAZARDS];
 };
+
+/**
+ * struct nwb_stream_ops - a destination besides the server: the local cache
+ * (stream 1) or a mirror (stream 2). What goes wrong here never stops, delays
+ * beyond its end, or fails the upload.
+ *
+ * @begin: a request begins: does the stream take part? Does not block on I/O.
+ * @prepare_write, @issue_write, @cancel_prepared: as in struct nwb_netfs_ops.
+ *	A failure without NWB_SREQ_NEED_RETRY is final.
+ * @forget: [pos, pos + len) was written, and not to this stream. May be NULL.
+ * @invalidate: a request failed in this stream or in the upload: nothing that
+ *	it has of @inode may be used again. Does not block on I/O. May be NULL.
+ * @flush: with fsync, after the server's; its outcome is only counted. May be
+ *	NULL.
+ * @read: what the stream has at @pos, at most @len bytes: how many, or 0: it
+ *	has not. NULL: never.
+ */
+struct nwb_stream_ops {
+	const char *name;
+	bool (*begin)(struct nwb_io_request *rreq, unsigned int stream_nr);
+	int (*prepare_write)(struct nwb_io_subrequest *sreq);
+	void (*issue_write)(struct nwb_io_subrequest *sreq);
+	void (*cancel_prepared)(struct nwb_io_subrequest *sreq);
+	void (*forget)(struct nwb_inode *inode, uint64_t pos, uint64_t len);
+	void (*invalidate)(struct nwb_inode *inode);
+	int (*flush)(struct nwb_inode *inode);
+	ssize_t (*read)(struct nwb_inode *inode, uint64_t pos, void *buf,
+			size_t len);
+};
+
+/**
+ * nwb_netfs_attach() - let a stream take part in all writeback of the mount.
+ * @stream_nr: 1 or 2
+ * @ops, @priv: borrowed
+ * Context: before an inode takes part (nwb_inode_set_side()).
+ */
+void nwb_netfs_attach(struct nwb_netfs *nf, unsigned int stream_nr,
+		      const struct nwb_stream_ops *ops, void *priv);
+/** nwb_netfs_side() - @priv of nwb_netfs_attach(). */
+void *nwb_netfs_side(const struct nwb_netfs *nf, unsigned int stream_nr);
+/** nwb_inode_set_side() - the stream's own of @inode; right after
+ * nwb_inode_new(). NULL, as at first: the stream leaves the file alone. */
+void nwb_inode_set_side(struct nwb_inode *inode, unsigned int stream_nr,
+			void *side);
+void *nwb_inode_side(const struct nwb_inode *inode, unsigned int stream_nr);
 
 /**
  * nwb_netfs_new() - a mount's writeback. Starts the flusher task.
@@ -389,10 +440,92 @@ uint32_t nwb_inode_id(const struct nwb_inode *inode);
 /** nwb_inode_size() - with what is written and not sent yet. Context: any. */
 uint64_t nwb_inode_size(struct nwb_inode *inode);
 
+/** nwb_inode_blocks() - i_blocks, of 512 bytes: grows when a write beyond the
+ * end is committed to the cache (netfs_update_i_size). Context: any. */
+uint64_t nwb_inode_blocks(struct nwb_inode *inode);
+
+enum nwb_sync_mode {
+	NWB_WB_SYNC_NONE, /* skip what is under writeback; stop at nr_to_write */
+	NWB_WB_SYNC_ALL,  /* wait for it; all that was dirty at the call */
+};
+
+/**
+ * struct nwb_writeback_control - what to write (struct writeback_control).
+ * @range_start, @range_end: file positions, the end inclusive as there;
+ *	UINT64_MAX: to the end. Folios are written that overlap it.
+ * @range_cyclic: from where the last cyclic pass stopped, and not the range;
+ *	at the end of the file the next one begins at 0 again
+ * @nr_to_write: pages; SYNC_NONE stops when none is left; counted down
+ */
+struct nwb_writeback_control {
+	enum nwb_sync_mode sync_mode;
+	bool range_cyclic;
+	uint64_t range_start;
+	uint64_t range_end;
+	int64_t nr_to_write;
+};
+
+/**
+ * nwb_inode_writepages() - start writing (do_writepages). Waits for no reply to
+ * what it sends. SYNC_NONE does nothing if somebody else is at it; in flavour
+ * linux-7.2 that lasts until all of that is collected, before only until all is
+ * issued.
+ * Return: bytes that are under way now. Errors come through the inode's error
+ * sequence. Context: blocks for credits, memory, a reconnect.
+ */
+uint64_t nwb_inode_writepages(struct nwb_inode *inode,
+			      struct nwb_writeback_control *wbc);
+
+/* Of an open file (O_*). */
+#define NWB_F_DSYNC  0x01u /* write returns when it is durable */
+#define NWB_F_SYNC   0x02u /* the same here: there are no times to write */
+#define NWB_F_DIRECT 0x04u /* past the cache */
+#define NWB_F_APPEND 0x08u /* each write goes to the end */
+
+/** nwb_file_set_flags() - NWB_F_*; before the first write. */
+void nwb_file_set_flags(struct nwb_file *f, uint32_t flags);
+/**
+ * nwb_file_set_group() - writes from now on belong to @group (netfs_group, as
+ * Ceph's snapshot contexts): a request carries bytes of one group only, and a
+ * folio with dirty bytes of another one is written first.
+ */
+void nwb_file_set_group(struct nwb_file *f, uint32_t group);
+
+/**
+ * struct nwb_kiocb - a write that returns before it is done.
+ * @done: called once, from any task; @iocb may be freed there
+ * @result: bytes written, or negative errno
+ */
+struct nwb_kiocb {
+	void (*done)(struct nwb_kiocb *iocb);
+	ssize_t result;
+	/* private */
+	struct nwb_work work;
+	struct nwb_file *file;
+	const void *buf;
+	size_t len;
+	uint64_t pos;
+};
+/**
+ * nwb_file_write_async() - start a direct write.
+ * @buf: stays until @iocb is done, and @f open
+ * Return: -EIOCBQUEUED: under way; else negative errno, nothing was begun.
+ */
+int nwb_file_write_async(struct nwb_file *f, const void *buf, size_t len,
+			 uint64_t pos, struct nwb_kiocb *iocb);
+#ifndef EIOCBQUEUED
+#define EIOCBQUEUED 529 /* the kernel's own */
+#endif
+
 /** nwb_file_open() - an open of @inode: samples the error sequence. */
 int nwb_file_open(struct nwb_inode *inode,
 		  struct nwb_file **ret_file) nwb_must_check;
-/** nwb_file_write() - buffered write(2). Return: @len, or negative errno. */
+/**
+ * nwb_file_write() - write(2): buffered, or as nwb_file_set_flags() said.
+ * A direct write returns what was written before the first failure, if
+ * anything was.
+ * Return: @len, or negative errno; direct: bytes.
+ */
 ssize_t nwb_file_write(struct nwb_file *f, const void *buf, size_t len,
 		       uint64_t pos) nwb_must_check;
 /** nwb_file_read() - buffered read(2): newest bytes, 0 at EOF. */

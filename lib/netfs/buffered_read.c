@@ -6,10 +6,14 @@
  *	 read            read            server's; only ? is read, zeros where
  *	                                 the server has nothing
  *
+ * What the local cache has is taken from there. A folio that came from the
+ * server as a whole is marked for it: dirty, but for stream 1 only
+ * (NETFS_FOLIO_COPY_TO_CACHE).
+ *
  * The folio is marked as being filled meanwhile: writers and other readers of
  * it wait, its valid bytes may be in flight all the same.
  */
-#include "internal.h"
+#include "trace.h"
 
 static int read_retry(struct nwb_inode *inode, uint32_t attempts)
 {
@@ -23,9 +27,10 @@ static int read_retry(struct nwb_inode *inode, uint32_t attempts)
 	return nf->ops->ready ? nf->ops->ready(inode, &instance) : 0;
 }
 
-/* All of @len bytes at @pos as the server has them, zeros behind its end. */
+/* All of @len bytes at @pos as the server has them, zeros behind its end.
+ * *ret_from_server is set if some had to come from there. */
 static int read_server(struct nwb_inode *inode, uint64_t pos, uint8_t *buf,
-		       size_t len, uint64_t remote_size)
+		       size_t len, uint64_t remote_size, bool *ret_from_server)
 {
 	size_t want = pos >= remote_size ? 0
 					 : (size_t)nwb_min((uint64_t)len,
@@ -34,9 +39,16 @@ static int read_server(struct nwb_inode *inode, uint64_t pos, uint8_t *buf,
 	size_t got = 0;
 
 	while (got < want) {
-		ssize_t n = inode->nf->ops->read(inode, pos + got, buf + got,
-						 want - got);
+		ssize_t n = (ssize_t)nwb_cache_read(inode, pos + got, buf + got,
+						    want - got);
 
+		if (n) {
+			got += (size_t)n;
+			continue;
+		}
+		*ret_from_server = true;
+		n = inode->nf->ops->read(inode, pos + got, buf + got,
+					 want - got);
 		if (n == -ECONNABORTED) {
 			int rc = read_retry(inode, ++attempts);
 
@@ -81,11 +93,23 @@ bool nwb_folio_fill_zero(struct nwb_folio *f)
 	return true;
 }
 
+/* netfs_mark_copy_to_cache(), and that it is dirty (sched-copy). */
+static void copy_to_cache(struct nwb_folio *f)
+{
+	if (f->flags & NWB_FOLIO_DIRTY)
+		return;
+	nwb_count(f->inode->nf, copy_to_cache, 1);
+	nwb_trace_folio(f, NULL, NWB_TRF_SCHED_COPY);
+	f->flags |= NWB_FOLIO_COPY;
+	nwb_folio_set_dirty(f, (struct nwb_span){0, f->bytes});
+}
+
 int nwb_folio_fill(struct nwb_folio *f)
 {
 	struct nwb_inode *inode = f->inode;
 	uint64_t pos = nwb_folio_pos(f), remote = inode->remote_size;
 	struct nwb_span valid = f->valid;
+	bool is_new = nwb_span_empty(valid), from_server = false;
 	int rc = 0;
 
 	nwb_assert(!(f->flags & (NWB_FOLIO_FILLING | NWB_FOLIO_UPTODATE)));
@@ -93,14 +117,17 @@ int nwb_folio_fill(struct nwb_folio *f)
 	f->flags |= NWB_FOLIO_FILLING;
 	nwb_mutex_unlock(&inode->lock);
 	if (valid.from)
-		rc = read_server(inode, pos, f->mem, valid.from, remote);
+		rc = read_server(inode, pos, f->mem, valid.from, remote,
+				 &from_server);
 	if (!rc && valid.to < f->bytes)
 		rc = read_server(inode, pos + valid.to, f->mem + valid.to,
-				 f->bytes - valid.to, remote);
+				 f->bytes - valid.to, remote, &from_server);
 	nwb_mutex_lock(&inode->lock);
 	f->flags &= ~NWB_FOLIO_FILLING;
 	if (!rc)
 		set_uptodate(f);
+	if (!rc && is_new && from_server && inode->side[1])
+		copy_to_cache(f);
 	nwb_folio_maybe_clean(f);
 	nwb_waitq_wake_all(&inode->waitq);
 	return rc;
@@ -173,5 +200,7 @@ ssize_t nwb_file_read(struct nwb_file *file, void *buf, size_t len,
 		pos += done;
 		total += done;
 	}
+	if (inode->side[1]) /* what was read is to be cached */
+		nwb_flusher_dirtied(inode);
 	return (ssize_t)total;
 }

@@ -3,15 +3,21 @@
  * write(2) into the page cache (netfs_perform_write).
  *
  * For each folio that the write touches, in this order: wait for a fill under
- * way; wait for its claims to end if content must be stable; then
+ * way; wait for its claims to end if content must be stable; write out what is
+ * dirty of another group; then
  *
  *	uptodate, or wholly covered, or touches what is valid	copy
  *	the server has no bytes where the folio has none	zeros, copy
- *	else							read, copy
+ *	strict, or there is a local cache			read, copy
+ *	linux, streaming write that cannot be extended		flush, again
  *
- * Only what was written becomes dirty.
+ * Only what was written becomes dirty (strict), or the whole folio if it is
+ * uptodate (linux).
+ *
+ * Then, by how the file was opened: nothing more; begun at once; written through
+ * (O_SYNC, writethrough.c) and made durable. Direct: direct_write.c.
  */
-#include "internal.h"
+#include "writethrough.h"
 
 #if defined(__SANITIZE_THREAD__)
 /*
@@ -51,12 +57,110 @@ static bool can_extend(const struct nwb_folio *f, struct nwb_span s)
 	return s.from <= f->valid.to && f->valid.from <= s.to;
 }
 
-/* inode->lock held. 0: *ret_done bytes were copied; -EINTR: something was
- * waited for, look again; -EAGAIN: no room; or an error. */
-static int write_folio(struct nwb_inode *inode, const void *buf, size_t len,
-		       uint64_t pos, size_t *ret_done)
+/* Linux without a local cache does not read what a streaming write lacks: what
+ * is dirty is written first, and what was clean is forgotten. True: look again
+ * after a flush. */
+static bool must_flush(struct nwb_folio *f)
+{
+	struct nwb_netfs *nf = f->inode->nf;
+
+	if (!nwb_is_linux(nf) || f->inode->side[1])
+		return false;
+	if (f->nr_claims || (f->flags & NWB_FOLIO_DIRTY)) {
+		nwb_count(nf, wsc, 1);
+		nwb_trace_folio(f, NULL, NWB_TRF_FLUSH);
+		return true;
+	}
+	if (!(f->flags & NWB_FOLIO_UNSTABLE))
+		f->valid = (struct nwb_span){0, 0};
+	return false;
+}
+
+/* What was read and is to go to the local cache only is ordinary dirty data as
+ * soon as it is written to. */
+static void forget_copy(struct nwb_folio *f)
+{
+	if (!(f->flags & NWB_FOLIO_COPY))
+		return;
+	f->flags &= ~NWB_FOLIO_COPY;
+	nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
+}
+
+static uint64_t sectors(uint64_t pos)
+{
+	return NWB_DIV_ROUND_UP(pos, (uint64_t)NWB_SECTOR);
+}
+
+/** nwb_inode_update_size() - netfs_update_i_size(): @copied bytes up to @end
+ * are in the cache now, or written directly. i_blocks grows by the sectors that
+ * this covers newly: an estimate, as the kernel's. inode->lock held. */
+void nwb_inode_update_size(struct nwb_inode *inode, uint64_t end, size_t copied)
+{
+	uint64_t from = nwb_max(inode->size, end - copied);
+
+	if (end <= inode->size)
+		return;
+	inode->blocks = nwb_min(sectors(end),
+				inode->blocks + sectors(end) - sectors(from));
+	inode->size = end;
+}
+
+static enum nwb_trace_folio_what how_to_modify(const struct nwb_folio *f,
+					       struct nwb_span s)
+{
+	if (f->flags & NWB_FOLIO_UPTODATE)
+		return NWB_TRF_MOD_UPTODATE;
+	if (s.to - s.from == f->bytes)
+		return NWB_TRF_MOD_WHOLE;
+	return nwb_span_empty(f->valid) ? NWB_TRF_MOD_STREAM
+					: NWB_TRF_MOD_STREAM_CONT;
+}
+
+/* @s of @f, which can take it. */
+static void commit_write(struct nwb_file *file, struct nwb_folio *f,
+			 struct nwb_span s, const void *buf)
+{
+	struct nwb_inode *inode = file->inode;
+	uint64_t end = nwb_folio_pos(f) + s.to;
+
+	nwb_trace_folio(f, NULL, how_to_modify(f, s));
+	copy_in(f, s, buf);
+	if (!(f->flags & NWB_FOLIO_UPTODATE) && s.from == 0 && s.to == f->bytes)
+		f->valid = s;
+	nwb_folio_add_valid(f, s);
+	f->group = file->group;
+	nwb_folio_mark_dirty(f, s);
+	inode->last_write_end = end;
+	nwb_inode_update_size(inode, end, s.to - s.from);
+}
+
+/* Wait until nothing forbids to write to page @index; -EINTR: look again. */
+static int wait_stable(struct nwb_inode *inode, uint64_t index)
 {
 	struct nwb_netfs *nf = inode->nf;
+	struct nwb_folio *f = nwb_folio_find(inode, index);
+
+	if (f->flags & NWB_FOLIO_FILLING) {
+		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
+		return -EINTR;
+	}
+	if (!nf->mode->is_frozen(nf, f))
+		return 0;
+	nwb_count(nf, stable_waits, 1);
+	do {
+		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
+		f = nwb_folio_find(inode, index);
+	} while (f && nf->mode->is_frozen(nf, f));
+	return -EINTR;
+}
+
+/* inode->lock held. 0: *ret_done bytes were copied; -EINTR: something was
+ * waited for, look again; -EAGAIN: no room; -ESTALE: the folio must be written
+ * first; or an error. */
+static int write_folio(struct nwb_file *file, const void *buf, size_t len,
+		       uint64_t pos, size_t *ret_done)
+{
+	struct nwb_inode *inode = file->inode;
 	uint64_t index = pos >> NWB_PAGE_SHIFT;
 	struct nwb_folio *f = nwb_folio_find(inode, index);
 	struct nwb_span s;
@@ -68,93 +172,159 @@ static int write_folio(struct nwb_inode *inode, const void *buf, size_t len,
 		if (rc)
 			return rc;
 	}
-	if (f->flags & NWB_FOLIO_FILLING) {
-		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
-		return -EINTR;
-	}
-	if (nf->mode->is_frozen(nf, f)) {
-		nwb_count(nf, stable_waits, 1);
-		do {
-			(void)nwb_waitq_wait(&inode->waitq, &inode->lock,
-					     NWB_NEVER);
-			f = nwb_folio_find(inode, index);
-		} while (f && nf->mode->is_frozen(nf, f));
-		return -EINTR;
-	}
+	rc = wait_stable(inode, index);
+	if (rc)
+		return rc;
+	forget_copy(f);
+	if ((f->flags & NWB_FOLIO_DIRTY) && f->group != file->group)
+		return -ESTALE;
 	s.from = (uint32_t)(pos - nwb_folio_pos(f));
 	s.to = (uint32_t)nwb_min((uint64_t)s.from + len, (uint64_t)f->bytes);
 	if (!can_extend(f, s) && !nwb_folio_fill_zero(f)) {
-		rc = nwb_folio_fill(f);
-		return rc ? rc : -EINTR;
+		if (must_flush(f))
+			return -ESTALE;
+		if (!can_extend(f, s)) {
+			nwb_trace_folio(f, NULL, NWB_TRF_MOD_RMW);
+			rc = nwb_folio_fill(f);
+			return rc ? rc : -EINTR;
+		}
 	}
 	if (s.to - s.from < f->bytes)
 		(void)nwb_folio_fill_zero(f);
-	copy_in(f, s, buf);
-	if (!(f->flags & NWB_FOLIO_UPTODATE) && s.from == 0 && s.to == f->bytes)
-		f->valid = s;
-	nwb_folio_add_valid(f, s);
-	nwb_folio_mark_dirty(f, s);
-	inode->last_write_end = pos + (s.to - s.from);
-	inode->size = nwb_max(inode->size, inode->last_write_end);
+	commit_write(file, f, s, buf);
 	*ret_done = s.to - s.from;
 	return 0;
 }
 
-/* Into the page cache. Return: 0 or why not all of it. io_lock held. */
-static int copy_all(struct nwb_inode *inode, const uint8_t *from, size_t left,
-		    uint64_t pos)
+/** nwb_flush_folio() - write the folio of @pos, if it is dirty, and wait.
+ * Context: blocks; no lock held but io_lock. */
+void nwb_flush_folio(struct nwb_inode *inode, uint64_t pos)
 {
+	struct nwb_folio *f;
+
+	(void)nwb_writepages_range(inode, pos, pos + 1);
+	nwb_mutex_lock(&inode->lock);
+	while ((f = nwb_folio_find(inode, pos >> NWB_PAGE_SHIFT)) &&
+	       f->nr_claims)
+		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
+	nwb_mutex_unlock(&inode->lock);
+}
+
+/* Into the page cache. @wt: NULL: not written through. Return: 0 or why not all
+ * of it. io_lock held. */
+static int copy_all(struct nwb_file *file, const uint8_t *from, size_t left,
+		    uint64_t pos, struct nwb_writethrough *wt)
+{
+	struct nwb_inode *inode = file->inode;
+
 	while (left) {
 		size_t done = 0;
 		int rc;
 
 		nwb_mutex_lock(&inode->lock);
-		rc = write_folio(inode, from, left, pos, &done);
+		rc = write_folio(file, from, left, pos, &done);
 		nwb_mutex_unlock(&inode->lock);
 		if (rc == -EAGAIN) {
+			if (wt)
+				nwb_writethrough_pause(wt);
 			nwb_flusher_dirtied(inode);
 			nwb_cache_wait(inode->nf);
+			if (wt)
+				nwb_writethrough_resume(wt, pos);
 			continue;
 		}
-		if (rc == -EINTR)
+		if (rc == -ESTALE && wt)
+			nwb_writethrough_flush(wt, pos);
+		else if (rc == -ESTALE)
+			nwb_flush_folio(inode, pos);
+		if (rc == -EINTR || rc == -ESTALE)
 			continue;
 		if (rc)
 			return rc;
 		from += done;
 		pos += done;
 		left -= done;
+		if (wt)
+			nwb_writethrough_advance(wt, pos);
 	}
 	return 0;
+}
+
+/* To the page cache, and from there when that is to be. io_lock held. */
+static int write_buffered(struct nwb_file *file, const void *buf, size_t len,
+			  uint64_t pos)
+{
+	struct nwb_inode *inode = file->inode;
+	struct nwb_writethrough wt;
+	uint64_t err_seq;
+	int rc, err = 0;
+
+	if (nwb_is_write_through(inode)) {
+		nwb_through_begin(inode, pos, len);
+		nwb_mutex_lock(&inode->lock);
+		err_seq = inode->err_seq;
+		nwb_mutex_unlock(&inode->lock);
+		rc = copy_all(file, buf, len, pos, NULL);
+		err = nwb_through_end(inode, err_seq);
+		return rc ? rc : err;
+	}
+	if (!(file->flags & (NWB_F_DSYNC | NWB_F_SYNC)))
+		return copy_all(file, buf, len, pos, NULL);
+	nwb_writethrough_begin(&wt, inode, pos, len);
+	rc = copy_all(file, buf, len, pos, &wt);
+	nwb_writethrough_end(&wt);
+	return rc;
+}
+
+static void trace_write_iter(struct nwb_file *file, uint64_t pos, size_t len)
+{
+	struct nwb_netfs *nf = file->inode->nf;
+	struct nwb_trace_event e = {
+		.type = NWB_TR_WRITE_ITER,
+		.ino = file->inode->id,
+		.start = pos,
+		.len = len,
+		.flags = (uint16_t)file->flags,
+	};
+
+	if (nwb_is_tracing(nf))
+		nwb_trace_put(nf, &e);
 }
 
 ssize_t nwb_file_write(struct nwb_file *file, const void *buf, size_t len,
 		       uint64_t pos)
 {
 	struct nwb_inode *inode = file->inode;
-	uint64_t err_seq;
-	bool is_through;
-	int rc, err = 0;
+	bool is_direct = file->flags & NWB_F_DIRECT;
+	ssize_t n = (ssize_t)len;
+	int rc = 0;
 
-	if (len > NWB_FILE_MAX || pos > NWB_FILE_MAX - len)
+	if (!(file->flags & NWB_F_APPEND) &&
+	    (len > NWB_FILE_MAX || pos > NWB_FILE_MAX - len))
 		return -EFBIG;
 	nwb_mutex_lock(&inode->io_lock);
-	is_through = len && nwb_is_write_through(inode);
-	if (is_through)
-		nwb_through_begin(inode, pos, len);
-	nwb_mutex_lock(&inode->lock);
-	err_seq = inode->err_seq;
-	nwb_mutex_unlock(&inode->lock);
-	rc = copy_all(inode, buf, len, pos);
-	if (is_through)
-		err = nwb_through_end(inode, err_seq);
+	if (file->flags & NWB_F_APPEND) {
+		pos = nwb_inode_size(inode);
+		if (len > NWB_FILE_MAX || pos > NWB_FILE_MAX - len) {
+			nwb_mutex_unlock(&inode->io_lock);
+			return -EFBIG;
+		}
+	}
+	trace_write_iter(file, pos, len);
+	if (is_direct)
+		n = nwb_direct_write(inode, buf, len, pos);
+	else if (len)
+		rc = write_buffered(file, buf, len, pos);
 	nwb_mutex_unlock(&inode->io_lock);
-	if (!is_through) {
+	if (!is_direct) {
 		nwb_flusher_dirtied(inode);
 		nwb_write_copied(inode);
 	}
-	if (!rc)
-		rc = err;
-	return rc ? rc : (ssize_t)len;
+	if (rc)
+		return rc;
+	if (n > 0 && (file->flags & (NWB_F_DSYNC | NWB_F_SYNC)))
+		rc = nwb_file_fsync(file);
+	return rc ? rc : n;
 }
 
 void nwb_file_writeback(struct nwb_file *f)

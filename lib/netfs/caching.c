@@ -71,6 +71,12 @@ void nwb_inode_drop_clean(struct nwb_inode *inode, uint64_t index, uint64_t end)
 
 	while ((f = nwb_folio_next(inode, index)) && f->index < end) {
 		index = f->index + f->bytes / NWB_PAGE_SIZE;
+		if ((f->flags & NWB_FOLIO_COPY) && !f->nr_claims) {
+			/* read, and only waiting for the local cache */
+			f->flags &= ~NWB_FOLIO_COPY;
+			nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
+			nwb_folio_maybe_clean(f);
+		}
 		if (!(f->flags & NWB_FOLIO_LRU))
 			continue;
 		nwb_mutex_lock(&nf->lock);
@@ -102,6 +108,7 @@ void nwb_inode_invalidate(struct nwb_inode *inode, uint64_t size)
 	struct nwb_folio *f;
 	uint64_t index = 0, end = size;
 
+	nwb_sides_invalidate(inode);
 	nwb_mutex_lock(&inode->lock);
 	nwb_inode_drop_clean(inode, 0, UINT64_MAX);
 	while ((f = nwb_folio_next(inode, index))) {

@@ -2,9 +2,9 @@
 /*
  * Folios and the table that finds them.
  *
- *	inode->leaves[]         leaf: 512 pages = 2 MiB of file
- *	 [0] ──────────────────► slot  [A][A][A][A][B][ ][ ] ...
- *	 [1] NULL                dirty  1  0  0  0  0            bit: first page
+ *	inode->table            leaf: 512 pages = 2 MiB of file
+ *	 (folio_table.c) ──────► slot  [A][A][A][A][B][ ][ ] ...
+ *	                         dirty  1  0  0  0  0            bit: first page
  *
  * A folio is 2^n pages, naturally aligned in the file, so it lies in one leaf;
  * each of its pages' slots points to it, as in a multi-index xarray entry. It
@@ -18,7 +18,8 @@
  *	            ccccc                           claimed: being sent
  *	                    uuuuuuuu                unstable: acked, not flushed
  *
- * Each is one hull. A folio that is not uptodate is what the kernel calls a
+ * Each is one hull. In the flavours of Linux a folio that is uptodate is dirty as
+ * a whole. A folio that is not uptodate is what the kernel calls a
  * streaming write (struct netfs_folio: dirty_offset, dirty_len): only its valid
  * bytes may be read, and bytes that were never written are never sent.
  *
@@ -27,32 +28,29 @@
  */
 #include "internal.h"
 
-static struct nwb_leaf *leaf_of(const struct nwb_inode *inode, uint64_t index)
+static struct nwb_leaf *leaf_of(const struct nwb_folio *f)
 {
-	uint64_t nr = index >> NWB_LEAF_SHIFT;
-
-	return nr < inode->nr_leaves ? inode->leaves[nr] : NULL;
+	return nwb_leaf_find(f->inode, f->index >> NWB_LEAF_SHIFT);
 }
 
 /** nwb_folio_find() - the folio that holds page @index, or NULL. */
-struct nwb_folio *nwb_folio_find(const struct nwb_inode *inode, uint64_t index)
+struct nwb_folio *nwb_folio_find(struct nwb_inode *inode, uint64_t index)
 {
-	struct nwb_leaf *leaf = leaf_of(inode, index);
+	struct nwb_leaf *leaf = nwb_leaf_find(inode, index >> NWB_LEAF_SHIFT);
 
 	return leaf ? leaf->slot[index % NWB_LEAF_SLOTS] : NULL;
 }
 
 /** nwb_folio_next() - the first folio at or behind page @index, or NULL. */
-struct nwb_folio *nwb_folio_next(const struct nwb_inode *inode, uint64_t index)
+struct nwb_folio *nwb_folio_next(struct nwb_inode *inode, uint64_t index)
 {
-	uint64_t nr = index >> NWB_LEAF_SHIFT;
+	uint64_t want = index >> NWB_LEAF_SHIFT, nr;
 	unsigned int slot = index % NWB_LEAF_SLOTS;
+	struct nwb_leaf *leaf;
 
-	for (; nr < inode->nr_leaves; nr++, slot = 0) {
-		struct nwb_leaf *leaf = inode->leaves[nr];
-
-		if (!leaf)
-			continue;
+	for (; (leaf = nwb_leaf_next(inode, want, &nr)); want = nr + 1) {
+		if (nr != index >> NWB_LEAF_SHIFT)
+			slot = 0;
 		for (; slot < NWB_LEAF_SLOTS; slot++)
 			if (leaf->slot[slot])
 				return leaf->slot[slot];
@@ -79,13 +77,11 @@ static struct nwb_folio *next_dirty_in_leaf(const struct nwb_leaf *leaf,
 
 /** nwb_folio_next_dirty() - the first folio with dirty bytes at or behind file
  * position @pos, or NULL. */
-struct nwb_folio *nwb_folio_next_dirty(const struct nwb_inode *inode,
-				       uint64_t pos)
+struct nwb_folio *nwb_folio_next_dirty(struct nwb_inode *inode, uint64_t pos)
 {
-	uint64_t index = pos >> NWB_PAGE_SHIFT;
+	uint64_t index = pos >> NWB_PAGE_SHIFT, want, nr;
 	struct nwb_folio *f = nwb_folio_find(inode, index);
-	uint64_t nr;
-	unsigned int slot;
+	struct nwb_leaf *leaf;
 
 	if (f) {
 		if ((f->flags & NWB_FOLIO_DIRTY) &&
@@ -93,55 +89,19 @@ struct nwb_folio *nwb_folio_next_dirty(const struct nwb_inode *inode,
 			return f;
 		index = f->index + f->bytes / NWB_PAGE_SIZE;
 	}
-	nr = index >> NWB_LEAF_SHIFT;
-	slot = index % NWB_LEAF_SLOTS;
-	for (; nr < inode->nr_leaves; nr++, slot = 0) {
-		if (!inode->leaves[nr])
-			continue;
-		f = next_dirty_in_leaf(inode->leaves[nr], slot);
+	want = index >> NWB_LEAF_SHIFT;
+	for (; (leaf = nwb_leaf_next(inode, want, &nr)); want = nr + 1) {
+		f = next_dirty_in_leaf(leaf, nr == index >> NWB_LEAF_SHIFT
+						     ? index % NWB_LEAF_SLOTS
+						     : 0);
 		if (f)
 			return f;
 	}
 	return NULL;
 }
 
-static int grow_table(struct nwb_inode *inode, uint64_t nr)
-{
-	size_t want = nwb_max(inode->nr_leaves * 2, (size_t)512);
-	struct nwb_leaf **leaves;
-
-	while (want <= nr)
-		want *= 2;
-	leaves = nwb_zalloc(want * sizeof(struct nwb_leaf *));
-	if (!leaves)
-		return -ENOMEM;
-	if (inode->nr_leaves)
-		memcpy(leaves, inode->leaves,
-		       inode->nr_leaves * sizeof(struct nwb_leaf *));
-	nwb_free(inode->leaves);
-	inode->leaves = leaves;
-	inode->nr_leaves = want;
-	return 0;
-}
-
-/* nf->lock held. */
-static int ensure_leaf(struct nwb_inode *inode, uint64_t nr)
-{
-	struct nwb_leaf *leaf;
-
-	if (inode->leaves[nr])
-		return 0;
-	leaf = nwb_pool_get(&inode->nf->leaf_pool);
-	if (!leaf)
-		return -ENOMEM;
-	memset(leaf, 0, sizeof(*leaf));
-	inode->leaves[nr] = leaf;
-	return 0;
-}
-
 /* How many pages a folio at @index may have, given what is there already. */
-static size_t fit_pages(const struct nwb_inode *inode, uint64_t index,
-			size_t want)
+static size_t fit_pages(struct nwb_inode *inode, uint64_t index, size_t want)
 {
 	size_t max = nwb_min(want, (size_t)inode->nf->opts.folio_bytes_max) /
 		     NWB_PAGE_SIZE;
@@ -161,21 +121,23 @@ static int get_memory(struct nwb_inode *inode, uint64_t index, size_t *pages,
 {
 	struct nwb_netfs *nf = inode->nf;
 	struct nwb_folio *f;
+	struct nwb_leaf *leaf;
 	uint8_t *mem;
-	int rc;
 
-	rc = ensure_leaf(inode, index >> NWB_LEAF_SHIFT);
-	if (rc)
-		return rc;
+	leaf = nwb_leaf_make(inode, index >> NWB_LEAF_SHIFT);
+	if (!leaf)
+		return -ENOMEM;
 	mem = nwb_arena_get(&nf->cache, *pages);
 	while (!mem && *pages > 1) {
 		*pages /= 2;
 		mem = nwb_arena_get(&nf->cache, *pages);
 	}
-	if (!mem)
-		return -EAGAIN;
-	f = nwb_pool_get(&nf->folio_pool);
+	f = mem ? nwb_pool_get(&nf->folio_pool) : NULL;
 	if (!f) {
+		if (!leaf->nr_slots)
+			nwb_leaf_drop(inode, index >> NWB_LEAF_SHIFT);
+		if (!mem)
+			return -EAGAIN;
 		nwb_arena_put(&nf->cache, mem, *pages);
 		return -ENOMEM;
 	}
@@ -202,14 +164,9 @@ int nwb_folio_create(struct nwb_inode *inode, uint64_t index, size_t want,
 	size_t pages;
 	int rc;
 
-	if (index >= NWB_FILE_MAX >> NWB_PAGE_SHIFT)
+	if (index > NWB_FILE_MAX >> NWB_PAGE_SHIFT)
 		return -EFBIG;
 	nwb_assert(!nwb_folio_find(inode, index));
-	if (index >> NWB_LEAF_SHIFT >= inode->nr_leaves) {
-		rc = grow_table(inode, index >> NWB_LEAF_SHIFT);
-		if (rc)
-			return rc;
-	}
 	pages = fit_pages(inode, index, want);
 	nwb_mutex_lock(&nf->lock);
 	rc = get_memory(inode, index, &pages, &f);
@@ -221,7 +178,7 @@ int nwb_folio_create(struct nwb_inode *inode, uint64_t index, size_t want,
 	f->inode = inode;
 	f->index = index;
 	f->bytes = (uint32_t)(pages * NWB_PAGE_SIZE);
-	leaf = leaf_of(inode, index);
+	leaf = leaf_of(f);
 	for (size_t i = 0; i < pages; i++)
 		leaf->slot[index % NWB_LEAF_SLOTS + i] = f;
 	leaf->nr_slots += (uint32_t)pages;
@@ -234,7 +191,7 @@ void nwb_folio_drop(struct nwb_folio *f)
 {
 	struct nwb_inode *inode = f->inode;
 	struct nwb_netfs *nf = inode->nf;
-	struct nwb_leaf *leaf = leaf_of(inode, f->index);
+	struct nwb_leaf *leaf = leaf_of(f);
 	unsigned int slot = f->index % NWB_LEAF_SLOTS;
 	unsigned int pages = f->bytes / NWB_PAGE_SIZE;
 
@@ -246,8 +203,7 @@ void nwb_folio_drop(struct nwb_folio *f)
 	leaf->nr_slots -= pages;
 	if (!leaf->nr_slots) {
 		nwb_assert(!leaf->nr_dirty);
-		inode->leaves[f->index >> NWB_LEAF_SHIFT] = NULL;
-		nwb_pool_put(&nf->leaf_pool, leaf);
+		nwb_leaf_drop(inode, f->index >> NWB_LEAF_SHIFT);
 	}
 	nwb_list_del(&f->lru);
 	nwb_arena_put(&nf->cache, f->mem, pages);
@@ -273,7 +229,7 @@ static void account_dirty(struct nwb_inode *inode, uint32_t was, uint32_t is)
 /** nwb_folio_set_dirty() - let exactly @s be dirty; empty: nothing. */
 void nwb_folio_set_dirty(struct nwb_folio *f, struct nwb_span s)
 {
-	struct nwb_leaf *leaf = leaf_of(f->inode, f->index);
+	struct nwb_leaf *leaf = leaf_of(f);
 	unsigned int slot = f->index % NWB_LEAF_SLOTS;
 	uint64_t bit = 1ull << (slot % 64);
 
@@ -292,15 +248,21 @@ void nwb_folio_set_dirty(struct nwb_folio *f, struct nwb_span s)
 	if (!(f->flags & NWB_FOLIO_DIRTY)) {
 		nwb_folio_unclean(f);
 		f->flags |= NWB_FOLIO_DIRTY;
+		f->dirty_tag = f->inode->wb_tag;
 		leaf->dirty[slot / 64] |= bit;
 		leaf->nr_dirty++;
 	}
 }
 
-/** nwb_folio_mark_dirty() - @s was just written by a user. */
+/** nwb_folio_mark_dirty() - @s was just written by a user. Linux remembers a
+ * range only of a streaming write; else the folio is dirty. */
 void nwb_folio_mark_dirty(struct nwb_folio *f, struct nwb_span s)
 {
-	nwb_count(f->inode->nf, bytes_dirtied, s.to - s.from);
+	struct nwb_netfs *nf = f->inode->nf;
+
+	nwb_count(nf, bytes_dirtied, s.to - s.from);
+	if (nwb_is_linux(nf) && (f->flags & NWB_FOLIO_UPTODATE))
+		s = (struct nwb_span){0, f->bytes};
 	nwb_folio_set_dirty(f, nwb_span_hull(f->dirty, s));
 }
 

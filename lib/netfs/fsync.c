@@ -211,6 +211,7 @@ int nwb_file_fsync(struct nwb_file *f)
 	int rc = nwb_inode_commit(f->inode);
 
 	(void)rc;
+	nwb_sides_flush(f->inode);
 	return errseq_check_and_advance(f);
 }
 

@@ -34,6 +34,16 @@ uint64_t nwb_inode_size(struct nwb_inode *inode)
 	return size;
 }
 
+uint64_t nwb_inode_blocks(struct nwb_inode *inode)
+{
+	uint64_t blocks;
+
+	nwb_mutex_lock(&inode->lock);
+	blocks = inode->blocks;
+	nwb_mutex_unlock(&inode->lock);
+	return blocks;
+}
+
 int nwb_inode_new(struct nwb_netfs *nf, uint32_t id, void *fs_priv,
 		  uint64_t size, struct nwb_inode **ret_inode)
 {
@@ -46,14 +56,7 @@ int nwb_inode_new(struct nwb_netfs *nf, uint32_t id, void *fs_priv,
 	inode->fs_priv = fs_priv;
 	inode->size = size;
 	inode->remote_size = size;
-	/* 4 GiB of file; a larger one makes the table grow. */
-	inode->nr_leaves = 2048;
-	inode->leaves =
-		nwb_zalloc(inode->nr_leaves * sizeof(struct nwb_leaf *));
-	if (!inode->leaves) {
-		nwb_free(inode);
-		return -ENOMEM;
-	}
+	inode->blocks = NWB_DIV_ROUND_UP(size, (uint64_t)NWB_SECTOR);
 	atomic_store(&inode->refs, 1);
 	nwb_mutex_init(&inode->io_lock, nf->ex, "netfs inode io");
 	nwb_mutex_init(&inode->lock, nf->ex, "netfs inode");
@@ -88,6 +91,7 @@ static void drop_folios(struct nwb_inode *inode, uint64_t index)
 					     NWB_NEVER);
 			continue;
 		}
+		f->flags &= ~NWB_FOLIO_COPY;
 		nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
 		nwb_folio_set_unstable(f, (struct nwb_span){0, 0});
 		index = f->index + f->bytes / NWB_PAGE_SIZE;
@@ -139,7 +143,9 @@ static void evict(struct nwb_inode *inode)
 #ifdef NWB_MUTANTS
 	nwb_mutant_forget(inode);
 #endif
-	nwb_free(inode->leaves);
+	nwb_mutex_lock(&nf->lock);
+	nwb_table_free(inode);
+	nwb_mutex_unlock(&nf->lock);
 	nwb_free(inode);
 }
 
@@ -165,6 +171,16 @@ int nwb_file_open(struct nwb_inode *inode, struct nwb_file **ret_file)
 	nwb_mutex_unlock(&inode->lock);
 	*ret_file = f;
 	return 0;
+}
+
+void nwb_file_set_flags(struct nwb_file *f, uint32_t flags)
+{
+	f->flags = flags;
+}
+
+void nwb_file_set_group(struct nwb_file *f, uint32_t group)
+{
+	f->group = group;
 }
 
 /* --- truncate ------------------------------------------------------------- */
@@ -244,8 +260,12 @@ int nwb_file_truncate(struct nwb_file *file, uint64_t size)
 	/* What it returns is in the error sequence, for fsync. */
 	rc = nwb_inode_commit(inode);
 	rc = set_server_size(inode, size);
+	nwb_sides_invalidate(inode);
 	if (!rc) {
 		nwb_mutex_lock(&inode->lock);
+		if (size < inode->size)
+			inode->blocks =
+				NWB_DIV_ROUND_UP(size, (uint64_t)NWB_SECTOR);
 		inode->size = size;
 		cut_folio(inode, size);
 		drop_folios(inode, first_beyond(inode, size));

@@ -31,10 +31,13 @@
 #define NWB_PAGE_SHIFT	12
 #define NWB_LEAF_SHIFT	9
 #define NWB_LEAF_SLOTS	(1u << NWB_LEAF_SHIFT)
-#define NWB_FILE_MAX	(1ull << 44)
+#define NWB_NODE_SHIFT	6
+#define NWB_NODE_SLOTS	(1u << NWB_NODE_SHIFT)
+#define NWB_FILE_MAX	((uint64_t)INT64_MAX)
 #define NWB_WSIZE_GUESS (1u << 20)
 #define NWB_SREQS_MAX	1024u /* opts.max_subrequests */
 #define NWB_SEGS_MAX	512u
+#define NWB_SECTOR	512u
 #define NWB_BACKOFF_MAX 100u
 #define NWB_STALE_BYTES 4096u
 
@@ -59,6 +62,7 @@ struct nwb_arena {
 #define NWB_FOLIO_UNSTABLE 0x04u /* acked, not yet durable */
 #define NWB_FOLIO_FILLING  0x08u /* being read; the invalid part is taken */
 #define NWB_FOLIO_LRU	   0x10u /* clean, may be reclaimed */
+#define NWB_FOLIO_COPY	   0x20u /* dirty for the local cache only */
 
 /*
  * struct nwb_folio - cached bytes; protected by inode->lock, @lru by nf->lock.
@@ -67,6 +71,8 @@ struct nwb_arena {
  * @dirty: hull of the dirty bytes
  * @inflight: hull of what claims took, while @nr_claims is not 0
  * @unstable, @instance: hull of bytes acked by @instance and not yet durable
+ * @dirty_tag: inode->wb_tag when it became dirty (the xarray's TOWRITE mark)
+ * @group: what is dirty belongs to that group of writes (netfs_group)
  * @ack_seq: inode->commit_seq when the latest of them was acked
  */
 struct nwb_folio {
@@ -83,6 +89,8 @@ struct nwb_folio {
 	struct nwb_span unstable;
 	uint32_t nr_claims;
 	uint32_t instance;
+	uint32_t group;
+	uint64_t dirty_tag;
 	uint64_t ack_seq;
 };
 
@@ -94,17 +102,50 @@ struct nwb_leaf {
 	struct nwb_folio *slot[NWB_LEAF_SLOTS];
 };
 
+/* Of the tree that finds leaves: nodes, and leaves at the lowest level. */
+struct nwb_node {
+	struct nwb_list unused; /* link of the pool */
+	uint32_t nr_used;
+	void *slot[NWB_NODE_SLOTS];
+};
+
+struct nwb_table {
+	void *root; /* of that height; a node from 1 on */
+	unsigned int height;
+	struct nwb_leaf *last; /* found last, or NULL */
+	uint64_t last_nr;
+};
+
 /*
  * struct nwb_claim - the dirty bytes of one folio that one request took (a slot
  * of the kernel's rolling buffer).
+ * @folio: NULL: a direct write, from the user's memory
  * @mem: what is sent: the folio itself, or its temp page
+ * @pre, @post: bytes around [start, start + len), valid and in @mem, too, that
+ *	the local cache takes along to have whole blocks
+ * @is_copy: for the local cache only
+ * @is_cached: the local cache takes part
  */
 struct nwb_claim {
 	struct nwb_list link; /* rreq->claims, ascending */
 	struct nwb_folio *folio;
 	uint64_t start;
 	uint32_t len;
+	uint32_t pre;
+	uint32_t post;
+	bool is_copy;
+	bool is_cached;
 	uint8_t *mem;
+};
+
+/* Why a subrequest got no more bytes. */
+enum nwb_cut {
+	NWB_CUT_NONE,
+	NWB_CUT_SIZE,	 /* sreq_max_len */
+	NWB_CUT_SEGMENT, /* sreq_max_segs */
+	NWB_CUT_GAP,	 /* the next bytes do not follow on */
+	NWB_CUT_EOF,	 /* it ends at the end of the file */
+	NWB_CUT_FORCED,	 /* the issuer had to wait, or came to its end */
 };
 
 /* The subrequest and what only netfs knows of it. */
@@ -115,6 +156,8 @@ struct nwb_sreq {
 	bool has_boundary;   /* NWB_SREQ_BOUNDARY, kept over retries */
 	size_t noted;	     /* of s.transferred, seen by nwb_note_acked() */
 	uint32_t attempts;
+	enum nwb_cut cut;
+	uint32_t nr_pieces; /* of folios, as Linux counts segments */
 	int prepare_error;
 	size_t owed;		/* bytes behind s.len that it stands for, too */
 	uint32_t owed_attempts; /* how often those were issued */
@@ -126,6 +169,15 @@ struct nwb_sreq {
 	bool mut_is_stale;
 #endif
 	struct iovec vec[];
+};
+
+/* Why a request was made (enum netfs_io_origin). */
+enum nwb_rreq_origin {
+	NWB_WRITEBACK,
+	NWB_WRITETHROUGH,
+	NWB_UNBUFFERED_WRITE,
+	NWB_DIO_WRITE,
+	NWB_COPY_TO_CACHE,
 };
 
 enum nwb_retry_state {
@@ -148,15 +200,23 @@ struct nwb_io_request {
 	_Atomic uint32_t refs;
 	uint64_t start;
 	uint64_t collected_to;
+	uint64_t cleaned_to; /* end of the last folio whose writeback ended */
 	uint64_t seq;
 	uint64_t retry_at;
 	uint32_t wsize;
 	/* in progress, being prepared or constructed */
 	uint32_t nr_inflight[NWB_NR_STREAMS];
 	uint32_t subreq_counter;
+	uint32_t debug_id; /* of the mount, from 1 */
+	enum nwb_rreq_origin origin;
 	int begin_error;
 	uint64_t unreachable_ns;
 	enum nwb_retry_state retry;
+	/* direct writes: the first failure, and what was written before it */
+	int error;
+	uint64_t good_to;
+	uint32_t group;
+	bool holds_wb_lock; /* 7.2: until all is collected */
 	bool is_upload_begun;
 	bool all_queued;
 	bool in_progress;
@@ -175,15 +235,18 @@ struct nwb_inode {
 	uint64_t size;
 	uint64_t remote_size;
 	uint64_t last_write_end;
-	struct nwb_leaf **leaves;
-	size_t nr_leaves;
+	struct nwb_table table;
 	_Atomic uint64_t dirty_bytes;
 	_Atomic uint64_t unstable_bytes;
 	_Atomic uint64_t dirty_since;
-	bool is_issuing;
-	_Atomic bool is_wanted;	  /* write all of it soon */
-	_Atomic uint32_t caching; /* NWB_MAY_*, granted */
-	uint32_t nr_aborts;	  /* flushes in a row without an answer */
+	bool is_issuing; /* the writeback lock (ictx->wb_lock, WB_LOCK) */
+	uint64_t wb_tag;
+	uint64_t writeback_index;   /* where a cyclic pass goes on, a page */
+	uint64_t blocks;	    /* i_blocks, of 512 bytes */
+	void *side[NWB_NR_STREAMS]; /* of the streams but the upload */
+	_Atomic bool is_wanted;	    /* write all of it soon */
+	_Atomic uint32_t caching;   /* NWB_MAY_*, granted */
+	uint32_t nr_aborts;	    /* flushes in a row without an answer */
 	struct nwb_list requests;
 	uint64_t req_seq;
 	struct nwb_list unstable;
@@ -198,6 +261,8 @@ struct nwb_inode {
 
 struct nwb_file {
 	struct nwb_inode *inode;
+	uint32_t flags; /* NWB_F_* */
+	uint32_t group;
 	uint64_t err_since;
 };
 
@@ -210,7 +275,9 @@ struct nwb_counters {
 		dirty_bytes_max, writeback_bytes, writeback_bytes_max,
 		stable_waits, cache_waits, gave_up, wthrough, breaks,
 		invalidated, evict_errors, live_requests, live_subrequests,
-		cancelled, rotations, hazards_fired[NWB_NR_HAZARDS];
+		wblock_skip, wblock_wait, direct_writes, wsc, cache_bytes,
+		mirror_bytes, copy_to_cache, cancelled, rotations,
+		hazards_fired[NWB_NR_HAZARDS];
 };
 
 struct nwb_netfs {
@@ -218,13 +285,18 @@ struct nwb_netfs {
 	struct nwb_netfs_opts opts;
 	const struct nwb_netfs_ops *ops;
 	const struct nwb_wb_mode_ops *mode;
+	struct {
+		const struct nwb_stream_ops *ops;
+		void *priv;
+	} side[NWB_NR_STREAMS]; /* [0] is not used: that is ops */
+	unsigned int nr_streams;
 	uint32_t hazards; /* NWB_HAZARD_BIT()s that are on */
 	void *fs_priv;
 	struct nwb_netfs_tap *tap;
 	struct nwb_mutex lock;
 	struct nwb_arena cache;
 	struct nwb_arena temp;
-	struct nwb_pool folio_pool, leaf_pool, claim_pool, sreq_pool;
+	struct nwb_pool folio_pool, leaf_pool, node_pool, claim_pool, sreq_pool;
 	struct nwb_list free_requests;
 	struct nwb_list inodes;
 	struct nwb_list lru;
@@ -236,6 +308,7 @@ struct nwb_netfs {
 	uint32_t sreq_segs;
 	uint32_t nr_sreqs; /* live */
 	uint32_t nr_requests;
+	_Atomic uint32_t debug_ids; /* given to requests so far */
 	bool is_committing;
 	_Atomic uint32_t wsize;
 	_Atomic uint64_t kick_at;
@@ -261,8 +334,8 @@ struct nwb_netfs {
 /* What differs between the modes; see in_place.c and temp_page.c. */
 struct nwb_wb_mode_ops {
 	const char *name;
-	/* Memory to send @c from; inode->lock held. -EAGAIN: none free now,
-	 * wait_room(). */
+	/* Memory to send @c from, of which c->start is at @folio_mem;
+	 * inode->lock held. -EAGAIN: none free now, wait_room(). */
 	int (*claim)(struct nwb_netfs *nf, struct nwb_claim *c,
 		     const uint8_t *folio_mem);
 	/* Blocks until memory was given back since @seen. */
@@ -359,11 +432,18 @@ void nwb_arena_fini(struct nwb_arena *a);
 uint8_t *nwb_arena_get(struct nwb_arena *a, size_t nr_pages);
 void nwb_arena_put(struct nwb_arena *a, uint8_t *mem, size_t nr_pages);
 
+/* folio_table.c */
+struct nwb_leaf *nwb_leaf_find(struct nwb_inode *inode, uint64_t nr);
+struct nwb_leaf *nwb_leaf_next(struct nwb_inode *inode, uint64_t nr,
+			       uint64_t *ret_nr);
+struct nwb_leaf *nwb_leaf_make(struct nwb_inode *inode, uint64_t nr);
+void nwb_leaf_drop(struct nwb_inode *inode, uint64_t nr);
+void nwb_table_free(struct nwb_inode *inode);
+
 /* folio.c: inode->lock held unless said otherwise */
-struct nwb_folio *nwb_folio_find(const struct nwb_inode *inode, uint64_t index);
-struct nwb_folio *nwb_folio_next_dirty(const struct nwb_inode *inode,
-				       uint64_t pos);
-struct nwb_folio *nwb_folio_next(const struct nwb_inode *inode, uint64_t index);
+struct nwb_folio *nwb_folio_find(struct nwb_inode *inode, uint64_t index);
+struct nwb_folio *nwb_folio_next_dirty(struct nwb_inode *inode, uint64_t pos);
+struct nwb_folio *nwb_folio_next(struct nwb_inode *inode, uint64_t index);
 int nwb_folio_create(struct nwb_inode *inode, uint64_t index, size_t want,
 		     struct nwb_folio **ret_folio) nwb_must_check;
 void nwb_folio_drop(struct nwb_folio *f);
@@ -381,7 +461,8 @@ void nwb_inode_pin(struct nwb_inode *inode);   /* nf->lock held */
 void nwb_inode_unpin(struct nwb_inode *inode); /* nf->lock held */
 
 /* objects.c */
-struct nwb_io_request *nwb_request_new(struct nwb_inode *inode, uint64_t start);
+struct nwb_io_request *nwb_request_new(struct nwb_inode *inode, uint64_t start,
+				       enum nwb_rreq_origin origin);
 void nwb_request_get(struct nwb_io_request *rreq);
 void nwb_request_put(struct nwb_io_request *rreq);
 void nwb_request_free_all(struct nwb_netfs *nf);
@@ -395,8 +476,15 @@ struct nwb_claim *nwb_claim_new(struct nwb_netfs *nf);
 bool nwb_sreq_add_seg(struct nwb_sreq *q, uint8_t *mem, size_t len,
 		      unsigned int max_segs);
 
+void nwb_claim_free(struct nwb_netfs *nf, struct nwb_claim *c);
+size_t nwb_claim_range(const struct nwb_claim *c, unsigned int stream_nr,
+		       uint64_t *ret_start, uint8_t **ret_mem);
+uint64_t nwb_claim_end(const struct nwb_claim *c);
+
 /* write_issue.c */
 uint64_t nwb_writepages(struct nwb_inode *inode, enum nwb_wb_reason reason);
+uint64_t nwb_writepages_range(struct nwb_inode *inode, uint64_t pos,
+			      uint64_t end);
 void nwb_sreq_issue(struct nwb_sreq *q);
 void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len);
 
@@ -431,6 +519,21 @@ uint64_t nwb_backoff_ns(const struct nwb_netfs *nf, uint32_t attempts);
 
 /* inode.c */
 void nwb_inode_get(struct nwb_inode *inode);
+
+/* buffered_write.c */
+void nwb_inode_update_size(struct nwb_inode *inode, uint64_t end,
+			   size_t copied);
+void nwb_flush_folio(struct nwb_inode *inode, uint64_t pos);
+
+/* direct_write.c */
+ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
+			 uint64_t pos);
+
+/* streams.c */
+void nwb_sides_invalidate(struct nwb_inode *inode);
+void nwb_sides_flush(struct nwb_inode *inode);
+size_t nwb_cache_read(struct nwb_inode *inode, uint64_t pos, void *buf,
+		      size_t len);
 
 /* buffered_read.c: fill @f's invalid bytes; inode->lock held, dropped and
  * taken again. */

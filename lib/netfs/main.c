@@ -100,6 +100,9 @@ static int make_memory(struct nwb_netfs *nf)
 		rc = nwb_pool_init(&nf->leaf_pool, sizeof(struct nwb_leaf),
 				   pages / NWB_LEAF_SLOTS * 2 + 64);
 	if (!rc)
+		rc = nwb_pool_init(&nf->node_pool, sizeof(struct nwb_node),
+				   pages / NWB_LEAF_SLOTS / 8 + 64);
+	if (!rc)
 		rc = nwb_pool_init(&nf->sreq_pool,
 				   sizeof(struct nwb_sreq) +
 					   nf->sreq_segs * sizeof(struct iovec),
@@ -113,6 +116,7 @@ static void free_memory(struct nwb_netfs *nf)
 {
 	nwb_request_free_all(nf);
 	nwb_pool_fini(&nf->sreq_pool);
+	nwb_pool_fini(&nf->node_pool);
 	nwb_pool_fini(&nf->leaf_pool);
 	nwb_pool_fini(&nf->claim_pool);
 	nwb_pool_fini(&nf->folio_pool);
@@ -135,6 +139,7 @@ static void init_queues(struct nwb_netfs *nf)
 	nwb_list_init(&nf->retry_list);
 	nwb_list_init(&nf->folio_pool.free);
 	nwb_list_init(&nf->leaf_pool.free);
+	nwb_list_init(&nf->node_pool.free);
 	nwb_list_init(&nf->claim_pool.free);
 	nwb_list_init(&nf->sreq_pool.free);
 }
@@ -166,6 +171,7 @@ int nwb_netfs_new(struct nwb_exec *ex, const struct nwb_netfs_opts *opts,
 	nf->ops = ops;
 	nf->fs_priv = fs_priv;
 	nf->tap = tap;
+	nf->nr_streams = 1;
 	init_queues(nf);
 	rc = take_opts(nf, opts, err);
 	if (rc) {

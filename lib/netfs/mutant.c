@@ -91,7 +91,7 @@ void nwb_mutant_resend(struct nwb_inode *inode)
 	nwb_mutex_unlock(&inode->lock);
 	if (!is_due)
 		return;
-	rreq = nwb_request_new(inode, nf->stale.pos);
+	rreq = nwb_request_new(inode, nf->stale.pos, NWB_WRITEBACK);
 	stream = &rreq->streams[0];
 	if (nf->ops->begin_writeback)
 		rreq->begin_error = nf->ops->begin_writeback(rreq, &wsize);

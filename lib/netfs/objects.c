@@ -18,7 +18,7 @@
  * and if that refuses too, we wait, for writeback must not fail for want of
  * memory (mempools, OB:netfs_alloc_request).
  */
-#include "internal.h"
+#include "trace.h"
 
 #define NO_MEMORY_SLEEP (10 * NWB_MSEC)
 
@@ -104,18 +104,25 @@ static struct nwb_io_request *request_get_free(struct nwb_netfs *nf)
 }
 
 static void request_reset(struct nwb_io_request *rreq, struct nwb_inode *inode,
-			  uint64_t start)
+			  uint64_t start, enum nwb_rreq_origin origin)
 {
 	rreq->inode = inode;
+	rreq->origin = origin;
+	rreq->debug_id = atomic_fetch_add(&rreq->nf->debug_ids, 1) + 1;
 	memset(rreq->streams, 0, sizeof(rreq->streams));
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++) {
 		nwb_list_init(&rreq->streams[i].subrequests);
 		rreq->streams[i].stream_nr = (uint8_t)i;
 	}
 	rreq->streams[0].avail = true;
+	rreq->error = 0;
+	rreq->good_to = start;
+	rreq->group = 0;
+	rreq->holds_wb_lock = false;
 	atomic_store(&rreq->issued_to, start);
 	rreq->start = start;
 	rreq->collected_to = start;
+	rreq->cleaned_to = start;
 	rreq->retry_at = 0;
 	rreq->wsize = atomic_load(&rreq->nf->wsize);
 	memset(rreq->nr_inflight, 0, sizeof(rreq->nr_inflight));
@@ -129,17 +136,38 @@ static void request_reset(struct nwb_io_request *rreq, struct nwb_inode *inode,
 	atomic_store(&rreq->refs, 2); /* ISSUER, IN_PROGRESS */
 }
 
+/* The other streams take part from the beginning, if they do at all. */
+static void begin_sides(struct nwb_io_request *rreq)
+{
+	struct nwb_netfs *nf = rreq->nf;
+
+	for (unsigned int i = 1; i < nf->nr_streams; i++) {
+		struct nwb_io_stream *stream = &rreq->streams[i];
+
+		if (!nf->side[i].ops || !rreq->inode->side[i] ||
+		    !nf->side[i].ops->begin(rreq, i))
+			continue;
+		stream->avail = true;
+		stream->active = true;
+		stream->collected_to = rreq->start;
+	}
+}
+
 /** nwb_request_new() - a request of @inode, with the ISSUER's reference. */
-struct nwb_io_request *nwb_request_new(struct nwb_inode *inode, uint64_t start)
+struct nwb_io_request *nwb_request_new(struct nwb_inode *inode, uint64_t start,
+				       enum nwb_rreq_origin origin)
 {
 	struct nwb_netfs *nf = inode->nf;
 	struct nwb_io_request *rreq = request_get_free(nf);
 
 	nwb_mutex_lock(&rreq->lock);
-	request_reset(rreq, inode, start);
+	request_reset(rreq, inode, start, origin);
 	nwb_mutex_unlock(&rreq->lock);
 	nwb_count(nf, live_requests, 1);
-	nwb_count(nf, wb_requests, 1);
+	if (origin == NWB_WRITEBACK)
+		nwb_count(nf, wb_requests, 1);
+	if (origin <= NWB_WRITETHROUGH)
+		begin_sides(rreq);
 	nwb_mutex_lock(&inode->lock);
 	rreq->seq = ++inode->req_seq;
 	nwb_list_add_tail(&inode->requests, &rreq->inode_link);
@@ -161,6 +189,7 @@ void nwb_request_put(struct nwb_io_request *rreq)
 	if (was > 1)
 		return;
 	nwb_assert(nwb_list_empty(&rreq->claims));
+	nwb_trace_rreq(rreq, NWB_TRR_FREE);
 	nwb_mutex_lock(&nf->lock);
 	nwb_list_add_tail(&nf->free_requests, &rreq->nf_link);
 	nwb_gauge_sub(&nf->n.live_requests, 1);
@@ -258,6 +287,39 @@ struct nwb_claim *nwb_claim_new(struct nwb_netfs *nf)
 		nwb_list_init(&c->link);
 	}
 	return c;
+}
+
+/** nwb_claim_free() - no stream needs it any more; its memory was given back. */
+void nwb_claim_free(struct nwb_netfs *nf, struct nwb_claim *c)
+{
+	nwb_mutex_lock(&nf->lock);
+	nwb_pool_put(&nf->claim_pool, c);
+	nwb_mutex_unlock(&nf->lock);
+}
+
+/**
+ * nwb_claim_range() - what of @c stream @stream_nr is to have.
+ * @ret_start: its file position; @ret_mem: its memory
+ * Return: bytes; 0: nothing of it.
+ */
+size_t nwb_claim_range(const struct nwb_claim *c, unsigned int stream_nr,
+		       uint64_t *ret_start, uint8_t **ret_mem)
+{
+	*ret_start = c->start;
+	*ret_mem = c->mem;
+	if (stream_nr != 1)
+		return c->is_copy ? 0 : c->len;
+	if (!c->is_cached)
+		return 0;
+	*ret_start = c->start - c->pre;
+	*ret_mem = c->mem - c->pre;
+	return (size_t)c->pre + c->len + c->post;
+}
+
+/** nwb_claim_end() - no stream has anything of @c behind that. */
+uint64_t nwb_claim_end(const struct nwb_claim *c)
+{
+	return c->start + c->len + c->post;
 }
 
 /**

@@ -25,7 +25,7 @@
  * sent again as it is, with start, len and transferred unchanged; it is the
  * filesystem that must go on at start + transferred (9p does not: H3).
  */
-#include "internal.h"
+#include "trace.h"
 
 #define BITS_OF_WSIZE 8u
 
@@ -65,14 +65,17 @@ static size_t describe(struct nwb_sreq *q, uint64_t start, size_t max,
 	nwb_mutex_lock(&rreq->lock);
 	nwb_list_for_each_entry (c, &rreq->claims, link) {
 		uint64_t at = start + got;
-		size_t off, part;
+		size_t off, part, len;
+		uint64_t from;
+		uint8_t *mem;
 
-		if (c->start + c->len <= at)
+		len = nwb_claim_range(c, q->s.stream_nr, &from, &mem);
+		if (!len || from + len <= at)
 			continue;
-		nwb_assert(c->start <= at);
-		off = (size_t)(at - c->start);
-		part = nwb_min(max - got, c->len - off);
-		if (!nwb_sreq_add_seg(q, c->mem + off, part, max_segs))
+		nwb_assert(from <= at);
+		off = (size_t)(at - from);
+		part = nwb_min(max - got, len - off);
+		if (!nwb_sreq_add_seg(q, mem + off, part, max_segs))
 			break;
 		got += part;
 		if (got == max)
@@ -114,6 +117,7 @@ static void issue(struct nwb_sreq *q)
 		q->s.start += q->mut_shift;
 	}
 #endif
+	nwb_trace_sreq(q, NWB_TRS_RETRY);
 	nwb_sreq_issue(q);
 }
 
@@ -124,6 +128,7 @@ static void add_after(struct nwb_io_request *rreq, struct nwb_sreq *last,
 	q->s.debug_index = ++rreq->subreq_counter;
 	nwb_list_add(&last->s.rreq_link, &q->s.rreq_link);
 	nwb_mutex_unlock(&rreq->lock);
+	nwb_trace_sreq(q, NWB_TRS_SPLIT);
 }
 
 /* One more, behind @last. NULL: there is none to be had. */
@@ -165,6 +170,7 @@ static void drop_surplus(struct nwb_io_request *rreq,
 
 		nwb_assert(q);
 		has_more = q != to;
+		nwb_trace_sreq(q, NWB_TRS_DISCARD);
 		nwb_mutex_lock(&rreq->lock);
 		nwb_list_del(&q->s.rreq_link);
 		nwb_mutex_unlock(&rreq->lock);

@@ -57,6 +57,13 @@ void nwb_netfs_get_stats(struct nwb_netfs *nf, struct nwb_netfs_stats *ret)
 	ret->invalidated = LOAD(nf, invalidated);
 	ret->live_requests = LOAD(nf, live_requests);
 	ret->live_subrequests = LOAD(nf, live_subrequests);
+	ret->wblock_skip = LOAD(nf, wblock_skip);
+	ret->wblock_wait = LOAD(nf, wblock_wait);
+	ret->direct_writes = LOAD(nf, direct_writes);
+	ret->wsc = LOAD(nf, wsc);
+	ret->cache_bytes = LOAD(nf, cache_bytes);
+	ret->mirror_bytes = LOAD(nf, mirror_bytes);
+	ret->copy_to_cache = LOAD(nf, copy_to_cache);
 	ret->cancelled = LOAD(nf, cancelled);
 	ret->rotations = LOAD(nf, rotations);
 	for (unsigned int h = 0; h < NWB_NR_HAZARDS; h++)

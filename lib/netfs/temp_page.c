@@ -34,14 +34,16 @@ static size_t temp_pages(uint32_t len)
 static int claim(struct nwb_netfs *nf, struct nwb_claim *c,
 		 const uint8_t *folio_mem)
 {
-	size_t pages = temp_pages(c->len);
+	size_t pages = temp_pages(c->pre + c->len + c->post);
+	uint8_t *mem;
 
 	nwb_mutex_lock(&nf->lock);
-	c->mem = nwb_arena_get(&nf->temp, pages);
+	mem = nwb_arena_get(&nf->temp, pages);
 	nwb_mutex_unlock(&nf->lock);
-	if (!c->mem)
+	if (!mem)
 		return -EAGAIN;
-	memcpy(c->mem, folio_mem, c->len);
+	memcpy(mem, folio_mem - c->pre, c->pre + c->len + c->post);
+	c->mem = mem + c->pre;
 	nwb_count(nf, copies, c->len);
 	nwb_gauge_add(&nf->n.temp_bytes, &nf->n.temp_bytes_max,
 		      pages * NWB_PAGE_SIZE);
@@ -65,9 +67,9 @@ static void issued(struct nwb_netfs *nf, size_t len)
 
 static void done(struct nwb_netfs *nf, struct nwb_claim *c)
 {
-	size_t pages = temp_pages(c->len);
+	size_t pages = temp_pages(c->pre + c->len + c->post);
 
-	nwb_arena_put(&nf->temp, c->mem, pages);
+	nwb_arena_put(&nf->temp, c->mem - c->pre, pages);
 	nwb_gauge_sub(&nf->n.temp_bytes, pages * NWB_PAGE_SIZE);
 	atomic_fetch_add(&nf->temp_freed, 1);
 	nwb_waitq_wake_all(&nf->temp_room);

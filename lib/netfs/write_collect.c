@@ -29,7 +29,7 @@
  * stream, or of the last one that a retry waits for; the issuer when it has
  * queued all; the retryer when it is done.
  */
-#include "internal.h"
+#include "trace.h"
 
 /* --- termination ---------------------------------------------------------- */
 
@@ -106,6 +106,9 @@ void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
 			       s->start + s->transferred, (uint64_t)result,
 			       s->instance);
 	take_outcome(q, result);
+	if (s->flags & NWB_SREQ_FAILED)
+		nwb_trace_failure(q, NWB_TRX_WRITE);
+	nwb_trace_sreq(q, NWB_TRS_TERMINATED);
 	count_termination(nf, s->stream_nr, s->flags & NWB_SREQ_FAILED);
 
 	nwb_mutex_lock(&rreq->lock);
@@ -120,6 +123,12 @@ void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
 		(void)nwb_work_queue(&rreq->work);
 	nwb_mutex_unlock(&rreq->lock);
 	nwb_request_put(rreq); /* IO */
+}
+
+static bool is_direct(const struct nwb_io_request *rreq)
+{
+	return rreq->origin == NWB_DIO_WRITE ||
+	       rreq->origin == NWB_UNBUFFERED_WRITE;
 }
 
 /* --- acknowledged bytes --------------------------------------------------- */
@@ -162,6 +171,8 @@ void nwb_note_acked(struct nwb_sreq *q)
 	q->noted = q->s.transferred;
 	nwb_mutex_lock(&inode->lock);
 	inode->remote_size = nwb_max(inode->remote_size, end);
+	if (is_direct(q->s.rreq)) /* no folio holds them */
+		pos = end;
 	if (nwb_mutant(inode->nf, NWB_MUT_UNSTABLE_FORGOTTEN))
 		pos = end;
 	if (nwb_hazard(inode->nf, NWB_H17)) {
@@ -187,6 +198,19 @@ void nwb_note_acked(struct nwb_sreq *q)
 
 /* --- collecting ----------------------------------------------------------- */
 
+/* The writer waits for it, and is told himself. */
+static void direct_failed(struct nwb_sreq *q)
+{
+	struct nwb_io_request *rreq = q->s.rreq;
+
+	nwb_mutex_lock(&rreq->lock);
+	if (!rreq->error) {
+		rreq->error = q->s.error;
+		rreq->good_to = q->s.start + q->s.transferred;
+	}
+	nwb_mutex_unlock(&rreq->lock);
+}
+
 /* mapping_set_error(), and what a report wants to know. */
 static void upload_failed(struct nwb_sreq *q)
 {
@@ -206,6 +230,10 @@ static void upload_failed(struct nwb_sreq *q)
 	}
 	if (nf->tap && nf->tap->gaveup)
 		nf->tap->gaveup(nf->tap, inode->id, &q->s, q->s.error);
+	if (is_direct(q->s.rreq)) {
+		direct_failed(q);
+		return;
+	}
 	nwb_mutex_lock(&inode->lock);
 	nwb_errseq_set(inode, q->s.error);
 	nwb_mutex_unlock(&inode->lock);
@@ -232,8 +260,12 @@ static struct nwb_sreq *get_front(struct nwb_io_request *rreq,
 		q = nwb_to_sreq(nwb_list_first(&stream->subrequests,
 					       struct nwb_io_subrequest,
 					       rreq_link));
-		stream->collected_to =
-			nwb_max(stream->collected_to, start_of(q));
+		if (stream->collected_to < start_of(q)) {
+			nwb_trace_collect_gap(rreq, stream->stream_nr,
+					      stream->collected_to, start_of(q),
+					      'F');
+			stream->collected_to = start_of(q);
+		}
 		if (q->in_progress)
 			q = NULL;
 	}
@@ -277,6 +309,7 @@ static void collect_stream(struct nwb_io_request *rreq,
 	while ((q = get_front(rreq, stream, &is_empty))) {
 		struct nwb_io_subrequest *s = &q->s;
 
+		nwb_trace_collect_sreq(q);
 		nwb_note_acked(q);
 		if (is_cancelled(stream, q)) {
 			drop_front(rreq, q);
@@ -297,8 +330,21 @@ static void collect_stream(struct nwb_io_request *rreq,
 		}
 		drop_front(rreq, q);
 	}
-	if (is_empty)
-		stream->collected_to = nwb_max(stream->collected_to, issued_to);
+	if (is_empty && stream->collected_to < issued_to) {
+		nwb_trace_collect_gap(rreq, stream->stream_nr,
+				      stream->collected_to, issued_to, 'E');
+		stream->collected_to = issued_to;
+	}
+}
+
+/* netfs_folio_written_back() */
+static enum nwb_trace_folio_what clear_reason(const struct nwb_folio *f)
+{
+	if (f->flags & NWB_FOLIO_DIRTY)
+		return NWB_TRF_REDIRTIED;
+	if (!(f->flags & NWB_FOLIO_UPTODATE))
+		return NWB_TRF_CLEAR_S;
+	return NWB_TRF_CLEAR;
 }
 
 /* netfs_writeback_unlock_folios(): claims below collected_to end. */
@@ -314,7 +360,7 @@ static void end_claims(struct nwb_io_request *rreq)
 		struct nwb_claim *c =
 			nwb_list_first(&rreq->claims, struct nwb_claim, link);
 
-		if (c->start + c->len > rreq->collected_to)
+		if (nwb_claim_end(c) > rreq->collected_to)
 			break;
 		nwb_list_del(&c->link);
 		nwb_list_add_tail(&ended, &c->link);
@@ -331,9 +377,17 @@ static void end_claims(struct nwb_io_request *rreq)
 		struct nwb_folio *f = c->folio;
 
 		nwb_list_del(&c->link);
+		if (!f) {
+			nwb_pool_put(&nf->claim_pool, c);
+			continue;
+		}
 		nf->mode->done(nf, c);
 		nwb_assert(f->nr_claims);
 		f->nr_claims--;
+		rreq->cleaned_to = nwb_folio_pos(f) + f->bytes;
+		nwb_trace_collect_folio(f, rreq, c->start + c->len,
+					rreq->collected_to);
+		nwb_trace_folio(f, rreq, clear_reason(f));
 		nwb_folio_maybe_clean_locked(f);
 		nwb_pool_put(&nf->claim_pool, c);
 	}
@@ -344,20 +398,24 @@ static void end_claims(struct nwb_io_request *rreq)
 	nwb_flusher_progress(nf);
 }
 
-/* The local cache holds, or lacks, what it should not: ->invalidate_cache().
+/* The local cache holds, or lacks, what it should not: ->invalidate().
  * Linux does that only when the cache itself has failed (H12). */
 static void judge_cache(struct nwb_io_request *rreq)
 {
 	const struct nwb_io_stream *upload = &rreq->streams[0];
-	const struct nwb_io_stream *cache = &rreq->streams[1];
 	struct nwb_netfs *nf = rreq->nf;
 
-	if (!nf->ops->invalidate_cache || !cache->active)
-		return;
-	if (!cache->failed && upload->failed && nwb_hazard(nf, NWB_H12))
-		nwb_netfs_hazard_fired(nf, NWB_H12);
-	else if (cache->failed || upload->failed)
-		nf->ops->invalidate_cache(rreq->inode);
+	for (unsigned int i = 1; i < nf->nr_streams; i++) {
+		const struct nwb_io_stream *side = &rreq->streams[i];
+
+		if (!side->active)
+			continue;
+		if (!side->failed && upload->failed && nwb_hazard(nf, NWB_H12))
+			nwb_netfs_hazard_fired(nf, NWB_H12);
+		else if ((side->failed || upload->failed) &&
+			 nf->side[i].ops->invalidate)
+			nf->side[i].ops->invalidate(rreq->inode);
+	}
 }
 
 /* True when the request was complete before and is taken down now. */
@@ -374,14 +432,20 @@ static bool finish(struct nwb_io_request *rreq)
 		if (rreq->nr_inflight[i] ||
 		    !nwb_list_empty(&rreq->streams[i].subrequests))
 			is_done = false;
-	if (is_done)
+	if (is_done) {
+		nwb_trace_rreq(rreq, NWB_TRR_WRITE_DONE);
 		rreq->in_progress = false;
+		if (is_direct(rreq))
+			nwb_waitq_wake_all(&rreq->waitq);
+	}
 	nwb_mutex_unlock(&rreq->lock);
 	if (!is_done)
 		return false;
 	judge_cache(rreq);
 	nwb_mutex_lock(&inode->lock);
 	nwb_list_del(&rreq->inode_link);
+	if (rreq->holds_wb_lock) /* netfs_wb_end() */
+		inode->is_issuing = false;
 	nwb_waitq_wake_all(&inode->waitq);
 	nwb_mutex_unlock(&inode->lock);
 	nwb_request_put(rreq); /* IN_PROGRESS */
@@ -411,10 +475,25 @@ static bool ask_retry(struct nwb_io_request *rreq)
 	nwb_mutex_lock(&rreq->lock);
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++)
 		need |= rreq->streams[i].need_retry;
-	if (need)
+	if (need) {
 		rreq->retry = NWB_RETRY_PENDING;
+		nwb_trace_rreq(rreq, NWB_TRR_WAIT_QUIESCE);
+	}
 	nwb_mutex_unlock(&rreq->lock);
 	return need;
+}
+
+/* Only of a direct write does somebody else look at it. */
+static void set_collected_to(struct nwb_io_request *rreq, uint64_t to)
+{
+	if (!is_direct(rreq)) {
+		rreq->collected_to = to;
+		return;
+	}
+	nwb_mutex_lock(&rreq->lock);
+	rreq->collected_to = to;
+	nwb_waitq_wake_all(&rreq->waitq);
+	nwb_mutex_unlock(&rreq->lock);
 }
 
 /**
@@ -426,12 +505,14 @@ void nwb_collect_work(struct nwb_work *work)
 	struct nwb_io_request *rreq =
 		nwb_container_of(work, struct nwb_io_request, work);
 	uint64_t issued_to, to = UINT64_MAX;
+	unsigned int notes = 0;
 	bool is_any = false;
 
 	if (!may_collect(rreq))
 		return;
 	/* Before the lists: what it covers is in them, or has been. */
 	issued_to = atomic_load(&rreq->issued_to);
+	nwb_trace_collect(rreq, issued_to);
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++) {
 		struct nwb_io_stream *stream = &rreq->streams[i];
 		bool is_active;
@@ -442,13 +523,22 @@ void nwb_collect_work(struct nwb_work *work)
 		if (!is_active)
 			continue;
 		collect_stream(rreq, stream, issued_to);
+		nwb_trace_collect_stream(rreq, i, stream->collected_to,
+					 issued_to);
+		notes |= stream->need_retry ? NWB_NOTE_NEED_RETRY : 0;
+		notes |= stream->failed ? NWB_NOTE_SAW_FAILURE : 0;
 		to = nwb_min(to, stream->collected_to);
 		is_any = true;
 	}
 	/* No stream wants what was issued (H4): nothing holds it. */
 	if (!is_any)
 		to = issued_to;
-	rreq->collected_to = nwb_max(rreq->collected_to, to);
+	if (to > rreq->collected_to) {
+		notes |= NWB_NOTE_MADE_PROGRESS | NWB_NOTE_UNLOCK;
+		set_collected_to(rreq, to);
+	}
+	nwb_trace_collect_state(rreq, rreq->collected_to, rreq->cleaned_to,
+				notes);
 	end_claims(rreq);
 	if (ask_retry(rreq))
 		(void)may_collect(rreq);

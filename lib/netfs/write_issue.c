@@ -16,32 +16,18 @@
  * netfs_write_folio). The stream that is furthest behind is served first, so
  * that all below issued_to is in the subrequests of every stream.
  *
- * One pass, one request; several requests of an inode may be in flight, only
- * issuing is exclusive (Linux 6.12: ictx->wb_lock). What keeps them apart is
+ * One pass, one request (and one more for each other group); several requests of
+ * an inode may be in flight, only issuing is exclusive (6.12: ictx->wb_lock; in
+ * 7.2 the lock is held until the request is collected). What keeps them apart is
  * folio->inflight: bytes that overlap a claim are not claimed again; an fsync
  * waits for them, the flusher leaves them for later.
  *
- * A pass that was kicked because much is dirty does not send the last, partial
- * piece of a run that is still being written: it takes whole multiples of wsize
- * from the run, and what is left is the beginning of the next pass.
+ * Names of the cuts, in the code below: discontiguity, size, segment, EOF, and
+ * what follows on a folio of which only a part was submitted.
  */
-#include "internal.h"
+#include "issue.h"
 
 #define NO_MEMORY_SLEEP (10 * NWB_MSEC)
-#define RUN_WSIZES	16u
-
-struct issue {
-	struct nwb_inode *inode;
-	struct nwb_io_request *rreq;
-	enum nwb_wb_reason reason;
-	uint64_t pos;	/* ascends */
-	uint64_t end;	/* size when the pass began: it ends there */
-	uint64_t limit; /* kicked: claim up to here */
-	uint64_t claimed;
-	bool to_eof;   /* the latest claim ends at the end of the file */
-	bool ends_run; /* or the next bytes cannot follow on */
-};
-
 /* --- subrequests ---------------------------------------------------------- */
 
 /* Not "the server is away" and not our own lack of memory: what the server said
@@ -49,6 +35,16 @@ struct issue {
 static bool is_refusal(int error)
 {
 	return error && error != -EHOSTDOWN && error != -ENOMEM;
+}
+
+static int prepare_write(struct nwb_sreq *q)
+{
+	struct nwb_netfs *nf = q->s.rreq->nf;
+	unsigned int nr = q->s.stream_nr;
+	int (*op)(struct nwb_io_subrequest *) =
+		nr ? nf->side[nr].ops->prepare_write : nf->ops->prepare_write;
+
+	return op ? op(&q->s) : 0;
 }
 
 /**
@@ -68,10 +64,10 @@ void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len)
 	stream->sreq_max_segs = nf->sreq_segs;
 	q->s.flags = NWB_SREQ_IN_PROGRESS;
 	q->s.error = 0;
-	q->prepare_error = rreq->begin_error;
-	q->s.unreachable_ns = rreq->unreachable_ns;
-	if (!q->prepare_error && nf->ops->prepare_write)
-		q->prepare_error = nf->ops->prepare_write(&q->s);
+	q->prepare_error = q->s.stream_nr ? 0 : rreq->begin_error;
+	q->s.unreachable_ns = q->s.stream_nr ? 0 : rreq->unreachable_ns;
+	if (!q->prepare_error)
+		q->prepare_error = prepare_write(q);
 	q->s.is_refused = is_refusal(q->prepare_error);
 	nwb_assert(stream->sreq_max_len && stream->sreq_max_segs);
 	stream->sreq_max_len = nwb_min(stream->sreq_max_len, max_len);
@@ -84,10 +80,15 @@ static void count_issue(struct nwb_sreq *q)
 	struct nwb_netfs *nf = q->s.rreq->nf;
 	size_t len = q->s.len - q->s.transferred;
 
-	nwb_count(nf, bytes_issued, len);
+	if (q->s.stream_nr == 1)
+		nwb_count(nf, cache_bytes, len);
+	else if (q->s.stream_nr)
+		nwb_count(nf, mirror_bytes, len);
+	else
+		nwb_count(nf, bytes_issued, len);
 	if (q->attempts > 1) {
 		nwb_count(nf, retries, 1);
-		nwb_count(nf, bytes_reissued, len);
+		nwb_count(nf, bytes_reissued, q->s.stream_nr ? 0 : len);
 	} else if (q->s.stream_nr) {
 		nwb_count(nf, cache_issued, 1);
 	} else {
@@ -109,6 +110,7 @@ void nwb_sreq_issue(struct nwb_sreq *q)
 	if (q->prepare_error) {
 		q->is_silent = q->attempts && !q->s.stream_nr &&
 			       nwb_hazard(nf, NWB_H1);
+		nwb_trace_sreq(q, NWB_TRS_FAIL);
 		nwb_write_subrequest_terminated(&q->s, q->prepare_error);
 		return;
 	}
@@ -116,31 +118,37 @@ void nwb_sreq_issue(struct nwb_sreq *q)
 	if (q->s.retry_count)
 		q->s.flags |= NWB_SREQ_RETRYING;
 	count_issue(q);
+	nwb_trace_sreq(q, NWB_TRS_SUBMIT);
 #ifdef NWB_MUTANTS
 	nwb_mutant_copy(q);
 #endif
-	if (!q->s.stream_nr && nf->tap && nf->tap->sent)
+	if (q->s.stream_nr) {
+		nf->side[q->s.stream_nr].ops->issue_write(&q->s);
+		return;
+	}
+	if (nf->tap && nf->tap->sent)
 		nf->tap->sent(nf->tap, &q->s);
 	nf->ops->issue_write(&q->s);
 }
 
-static void issue_construct(struct nwb_io_stream *stream)
+static void issue_construct(struct nwb_io_stream *stream, enum nwb_cut cut)
 {
 	struct nwb_sreq *q = nwb_to_sreq(stream->construct);
 	struct nwb_netfs *nf = q->s.rreq->nf;
 
+	q->cut = cut;
 	stream->construct = NULL;
-	if (stream->stream_nr == 0)
+	if (stream->stream_nr == 0 && q->s.rreq->origin <= NWB_WRITETHROUGH)
 		nf->mode->issued(nf, q->s.len);
 	nwb_sreq_issue(q);
 }
 
 /* Before any wait, so that nothing waits for us. */
-static void issue_pending(struct nwb_io_request *rreq)
+void nwb_issue_pending(struct nwb_io_request *rreq)
 {
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++)
 		if (rreq->streams[i].construct)
-			issue_construct(&rreq->streams[i]);
+			issue_construct(&rreq->streams[i], NWB_CUT_FORCED);
 }
 
 /* Pause while a retry is due, then count as in flight. */
@@ -149,7 +157,7 @@ static void enter_flight(struct nwb_io_request *rreq, uint8_t stream_nr)
 	nwb_mutex_lock(&rreq->lock);
 	while (rreq->retry != NWB_RETRY_NONE) {
 		nwb_mutex_unlock(&rreq->lock);
-		issue_pending(rreq);
+		nwb_issue_pending(rreq);
 		nwb_mutex_lock(&rreq->lock);
 		nwb_wait_event(&rreq->waitq, &rreq->lock,
 			       rreq->retry == NWB_RETRY_NONE);
@@ -170,7 +178,7 @@ static void prepare_construct(struct nwb_io_request *rreq,
 	is_short = nf->nr_sreqs >= nf->opts.max_subrequests;
 	nwb_mutex_unlock(&nf->lock);
 	if (is_short)
-		issue_pending(rreq);
+		nwb_issue_pending(rreq);
 	q = nwb_sreq_new(rreq, stream->stream_nr, pos);
 	enter_flight(rreq, stream->stream_nr);
 	nwb_sreq_prepare(q, stream->stream_nr ? SIZE_MAX : rreq->wsize);
@@ -179,11 +187,9 @@ static void prepare_construct(struct nwb_io_request *rreq,
 	q->s.debug_index = ++rreq->subreq_counter;
 	q->in_progress = true;
 	nwb_list_add_tail(&stream->subrequests, &q->s.rreq_link);
-	if (!stream->active) {
-		stream->active = true;
-		stream->collected_to = pos;
-	}
 	nwb_mutex_unlock(&rreq->lock);
+	nwb_trace_sreq(q, q->prepare_error ? NWB_TRS_PREPARE_FAILED
+					   : NWB_TRS_PREPARE);
 	stream->construct = &q->s;
 }
 
@@ -193,17 +199,18 @@ static size_t advance_write(struct issue *is, struct nwb_io_stream *stream,
 			    uint64_t pos, uint8_t *mem, size_t len)
 {
 	struct nwb_io_subrequest *s = stream->construct;
+	struct nwb_netfs *nf = is->rreq->nf;
 	struct nwb_sreq *q;
 	size_t part;
 
 	if (s && pos != s->start + s->len)
-		issue_construct(stream);
+		issue_construct(stream, NWB_CUT_GAP);
 	if (!stream->construct)
 		prepare_construct(is->rreq, stream, pos);
 	q = nwb_to_sreq(stream->construct);
 	part = nwb_min(len, stream->sreq_max_len - q->s.len);
 	if (!nwb_sreq_add_seg(q, mem, part, stream->sreq_max_segs)) {
-		issue_construct(stream);
+		issue_construct(stream, NWB_CUT_SEGMENT);
 		prepare_construct(is->rreq, stream, pos);
 		q = nwb_to_sreq(stream->construct);
 		part = nwb_min(len, stream->sreq_max_len);
@@ -211,166 +218,128 @@ static size_t advance_write(struct issue *is, struct nwb_io_stream *stream,
 			nwb_assert(false);
 	}
 	q->s.len += part;
-	if (q->s.len >= stream->sreq_max_len || (is->to_eof && part == len))
-		issue_construct(stream);
+	q->nr_pieces++;
+	if (q->s.len >= stream->sreq_max_len)
+		issue_construct(stream, NWB_CUT_SIZE);
+	else if (nwb_is_linux(nf) && q->nr_pieces >= stream->sreq_max_segs)
+		issue_construct(stream, NWB_CUT_SEGMENT);
+	else if (is->to_eof && part == len)
+		issue_construct(stream, NWB_CUT_EOF);
 	return part;
 }
 
-/* netfs_write_folio(), from its step 10 on. @c may be gone afterwards. */
-static void write_claim(struct issue *is, struct nwb_claim *c)
+/* What of @c each stream is to have. Return: the lowest position. */
+static uint64_t submit(struct nwb_io_request *rreq, const struct nwb_claim *c)
+{
+	uint64_t base = c->start - c->pre;
+
+	for (unsigned int i = 0; i < rreq->nf->nr_streams; i++) {
+		struct nwb_io_stream *s = &rreq->streams[i];
+		uint64_t start;
+		uint8_t *mem;
+		size_t len = nwb_claim_range(c, i, &start, &mem);
+
+		s->submit_off = (size_t)(start - base);
+		s->submit_len = s->avail ? len : 0;
+	}
+	return base;
+}
+
+static struct nwb_io_stream *lowest_stream(struct nwb_io_request *rreq)
+{
+	struct nwb_io_stream *lowest = NULL;
+
+	for (unsigned int i = 0; i < rreq->nf->nr_streams; i++) {
+		struct nwb_io_stream *s = &rreq->streams[i];
+
+		if (s->submit_len &&
+		    (!lowest || s->submit_off < lowest->submit_off))
+			lowest = s;
+	}
+	return lowest;
+}
+
+/* Steps 5 and 6: what the folio says before anything of it is submitted. */
+static void begin_folio(struct issue *is, const struct nwb_claim *c)
 {
 	struct nwb_io_request *rreq = is->rreq;
-	uint64_t start = c->start;
-	uint8_t *mem = c->mem;
-	size_t len = c->len;
+	struct nwb_netfs *nf = rreq->nf;
+	enum nwb_trace_folio_what what = NWB_TRF_STORE;
+
+	if (c->is_copy)
+		what = NWB_TRF_STORE_COPY;
+	else if (rreq->streams[0].construct)
+		what = NWB_TRF_STORE_PLUS;
+	nwb_trace_folio(c->folio, rreq, what);
+	if (c->is_copy && rreq->streams[0].construct)
+		issue_construct(&rreq->streams[0], NWB_CUT_FORCED);
+	if (c->is_cached || !rreq->streams[1].avail)
+		return;
+	/* a streaming write: the cache cannot have it */
+	if (rreq->streams[1].construct)
+		issue_construct(&rreq->streams[1], NWB_CUT_FORCED);
+	if (nf->side[1].ops->forget)
+		nf->side[1].ops->forget(rreq->inode, c->start, c->len);
+}
+
+/** nwb_wait_collected() - until all below @to is, of a direct write. Return:
+ * has nothing failed? Context: blocks. */
+bool nwb_wait_collected(struct nwb_io_request *rreq, uint64_t to)
+{
+	bool is_good;
 
 	nwb_mutex_lock(&rreq->lock);
-	nwb_list_add_tail(&rreq->claims, &c->link);
+	nwb_wait_event(&rreq->waitq, &rreq->lock, rreq->collected_to >= to);
+	is_good = !rreq->error;
 	nwb_mutex_unlock(&rreq->lock);
-	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++) {
-		rreq->streams[i].submit_off = 0;
-		rreq->streams[i].submit_len = rreq->streams[i].avail ? len : 0;
+	return is_good;
+}
+
+/**
+ * nwb_write_claim() - tile @c into subrequests (netfs_write_folio(), from its
+ * step 5 on). @c may be gone afterwards.
+ */
+void nwb_write_claim(struct issue *is, struct nwb_claim *c)
+{
+	struct nwb_io_request *rreq = is->rreq;
+	uint64_t base, end = nwb_claim_end(c);
+	struct nwb_io_stream *stream;
+	size_t len = c->len;
+	uint8_t *mem = c->mem - c->pre;
+	bool is_upload;
+
+	if (c->folio)
+		begin_folio(is, c);
+	base = submit(rreq, c);
+	is_upload = rreq->streams[0].submit_len != 0;
+	nwb_mutex_lock(&rreq->lock);
+	nwb_list_add_tail(&rreq->claims, &c->link);
+	/* The cache may begin below it, and be done before it is prepared. */
+	if (is_upload && !rreq->streams[0].active) {
+		rreq->streams[0].active = true;
+		rreq->streams[0].collected_to = base;
 	}
-	for (;;) {
-		struct nwb_io_stream *lowest = NULL;
+	nwb_mutex_unlock(&rreq->lock);
+	while ((stream = lowest_stream(rreq))) {
+		uint64_t pos = base + stream->submit_off;
 		size_t part;
 
-		for (unsigned int i = 0; i < NWB_NR_STREAMS; i++) {
-			struct nwb_io_stream *s = &rreq->streams[i];
-
-			if (s->submit_len &&
-			    (!lowest || s->submit_off < lowest->submit_off))
-				lowest = s;
-		}
-		if (!lowest)
+		atomic_store(&rreq->issued_to, pos);
+		part = advance_write(is, stream, pos, mem + stream->submit_off,
+				     stream->submit_len);
+		stream->submit_off += part;
+		stream->submit_len -= part;
+		if (!is->is_ordered)
+			continue;
+		nwb_issue_pending(rreq);
+		if (!nwb_wait_collected(rreq, pos + part))
 			break;
-		atomic_store(&rreq->issued_to, start + lowest->submit_off);
-		part = advance_write(is, lowest, start + lowest->submit_off,
-				     mem + lowest->submit_off,
-				     lowest->submit_len);
-		lowest->submit_off += part;
-		lowest->submit_len -= part;
 	}
-	if (!rreq->streams[0].avail)
+	if (!is_upload && rreq->origin <= NWB_WRITETHROUGH)
 		rreq->nf->mode->issued(rreq->nf, len);
-	atomic_store(&rreq->issued_to, start + len);
+	atomic_store(&rreq->issued_to, end);
 	if (is->ends_run)
-		issue_pending(rreq);
-}
-
-/* --- choosing what to claim ----------------------------------------------- */
-
-static bool is_busy(const struct nwb_folio *f, struct nwb_span s)
-{
-	return f->nr_claims && nwb_span_overlaps(f->inflight, s);
-}
-
-/* End of the run of dirty bytes that begins in @f, looked at up to @max. */
-static uint64_t run_end(const struct nwb_folio *f, uint64_t max)
-{
-	uint64_t end = nwb_folio_pos(f) + f->dirty.to;
-
-	while (f->dirty.to == f->bytes && end < max) {
-		f = nwb_folio_find(f->inode,
-				   f->index + f->bytes / NWB_PAGE_SIZE);
-		if (!f || !(f->flags & NWB_FOLIO_DIRTY) || f->dirty.from ||
-		    is_busy(f, f->dirty))
-			break;
-		end = nwb_folio_pos(f) + f->dirty.to;
-	}
-	return end;
-}
-
-/* Kicked: how far to claim from @start in @f on; false: skip that run. */
-static bool set_limit(struct issue *is, const struct nwb_folio *f,
-		      uint64_t start)
-{
-	uint64_t wsize = atomic_load(&is->inode->nf->wsize);
-	uint64_t max = start + RUN_WSIZES * wsize;
-	uint64_t end = run_end(f, max);
-
-	is->limit = end;
-	if (end >= max || end == is->inode->last_write_end)
-		is->limit = start + (end - start) / wsize * wsize;
-	if (is->limit > start)
-		return true;
-	is->pos = end;
-	return false;
-}
-
-/* The claim itself: dirty bytes become bytes in flight. inode->lock held. */
-static int take_claim(struct issue *is, struct nwb_folio *f, struct nwb_span s,
-		      struct nwb_claim **ret_claim)
-{
-	struct nwb_inode *inode = is->inode;
-	struct nwb_netfs *nf = inode->nf;
-	struct nwb_claim *c = nwb_claim_new(nf);
-	int rc;
-
-	if (!c)
-		return -ENOMEM;
-	c->folio = f;
-	c->start = nwb_folio_pos(f) + s.from;
-	c->len = s.to - s.from;
-	rc = nf->mode->claim(nf, c, f->mem + s.from);
-	if (rc) {
-		nwb_mutex_lock(&nf->lock);
-		nwb_pool_put(&nf->claim_pool, c);
-		nwb_mutex_unlock(&nf->lock);
-		return rc;
-	}
-	f->inflight = f->nr_claims ? nwb_span_hull(f->inflight, s) : s;
-	f->nr_claims++;
-	is->to_eof = c->start + c->len == inode->size;
-	if (s.to < f->dirty.to) {
-		nwb_folio_set_dirty(f, (struct nwb_span){s.to, f->dirty.to});
-		is->pos = c->start + c->len;
-		is->ends_run = false;
-	} else {
-		nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
-		is->pos = nwb_folio_pos(f) + f->bytes;
-		is->ends_run = s.to < f->bytes;
-	}
-	is->claimed += c->len;
-	*ret_claim = c;
-	return 0;
-}
-
-/* inode->lock held. 0; -ENOENT: nothing left; -EINPROGRESS: a request is
- * needed first; -EBUSY: in flight, to be waited for; -EAGAIN, -ENOMEM. */
-static int try_claim(struct issue *is, struct nwb_claim **ret_claim)
-{
-	for (;;) {
-		struct nwb_folio *f = nwb_folio_next_dirty(is->inode, is->pos);
-		struct nwb_span s;
-		uint64_t fpos;
-
-		if (!f || nwb_folio_pos(f) >= is->end)
-			return -ENOENT;
-		fpos = nwb_folio_pos(f);
-		s = f->dirty;
-		if (fpos + s.from < is->pos) {
-			/* Dirtied behind us: the next pass's. */
-			is->pos = fpos + f->bytes;
-			continue;
-		}
-		if (is_busy(f, s)) {
-			if (is->reason == NWB_WB_SYNC)
-				return -EBUSY;
-			is->pos = fpos + f->bytes;
-			continue;
-		}
-		if (is->reason == NWB_WB_KICK) {
-			if (fpos + s.from >= is->limit &&
-			    !set_limit(is, f, fpos + s.from))
-				continue;
-			s.to = (uint32_t)nwb_min((uint64_t)s.to,
-						 is->limit - fpos);
-		}
-		if (!is->rreq)
-			return -EINPROGRESS;
-		return take_claim(is, f, s, ret_claim);
-	}
+		nwb_issue_pending(rreq);
 }
 
 /* --- the pass ------------------------------------------------------------- */
@@ -389,7 +358,7 @@ static bool drops_dirty(struct nwb_io_request *rreq, enum nwb_hazard h)
 /* ->init_request() and ->begin_writeback(). Failure is not told here: the
  * subrequests collect what is dirty and fail with it, so that it is recorded
  * (not so in Linux: H4, H14). */
-static void begin_upload(struct nwb_io_request *rreq, enum nwb_wb_reason reason)
+void nwb_begin_upload(struct nwb_io_request *rreq, enum nwb_wb_reason reason)
 {
 	struct nwb_netfs *nf = rreq->nf;
 	uint64_t began = nwb_now_ns(nf->ex);
@@ -406,7 +375,8 @@ static void begin_upload(struct nwb_io_request *rreq, enum nwb_wb_reason reason)
 		rc = nf->ops->begin_writeback(rreq, &wsize);
 		if (!rc && !rreq->streams[0].avail)
 			rc = -EBADF;
-		if (rc && drops_dirty(rreq, NWB_H4))
+		if (rc && rreq->origin <= NWB_WRITETHROUGH &&
+		    drops_dirty(rreq, NWB_H4))
 			return;
 	}
 	rreq->streams[0].avail = true;
@@ -432,6 +402,24 @@ static bool has_pending(const struct nwb_io_request *rreq)
 	return false;
 }
 
+/* The first claim of a request is the folio at is->pos. */
+static void begin_request(struct issue *is)
+{
+	struct nwb_inode *inode = is->inode;
+	struct nwb_folio *f;
+	bool is_copy;
+
+	is->rreq = nwb_request_new(inode, is->pos, is->origin);
+	nwb_mutex_lock(&inode->lock);
+	f = nwb_folio_next_dirty(inode, is->pos);
+	is->rreq->group = f ? f->group : 0;
+	is_copy = f && (f->flags & NWB_FOLIO_COPY);
+	nwb_mutex_unlock(&inode->lock);
+	nwb_trace_write(is->rreq, 0);
+	if (!is_copy)
+		nwb_begin_upload(is->rreq, is->reason);
+}
+
 static struct nwb_claim *next_claim(struct issue *is)
 {
 	struct nwb_inode *inode = is->inode;
@@ -444,20 +432,26 @@ static struct nwb_claim *next_claim(struct issue *is)
 
 		nwb_mutex_lock(&inode->lock);
 		seen = atomic_load(&nf->temp_freed);
-		rc = try_claim(is, &c);
+		rc = nwb_try_claim(is, &c);
 		if (rc == -EBUSY && (!is->rreq || !has_pending(is->rreq)))
 			(void)nwb_waitq_wait(&inode->waitq, &inode->lock,
 					     NWB_NEVER);
 		nwb_mutex_unlock(&inode->lock);
+		if (!rc && !c->is_copy && !is->rreq->is_upload_begun) {
+			nwb_issue_pending(is->rreq);
+			nwb_begin_upload(is->rreq, is->reason);
+		}
 		if (!rc)
 			return c;
 		if (rc == -ENOENT)
 			return NULL;
 		if (is->rreq)
-			issue_pending(is->rreq);
+			nwb_issue_pending(is->rreq);
 		if (rc == -EINPROGRESS) {
-			is->rreq = nwb_request_new(inode, is->pos);
-			begin_upload(is->rreq, is->reason);
+			begin_request(is);
+		} else if (rc == -EXDEV) {
+			nwb_end_issue_write(is->rreq);
+			is->rreq = NULL;
 		} else if (rc == -EAGAIN) {
 			nf->mode->wait_room(nf, seen);
 		} else if (rc == -ENOMEM) {
@@ -468,14 +462,90 @@ static struct nwb_claim *next_claim(struct issue *is)
 }
 
 /* netfs_end_issue_write() */
-static void end_issue_write(struct nwb_io_request *rreq)
+void nwb_end_issue_write(struct nwb_io_request *rreq)
 {
 	nwb_mutex_lock(&rreq->lock);
 	rreq->all_queued = true;
+	nwb_trace_rreq(rreq, NWB_TRR_ALL_QUEUED);
 	nwb_mutex_unlock(&rreq->lock);
-	issue_pending(rreq);
+	nwb_issue_pending(rreq);
 	(void)nwb_work_queue(&rreq->work);
 	nwb_request_put(rreq); /* ISSUER */
+}
+
+/**
+ * nwb_issue_all() - all that @is may take, into its request, which is left open.
+ * Context: the writeback lock is held; blocks.
+ */
+void nwb_issue_all(struct issue *is)
+{
+	struct nwb_claim *c;
+
+	while ((c = next_claim(is)))
+		nwb_write_claim(is, c);
+}
+
+/* --- the writeback lock --------------------------------------------------- */
+
+/** nwb_wb_lock() - netfs_wb_begin_wait(). */
+void nwb_wb_lock(struct nwb_inode *inode)
+{
+	nwb_mutex_lock(&inode->lock);
+	if (inode->is_issuing)
+		nwb_count(inode->nf, wblock_wait, 1);
+	nwb_wait_event(&inode->waitq, &inode->lock, !inode->is_issuing);
+	inode->is_issuing = true;
+	nwb_mutex_unlock(&inode->lock);
+}
+
+/** nwb_wb_unlock() - netfs_wb_end(). */
+void nwb_wb_unlock(struct nwb_inode *inode)
+{
+	nwb_mutex_lock(&inode->lock);
+	inode->is_issuing = false;
+	nwb_waitq_wake_all(&inode->waitq);
+	nwb_mutex_unlock(&inode->lock);
+}
+
+static bool wb_trylock(struct nwb_inode *inode)
+{
+	bool is_free;
+
+	nwb_mutex_lock(&inode->lock);
+	is_free = !inode->is_issuing;
+	inode->is_issuing = true;
+	nwb_mutex_unlock(&inode->lock);
+	if (!is_free)
+		nwb_count(inode->nf, wblock_skip, 1);
+	return is_free;
+}
+
+/* --- passes --------------------------------------------------------------- */
+
+/* From is->pos to is->end, with the lock held; releases it, or leaves that to
+ * the collector. */
+static void pass(struct issue *is)
+{
+	struct nwb_inode *inode = is->inode;
+	struct nwb_folio *f;
+
+	nwb_mutex_lock(&inode->lock);
+	is->end = nwb_min(is->end, inode->size);
+	is->tag = inode->wb_tag++;
+	f = nwb_folio_find(inode, is->pos >> NWB_PAGE_SHIFT);
+	is->pos =
+		f ? nwb_folio_pos(f) : is->pos / NWB_PAGE_SIZE * NWB_PAGE_SIZE;
+	nwb_mutex_unlock(&inode->lock);
+
+	nwb_issue_all(is);
+	if (is->rreq && inode->nf->opts.flavour == NWB_LINUX_7_2) {
+		is->rreq->holds_wb_lock = true;
+		nwb_end_issue_write(is->rreq);
+		return;
+	}
+	if (is->rreq)
+		nwb_end_issue_write(is->rreq);
+	nwb_wb_unlock(inode);
 }
 
 /**
@@ -487,27 +557,71 @@ static void end_issue_write(struct nwb_io_request *rreq)
  */
 uint64_t nwb_writepages(struct nwb_inode *inode, enum nwb_wb_reason reason)
 {
-	struct issue is = {.inode = inode, .reason = reason};
-	struct nwb_claim *c;
+	struct issue is = {
+		.inode = inode,
+		.reason = reason,
+		.end = UINT64_MAX,
+		.nr_left = INT64_MAX,
+	};
 
-	nwb_mutex_lock(&inode->lock);
-	if (inode->is_issuing && reason != NWB_WB_SYNC) {
-		nwb_mutex_unlock(&inode->lock);
+	if (reason == NWB_WB_SYNC)
+		nwb_wb_lock(inode);
+	else if (!wb_trylock(inode))
 		return 0;
+	pass(&is);
+	return is.claimed;
+}
+
+/** nwb_writepages_range() - what overlaps [@pos, @end), and was dirty at the
+ * call; as NWB_WB_SYNC otherwise. */
+uint64_t nwb_writepages_range(struct nwb_inode *inode, uint64_t pos,
+			      uint64_t end)
+{
+	struct issue is = {
+		.inode = inode,
+		.reason = NWB_WB_SYNC,
+		.pos = pos,
+		.end = end,
+		.nr_left = INT64_MAX,
+	};
+
+	nwb_wb_lock(inode);
+	pass(&is);
+	return is.claimed;
+}
+
+uint64_t nwb_inode_writepages(struct nwb_inode *inode,
+			      struct nwb_writeback_control *wbc)
+{
+	bool is_sync = wbc->sync_mode == NWB_WB_SYNC_ALL;
+	struct issue is = {
+		.inode = inode,
+		.reason = is_sync ? NWB_WB_SYNC : NWB_WB_ALL,
+		.pos = wbc->range_start,
+		.end = wbc->range_end,
+		.nr_left = is_sync ? INT64_MAX : nwb_max(wbc->nr_to_write, 1),
+	};
+	int64_t had = is.nr_left;
+
+	if (is.end != UINT64_MAX)
+		is.end++;
+	if (is_sync)
+		nwb_wb_lock(inode);
+	else if (!wb_trylock(inode))
+		return 0;
+	if (wbc->range_cyclic) {
+		nwb_mutex_lock(&inode->lock);
+		is.pos = inode->writeback_index << NWB_PAGE_SHIFT;
+		nwb_mutex_unlock(&inode->lock);
+		is.end = UINT64_MAX;
 	}
-	nwb_wait_event(&inode->waitq, &inode->lock, !inode->is_issuing);
-	inode->is_issuing = true;
-	is.end = inode->size;
-	nwb_mutex_unlock(&inode->lock);
-
-	while ((c = next_claim(&is)))
-		write_claim(&is, c);
-	if (is.rreq)
-		end_issue_write(is.rreq);
-
-	nwb_mutex_lock(&inode->lock);
-	inode->is_issuing = false;
-	nwb_waitq_wake_all(&inode->waitq);
-	nwb_mutex_unlock(&inode->lock);
+	pass(&is);
+	if (wbc->range_cyclic) {
+		nwb_mutex_lock(&inode->lock);
+		inode->writeback_index =
+			is.is_cut_short ? is.pos >> NWB_PAGE_SHIFT : 0;
+		nwb_mutex_unlock(&inode->lock);
+	}
+	wbc->nr_to_write -= had - is.nr_left;
 	return is.claimed;
 }

@@ -15,7 +15,7 @@
  * opts.max_attempts issues, and one that made no progress waits first, longer
  * each time.
  */
-#include "internal.h"
+#include "trace.h"
 
 /** nwb_backoff_ns() - how long to wait after @attempts failures. */
 uint64_t nwb_backoff_ns(const struct nwb_netfs *nf, uint32_t attempts)
@@ -80,6 +80,9 @@ void nwb_retry_queue(struct nwb_io_request *rreq)
 static void retry_request(struct nwb_io_request *rreq)
 {
 	nwb_count(rreq->nf, retry_requests, 1);
+	nwb_mutex_lock(&rreq->lock);
+	nwb_trace_rreq(rreq, NWB_TRR_DONE_QUIESCE);
+	nwb_mutex_unlock(&rreq->lock);
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++) {
 		struct nwb_io_stream *stream = &rreq->streams[i];
 

@@ -107,11 +107,12 @@ NWB_TEST(hazard, h4_without_a_handle_data_is_dropped)
 
 static void h4_cache_body(struct sfs_rig *rig)
 {
-	rig->sfs->has_cache = true;
+	sfs_use_cache(rig->sfs, rig->inode);
+	sfs_auto(rig->sfs);
 	h4_body(rig);
 }
 
-NWB_TEST(hazard, h4_with_a_cache_that_fails_to_begin_too)
+NWB_TEST(hazard, h4_with_a_cache_only_the_cache_has_it)
 {
 	both(NWB_H4, &(struct nwb_netfs_opts){0}, h4_cache_body);
 }
@@ -199,7 +200,7 @@ NWB_TEST(hazard, h9_retries_have_no_limit_and_no_delay)
 
 static void h10_body(struct sfs_rig *rig)
 {
-	rig->sfs->has_cache = true;
+	sfs_use_cache(rig->sfs, rig->inode);
 	start(rig, 10000, 1);
 	nwb_check_eq(sfs_cache_pending(rig->sfs), 1);
 	sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
@@ -223,7 +224,7 @@ NWB_TEST(hazard, h10_a_retry_waits_for_the_other_stream)
 
 static void h12_body(struct sfs_rig *rig)
 {
-	rig->sfs->has_cache = true;
+	sfs_use_cache(rig->sfs, rig->inode);
 	start(rig, 10000, 1);
 	sfs_complete_cache(rig->sfs, 0, SFS_ALL);
 	sfs_complete(rig->sfs, 0, -ENOSPC);
@@ -237,7 +238,7 @@ static void h12_body(struct sfs_rig *rig)
 /* A cache that fails is invalidated in any case, and nobody else suffers. */
 static void cache_fails_body(struct sfs_rig *rig)
 {
-	rig->sfs->has_cache = true;
+	sfs_use_cache(rig->sfs, rig->inode);
 	start(rig, 10000, 1);
 	sfs_complete_cache(rig->sfs, 0, -ENOBUFS);
 	sfs_complete(rig->sfs, 0, SFS_ALL);

@@ -182,7 +182,6 @@ static void start(struct model *m)
 	opts.strategy = (enum nwb_retry_strategy)(r / 7 % 3);
 	opts.max_subrequests = r % 6 ? 0 : 1 + (uint32_t)(r / 6 % 5);
 	m->sfs = sfs_new(m->ex, m->seed, &opts);
-	m->sfs->has_cache = r % 4 == 1;
 	m->file = sfs_file_new(m->sfs);
 	m->size = r % 5 ? 0 : SIZE / 2;
 	m->file->vol_size = m->size;
@@ -193,6 +192,8 @@ static void start(struct model *m)
 	set_dice(m);
 	sfs_auto(m->sfs);
 	expect(m, !nwb_inode_new(m->sfs->nf, 1, m->file, m->size, &m->inode));
+	if (r % 4 == 1)
+		sfs_use_cache(m->sfs, m->inode);
 	expect(m, !nwb_file_open(m->inode, &m->f));
 }
 

@@ -138,8 +138,6 @@ static int sfs_begin_writeback(struct nwb_io_request *rreq, uint32_t *ret_wsize)
 
 	if (sfs->begin_error)
 		return sfs->begin_error;
-	if (sfs->has_cache)
-		nwb_rreq_stream(rreq, 1)->avail = true;
 	*ret_wsize = sfs->wsize;
 	return 0;
 }
@@ -182,8 +180,6 @@ static int sfs_prepare_write(struct nwb_io_subrequest *sreq)
 	struct nwb_io_stream *stream =
 		nwb_rreq_stream(sreq->rreq, sreq->stream_nr);
 
-	if (sreq->stream_nr)
-		return 0;
 	nwb_mutex_lock(&sfs->lock);
 	sfs->nr_prepares++;
 	if (sfs->prepare_error) {
@@ -329,7 +325,6 @@ const struct nwb_netfs_ops sfs_ops = {
 	.name = "scripted",
 	.init_request = sfs_init_request,
 	.retry_request = sfs_retry_request,
-	.invalidate_cache = sfs_invalidate_cache,
 	.begin_writeback = sfs_begin_writeback,
 	.prepare_write = sfs_prepare_write,
 	.issue_write = sfs_issue_write,
@@ -339,6 +334,26 @@ const struct nwb_netfs_ops sfs_ops = {
 	.get_size = sfs_get_size,
 	.read = sfs_read,
 };
+
+static bool sfs_cache_begin(struct nwb_io_request *rreq, unsigned int stream_nr)
+{
+	(void)rreq;
+	(void)stream_nr;
+	return true;
+}
+
+static const struct nwb_stream_ops sfs_cache_ops = {
+	.name = "scripted cache",
+	.begin = sfs_cache_begin,
+	.issue_write = sfs_issue_write,
+	.invalidate = sfs_invalidate_cache,
+};
+
+void sfs_use_cache(struct sfs *sfs, struct nwb_inode *inode)
+{
+	nwb_netfs_attach(sfs->nf, 1, &sfs_cache_ops, sfs);
+	nwb_inode_set_side(inode, 1, sfs);
+}
 
 /* --- by dice -------------------------------------------------------------- */
 
@@ -600,12 +615,12 @@ static void run_main(void *arg)
 	nwb_check_eq(st.dirty_bytes, 0);
 	nwb_check_eq(st.temp_bytes, 0);
 	nwb_check_eq(st.live_subrequests, 0);
-	nwb_check_eq(st.upload_issued + st.retries,
-		     st.upload_done - (rig.sfs->prepare_error ||
-						       rig.sfs->begin_error ||
-						       rig.sfs->init_error
-					       ? st.upload_failed
-					       : 0));
+	nwb_check_eq(st.upload_issued + st.cache_issued + st.retries,
+		     st.upload_done + st.cache_done -
+			     (rig.sfs->prepare_error || rig.sfs->begin_error ||
+					      rig.sfs->init_error
+				      ? st.upload_failed
+				      : 0));
 	sfs_free(rig.sfs);
 	nwb_free(rig.file);
 }

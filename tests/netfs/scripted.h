@@ -14,7 +14,7 @@
  * the new instance. Payload is taken from the iov when the write is applied, as
  * late as a wire could.
  *
- * With has_cache each request has a second stream, a local cache that stores
+ * With sfs_use_cache() each request has a second stream, a local cache that stores
  * nothing: its writes are pending apart, and only tests that ask see them.
  *
  * Threads: sfs->lock protects everything; both executors.
@@ -76,7 +76,6 @@ struct sfs {
 	unsigned int max_segs;	  /* 0 = no limit */
 	unsigned int max_pending; /* prepare waits; 0 = no limit */
 	int init_error, begin_error, prepare_error, flush_error;
-	bool has_cache;
 	bool can_rotate;	   /* there is a second identity */
 	bool gives_up;		   /* retry_request fails the stream */
 	unsigned int flush_aborts; /* so many flushes to be aborted */
@@ -121,6 +120,8 @@ void sfs_complete(struct sfs *sfs, unsigned int index, int64_t result);
 void sfs_complete_retry(struct sfs *sfs, unsigned int index, int error);
 void sfs_complete_cache(struct sfs *sfs, unsigned int index, int64_t result);
 unsigned int sfs_cache_pending(struct sfs *sfs);
+/* @inode takes part in a local cache; before anything is written. */
+void sfs_use_cache(struct sfs *sfs, struct nwb_inode *inode);
 void sfs_complete_all(struct sfs *sfs);
 /* Abort all that is pending, applied before if @apply; a crash loses what was
  * not flushed. */

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Direct and unbuffered writes (fs/netfs/direct_write.c): from the user's memory
+ * to the server, past the cache.
+ *
+ *	flush and forget what is cached of the range
+ *	one claim = the user's memory ──► subrequests ──► collector, retryer
+ *	forget it once more (a reader may have filled a folio meanwhile)
+ *
+ *	ordered (strict, 7.2)	one subrequest at a time: what fails leaves no
+ *				hole before data behind it
+ *	parallel (6.12)		all at once, collected in order
+ *
+ * What is returned is what was written before the first failure, or that
+ * failure if it was nothing (6.12: 0, H6). It is not in the inode's error
+ * sequence: the caller has been told.
+ *
+ * The memory is the caller's again when this returns, so bytes that the server
+ * acknowledged and then forgot could not be sent once more. strict therefore
+ * flushes before it returns, and writes again if another instance answered; in
+ * the flavours of Linux that is the application's own business (H17).
+ */
+#include "issue.h"
+
+struct direct {
+	struct nwb_inode *inode;
+	const uint8_t *buf;
+	size_t len;
+	uint64_t pos;
+};
+
+/* All that is cached of the range is written, and none of it is left. */
+static int clear_range(const struct direct *d)
+{
+	struct nwb_inode *inode = d->inode;
+	uint64_t first = d->pos >> NWB_PAGE_SHIFT;
+	uint64_t last = (d->pos + d->len + NWB_PAGE_SIZE - 1) >> NWB_PAGE_SHIFT;
+	struct nwb_folio *f;
+	int rc = 0;
+
+	if (atomic_load(&inode->unstable_bytes))
+		rc = nwb_inode_commit(inode);
+	else if (nwb_writepages_range(inode, d->pos, d->pos + d->len))
+		nwb_request_wait_all(inode);
+	nwb_mutex_lock(&inode->lock);
+	while ((f = nwb_folio_next(inode, first)) && f->index < last &&
+	       (f->nr_claims || (f->flags & NWB_FOLIO_FILLING)))
+		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
+	f = nwb_folio_find(inode, first);
+	nwb_inode_drop_clean(inode, f ? f->index : first, last);
+	nwb_mutex_unlock(&inode->lock);
+	return rc;
+}
+
+static struct nwb_claim *claim_memory(struct nwb_netfs *nf,
+				      const struct direct *d, size_t off,
+				      size_t len)
+{
+	struct nwb_claim *c;
+
+	while (!(c = nwb_claim_new(nf)))
+		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + 10 * NWB_MSEC);
+	c->start = d->pos + off;
+	c->len = (uint32_t)len;
+	/* sent from there, never written to */
+	c->mem = (uint8_t *)(uintptr_t)(d->buf + off);
+	return c;
+}
+
+/* Return: bytes written before the first failure; *ret_error: that, or 0. */
+static size_t issue_direct(const struct direct *d, int *ret_error)
+{
+	struct nwb_inode *inode = d->inode;
+	struct nwb_netfs *nf = inode->nf;
+	struct issue is = {
+		.inode = inode,
+		.ends_run = true,
+		.is_ordered = nf->opts.flavour != NWB_LINUX_6_12,
+	};
+	struct nwb_io_request *rreq;
+	size_t off = 0;
+	uint64_t good_to;
+
+	rreq = nwb_request_new(inode, d->pos, NWB_DIO_WRITE);
+	nwb_request_get(rreq); /* ours: for its outcome */
+	nwb_trace_write(rreq, d->len);
+	nwb_begin_upload(rreq, NWB_WB_SYNC);
+	is.rreq = rreq;
+	while (off < d->len) {
+		size_t part = nwb_min(d->len - off, (size_t)rreq->wsize);
+
+		nwb_write_claim(&is, claim_memory(nf, d, off, part));
+		off += part;
+		if (is.is_ordered && !nwb_wait_collected(rreq, d->pos + off))
+			break;
+	}
+	nwb_end_issue_write(rreq);
+	nwb_mutex_lock(&rreq->lock);
+	nwb_wait_event(&rreq->waitq, &rreq->lock, !rreq->in_progress);
+	*ret_error = rreq->error;
+	good_to = rreq->error ? rreq->good_to : d->pos + off;
+	nwb_mutex_unlock(&rreq->lock);
+	nwb_request_put(rreq);
+	return (size_t)(good_to - d->pos);
+}
+
+/* Durable: the instance that flushed is the one that took it. */
+static int make_durable(struct nwb_inode *inode, uint32_t before,
+			bool *ret_again)
+{
+	struct nwb_netfs *nf = inode->nf;
+	uint32_t instance = before;
+	int rc = nf->ops->flush(inode, &instance);
+
+	*ret_again = rc == -ECONNABORTED ||
+		     (!rc && nf->ops->ready && instance != before);
+	return *ret_again ? 0 : rc;
+}
+
+static size_t write_durable(const struct direct *d, int *ret_error)
+{
+	struct nwb_netfs *nf = d->inode->nf;
+
+	for (uint32_t attempts = 0; attempts < nf->opts.max_attempts;
+	     attempts++) {
+		uint32_t instance = 0;
+		bool again = false;
+		size_t n;
+		int rc;
+
+		*ret_error = 0;
+		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) +
+						nwb_backoff_ns(nf, attempts));
+		if (nf->ops->ready)
+			*ret_error = nf->ops->ready(d->inode, &instance);
+		if (*ret_error)
+			return 0;
+		n = issue_direct(d, ret_error);
+		if (!n)
+			return 0;
+		rc = make_durable(d->inode, instance, &again);
+		if (rc) {
+			*ret_error = rc;
+			return 0;
+		}
+		if (!again)
+			return n;
+	}
+	*ret_error = -EIO;
+	return 0;
+}
+
+static void grow(struct nwb_inode *inode, uint64_t end, size_t n)
+{
+	nwb_mutex_lock(&inode->lock);
+	nwb_inode_update_size(inode, end, n);
+	inode->remote_size = nwb_max(inode->remote_size, end);
+	nwb_mutex_unlock(&inode->lock);
+}
+
+/**
+ * nwb_direct_write() - netfs_unbuffered_write_iter().
+ * Return: bytes, or negative errno. Context: inode->io_lock held; blocks.
+ */
+ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
+			 uint64_t pos)
+{
+	struct nwb_netfs *nf = inode->nf;
+	struct direct d = {inode, buf, len, pos};
+	size_t n;
+	int err = 0;
+
+	if (!len)
+		return 0;
+	nwb_count(nf, direct_writes, 1);
+	/* an error of what was cached is in the error sequence */
+	(void)!clear_range(&d);
+	nwb_sides_invalidate(inode); /* disabled until the last user is gone */
+	n = nwb_is_linux(nf) ? issue_direct(&d, &err) : write_durable(&d, &err);
+	if (n)
+		grow(inode, pos + n, n);
+	(void)!clear_range(&d);
+	if (n || !err)
+		return (ssize_t)n;
+	if (nwb_hazard(nf, NWB_H6)) {
+		nwb_netfs_hazard_fired(nf, NWB_H6);
+		return 0;
+	}
+	return err;
+}
+
+/* --- asynchronous --------------------------------------------------------- */
+
+static void async_main(struct nwb_work *work)
+{
+	struct nwb_kiocb *iocb = nwb_container_of(work, struct nwb_kiocb, work);
+
+	iocb->result =
+		nwb_file_write(iocb->file, iocb->buf, iocb->len, iocb->pos);
+	iocb->done(iocb);
+}
+
+int nwb_file_write_async(struct nwb_file *f, const void *buf, size_t len,
+			 uint64_t pos, struct nwb_kiocb *iocb)
+{
+	if (!(f->flags & NWB_F_DIRECT))
+		return -EINVAL;
+	if (len > NWB_FILE_MAX || pos > NWB_FILE_MAX - len)
+		return -EFBIG;
+	iocb->file = f;
+	iocb->buf = buf;
+	iocb->len = len;
+	iocb->pos = pos;
+	nwb_work_init(&iocb->work, f->inode->nf->ex, async_main,
+		      "netfs direct write");
+	(void)nwb_work_queue(&iocb->work);
+	return -EIOCBQUEUED;
+}
