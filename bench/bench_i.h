@@ -88,6 +88,7 @@ struct bench_load {
  * @keep_failed: keep the ledger of a FAIL, in @results_dir, or when that is
  *	NULL in a fresh directory below @results_base (NULL: "results")
  * @capture_path: capture the wire to there, NULL: do not
+ * @trace_path: the reference client's tracepoints, NULL: off
  * @plant: see there
  * @load: NULL: each write begins when the one before has returned
  */
@@ -128,6 +129,7 @@ struct bench_run_opts {
 	const char *results_dir;
 	const char *results_base;
 	const char *capture_path;
+	const char *trace_path;
 	struct bench_plant plant;
 	const struct bench_load *load;
 	/* The client hangs: told and recorded here, then the process ends. */
@@ -175,6 +177,15 @@ struct bench_run_result {
  */
 int bench_run_one(const struct bench_run_opts *o, struct bench_run_result *ret,
 		  struct nwb_err *err) nwb_must_check;
+
+/* trace_out.c */
+struct nwb_trace;
+/** bench_trace_new() - a ring for one run. NULL: no memory. */
+struct nwb_trace *bench_trace_new(void);
+/** bench_trace_keep() - write @t to @path: tracefs' text, or Perfetto's JSON if
+ * @path ends in ".json". 0, or negative errno with @err and no file. */
+int bench_trace_keep(const struct nwb_trace *t, const char *path,
+		     struct nwb_err *err) nwb_must_check;
 
 /* plant.c */
 /** bench_plant() - make @s cost more from now on, as @p says. One subject a

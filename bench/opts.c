@@ -38,6 +38,7 @@ enum {
 	OPT_WITH_MUTANT,
 	OPT_LEDGER,
 	OPT_CAPTURE,
+	OPT_TRACE,
 	OPT_BINARY,
 	OPT_NO_LEDGER,
 	OPT_FAULT_PAIRS,
@@ -194,6 +195,10 @@ static const struct {
 	 BENCH_CLI_MOUNT | BENCH_CLI_ONE | BENCH_CLI_SERVE,
 	 "FILE",
 	 "capture the wire as pcapng, faults as packet comments"},
+	{{"trace", 1, NULL, OPT_TRACE},
+	 BENCH_CLI_ONE,
+	 "FILE",
+	 "tracepoints of the client; .json: for Perfetto, else tracefs' text"},
 	{{"no-ledger", 0, NULL, OPT_NO_LEDGER},
 	 BENCH_CLI_RUN,
 	 NULL,
@@ -625,6 +630,9 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 	case OPT_CAPTURE:
 		c->run.capture_path = value;
 		return 0;
+	case OPT_TRACE:
+		c->run.trace_path = value;
+		return 0;
 	case OPT_MUTANT:
 		c->mutant = value;
 		return 0;
@@ -697,116 +705,6 @@ int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
 			return -1;
 	}
 	return optind;
-}
-
-int bench_read_file(const char *path, char **ret_text, size_t *ret_len,
-		    struct nwb_err *err)
-{
-	FILE *f = fopen(path, "re");
-	size_t size = 1 << 20, len;
-	char *buf;
-	int bad;
-
-	if (!f)
-		return nwb_err_set(err, -errno, "%s: %s", path,
-				   strerror(errno));
-	buf = malloc(size);
-	if (!buf) {
-		fclose(f);
-		return nwb_err_set(err, -ENOMEM, "%s: no memory", path);
-	}
-	len = fread(buf, 1, size, f);
-	bad = ferror(f);
-	fclose(f);
-	if (bad || len == size) {
-		free(buf);
-		return nwb_err_set(err, bad ? -EIO : -EFBIG, "%s: %s", path,
-				   bad ? "cannot be read" : "over 1 MiB");
-	}
-	*ret_text = buf;
-	*ret_len = len;
-	return 0;
-}
-
-static int add_sources(struct bench_cli *c, struct nwb_plan *plan,
-		       struct nwb_err *err)
-{
-	char *text, name[16];
-	size_t len;
-	int rc = 0;
-
-	if (strcmp(c->run.fault, "none")) {
-		const char *t = bench_fault_text(c->run.fault);
-
-		rc = nwb_plan_add_text(plan, c->run.fault, t, strlen(t), err);
-	}
-	for (unsigned int i = 0; !rc && i < c->nr_plan_files; i++) {
-		rc = bench_read_file(c->plan_files[i], &text, &len, err);
-		if (rc)
-			break;
-		rc = nwb_plan_add_text(plan, c->plan_files[i], text, len, err);
-		free(text);
-	}
-	for (unsigned int i = 0; !rc && i < c->nr_lines; i++) {
-		snprintf(name, sizeof(name), "-e #%u", i + 1);
-		rc = nwb_plan_add_text(plan, name, c->lines[i],
-				       strlen(c->lines[i]), err);
-	}
-	return rc;
-}
-
-/* The arguments that name the plan again; kept short, but never cut silently.
- */
-static void name_plan(struct bench_cli *c)
-{
-	size_t at = 0, size = sizeof(c->plan_args);
-	char *buf = c->plan_args;
-
-	if (strcmp(c->run.fault, "none"))
-		at += (size_t)snprintf(buf, size, " --fault %s", c->run.fault);
-	for (unsigned int i = 0; i < c->nr_plan_files && at < size; i++)
-		at += (size_t)snprintf(buf + at, size - at, " --plan %s",
-				       c->plan_files[i]);
-	for (unsigned int i = 0; i < c->nr_lines && at < size; i++)
-		at += (size_t)snprintf(buf + at, size - at, " -e '%s'",
-				       c->lines[i]);
-	if (at >= size)
-		snprintf(buf, size, " (and the plan given)");
-	c->run.plan_args = buf;
-}
-
-int bench_cli_plan(struct bench_cli *c, struct nwb_err *err)
-{
-	struct nwb_plan *plan;
-	int rc, kind;
-
-	if (!c->nr_plan_files && !c->nr_lines && !strcmp(c->run.fault, "none"))
-		return 0;
-	rc = nwb_plan_new(&plan);
-	if (rc)
-		return nwb_err_set(err, rc, "no memory for a plan");
-	c->plan = plan;
-	rc = add_sources(c, plan, err);
-	if (!rc)
-		rc = nwb_plan_finish(plan, err);
-	if (rc)
-		return rc;
-	c->run.plan = plan;
-	name_plan(c);
-	if (!strcmp(c->run.fault, "none"))
-		c->run.fault = plan->name[0] ? plan->name : "plan";
-	if (plan->server.name[0] && !c->has_server)
-		c->run.server = plan->server.name;
-	kind = plan->client.name[0] ? nwb_subject_kind_find(plan->client.name)
-				    : -1;
-	if (kind >= 0 && !c->has_client)
-		c->run.subject = (enum nwb_subject_kind)kind;
-	if (!strcmp(plan->client.name, "kernel"))
-		return nwb_err_set(err, -EINVAL, "client kernel: see `netwb "
-						 "check --kernel --help`");
-	if (plan->has_seed && !c->has_seed)
-		c->run.seed = plan->seed;
-	return 0;
 }
 
 void bench_cli_fini(struct bench_cli *c)

@@ -19,6 +19,7 @@
 #include "nwb/faultctl.h"
 #include "nwb/mem.h"
 #include "nwb/netfs.h"
+#include "nwb/trace.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +47,7 @@ struct run {
 	struct bench_pin pin;
 	struct nwb_fake *fake;
 	struct bench_capture *capture;
+	struct nwb_trace *trace;
 	struct nwb_exec *ex;
 	struct nwb_dialer dialer;
 	struct nwb_subject *subject;
@@ -221,6 +223,7 @@ static int run_subject(struct run *r)
 	struct nwb_subject_opts so = {
 		.dialer = &r->dialer,
 		.ledger = &r->ledger,
+		.trace = r->trace,
 	};
 	int rc = 0;
 
@@ -438,6 +441,8 @@ static int run_judge(struct run *r)
 			return rc;
 	}
 	rc = end_capture(r);
+	if (!rc && r->trace)
+		rc = bench_trace_keep(r->trace, r->o->trace_path, r->err);
 	if (rc)
 		return rc;
 	if (!r->o->judge)
@@ -477,6 +482,11 @@ static int run_all(struct run *r)
 	if (o->capture_path)
 		rc = bench_capture_start(r->srv, o->capture_path, NULL, NULL,
 					 &r->capture, r->err);
+	if (!rc && o->trace_path) {
+		r->trace = bench_trace_new();
+		if (!r->trace)
+			rc = nwb_err_set(r->err, -ENOMEM, "trace: no memory");
+	}
 	if (!rc)
 		rc = nwb_exec_real_new(NULL, &r->ex, r->err);
 	if (rc)
@@ -531,6 +541,7 @@ static int attempt(const struct bench_run_opts *o, bool may_repeat,
 	nwb_server_free(r->srv);
 	bench_pin_none(&r->pin);
 	bench_supervisor_stop(r->sup);
+	nwb_trace_free(r->trace);
 	nwb_openloop_free(r->ol);
 	nwb_workload_free(r->work);
 	nwb_fc_unmap(r->page);

@@ -129,6 +129,7 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 		.patience_ns = opts->patience_ns,
 		.max_attempts = opts->hard ? UINT32_MAX : opts->max_attempts,
 		.mutants = opts->mutants,
+		.trace = opts->trace,
 	};
 	struct nwb_netfs_tap *tap = NULL;
 	int rc;

@@ -50,6 +50,8 @@ enum nwb_subject_kind {
  * @channels: SMB: connections of the session; 0 = 1
  * @mutant_credits: credits of an old connection are counted again
  * @mutant_channel: credits of one channel are spent on another
+ * @trace: ring for the reference client's tracepoints (nwb/trace.h); borrowed,
+ *	NULL: off
  * @ledger: borrowed; the client's SENT, ACKED, GIVEUP and CONNECT go there.
  *	NULL = none
  */
@@ -82,6 +84,7 @@ struct nwb_subject_opts {
 	unsigned int channels;
 	bool mutant_credits;
 	bool mutant_channel;
+	struct nwb_trace *trace;
 	struct nwb_ledger *ledger;
 };
 
