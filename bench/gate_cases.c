@@ -290,6 +290,28 @@ void gate_cases_resize(struct gate_cases *c, uint64_t bytes)
 	}
 }
 
+void gate_cases_turns(struct gate_cases *c, uint64_t bytes)
+{
+	for (unsigned int i = 0; i < c->nr; i++) {
+		struct gate_case *one = &c->c[i];
+		uint64_t all =
+			one->bytes ? one->bytes : one->workload->bytes_default;
+		uint64_t turn = bytes ? bytes : GATE_TURN_BYTES;
+		size_t at = strlen(one->name);
+
+		if (one->fsyncs > 1)
+			continue;
+		one->fsyncs = (unsigned int)nwb_max(all / turn, 1ull);
+		if (bytes)
+			snprintf(
+				one->name + at, sizeof(one->name) - at,
+				bytes % NWB_MIB ? ".t%lluK" : ".t%lluM",
+				(unsigned long long)(bytes % NWB_MIB
+							     ? bytes / 1024
+							     : bytes / NWB_MIB));
+	}
+}
+
 static bool fits(const char *name, const char *globs)
 {
 	char list[512], *save = NULL, *w;

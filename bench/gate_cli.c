@@ -26,6 +26,8 @@ enum {
 	OPT_RECORD_BASELINE,
 	OPT_RECORD_NOISE,
 	OPT_WRITE,
+	OPT_TURN,
+	OPT_BOTH,
 	OPT_SHARD,
 };
 
@@ -82,6 +84,14 @@ static const struct {
 	 COMPARE | GATE,
 	 "WHAT",
 	 "make B worse on purpose: cpu=15% or throughput=-25%"},
+	{{"turn", 1, NULL, OPT_TURN},
+	 COMPARE | GATE,
+	 "SIZE",
+	 "bytes of a turn, which ends with fsync (default 16M)"},
+	{{"both", 1, NULL, OPT_BOTH},
+	 COMPARE,
+	 "OPTIONS",
+	 "of `netwb run` for both sides, e.g. '--sign=gmac --soft'"},
 	{{"no-control", 0, NULL, OPT_NO_CONTROL},
 	 COMPARE | GATE,
 	 NULL,
@@ -203,6 +213,15 @@ static int set_option(struct gate_cli *c, int opt, const char *v)
 		return gate_parse_bytes(v, &c->bytes)
 			       ? bad_value("write", v, "a size: 4M, 64M, 1G")
 			       : 0;
+	case OPT_TURN:
+		return gate_parse_bytes(v, &c->turn_bytes)
+			       ? bad_value("turn", v, "a size: 16M, 64M")
+			       : 0;
+	case OPT_BOTH:
+		if (strlen(v) >= GATE_BOTH_MAX)
+			return bad_value("both", v, "too long");
+		c->both = v;
+		return 0;
 	case OPT_OUT:
 		c->out = v;
 		return 0;
@@ -275,6 +294,9 @@ int gate_cli_apply(const struct gate_cli *c, struct gate_opts *o,
 			 c->plant);
 	if (c->bytes)
 		gate_cases_resize(&o->cases, c->bytes);
+	gate_cases_turns(&o->cases, c->turn_bytes);
+	for (unsigned int i = 0; i < o->cases.nr; i++)
+		o->cases.c[i].both = c->both;
 	if (c->cases) {
 		int rc = gate_cases_filter(&o->cases, c->cases, err);
 
@@ -293,9 +315,10 @@ void gate_cli_list(const struct gate_cases *c)
 		uint64_t bytes =
 			one->bytes ? one->bytes : one->workload->bytes_default;
 
-		printf("%-28s %s, %llu MiB%s\n", one->name,
+		printf("%-28s %s, %llu MiB, %u turn%s%s\n", one->name,
 		       one->workload->title,
-		       (unsigned long long)(bytes / NWB_MIB),
+		       (unsigned long long)(bytes / NWB_MIB), one->fsyncs,
+		       one->fsyncs > 1 ? "s" : "",
 		       one->is_sentinel ? ", sentinel" : "");
 	}
 }

@@ -12,10 +12,12 @@ struct gate_cli {
 	const char *plant;
 	const char *record_noise;
 	const char *out;
+	const char *both;
 	uint64_t budget_ns;
 	uint64_t seed;
-	uint64_t bytes;	    /* of each run; 0: the case's */
-	unsigned int pairs; /* 0: sequential */
+	uint64_t bytes;	     /* of each run; 0: the case's */
+	uint64_t turn_bytes; /* 0: GATE_TURN_BYTES */
+	unsigned int pairs;  /* 0: sequential */
 	struct bench_shard shard;
 	bool has_pairs;
 	bool has_cover, is_list, no_control, record_baseline;

@@ -36,6 +36,8 @@
 #define GATE_CASES_MAX	 96
 #define GATE_STREAMS_MAX (3 * GATE_CASES_MAX)
 #define GATE_SENTINELS	 3u
+#define GATE_TURN_BYTES	 (16 * NWB_MIB)
+#define GATE_BOTH_MAX	 200u
 
 enum gate_metric_id {
 	GATE_CPU,	 /* ns/MiB made durable, client and server */
@@ -146,6 +148,7 @@ struct gate_case {
 	const char *client;
 	const struct nwb_workload_desc *workload;
 	uint64_t bytes;
+	const char *both; /* options of `netwb run` for both sides; NULL */
 	unsigned int fsyncs;
 	uint64_t wsize;
 	const char *fault;
@@ -173,6 +176,10 @@ int gate_cases_shapes(const char *servers, struct gate_cases *ret,
 void gate_cases_rename(struct gate_cases *c, bool has_client, bool has_server);
 /** gate_cases_shard() - keep those of this shard; there may be none. */
 void gate_cases_shard(struct gate_cases *c, struct bench_shard *shard);
+/** gate_cases_turns() - who has no fsyncs of its own fsyncs each @bytes, for
+ * each of them ends a turn; 0: each GATE_TURN_BYTES, else it is said in their
+ * names. */
+void gate_cases_turns(struct gate_cases *c, uint64_t bytes);
 /** gate_cases_resize() - all of them write @bytes, and say so in their names:
  * another size is another case. */
 void gate_cases_resize(struct gate_cases *c, uint64_t bytes);

@@ -19,8 +19,7 @@
 #include <unistd.h>
 
 #define RUN_LIMIT_NS (180 * NWB_SEC)
-#define ARGS_MAX     48
-#define TURN_BYTES   (16 * NWB_MIB)
+#define ARGS_MAX     128
 
 extern char **environ;
 
@@ -47,21 +46,24 @@ static void arg_nr(struct args *a, const char *name, uint64_t nr)
 	arg(a, name, t);
 }
 
+/* Words that blanks part; nobody quotes here. */
+static void arg_words(struct args *a, const char *words)
+{
+	char *t = a->text[a->nr_text++], *save = NULL, *w;
+
+	nwb_assert(a->nr_text <= NWB_ARRAY_SIZE(a->text));
+	snprintf(t, sizeof(a->text[0]), "%s", words);
+	for (w = strtok_r(t, " ", &save); w && a->nr + 12 < ARGS_MAX;
+	     w = strtok_r(NULL, " ", &save))
+		arg(a, w, NULL);
+}
+
 /* Where there is one CPU only there is no question where a run lies. */
 static bool can_pin(void)
 {
 	cpu_set_t set;
 
 	return !sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) > 1;
-}
-
-/* Each ends a turn. */
-static unsigned int fsyncs_of(const struct gate_case *c)
-{
-	uint64_t bytes = c->bytes ? c->bytes : c->workload->bytes_default;
-
-	return c->fsyncs > 1 ? c->fsyncs
-			     : (unsigned int)nwb_max(bytes / TURN_BYTES, 1ull);
 }
 
 static void make_args(const struct gate_side *s, const struct gate_case *c,
@@ -80,12 +82,14 @@ static void make_args(const struct gate_side *s, const struct gate_case *c,
 	arg(a, "--workload", c->workload->name);
 	if (c->bytes)
 		arg_nr(a, "--write", c->bytes);
-	if (fsyncs_of(c) > 1)
-		arg_nr(a, "--fsyncs", fsyncs_of(c));
+	if (c->fsyncs > 1)
+		arg_nr(a, "--fsyncs", c->fsyncs);
 	if (c->wsize)
 		arg_nr(a, "--wsize", c->wsize);
 	if (c->fault)
 		arg(a, "--fault", c->fault);
+	if (c->both)
+		arg_words(a, c->both);
 	if (s->plant_word[0])
 		arg(a, "--plant", s->plant_word);
 	arg_nr(a, "--seed", seed);

@@ -26,6 +26,13 @@ is() {
 	fi
 }
 
+# how a run is cut into turns is part of what a case is
+run 0 compare raw-cold in-place --servers smbd --turn 64M --list
+says '^smbd.seq1m.t64M +sequential 1 MiB, 128 MiB, 2 turns'
+run 0 gate --list
+says '^smbd.in-place.seq1m +sequential 1 MiB, 128 MiB, 8 turns, sentinel'
+run 3 compare raw-cold in-place --turn 0
+
 # who is who
 run 0 compare --help
 says 'usage: netwb compare A B'
@@ -135,6 +142,14 @@ says 'cache/netwb/baseline'
 run 0 gate --record-baseline
 run 0 gate --pairs 1 --cases 'fake.in-place.*' --out gate --plant cpu=15%
 says 'differs: nothing: A and B are the same binary, with a planted regression'
+
+# both sides are told, and what they were told is in their command
+run 0 compare in-place temp-page --both '--wsize 64K --hard' --pairs 1 \
+	--no-control --servers smbd --cases '*.seq1m*' --write 4M --out both
+is 2 "$(cat "$tmp"/both/*/run.jsonl | grep -o 'one-run [^"]*--wsize 64K --hard' | wc -l)" \
+	'commands with what both were told'
+run 2 compare in-place temp-page --both '--nonsense' --pairs 1 \
+	--no-control --servers fake --write 1M --out both2
 
 # ^C: what was measured stays, and is decided by
 (cd "$tmp" && exec "$netwb" compare in-place temp-page --pairs 60 \
