@@ -34,6 +34,8 @@
 
 /* A write that covers more blocks than this counts for all of them. */
 #define WIDE 64u
+/* So many earlier uploads of a byte are counted. */
+#define LOOK_BACK 64u
 
 /* A write, and a block that it touches; by block, then ub. */
 struct touch {
@@ -166,9 +168,13 @@ static const struct jspan *clean_before(const struct licence *l,
 	return lo ? &l->fsync[lo - 1] : NULL;
 }
 
-/* Writes to @block, not surely over at @since, perhaps begun by @until. */
+/*
+ * Writes to @block, not surely over at @since, perhaps begun by @until; not
+ * counted beyond @enough.
+ */
 static uint64_t count_touches(const struct touch *t, uint64_t nr,
-			      uint64_t block, uint64_t since, uint64_t until)
+			      uint64_t block, uint64_t since, uint64_t until,
+			      uint64_t enough)
 {
 	uint64_t lo = 0, hi = nr, n = 0;
 
@@ -180,7 +186,8 @@ static uint64_t count_touches(const struct touch *t, uint64_t nr,
 		else
 			hi = mid;
 	}
-	while (lo-- > 0 && t[lo].block == block && t[lo].reach >= since)
+	while (n <= enough && lo-- > 0 && t[lo].block == block &&
+	       t[lo].reach >= since)
 		n += t[lo].begin < until && t[lo].ue >= since;
 	return n;
 }
@@ -204,6 +211,18 @@ static bool is_known_by(const struct judge *J, const struct jpdu *up,
 	return true;
 }
 
+/* Were there more writes than uploads that are known to be done? */
+static bool is_licensed(const struct licence *l, uint64_t block, uint64_t since,
+			uint64_t until, uint64_t known)
+{
+	uint64_t n = count_touches(l->touch, l->nr_touch, block, since, until,
+				   known);
+
+	if (n <= known)
+		n += count_touches(l->wide, l->nr_wide, 0, since, until, known);
+	return n > known;
+}
+
 static void judge_atom(struct licence *l, uint32_t atom)
 {
 	const uint32_t *ups = l->f->uploads.item;
@@ -222,7 +241,7 @@ static void judge_atom(struct licence *l, uint32_t atom)
 					.off = l->f->atom[atom]};
 
 		J->j->ran |= 1u << 4;
-		for (uint64_t i = k; i-- > from;) {
+		for (uint64_t i = k; i-- > from && k - i <= LOOK_BACK;) {
 			const struct jpdu *u = &J->pdu[ups[i]];
 
 			if (y && u->s.begin <= y->end)
@@ -237,12 +256,7 @@ static void judge_atom(struct licence *l, uint32_t atom)
 		/* Without a known one: each write since the fsync may do. */
 		if (!known && y && !nwb_j_had_outage(J, 0, up->s.begin))
 			last = y->end < up->s.begin ? up : NULL;
-		if (!last ||
-		    count_touches(l->touch, l->nr_touch, block, since,
-				  up->s.begin) +
-				    count_touches(l->wide, l->nr_wide, 0, since,
-						  up->s.begin) >
-			    known)
+		if (!last || is_licensed(l, block, since, up->s.begin, known))
 			continue;
 		f.len = l->f->atom[atom + 1] - f.off;
 		f.rec_a = up->s.slot;

@@ -108,13 +108,18 @@ static bool is_of_the_guest(int64_t result)
 	return result == -ENOMEM || result == -EINTR;
 }
 
-/* Which refusals end an upload although they are no answer to it. */
-static bool is_on_the_way(const struct jpdu *p)
+/*
+ * Which refusals end an upload although they are no answer to it: those on the
+ * way back after an outage. Before one, a client looks for what is not there.
+ */
+static bool is_on_the_way(const struct judge *J, const struct jpdu *p)
 {
 	const struct nwb_lrec *r = p->r;
 
 	if (nwb_j_is_write(r) || nwb_j_is_flush(r))
 		return true;
+	if (!nwb_j_had_outage(J, 0, p->s.begin))
+		return false;
 	return r->flags & NWB_LF_9P || r->cmd == SMB_NEGOTIATE ||
 	       r->cmd == SMB_SESSION_SETUP || r->cmd == SMB_TREE_CONNECT ||
 	       r->cmd == SMB_CREATE;
@@ -135,7 +140,7 @@ static bool is_licensed(const struct errors *x, const struct jsync *e)
 
 		if (p->is_reply || p->s.begin >= e->s.end)
 			continue;
-		if (is_on_the_way(p) && is_refused(J, p))
+		if (is_on_the_way(J, p) && is_refused(J, p))
 			return true;
 		lost += nwb_j_is_write(p->r) && !nwb_j_was_told_ok(J, p);
 	}
