@@ -22,9 +22,9 @@
 #define QEMU_PATH "/usr/bin/qemu-system-x86_64"
 #define MEM_MIB	  512u
 #define ROOM	  (64 * NWB_MIB) /* of the tmpfs, beside memory and modules */
-#define HUNG_NS	  (20 * NWB_SEC)
-#define BOOT_NS	  (60 * NWB_SEC)
-#define LIMIT_NS  (120 * NWB_SEC)
+#define HUNG_NS	  (30 * NWB_SEC)
+#define BOOT_NS	  (120 * NWB_SEC)
+#define LIMIT_NS  (300 * NWB_SEC)
 
 static void close_fd(int *fd)
 {

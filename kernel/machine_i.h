@@ -94,6 +94,7 @@ struct nwb_machine {
 	int con;
 	int wake;
 	FILE *log;
+	uint64_t log_len;
 	pthread_t thread;
 	bool has_thread;
 

@@ -22,10 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROUND_MS   50
-#define ECHO_NS	   (2 * NWB_MSEC)
-#define CUT_NS	   (3 * NWB_SEC)
-#define LAST_WORDS (500 * NWB_MSEC) /* of a kernel that is dead */
+#define ROUND_MS    50
+#define ECHO_NS	    (2 * NWB_MSEC)
+#define CUT_NS	    (3 * NWB_SEC)
+#define CONSOLE_MAX (16 * NWB_MIB) /* of a kernel that does not stop talking */
+#define LAST_WORDS  (500 * NWB_MSEC) /* of a kernel that is dead */
 
 uint64_t nwb_machine_now(void)
 {
@@ -211,7 +212,9 @@ static void read_console(struct nwb_machine *m, uint64_t now)
 	ssize_t n;
 
 	while ((n = read(m->con, buf, sizeof(buf))) > 0) {
-		if (m->log && fwrite(buf, 1, (size_t)n, m->log) != (size_t)n)
+		m->log_len += (uint64_t)n;
+		if (m->log && m->log_len <= CONSOLE_MAX &&
+		    fwrite(buf, 1, (size_t)n, m->log) != (size_t)n)
 			say_why(m, "the console cannot be written to its file");
 		for (ssize_t i = 0; i < n; i++) {
 			const char *line =

@@ -107,14 +107,15 @@ struct nwb_machine_event {
  * @kernel: UML or QEMU; copied
  * @srv: started with opts.tap; outlives the machine
  * @job: text, see above; copied
- * @console: file that gets the console, made or emptied; NULL: none is kept
+ * @console: file that gets the console, made or emptied, 16 MiB at most; NULL:
+ *	none is kept
  * @program: path of the guest's program, NULL: nwb_guest_program()
  * @mem_mib: memory; 0: 512
  * @append: more words for the kernel's command line, or NULL
  * @ledger: tickets are drawn from it; NULL: a counter of its own
- * @hung_ns: without a record for so long it is HUNG; 0: 20 s
- * @boot_ns: time until the first record; 0: 60 s
- * @limit_ns: for all of it; 0: 120 s
+ * @hung_ns: without a record for so long it is HUNG; 0: 30 s
+ * @boot_ns: time until the first record; 0: 120 s
+ * @limit_ns: for all of it; 0: 300 s
  * @on_event, @arg: called on the machine's thread, in the stream's order; may
  *	call nwb_machine_go(), not _wait() nor _free()
  */

@@ -90,7 +90,9 @@ static void on_event(void *arg, const struct nwb_machine_event *ev)
 {
 	(void)arg;
 	if (ev->kind == NWB_MACHINE_EV_CONSOLE && is_loud)
-		printf("  | %s\n", ev->line);
+		printf("  %8.3f | %s\n",
+		       (double)(ev->host_ns % (1000 * NWB_SEC)) / 1e9,
+		       ev->line);
 	if (ev->kind == NWB_MACHINE_EV_ECHO)
 		got.echoes++;
 	if (ev->kind == NWB_MACHINE_EV_RECORD)
@@ -148,6 +150,7 @@ static int boot(const char *rest, uint64_t hung_ns)
 		.job = job,
 		.hung_ns = hung_ns,
 		.on_event = on_event,
+		.append = getenv("NWB_APPEND"),
 	};
 	struct nwb_err err = {0};
 
