@@ -288,8 +288,9 @@ int nwb_chan_get_stat(const struct nwb_chan_rec *rec,
 const char *nwb_chan_type_name(unsigned int type)
 {
 	static const char *const up[] = {
-		NULL,	"HELLO", "OP_BEGIN", "OP_END", "FOUND", "MARK",
-		"WAIT", "BEAT",	 "TRACE",    "STAT",   "SAY",	"DONE",
+		NULL,	"HELLO", "OP_BEGIN",	 "OP_END",     "FOUND",
+		"MARK", "WAIT",	 "BEAT",	 "TRACE",      "STAT",
+		"SAY",	"DONE",	 "EFFECT_BEGIN", "EFFECT_END",
 	};
 	static const char *const down[] = {"ECHO", "GO", "STOP"};
 

@@ -22,6 +22,11 @@
  *	key HEX32			stamp key (the ledger's); needed first
  *	file N PATH			file number N (the ledger's id) is PATH
  *	mount TYPE SOURCE DIR [OPTIONS]	DIR is made; a failure ends the job
+ *	mount fuse NAME DIR [OPTIONS]	a FUSE server of the guest's own, in memory;
+ *					one a job. OPTIONS: writeback delay=MS fail=N
+ *					(the Nth WRITE: EIO) hang=N (from the Nth on,
+ *					until release) capacity=BYTES max_write=BYTES
+ *	release				WRITEs that hang go on
  *	umount DIR [lazy] [force]
  *	open FD N [FLAGS]		FLAGS: rdwr (default) rdonly wronly, creat
  *					trunc append direct sync dsync excl, by

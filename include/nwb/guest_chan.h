@@ -56,6 +56,11 @@ enum nwb_chan_type {
 			     * a piece of no bytes ends it */
 	NWB_CHAN_SAY,	    /* text: a line for people */
 	NWB_CHAN_DONE,	    /* struct nwb_chan_done; the last of a job */
+	/* of the FUSE server in the guest: what it is asked to do, before it
+	 * does; then FOUND records of a WRITE's payload; then how it went. Ids
+	 * are its own, with the highest bit set */
+	NWB_CHAN_EFFECT_BEGIN, /* struct nwb_chan_op */
+	NWB_CHAN_EFFECT_END,   /* struct nwb_chan_op */
 	/* host to guest */
 	NWB_CHAN_ECHO = 64, /* le32: number, from 1 */
 	NWB_CHAN_GO,	    /* text: name of the WAIT */

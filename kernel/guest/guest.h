@@ -6,6 +6,7 @@
  *	work.c   the worker: runs the verbs of a job
  *	ops.c    file operations, each framed by OP_BEGIN and OP_END
  *	owed.c   what the job has written, for verify
+ *	fuse.c   a FUSE server in the guest
  *	trace.c  tracefs
  *	out.c    the channel
  *
@@ -113,6 +114,16 @@ void op_end(struct task *t, struct nwb_chan_op *op, int64_t result);
 
 /** ops_run() - do a verb that is an operation. Return: false: it is none. */
 bool ops_run(struct task *t, const struct job_verb *v);
+/** ops_found() - tell what operation @id has seen. */
+void ops_found(uint32_t id, const struct nwb_stamp_run *run);
+
+/* --- fuse.c --------------------------------------------------------------- */
+
+/** fuse_start() - mount our own server on @dir. Return: 0 or -errno. */
+int fuse_start(struct worker *w, const char *dir,
+	       const char *options) nwb_must_check;
+/** fuse_release() - WRITEs that hang may go on. */
+void fuse_release(void);
 
 /* --- owed.c --------------------------------------------------------------- */
 

@@ -392,6 +392,7 @@ static const struct {
 	{"echo", JOB_ECHO, 2, 2, do_none},
 	{"stat", JOB_STAT, 1, 1, do_none},
 	{"ls", JOB_LS, 1, 1, do_none},
+	{"release", JOB_RELEASE, 0, 0, do_none},
 	{"trace", JOB_TRACE, 1, JOB_WORDS - 1, do_trace},
 	{"thread", JOB_THREAD, 1, 1, do_thread},
 	{"end", JOB_END, 0, 0, do_end},

@@ -368,11 +368,10 @@ struct finder {
 	uint32_t newest;
 };
 
-static int found(void *arg, const struct nwb_stamp_run *run)
+void ops_found(uint32_t id, const struct nwb_stamp_run *run)
 {
-	struct finder *f = arg;
 	struct nwb_chan_found it = {
-		.id = f->op->id,
+		.id = id,
 		.kind = run->kind == NWB_STAMP_LANES  ? NWB_CHAN_FOUND_STAMP
 			: run->kind == NWB_STAMP_ZERO ? NWB_CHAN_FOUND_ZERO
 						      : NWB_CHAN_FOUND_PARTIAL,
@@ -386,12 +385,20 @@ static int found(void *arg, const struct nwb_stamp_run *run)
 		it.file = run->lane.file;
 		it.version = run->lane.version;
 		it.origin = run->lane.offset;
-		f->newest = nwb_max(f->newest, it.version);
 	} else if (run->kind == NWB_STAMP_PARTIAL) {
 		memcpy(it.raw, run->raw, sizeof(it.raw));
 	}
+	out_rec(NWB_CHAN_FOUND, buf, nwb_chan_put_found(&it, buf));
+}
+
+static int found(void *arg, const struct nwb_stamp_run *run)
+{
+	struct finder *f = arg;
+
+	if (run->kind == NWB_STAMP_LANES)
+		f->newest = nwb_max(f->newest, run->lane.version);
 	if (f->nr++ < FOUND_MAX)
-		out_rec(NWB_CHAN_FOUND, buf, nwb_chan_put_found(&it, buf));
+		ops_found(f->op->id, run);
 	return 0;
 }
 

@@ -81,7 +81,9 @@ static void do_mount(struct task *t, const struct job_verb *v)
 	int rc = make_dirs(dir);
 
 	op_begin(t, &op);
-	if (!rc && mount(source, dir, type, 0, options))
+	if (!rc && !strcmp(type, "fuse"))
+		rc = fuse_start(t->w, dir, options);
+	else if (!rc && mount(source, dir, type, 0, options))
 		rc = -errno;
 	op_end(t, &op, rc);
 	if (rc)
@@ -276,6 +278,9 @@ static void run_verb(struct task *t, const struct job_verb *v)
 	case JOB_TRACE_ON:
 	case JOB_TRACE_LIVE:
 		say_errno(v, "trace", trace_on(v));
+		break;
+	case JOB_RELEASE:
+		fuse_release();
 		break;
 	case JOB_TRACE_OFF:
 		trace_off();

@@ -213,7 +213,7 @@ NWB_TEST(chan, names_and_files)
 
 NWB_TEST(chan, every_type_and_operation_has_a_name)
 {
-	for (unsigned int i = NWB_CHAN_HELLO; i <= NWB_CHAN_DONE; i++)
+	for (unsigned int i = NWB_CHAN_HELLO; i <= NWB_CHAN_EFFECT_END; i++)
 		nwb_check(strcmp(nwb_chan_type_name(i), "?"));
 	for (unsigned int i = NWB_CHAN_ECHO; i <= NWB_CHAN_STOP; i++)
 		nwb_check(strcmp(nwb_chan_type_name(i), "?"));

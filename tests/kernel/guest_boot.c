@@ -36,6 +36,8 @@ static bool is_loud, is_skipped;
 static struct {
 	_Atomic unsigned int marks;
 	unsigned int writes_begun, writes_ended, echoes;
+	unsigned int effects, effect_errors, fsync_errors;
+	bool fsync_end_before_mark;
 	uint64_t last_ticket;
 	char says[4096];
 	size_t trace;
@@ -55,12 +57,31 @@ static void bad(const char *fmt, ...)
 	printf("\n");
 }
 
+static void tell_record(const struct nwb_machine_event *ev)
+{
+	const struct nwb_chan_rec *rec = ev->rec;
+	struct nwb_chan_op op;
+
+	printf("  %8.3f # %s", (double)(ev->host_ns % (1000 * NWB_SEC)) / 1e9,
+	       nwb_chan_type_name(rec->type));
+	if (!nwb_chan_get_op(rec, &op))
+		printf(" %s %x off=%llu len=%llu = %lld",
+		       nwb_chan_op_name(op.op), op.id,
+		       (unsigned long long)op.off, (unsigned long long)op.len,
+		       (long long)op.result);
+	else if (rec->type == NWB_CHAN_SAY || rec->type == NWB_CHAN_MARK)
+		printf(" %.*s", (int)rec->len, (const char *)rec->payload);
+	printf("\n");
+}
+
 static void on_record(const struct nwb_machine_event *ev)
 {
 	const struct nwb_chan_rec *rec = ev->rec;
 	struct nwb_chan_op op;
 	size_t len = strlen(got.says);
 
+	if (is_loud)
+		tell_record(ev);
 	switch (rec->type) {
 	case NWB_CHAN_MARK:
 		atomic_fetch_add(&got.marks, 1);
@@ -76,10 +97,19 @@ static void on_record(const struct nwb_machine_event *ev)
 	case NWB_CHAN_OP_END:
 		if (nwb_chan_get_op(rec, &op))
 			bad("a malformed operation");
+		else if (op.op == NWB_CHAN_OP_FSYNC && op.result)
+			got.fsync_errors++;
+		else if (op.op == NWB_CHAN_OP_FSYNC &&
+			 rec->type == NWB_CHAN_OP_END && got.marks == 1)
+			got.fsync_end_before_mark = true;
 		else if (op.op == NWB_CHAN_OP_WRITE)
 			*(rec->type == NWB_CHAN_OP_BEGIN ? &got.writes_begun
 							 : &got.writes_ended) +=
 				1;
+		break;
+	case NWB_CHAN_EFFECT_END:
+		got.effects++;
+		got.effect_errors += nwb_chan_get_op(rec, &op) || op.result < 0;
 		break;
 	default:
 		break;
@@ -142,7 +172,7 @@ static const char *head(void)
 	return text;
 }
 
-static int boot(const char *rest, uint64_t hung_ns)
+static int boot_whole(uint64_t hung_ns)
 {
 	struct nwb_machine_opts o = {
 		.kernel = &kernel,
@@ -155,11 +185,16 @@ static int boot(const char *rest, uint64_t hung_ns)
 	struct nwb_err err = {0};
 
 	memset(&got, 0, sizeof(got));
-	snprintf(job, sizeof(job), "%s%s", head(), rest);
 	if (!nwb_machine_start(&o, &machine, &err))
 		return 0;
 	bad("%s", err.text);
 	return -1;
+}
+
+static int boot(const char *rest, uint64_t hung_ns)
+{
+	snprintf(job, sizeof(job), "%s%s", head(), rest);
+	return boot_whole(hung_ns);
 }
 
 static void expect(enum nwb_machine_end end)
@@ -335,29 +370,44 @@ static void case_trace(void)
 
 static void case_mount_fails(void)
 {
-	if (up("diod") || boot("", 0))
+	strcpy(job, "mount cifs //10.99.0.1/x /mnt ip=10.99.0.1\n"
+		    "mark not-here\n");
+	if (up("diod") || boot_whole(0))
 		return;
-	nwb_machine_free(machine);
-	machine = NULL;
-	struct nwb_machine_opts o = {
-		.kernel = &kernel,
-		.srv = srv,
-		.job = "mount cifs //10.99.0.1/x /mnt ip=10.99.0.1\n"
-		       "mark not-here\n",
-		.on_event = on_event,
-	};
-	struct nwb_err err = {0};
-
-	memset(&got, 0, sizeof(got));
-	if (nwb_machine_start(&o, &machine, &err)) {
-		bad("%s", err.text);
-		return;
-	}
 	if (nwb_machine_wait(machine, 0, &report) ||
 	    report.end != NWB_MACHINE_DONE || report.done.rc != 1 ||
 	    !strstr(report.done.text, "mount -t cifs") || got.marks)
 		bad("a mount that fails: %s, %s",
 		    nwb_machine_end_name(report.end), report.done.text);
+}
+
+/* The guest's own server: its first WRITE hangs, its second fails. Released by
+ * another thread, for the writer may be throttled. */
+static void case_fuse(void)
+{
+	strcpy(job, "key " KEY "\nfile 1 /mnt/a\n"
+		    "mount fuse mem /mnt writeback,hang=1,fail=2,"
+		    "max_write=65536\n"
+		    "open 0 1 creat,trunc\n"
+		    "thread t\n"
+		    "mark hangs\nsleep 300\nmark ends\nrelease\n"
+		    "end\n"
+		    "write 0 0 64K x 8\nfsync 0\njoin\n"
+		    "write 0 0 64K x 8 fsync 8\n"
+		    "drop_caches\nverify 0\nclose 0\numount /mnt\n");
+	if (up("diod") || boot_whole(0))
+		return;
+	expect(NWB_MACHINE_DONE);
+	if (!strstr(got.says, "writeback cache on"))
+		bad("no writeback cache: %s", got.says);
+	if (report.done.failed != 1 || got.fsync_errors != 1)
+		bad("%u operations failed, %u of them fsync",
+		    report.done.failed, got.fsync_errors);
+	if (got.effects < 2 || got.effect_errors != 1)
+		bad("%u effects, %u of them failed", got.effects,
+		    got.effect_errors);
+	if (got.fsync_end_before_mark)
+		bad("fsync came back while the server hung");
 }
 
 /* Of netwb, in the middle: nobody is left to be waited for. */
@@ -404,7 +454,7 @@ static const struct {
 	{"panic", case_panic}, {"hung", case_hung},
 	{"power", case_power}, {"restart", case_restart},
 	{"trace", case_trace}, {"mount-fails", case_mount_fails},
-	{"kill9", case_kill9},
+	{"fuse", case_fuse},   {"kill9", case_kill9},
 };
 
 int main(int argc, char **argv)
