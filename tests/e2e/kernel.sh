@@ -139,6 +139,20 @@ cp "$tmp/good" "$good"
 run 0 kernel list
 says 'no kernel is there'
 
+# a disk on which it has no room
+mkdir "$tmp/small"
+if unshare -Urm true 2>/dev/null; then
+	got=0
+	unshare -Urm sh -c 'mount -t tmpfs -o size=8m none "$1" &&
+		XDG_CACHE_HOME=$1 exec "$2" kernel get 9.9' \
+		- "$tmp/small" "$netwb" >"$tmp/out" 2>&1 </dev/null || got=$?
+	if [ $got = 2 ]; then ok; else bad "exit $got instead of 2"; fi
+	says 'MiB are free, [0-9]+ MiB are needed'
+else
+	echo "skipped: no user namespaces for a small disk"
+	skipped=$((skipped + 1))
+fi
+
 # --- got ----------------------------------------------------------------------
 run 0 kernel get 9.9
 says '^9\.9\.12\+test-amd64: Linux 9\.9\.12\+test-amd64, qemu'
