@@ -5,6 +5,7 @@
  * the verdict of an oracle that its row names, and only if the same plan
  * without it passes in the same call.
  */
+#include "check_kernel.h"
 #include "matrix.h"
 #include "session.h"
 
@@ -16,7 +17,8 @@ static const char about[] =
 	"Judge plans without timing: the standard faults (and none) over smbd "
 	"and diod\n(or the --server given) and both modes, or the plans given. "
 	"--mutant NAME|all\nkills deliberate defects (in builds with "
-	"-Dmutants=true).";
+	"-Dmutants=true). --kernel judges a real kernel instead: netwb check "
+	"--kernel\nlist --help.";
 
 /* what a judge has to say; nothing was timed */
 #define CHECK_PARTS (NWB_REPORT_SUMMARY | NWB_REPORT_FINDINGS)
@@ -243,10 +245,13 @@ static int check_plan(struct bench_cli *c, int argc, char **argv)
 int bench_cmd_check(int argc, char **argv)
 {
 	struct bench_cli c;
-	int rc = bench_cli_parse(
-		&c, argc, argv,
-		BENCH_CLI_CHECK | BENCH_CLI_RUN | BENCH_CLI_PLAN, about);
+	int rc;
 
+	if (kc_wants(argc, argv))
+		return bench_check_kernel(argc, argv);
+	rc = bench_cli_parse(&c, argc, argv,
+			     BENCH_CLI_CHECK | BENCH_CLI_RUN | BENCH_CLI_PLAN,
+			     about);
 	if (rc < 0)
 		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
 	if (bench_interrupt_setup())

@@ -1,0 +1,74 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# netwb check --kernel: the command line anywhere; guests where a UML kernel is
+# at hand (NWB_TEST_KERNEL names another one; QEMU is slow on a loaded machine).
+. "$(dirname "$0")/lib.sh"
+
+run 0 check --kernel list
+says '^  cifs-hard .*hard,cache=strict'
+says '^  power-loss '
+run 0 check --kernel list --help
+says '^  --bisect'
+run 3 check --kernel 7.2 resart
+says '^netwb: resart: no such scenario'
+run 3 check --kernel 7.2 --runs 0
+says '^netwb: --runs 0: a number, 1 to 1000'
+run 3 check --kernel 7.2 --isolation none
+says 'a guest needs a network of its own'
+run 3 check --kernel 7.2 --mount-options 'a b'
+run 3 check --kernel 7.2 -e 'x: on server.wirte do drop' 9p
+says 'did you mean "write"'
+run 3 check --kernel 7.2 -e 'client in-place' 9p
+says 'says "client kernel"'
+run 129 check --kernel 7.2 --bisect resart
+# a tree that is none cannot be told good or bad
+run 125 check --kernel no-such-kernel --bisect 9p.none
+run 2 check --kernel no-such-kernel 9p.none
+# a plan for guests is none for clients of ours
+run 3 run -e 'client kernel'
+says 'netwb check --kernel'
+
+kernel=
+for k in ${NWB_TEST_KERNEL-} 7.2-uml 6.12-uml /usr/bin/linux.uml; do
+	"$netwb" kernel show "$k" >"$tmp/out" 2>&1 || continue
+	kernel=$k
+	break
+done
+if [ -z "$kernel" ]; then
+	echo 'skipped: no kernel in the cache; netwb kernel get 7.2'
+	skipped=$((skipped + 1))
+	finish
+fi
+
+# Nothing goes wrong: no finding may come of it, and everything is there.
+run 0 check --kernel "$kernel" --keep --out kept cifs-hard.none 9p.none
+says '^  cifs-hard.none  *PASS 1/1'
+says '^  9p.none  *PASS 1/1'
+bundle=$(echo "$tmp"/kept/*/guest/smbd.*cifs-hard.none-1)
+for f in README plan job run.ledger run.trace.gz run.stat wire.pcapng console \
+	reproducer.sh reproducer.c; do
+	[ -s "$bundle/$f" ] && ok || bad "the bundle has no $f"
+done
+run 0 explain "$bundle/run.ledger" --at netwb.dat:1M
+says ' write '
+says ' applied '
+
+# KTAP alone on stdout; of a run that passed little is left
+got=0
+(cd "$tmp" && exec "$netwb" check --kernel "$kernel" --ktap --out ktap \
+	9p.none) >"$tmp/out" 2>"$tmp/err" || got=$?
+[ $got = 0 ] && ok || bad "exit $got: $(cat "$tmp/err")"
+[ "$(head -1 "$tmp/out")" = 'KTAP version 1' ] && ok || bad 'not KTAP'
+says '^  ok 1 diod\..*\.9p\.none # 1 of 1 runs'
+[ -e "$tmp"/ktap/*/guest/*-1/run.ledger ] && bad 'a ledger is left' || ok
+
+# A fault at a mark, and one of the server: both hit, with bytes at stake.
+# Whether the kernel stands it is its own business.
+"$netwb" check --kernel "$kernel" --keep --out "$tmp/hit" \
+	cifs-hard.reset-before 9p.freeze-kill >"$tmp/out" 2>&1 || :
+says 'cifs-hard.reset-before  *(PASS|FAIL)'
+says '9p.freeze-kill  *(PASS|FAIL|KNOWN)'
+cat "$tmp"/hit/*/guest/*/README >"$tmp/out"
+says '^rule cut \(.*\): 1 hits'
+says '^rule stall \(.*\): 1 hits'
+finish
