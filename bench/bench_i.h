@@ -466,7 +466,8 @@ int bench_cli_plan(struct bench_cli *c, struct nwb_err *err) nwb_must_check;
 void bench_cli_fini(struct bench_cli *c);
 /** bench_cache_name() - of an enum nwb_cache_mode. */
 const char *bench_cache_name(unsigned int mode);
-/** bench_read_file() - a whole small file; to be freed with free(). */
+/** bench_read_file() - a whole small file, with a NUL behind it; to be freed with
+ * free(). */
 int bench_read_file(const char *path, char **ret_text, size_t *ret_len,
 		    struct nwb_err *err) nwb_must_check;
 

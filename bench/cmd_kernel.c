@@ -2,6 +2,7 @@
 /* netwb kernel: the kernels that can be judged; see nwb/kernel.h. */
 #include "bench_i.h"
 
+#include "kernel_record.h"
 #include "nwb/kernel.h"
 #include <getopt.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@ static int usage(FILE *out)
 		"       netwb kernel list [--json]\n"
 		"       netwb kernel show WORD\n"
 		"       netwb kernel remove NAME...\n"
+		"       netwb kernel record WORD [WORKLOAD...]\n"
+		"       netwb kernel trace show|steps|diff FILE...\n"
 		"\n"
 		"Kernels for `netwb check --kernel WORD`. They are kept in\n"
 		"$XDG_CACHE_HOME/netwb/kernel (~/.cache/netwb/kernel); nothing "
@@ -36,7 +39,11 @@ static int usage(FILE *out)
 		"(built), a name of the\n        list, a tree (built first), "
 		"an image of UML, a file X.deb, host.\n"
 		"remove  take it out of the cache; a tree of your own is never "
-		"touched.\n\n"
+		"touched.\n"
+		"record  boot it, keep traces of its writeback; see record "
+		"--help.\n"
+		"trace   look at such traces, compare them; see trace "
+		"--help.\n\n"
 		"Exit: 0 done, 2 it could not be done, 3 bad usage.\n");
 	return out == stdout ? NWB_EXIT_OK : NWB_EXIT_USAGE;
 }
@@ -388,8 +395,13 @@ int bench_cmd_kernel(int argc, char **argv)
 		const char *name;
 		int (*fn)(int argc, char **argv);
 	} verbs[] = {
-		{"get", cmd_get},   {"build", cmd_build},   {"list", cmd_list},
-		{"show", cmd_show}, {"remove", cmd_remove},
+		{"get", cmd_get},
+		{"build", cmd_build},
+		{"list", cmd_list},
+		{"show", cmd_show},
+		{"remove", cmd_remove},
+		{"record", bench_kernel_record},
+		{"trace", bench_kernel_trace},
 	};
 
 	shown.is_tty = isatty(STDERR_FILENO);

@@ -31,6 +31,7 @@ int bench_read_file(const char *path, char **ret_text, size_t *ret_len,
 		return nwb_err_set(err, bad ? -EIO : -EFBIG, "%s: %s", path,
 				   bad ? "cannot be read" : "over 1 MiB");
 	}
+	buf[len] = '\0';
 	*ret_text = buf;
 	*ret_len = len;
 	return 0;
