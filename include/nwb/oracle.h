@@ -37,6 +37,7 @@ struct nwb_policy {
 	bool close_volatile; /* close promises what the server was told, not
 			      * what it keeps through a crash */
 	bool stable_pages;   /* payload comes from one instant */
+	bool cut_is_final;   /* a lost connection is enough to give up */
 	bool short_is_final; /* a short WRITE is a failure (ENOSPC), not the
 			      * first half of a retry */
 	bool hard;	     /* patience without end */

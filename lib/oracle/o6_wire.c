@@ -15,8 +15,9 @@
  *	TWICE		this fd was told before, and there was no trouble since
  *	GAVE-UP (O15)	an error, and nothing on the wire that licenses it: no
  *			refusal outside P.retryable, no silence longer than
- *			P.patience (hard: none is long enough), fewer attempts
- *			than P.max_attempts
+ *			P.patience (hard: none is long enough), no connection
+ *			lost where that is final (soft), fewer attempts than
+ *			P.max_attempts
  *
  * Not judged: a refusal whose write(2) returned the error itself (O_DIRECT, no
  * cache), or was not over; errors of the guest's own (ENOMEM, EINTR).
@@ -132,6 +133,8 @@ static bool is_licensed(const struct errors *x, const struct jsync *e)
 	uint64_t until = J->in->rec[e->s.slot].t_end, lost = 0;
 
 	if (is_of_the_guest(e->result))
+		return true;
+	if (pol->cut_is_final && nwb_j_had_outage(J, 0, e->s.end))
 		return true;
 	if (!pol->hard && nwb_j_longest_silence(J, until) > pol->patience_ns)
 		return true;

@@ -12,9 +12,13 @@
  *		counts no attempts.
  *	cifs	close writes back, waits and returns the error, and sends no
  *		FLUSH (fs/smb/client/file.c: cifs_flush(), cifs_fsync()).
- *		Soft is the default (fs_context.c); a soft mount waits 10 s for
- *		the server, a hard one for ever
- *		(misc.c: cifs_wait_for_server_reconnect()). What is sent again:
+ *		Soft is the default (fs_context.c): it waits 10 s for the server
+ *		(misc.c: cifs_wait_for_server_reconnect()), and a connection
+ *		that is lost while a WRITE is being sent is final
+ *		(transport.c: __smb_send_rqst() says ECONNABORTED, and
+ *		smb2_should_replay() says no), as mount.cifs(8) has it: errors
+ *		are returned to the program. Hard says that it does not return
+ *		until the server does. What is sent again:
  *		smb2pdu.c, smb2_writev_callback() with the statuses that
  *		smb2maperror.c makes -EAGAIN and, in 7.2, -ECONNABORTED; an
  *		expired or deleted session tears the connection down and is
@@ -142,6 +146,7 @@ static int policy_cifs(bool is_new, const char *options, struct nwb_policy *p,
 	p->flush_on_close = true;
 	p->close_volatile = true;
 	p->hard = is_hard(options);
+	p->cut_is_final = !p->hard;
 	p->patience_ns = SOFT_PATIENCE;
 	p->fence = NWB_FENCE_SESSION;
 	p->stable_pages = is_new && is_signed(options);
@@ -169,6 +174,7 @@ static int policy_9p(const char *options, struct nwb_policy *p,
 	if (rc)
 		return rc;
 	p->is_9p = true;
+	p->cut_is_final = true;
 	p->fence = NWB_FENCE_NONE;
 	p->folio_max =
 		strcmp(mode, "none") && strcmp(mode, "readahead") ? PAGE : 1;
@@ -232,15 +238,17 @@ const char *nwb_policy_text(const struct nwb_policy *p, char *text, size_t size)
 			 (double)p->patience_ns / 1e9);
 	if (p->max_attempts)
 		snprintf(attempts, sizeof(attempts), "%u", p->max_attempts);
-	snprintf(
-		text, size,
-		"waits %s, %s attempts, %u statuses retried%s; a failed upload "
-		"is %s; close promises %s; %s pages; fenced by %s",
-		patience, attempts, p->nr_retryable,
-		p->short_is_final ? ", a short write is final" : "",
-		p->redirty ? "dirty again" : "dropped and told", close,
-		p->stable_pages ? "stable" : "unstable",
-		(unsigned int)p->fence < NWB_ARRAY_SIZE(fence) ? fence[p->fence]
-							       : "?");
+	snprintf(text, size,
+		 "waits %s, %s attempts, %u statuses retried%s%s; a failed "
+		 "upload "
+		 "is %s; close promises %s; %s pages; fenced by %s",
+		 patience, attempts, p->nr_retryable,
+		 p->cut_is_final ? ", a lost connection may be final" : "",
+		 p->short_is_final ? ", a short write is final" : "",
+		 p->redirty ? "dirty again" : "dropped and told", close,
+		 p->stable_pages ? "stable" : "unstable",
+		 (unsigned int)p->fence < NWB_ARRAY_SIZE(fence)
+			 ? fence[p->fence]
+			 : "?");
 	return text;
 }

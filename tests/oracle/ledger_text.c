@@ -334,7 +334,8 @@ static int policy(struct loader *l)
 		"hard",	    "foreign",	      "p9",
 		"patience", "max_attempts",   "fence",
 		"settle",   "retryable",      "close_volatile",
-		"folio",    "short_is_final", NULL};
+		"folio",    "short_is_final", "cut_is_final",
+		NULL};
 	static const char *const fences[] = {"none", "settle", "session",
 					     "durable"};
 	struct nwb_policy *p = &l->t->in.policy;
@@ -350,6 +351,7 @@ static int policy(struct loader *l)
 	p->foreign |= has(ln, "foreign");
 	p->is_9p |= has(ln, "p9");
 	p->close_volatile |= has(ln, "close_volatile");
+	p->cut_is_final |= has(ln, "cut_is_final");
 	p->short_is_final |= has(ln, "short_is_final");
 	p->folio_max = (uint64_t)get_nr(ln, "folio", (int64_t)p->folio_max);
 	p->patience_ns =

@@ -33,6 +33,8 @@ NWB_TEST(policy, cifs_is_soft_unless_told)
 	nwb_check_eq(policy("linux-7.2", "cifs", "").patience_ns, 10 * NWB_SEC);
 	nwb_check(policy("linux-7.2", "cifs", "vers=3.1.1,hard").hard);
 	nwb_check(!policy("linux-7.2", "cifs", "hard,soft").hard);
+	nwb_check(policy("linux-7.2", "cifs", "hard,soft").cut_is_final);
+	nwb_check(!policy("linux-6.12", "cifs", "hard").cut_is_final);
 	nwb_check(policy("linux-7.2", "smb3", "soft,hard,cache=loose").hard);
 	nwb_check(!policy("linux-7.2", "cifs", "hardly,nohard").hard);
 }
