@@ -136,11 +136,17 @@ const struct pl_word_id pl_fd_classes[] = {
 
 /* The kinds of findings of the oracles. */
 const struct pl_word_id pl_invariants[] = {
-	{"lost", 1},	   {"zeroed", 1},      {"short", 1},
-	{"foreign", 2},	   {"displaced", 2},   {"unissued", 2},
-	{"torn", 2},	   {"stale-retry", 3}, {"unfenced", 3},
-	{"unlicensed", 4}, {"swallowed", 6},   {"spurious", 6},
-	{"credits", 7},	   {"hang", 8},	       {"gave-up", 15},
+	{"lost", 1},	    {"zeroed", 1},
+	{"short", 1},	    {"foreign", 2},
+	{"displaced", 2},   {"unissued", 2},
+	{"torn", 2},	    {"stale-retry", 3},
+	{"unfenced", 3},    {"unlicensed", 4},
+	{"swallowed", 6},   {"spurious", 6},
+	{"credits", 7},	    {"hang", 8},
+	{"gave-up", 15},    {"too-often", 4},
+	{"twice", 6},	    {"long", 9},
+	{"shrunk", 9},	    {"lost-durable", 10},
+	{"stale-read", 12}, {"unstable", 13},
 	{NULL, 0},
 };
 

@@ -7,7 +7,7 @@
  * guard (a WRITE with an offset is idempotent, and no other write is made by the
  * clients that are judged here).
  *
- *	RESENT		sent again, although every earlier upload of it has a
+ *	UNLICENSED	sent again, although every earlier upload of it has a
  *			known outcome and nobody made it dirty since
  *	TOO-OFTEN	more attempts than P.max_attempts
  *
@@ -19,7 +19,7 @@
  *	write  w1 w2          w3
  *	fsync          [ok]
  *	upload      u1    u2      u3	u3: one write since the fsync, and one
- *					upload with a known outcome since: RESENT
+ *					upload with a known outcome since: UNLICENSED
  *
  * An upload has a known outcome when its final answer surely left the server
  * before the next one came in: ok, or an error outside P.retryable. Bytes that
@@ -236,7 +236,7 @@ static void judge_atom(struct licence *l, uint32_t atom)
 		uint64_t since = y ? y->begin : 0, known = 0;
 		struct nwb_finding f = {.oracle = 4,
 					.verdict = NWB_FAIL,
-					.kind = "RESENT",
+					.kind = "UNLICENSED",
 					.file = l->f->id,
 					.off = l->f->atom[atom]};
 
