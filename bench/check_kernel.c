@@ -2,6 +2,8 @@
 /* netwb check --kernel: the command; see check_kernel.h. */
 #include "check_kernel.h"
 
+#include "check_host.h"
+
 #include "nwb/mem.h"
 #include "session.h"
 #include <stdio.h>
@@ -387,6 +389,8 @@ int bench_check_kernel(int argc, char **argv)
 		kc_list(stdout);
 		return NWB_EXIT_OK;
 	}
+	if (!strcmp(k.o.kernel, "host"))
+		return bench_check_host(&k.o, argc, argv);
 	if (bench_interrupt_setup() ||
 	    kc_direct_output(k.o.ktap, &k.out, &k.out_fd))
 		return broken_code(&k);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netwb: find the command and hand over. */
 #include "bench_i.h"
+#include "check_host.h"
 #include "gate_i.h"
 
 #include <stdio.h>
@@ -68,6 +69,9 @@ int main(int argc, char **argv)
 	/* what `netwb bench JOB.fio` starts; not for people */
 	if (!strcmp(argv[1], "fio-inside"))
 		return bench_cmd_fio_inside(argc - 1, argv + 1);
+	/* what `netwb check --kernel host` drives; not for people */
+	if (!strcmp(argv[1], "host-work"))
+		return bench_cmd_host_work(argc - 1, argv + 1);
 	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].fn(argc - 1, argv + 1);
