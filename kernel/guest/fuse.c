@@ -31,6 +31,7 @@
 #define SIZE_MAX_ (256 * NWB_MIB)
 #define EFFECT_ID 0x80000000u /* these are not the worker's numbers */
 #define FOUND_MAX 64u
+#define THREADS	  32u
 
 struct node {
 	char name[64];
@@ -377,6 +378,19 @@ static const struct fuse_lowlevel_ops ops = {
 	.readdir = do_readdir,
 };
 
+/*
+ * Asked for by libfuse when a session is one of CUSE, which ours never is. With
+ * this one the linker leaves libfuse's away, and with it the high-level library,
+ * which wants dlopen(3): nothing for a static program.
+ */
+void cuse_lowlevel_init(fuse_req_t req, fuse_ino_t ino, const void *arg);
+
+void cuse_lowlevel_init(fuse_req_t req, fuse_ino_t ino, const void *arg)
+{
+	(void)ino, (void)arg;
+	fuse_reply_err(req, ENOSYS);
+}
+
 /* --- the process ----------------------------------------------------------- */
 
 static int parse(const char *options)
@@ -410,16 +424,31 @@ static int parse(const char *options)
 	return 0;
 }
 
+/* Not libfuse's own loop: it is part of the high-level library, see above. */
+static void *loop(void *arg)
+{
+	struct fuse_session *se = arg;
+	struct fuse_buf buf = {.mem = NULL};
+	int rc;
+
+	do {
+		rc = fuse_session_receive_buf(se, &buf);
+		if (rc > 0)
+			fuse_session_process_buf(se, &buf);
+	} while (rc > 0 || rc == -EINTR || rc == -EAGAIN);
+	free(buf.mem);
+	return NULL;
+}
+
 static void serve(const char *dir) __attribute__((noreturn));
 
 static void serve(const char *dir)
 {
 	char *argv[] = {(char[]){"netwb-guest"}, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(1, argv);
-	struct fuse_loop_config *config = fuse_loop_cfg_create();
 	struct fuse_session *se =
 		fuse_session_new(&args, &ops, sizeof(ops), NULL);
-	int rc;
+	pthread_t t;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	errno = 0;
@@ -427,12 +456,13 @@ static void serve(const char *dir)
 		atomic_store(&fs.shared->ready, errno ? -errno : -EIO);
 		_exit(1);
 	}
+	/* A WRITE that hangs must not stop the others. */
+	for (unsigned int i = 1; i < THREADS; i++)
+		if (pthread_create(&t, NULL, loop, se))
+			break;
 	atomic_store(&fs.shared->ready, 1);
-	/* As many as the kernel has requests in flight: a WRITE that hangs must
-	 * not stop the others. */
-	fuse_loop_cfg_set_max_threads(config, 32);
-	rc = fuse_session_loop_mt(se, config);
-	_exit(rc != 0);
+	loop(se);
+	_exit(0);
 }
 
 int fuse_start(struct worker *w, const char *dir, const char *options)
