@@ -365,6 +365,32 @@ static void case_restart(void)
 		check_export(MIB_ALL * NWB_MIB);
 }
 
+/* Somebody trips over the cable, and puts it in again two seconds later. */
+static void case_cable(void)
+{
+	struct nwb_err err = {0};
+
+	if (up("smbd") || boot("open 0 1 creat,trunc\n"
+			       "write 0 0 1M x 8\nmark here\nwait go\n"
+			       "write 0 8M 1M x 8\nfsync 0\nclose 0\n",
+			       0))
+		return;
+	wait_mark();
+	if (nwb_server_plug(srv, false, &err))
+		bad("%s", err.text);
+	if (nwb_machine_go(machine, "go"))
+		bad("go");
+	usleep(2000000);
+	if (!nwb_machine_wait(machine, NWB_MSEC, &report))
+		bad("it was done without a cable: %s", report.done.text);
+	if (nwb_server_plug(srv, true, &err))
+		bad("%s", err.text);
+	expect(NWB_MACHINE_DONE);
+	if (got.fsync_errors)
+		bad("fsync failed");
+	check_export(MIB_ALL * NWB_MIB);
+}
+
 static void case_trace(void)
 {
 	if (up("smbd") || boot("trace live 4096 cifs netfs nonesuch\n"
@@ -508,6 +534,7 @@ static const struct {
 	{"hung", case_hung, true},
 	{"power", case_power, true},
 	{"restart", case_restart, false},
+	{"cable", case_cable, false},
 	{"trace", case_trace, false},
 	{"mount-fails", case_mount_fails, true},
 	{"fuse", case_fuse, true},
