@@ -78,6 +78,23 @@ uint64_t nwb_exec_steps(const struct nwb_exec *ex);
  * equal seeds; real: 0. */
 uint64_t nwb_exec_digest(const struct nwb_exec *ex);
 
+struct nwb_mutex;
+/**
+ * nwb_exec_sim_watch() - simulated: look at the world at the end of every
+ * critical section, while its mutex is still held: what the mutex protects is
+ * whole then, and nobody else can touch it.
+ * @fn: called for every unlock and for every wait that gives a mutex back; must
+ *	not block, lock, wake or yield. Another value than 0 ends the world: it
+ *	becomes what nwb_exec_run() returns. NULL: stop watching
+ */
+void nwb_exec_sim_watch(struct nwb_exec *ex,
+			int (*fn)(void *arg, const struct nwb_mutex *m),
+			void *arg);
+/** nwb_exec_sim_stop() - simulated: end the world; nwb_exec_run() returns @code,
+ * which is not 0. All tasks stay where they are until nwb_exec_free(). From
+ * inside a task; does not return. */
+void nwb_exec_sim_stop(struct nwb_exec *ex, int code) __attribute__((noreturn));
+
 /** nwb_now_ns() - the executor's monotonic clock. */
 uint64_t nwb_now_ns(struct nwb_exec *ex);
 /** nwb_sleep_until() - block the calling task until @when_ns. */

@@ -167,6 +167,23 @@ static const struct nwb_exec_ops sim_ops = {
 	.sock_pair = nwb_sim_sock_pair,
 };
 
+void nwb_exec_sim_watch(struct nwb_exec *ex,
+			int (*fn)(void *arg, const struct nwb_mutex *m),
+			void *arg)
+{
+	struct sim_exec *se = to_sim(ex);
+
+	nwb_assert(ex->ops == &sim_ops);
+	se->watch = fn;
+	se->watch_arg = arg;
+}
+
+void nwb_exec_sim_stop(struct nwb_exec *ex, int code)
+{
+	nwb_assert(ex->ops == &sim_ops);
+	nwb_sim_stop(to_sim(ex), code);
+}
+
 int nwb_exec_sim_new(uint64_t seed, struct nwb_exec **ret_ex,
 		     struct nwb_err *err)
 {

@@ -146,6 +146,10 @@ struct sim_exec {
 	unsigned int nr_workers;
 
 	struct nwb_list links; /* socket pairs, for nwb_exec_free() */
+
+	/* nwb_exec_sim_watch() */
+	int (*watch)(void *arg, const struct nwb_mutex *m);
+	void *watch_arg;
 };
 
 static inline struct sim_exec *to_sim(struct nwb_exec *ex)
@@ -180,6 +184,8 @@ void nwb_sim_ready_one(struct sim_exec *se, struct nwb_list *list);
 void nwb_sim_ready_all(struct sim_exec *se, struct nwb_list *list);
 /** nwb_sim_start() - from nwb_exec_run(): schedule until the end. */
 void nwb_sim_start(struct sim_exec *se);
+/** nwb_sim_stop() - end the world from inside a task. */
+void nwb_sim_stop(struct sim_exec *se, int code) __attribute__((noreturn));
 /** nwb_sim_task_end() - the current task has returned. */
 void nwb_sim_task_end(struct sim_exec *se) __attribute__((noreturn));
 /** nwb_sim_add_runnable() - a new task; there is room. */

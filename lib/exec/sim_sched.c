@@ -240,6 +240,15 @@ bool nwb_sim_block(struct sim_exec *se, const struct sim_wait *wait,
 	return self->timed_out;
 }
 
+void nwb_sim_stop(struct sim_exec *se, int code)
+{
+	nwb_assert(code && se->current != &se->outside);
+	se->stop_code = code;
+	go(se, NULL, false);
+	nwb_assert(!"a stopped world went on");
+	__builtin_unreachable();
+}
+
 void nwb_sim_task_end(struct sim_exec *se)
 {
 	struct sim_task *self = se->current;

@@ -19,7 +19,13 @@ static void acquire(struct sim_exec *se, struct nwb_mutex *m)
 
 static void release(struct sim_exec *se, struct nwb_mutex *m)
 {
+	int code = 0;
+
 	nwb_assert(m->owner == &se->current->task);
+	if (se->watch && se->current != &se->outside)
+		code = se->watch(se->watch_arg, m);
+	if (code)
+		nwb_sim_stop(se, code);
 	m->owner = NULL;
 	nwb_sim_ready_one(se, &m->waiters);
 }
