@@ -48,6 +48,7 @@ void nwb_fake_kill_conn(struct fake_conn *c, bool is_reset)
 	if (c->is_dead)
 		return;
 	c->is_dead = true;
+	nwb_fake_event(c->fake, NWB_FAKE_CONN_DOWN, NULL, 0);
 	nwb_fake_drop_ops(c);
 	if (is_reset)
 		nwb_sock_reset(c->sock);
@@ -259,6 +260,7 @@ int nwb_fake_serve(struct nwb_fake *f, struct nwb_sock *sock)
 	nwb_mutex_lock(&f->lock);
 	nwb_list_add_tail(&f->conns, &c->link);
 	f->stats.nr_connects++;
+	nwb_fake_event(f, NWB_FAKE_CONN_UP, NULL, f->stats.nr_connects);
 	nwb_mutex_unlock(&f->lock);
 	rc = conn_start(f, c);
 	if (!rc)

@@ -134,6 +134,13 @@ struct nwb_fake {
 	bool is_stopping;
 };
 
+static inline void nwb_fake_event(struct nwb_fake *f, enum nwb_fake_event event,
+				  const char *name, uint64_t value)
+{
+	if (f->opts.on_event)
+		f->opts.on_event(f->opts.arg, event, name, value);
+}
+
 /* --- fake_store.c --------------------------------------------------------- */
 
 struct fake_file *nwb_fake_file_find(struct nwb_fake *f, const char *name);

@@ -118,6 +118,7 @@ int nwb_fake_file_resize(struct nwb_fake *f, struct fake_file *file,
 		mark_dirty(file, size, file->size);
 	}
 	file->size = size;
+	nwb_fake_event(f, NWB_FAKE_RESIZED, file->name, size);
 	return 0;
 }
 

@@ -36,6 +36,48 @@ static void finish(struct nwb_fake *f, struct fake_op *op)
 		f->proto->write_done(op->conn, op);
 }
 
+static struct nwb_fake_fate ask(struct nwb_fake *f, const char *name,
+				bool is_flush, uint64_t nr, uint64_t offset,
+				uint32_t len)
+{
+	struct nwb_fake_asked a = {.name = name,
+				   .is_flush = is_flush,
+				   .nr = nr,
+				   .offset = offset,
+				   .len = len};
+	struct nwb_fake_fate fate = {0};
+
+	if (f->opts.decide)
+		f->opts.decide(f->opts.arg, &a, &fate);
+	return fate;
+}
+
+/* What opts.decide says. Return: as decide(). */
+static bool take_fate(struct nwb_fake *f, struct fake_op *op, uint64_t n)
+{
+	struct nwb_fake_fate x =
+		ask(f, op->file->name, false, n, op->offset, op->count);
+
+	if (x.reset_before) {
+		f->stats.nr_faults++;
+		nwb_fake_kill_conn(op->conn, true);
+		return false;
+	}
+	op->reset_after |= x.reset_after;
+	op->crash |= x.crash;
+	op->code = x.code ? x.code : op->code;
+	op->ack_delay += x.ack_delay_ns;
+	op->park += x.park_ns;
+	if (x.short_to && x.short_to < op->count)
+		op->count = x.short_to;
+	else
+		x.short_to = 0;
+	if (x.reset_after || x.crash || x.code || x.short_to ||
+	    x.ack_delay_ns || x.park_ns)
+		f->stats.nr_faults++;
+	return true;
+}
+
 /* Numbers and fields of struct nwb_fake_faults. Return: false when the write
  * is not to be looked at any further. */
 static bool decide(struct nwb_fake *f, struct fake_op *op)
@@ -69,7 +111,7 @@ static bool decide(struct nwb_fake *f, struct fake_op *op)
 	}
 	if (op->crash || op->code || op->ack_delay || op->park)
 		f->stats.nr_faults = fired + 1;
-	return true;
+	return take_fate(f, op, n);
 }
 
 static void run_queued(struct nwb_fake *f)
@@ -121,7 +163,20 @@ int64_t nwb_fake_flush(struct fake_conn *c, struct fake_file *file)
 {
 	struct nwb_fake *f = c->fake;
 	uint64_t n = ++f->stats.nr_flushes;
+	struct nwb_fake_fate x = ask(f, file->name, true, n, 0, 0);
 
+	if (x.crash || x.code || x.reset_before || x.reset_after)
+		f->stats.nr_faults++;
+	if (x.crash) {
+		nwb_fake_crash_locked(f);
+		return -1;
+	}
+	if (x.code)
+		return x.code;
+	if (x.reset_before) {
+		nwb_fake_kill_conn(c, true);
+		return -1;
+	}
 	if (n == f->faults.crash_at_flush) {
 		f->stats.nr_faults++;
 		nwb_fake_crash_locked(f);
@@ -131,7 +186,13 @@ int64_t nwb_fake_flush(struct fake_conn *c, struct fake_file *file)
 		f->stats.nr_faults++;
 		return f->faults.flush_fail_code;
 	}
-	return nwb_fake_file_sync(file) ? f->proto->no_space : 0;
+	if (nwb_fake_file_sync(file))
+		return f->proto->no_space;
+	nwb_fake_event(f, NWB_FAKE_SYNCED, file->name, file->size);
+	if (!x.reset_after)
+		return 0;
+	nwb_fake_kill_conn(c, true);
+	return -1;
 }
 
 static void op_free(struct nwb_fake *f, struct fake_op *op)
@@ -172,6 +233,7 @@ void nwb_fake_crash_locked(struct nwb_fake *f)
 	nwb_list_for_each_entry (file, &f->files, link)
 		nwb_fake_file_revert(file);
 	f->stats.instance++;
+	nwb_fake_event(f, NWB_FAKE_CRASHED, NULL, f->stats.instance);
 	f->down_until = nwb_now_ns(f->ex) + f->faults.down_ns;
 }
 

@@ -40,6 +40,45 @@ struct nwb_fake_apply {
 	uint32_t instance;
 };
 
+/* A WRITE or FLUSH that has arrived, to be decided on by opts.decide.
+ * @nr: its number, as in struct nwb_fake_faults; @len: 0 for a FLUSH */
+struct nwb_fake_asked {
+	const char *name;
+	bool is_flush;
+	uint64_t nr;
+	uint64_t offset;
+	uint32_t len;
+};
+
+/**
+ * struct nwb_fake_fate - what becomes of it. All zero: it is served.
+ * @reset_before, @reset_after: reset the connection instead of applying it, or
+ *	instead of answering
+ * @crash: crash (see nwb_fake_crash()): a WRITE is applied before, a FLUSH
+ *	does not sync
+ * @code: native error: nothing is applied or synced
+ * @short_to: WRITE: only so many bytes are applied and counted; 0 = all
+ * @ack_delay_ns, @park_ns: WRITE: as in struct nwb_fake_faults
+ */
+struct nwb_fake_fate {
+	bool reset_before;
+	bool reset_after;
+	bool crash;
+	uint32_t code;
+	uint32_t short_to;
+	uint64_t ack_delay_ns;
+	uint64_t park_ns;
+};
+
+/* What happened to the server or a file, for opts.on_event. */
+enum nwb_fake_event {
+	NWB_FAKE_SYNCED,  /* @name was synced */
+	NWB_FAKE_RESIZED, /* @name has size @value now */
+	NWB_FAKE_CRASHED, /* @value: the instance that begins */
+	NWB_FAKE_CONN_UP,
+	NWB_FAKE_CONN_DOWN,
+};
+
 /**
  * struct nwb_fake_opts - all zero is an smbd-like server.
  * @proto: which
@@ -54,6 +93,10 @@ struct nwb_fake_apply {
  * @max_file_bytes: beyond it DISK_FULL or ENOSPC; 0 = 1 GiB
  * @on_apply, @apply_arg: told of every write that reached a file, in order,
  *	under the fake's lock: must not block or call the fake
+ * @decide: told of every WRITE and FLUSH that arrives, in order; says what
+ *	becomes of it, in addition to struct nwb_fake_faults. As @on_apply
+ * @on_event: told of what else happens. As @on_apply
+ * @arg: of these two
  */
 struct nwb_fake_opts {
 	enum nwb_fake_proto proto;
@@ -67,6 +110,11 @@ struct nwb_fake_opts {
 	uint64_t max_file_bytes;
 	void (*on_apply)(void *arg, const struct nwb_fake_apply *a);
 	void *apply_arg;
+	void (*decide)(void *arg, const struct nwb_fake_asked *a,
+		       struct nwb_fake_fate *fate);
+	void (*on_event)(void *arg, enum nwb_fake_event event, const char *name,
+			 uint64_t value);
+	void *arg;
 };
 
 enum nwb_fake_withhold {
