@@ -52,7 +52,9 @@ int nwb_mount_open(struct nwb_mount *mnt, const char *name, unsigned int flags,
 		   uint32_t id, struct nwb_file **ret_file,
 		   struct nwb_err *err) nwb_must_check;
 /** nwb_mount_close() - nwb_file_close() by the protocol's custom (SMB flushes,
- * 9P does not), and drop the inode with its last file. */
+ * 9P does not), and drop the inode with its last file, after all was made
+ * durable. Return: 0, or an error not yet told, also on 9P if it is the last:
+ * nobody could be told later. */
 int nwb_mount_close(struct nwb_mount *mnt, struct nwb_file *f);
 struct nwb_netfs *nwb_mount_netfs(struct nwb_mount *mnt);
 /* NULL when it is the other protocol. */

@@ -18,7 +18,8 @@
  * succeeded on the same server instance that acknowledged them; if the instance
  * changed they are made dirty and sent again. An upload is given up only after
  * a permanent status, max_attempts, or patience_ns without a server, and then
- * each file open at that time learns of it once (errseq).
+ * each file open at that time learns of it once (errseq), as does the next one
+ * that is opened if none was told yet.
  *
  * Mode. in-place: a folio is under writeback until every active stream is done
  * with it. temp-page: content is copied, writeback of the folio ends at once,
@@ -85,6 +86,38 @@ enum nwb_retry_strategy {
 	0x10u			     /* acked = durable, even after a crash */
 #define NWB_MUT_LOST_WAKEUP    0x20u /* nobody calls the retryer */
 #define NWB_MUT_GIVES_UP_EARLY 0x40u /* the first lost connection is final */
+/* These are for `netwb sim`, which has a list with titles (sim/mutants.c). */
+#define NWB_MUT_SKIPS_PAGE	(1ull << 7)
+#define NWB_MUT_SYNC_SKIPS_BUSY (1ull << 8)
+#define NWB_MUT_CONGESTED_CLEAN (1ull << 9)
+#define NWB_MUT_NO_LAST_WAKE	(1ull << 10)
+#define NWB_MUT_SHORT_IS_FULL	(1ull << 11)
+#define NWB_MUT_REDIRTY_LOST	(1ull << 12)
+#define NWB_MUT_DIRTY_NO_HULL	(1ull << 13)
+#define NWB_MUT_CLAIM_CLEANS	(1ull << 14)
+#define NWB_MUT_ENDS_EARLY	(1ull << 15)
+#define NWB_MUT_ISSUED_EARLY	(1ull << 16)
+#define NWB_MUT_TOLD_TWICE	(1ull << 17)
+#define NWB_MUT_RETRY_ERR_LOST	(1ull << 18)
+#define NWB_MUT_CANCEL_STORE	(1ull << 19)
+#define NWB_MUT_FLUSH_NO_WAIT	(1ull << 20)
+#define NWB_MUT_SETTLES_LATE	(1ull << 21)
+#define NWB_MUT_SETTLES_ANY	(1ull << 22)
+#define NWB_MUT_OTHER_LOST	(1ull << 23)
+#define NWB_MUT_TRUNC_TAIL	(1ull << 24)
+#define NWB_MUT_FILL_OVER	(1ull << 25)
+#define NWB_MUT_SIZE_FORGOTTEN	(1ull << 26)
+#define NWB_MUT_STABLE_IGNORED	(1ull << 27)
+#define NWB_MUT_NO_QUIESCE	(1ull << 28)
+#define NWB_MUT_SURPLUS_KEPT	(1ull << 29)
+#define NWB_MUT_REQUEST_LEAK	(1ull << 30)
+#define NWB_MUT_NO_LIMIT	(1ull << 31)
+#define NWB_MUT_BUSY_CLAIMED	(1ull << 32)
+#define NWB_MUT_SHORT_DROPPED	(1ull << 33)
+#define NWB_MUT_FAILED_AGAIN	(1ull << 34)
+#define NWB_MUT_OLD_START	(1ull << 35)
+#define NWB_MUT_COPY_SHORT	(1ull << 36)
+#define NWB_MUT_READS_ZEROS	(1ull << 37)
 
 /**
  * struct nwb_netfs_opts - all zero is sensible.
@@ -130,7 +163,7 @@ struct nwb_netfs_opts {
 	enum nwb_retry_strategy strategy;
 	struct nwb_trace *trace;
 	uint32_t max_subrequests;
-	uint32_t mutants;
+	uint64_t mutants;
 };
 
 /* --- what a filesystem sees ------------------------------------------------
@@ -540,6 +573,10 @@ void nwb_file_writeback(struct nwb_file *f);
  * it, as close(2) does; not durable yet. Return: 0, or an error not yet told to
  * @f, which stays to be told. */
 int nwb_file_flush(struct nwb_file *f) nwb_must_check;
+/** nwb_file_commit() - as nwb_file_fsync(), but nothing is sent when everything
+ * is durable. For the last close of a file: what is lost afterwards nobody can
+ * be told. Return: 0, or an error not yet told to @f. */
+int nwb_file_commit(struct nwb_file *f) nwb_must_check;
 /** nwb_file_truncate() - set the size, after what is dirty was written. */
 int nwb_file_truncate(struct nwb_file *f, uint64_t size) nwb_must_check;
 /**

@@ -276,7 +276,7 @@ int nwb_mount_open(struct nwb_mount *mnt, const char *name, unsigned int flags,
 int nwb_mount_close(struct nwb_mount *mnt, struct nwb_file *f)
 {
 	struct open_file *of;
-	int rc;
+	int rc = 0, err;
 
 	nwb_mutex_lock(&mnt->lock);
 	nwb_list_for_each_entry (of, &mnt->files, link)
@@ -284,7 +284,12 @@ int nwb_mount_close(struct nwb_mount *mnt, struct nwb_file *f)
 			break;
 	nwb_assert(&of->link != &mnt->files);
 	nwb_list_del(&of->link);
-	rc = nwb_file_close(f, mnt->ctx.type->flush_on_close);
+	/* With it goes the inode, and with that whoever could be told. */
+	if (of->dentry->nr_files == 1)
+		rc = nwb_file_commit(f);
+	err = nwb_file_close(f, mnt->ctx.type->flush_on_close);
+	if (!rc)
+		rc = err;
 	of->dentry->nr_files--;
 	dentry_put(mnt, of->dentry);
 	nwb_mutex_unlock(&mnt->lock);

@@ -70,7 +70,7 @@ int nwb_fs_reach(struct nwb_fs_ctx *ctx, nwb_fs_try_fn fn, void *arg,
 			break;
 		now = nwb_now_ns(ctx->ex);
 		away = note_away(ctx, begin, now);
-		if (ctx->patience_ns != NWB_NEVER && away >= ctx->patience_ns) {
+		if (ctx->patience_ns != NWB_NEVER && away > ctx->patience_ns) {
 			rc = nwb_err_wrap(
 				err, -EHOSTDOWN,
 				"away for %llu ms, which is longer "

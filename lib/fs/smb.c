@@ -268,7 +268,7 @@ static int smb_prepare_write(struct nwb_io_subrequest *sreq)
 			return 0;
 		}
 		away = nwb_now_ns(ctx->ex) - begin;
-	} while (ctx->patience_ns == NWB_NEVER || away < ctx->patience_ns);
+	} while (ctx->patience_ns == NWB_NEVER || away <= ctx->patience_ns);
 	sreq->unreachable_ns = away;
 	return -EHOSTDOWN;
 }

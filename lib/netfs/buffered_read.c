@@ -85,6 +85,9 @@ bool nwb_folio_fill_zero(struct nwb_folio *f)
 
 	if (f->flags & NWB_FOLIO_UPTODATE)
 		return true;
+	if (nwb_mutant(f->inode->nf, NWB_MUT_READS_ZEROS) &&
+	    !nwb_span_empty(f->valid))
+		remote = 0;
 	if (f->valid.from ? pos < remote : pos + f->valid.to < remote)
 		return false;
 	memset(f->mem, 0, f->valid.from);
@@ -116,6 +119,8 @@ int nwb_folio_fill(struct nwb_folio *f)
 	nwb_folio_unclean(f);
 	f->flags |= NWB_FOLIO_FILLING;
 	nwb_mutex_unlock(&inode->lock);
+	if (nwb_mutant(inode->nf, NWB_MUT_FILL_OVER))
+		valid = (struct nwb_span){0, 0};
 	if (valid.from)
 		rc = read_server(inode, pos, f->mem, valid.from, remote,
 				 &from_server);

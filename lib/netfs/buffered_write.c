@@ -129,7 +129,8 @@ static void commit_write(struct nwb_file *file, struct nwb_folio *f,
 		f->valid = s;
 	nwb_folio_add_valid(f, s);
 	f->group = file->group;
-	nwb_folio_mark_dirty(f, s);
+	if (!f->nr_claims || !nwb_mutant(inode->nf, NWB_MUT_REDIRTY_LOST))
+		nwb_folio_mark_dirty(f, s);
 	inode->last_write_end = end;
 	nwb_inode_update_size(inode, end, s.to - s.from);
 }

@@ -263,7 +263,9 @@ void nwb_folio_mark_dirty(struct nwb_folio *f, struct nwb_span s)
 	nwb_count(nf, bytes_dirtied, s.to - s.from);
 	if (nwb_is_linux(nf) && (f->flags & NWB_FOLIO_UPTODATE))
 		s = (struct nwb_span){0, f->bytes};
-	nwb_folio_set_dirty(f, nwb_span_hull(f->dirty, s));
+	if (!nwb_mutant(nf, NWB_MUT_DIRTY_NO_HULL))
+		s = nwb_span_hull(f->dirty, s);
+	nwb_folio_set_dirty(f, s);
 }
 
 /** nwb_folio_set_unstable() - let exactly @s be unstable; empty: nothing. */

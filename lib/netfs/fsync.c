@@ -14,9 +14,10 @@
  * value <= n.
  *
  * Errors: a sequence number of the inode and one of each open file (errseq_t,
- * lib/errseq.c, without the "seen" flag: a file opened after an error did not
- * write what was lost and is not told). A file whose number is behind gets the
- * newest error, once; that tells it of all earlier ones.
+ * lib/errseq.c). A file whose number is behind gets the newest error, once; that
+ * tells it of all earlier ones. A file opened after an error that somebody was
+ * told of is not told again; one that nobody has seen yet is told to it (the
+ * "seen" flag), for its ok would be taken for everybody's.
  */
 #include "internal.h"
 
@@ -36,7 +37,9 @@ static int errseq_check_and_advance(struct nwb_file *f)
 
 	nwb_mutex_lock(&inode->lock);
 	if (f->err_since != inode->err_seq) {
-		f->err_since = inode->err_seq;
+		if (!nwb_mutant(inode->nf, NWB_MUT_TOLD_TWICE))
+			f->err_since = inode->err_seq;
+		inode->err_seen = inode->err_seq;
 		err = inode->err;
 	}
 	nwb_mutex_unlock(&inode->lock);
@@ -60,10 +63,12 @@ static bool settle(struct nwb_inode *inode, uint64_t seq, uint32_t instance)
 				      unstable_link) {
 		struct nwb_span s = f->unstable;
 
-		if (f->instance == instance && f->ack_seq > seq)
+		if (f->instance == instance && f->ack_seq > seq &&
+		    !nwb_mutant(nf, NWB_MUT_SETTLES_LATE))
 			continue;
 		nwb_folio_set_unstable(f, (struct nwb_span){0, 0});
-		if (f->instance != instance) {
+		if (f->instance != instance &&
+		    !nwb_mutant(nf, NWB_MUT_SETTLES_ANY)) {
 			nwb_count(nf, unstable_resent, s.to - s.from);
 			nwb_folio_set_dirty(f, nwb_span_hull(f->dirty, s));
 			inode->resend_gen++;
@@ -183,7 +188,8 @@ int nwb_inode_commit(struct nwb_inode *inode)
 		gen = inode->resend_gen;
 		nwb_mutex_unlock(&inode->lock);
 		(void)nwb_writepages(inode, NWB_WB_SYNC);
-		nwb_request_wait_all(inode);
+		if (!nwb_mutant(inode->nf, NWB_MUT_FLUSH_NO_WAIT))
+			nwb_request_wait_all(inode);
 #ifdef NWB_MUTANTS
 		nwb_mutant_resend(inode);
 #endif
@@ -222,6 +228,20 @@ int nwb_file_flush(struct nwb_file *f)
 
 	(void)nwb_writepages(inode, NWB_WB_SYNC);
 	nwb_request_wait_all(inode);
+	nwb_mutex_lock(&inode->lock);
+	if (f->err_since != inode->err_seq)
+		err = inode->err;
+	nwb_mutex_unlock(&inode->lock);
+	return err;
+}
+
+int nwb_file_commit(struct nwb_file *f)
+{
+	struct nwb_inode *inode = f->inode;
+	int err = 0;
+
+	if (!nwb_inode_is_clean(inode))
+		return nwb_file_fsync(f);
 	nwb_mutex_lock(&inode->lock);
 	if (f->err_since != inode->err_seq)
 		err = inode->err;

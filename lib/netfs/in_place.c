@@ -41,7 +41,8 @@ static void done(struct nwb_netfs *nf, struct nwb_claim *c)
 
 static bool is_frozen(const struct nwb_netfs *nf, const struct nwb_folio *f)
 {
-	return nf->opts.stable_writes && f->nr_claims;
+	return nf->opts.stable_writes && f->nr_claims &&
+	       !nwb_mutant(nf, NWB_MUT_STABLE_IGNORED);
 }
 
 const struct nwb_wb_mode_ops nwb_wb_in_place = {

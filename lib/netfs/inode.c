@@ -102,7 +102,8 @@ static void drop_folios(struct nwb_inode *inode, uint64_t index)
 	nwb_waitq_wake_all(&nf->room);
 }
 
-static bool is_clean(struct nwb_inode *inode)
+/** nwb_inode_is_clean() - nothing is dirty, in flight or not yet durable. */
+bool nwb_inode_is_clean(struct nwb_inode *inode)
 {
 	bool is;
 
@@ -119,7 +120,7 @@ static void evict(struct nwb_inode *inode)
 	struct nwb_netfs *nf = inode->nf;
 
 	/* Nobody is left to be told of an error. */
-	if (!is_clean(inode) && nwb_inode_commit(inode))
+	if (!nwb_inode_is_clean(inode) && nwb_inode_commit(inode))
 		nwb_count(nf, evict_errors, 1);
 	nwb_mutex_lock(&nf->lock);
 	/* Listed as long as it is pinned: who pins it goes on from there. */
@@ -167,7 +168,7 @@ int nwb_file_open(struct nwb_inode *inode, struct nwb_file **ret_file)
 	nwb_inode_get(inode);
 	f->inode = inode;
 	nwb_mutex_lock(&inode->lock);
-	f->err_since = inode->err_seq;
+	f->err_since = inode->err_seen; /* errseq_sample() */
 	nwb_mutex_unlock(&inode->lock);
 	*ret_file = f;
 	return 0;
@@ -230,7 +231,8 @@ static void cut_folio(struct nwb_inode *inode, uint64_t size)
 	}
 	off = (uint32_t)(size - nwb_folio_pos(f));
 	if (f->flags & NWB_FOLIO_UPTODATE) {
-		memset(f->mem + off, 0, f->bytes - off);
+		if (!nwb_mutant(inode->nf, NWB_MUT_TRUNC_TAIL))
+			memset(f->mem + off, 0, f->bytes - off);
 		return;
 	}
 	f->valid.to = nwb_min(f->valid.to, off);

@@ -253,6 +253,7 @@ struct nwb_inode {
 	uint64_t commit_seq;
 	uint64_t resend_gen;
 	uint64_t err_seq;
+	uint64_t err_seen; /* the newest that an fsync has told */
 	int err;
 	/* H17: acked by that instance, and forgotten before any flush */
 	uint64_t forgotten_bytes;
@@ -519,6 +520,7 @@ uint64_t nwb_backoff_ns(const struct nwb_netfs *nf, uint32_t attempts);
 
 /* inode.c */
 void nwb_inode_get(struct nwb_inode *inode);
+bool nwb_inode_is_clean(struct nwb_inode *inode);
 
 /* buffered_write.c */
 void nwb_inode_update_size(struct nwb_inode *inode, uint64_t end,

@@ -31,6 +31,9 @@
 
 bool nwb_needs_retry(const struct nwb_sreq *q)
 {
+	if (nwb_mutant(q->s.rreq->nf, NWB_MUT_FAILED_AGAIN) &&
+	    (q->s.flags & NWB_SREQ_FAILED))
+		return true;
 	return (q->s.flags & (NWB_SREQ_NEED_RETRY | NWB_SREQ_FAILED)) ==
 	       NWB_SREQ_NEED_RETRY;
 }
@@ -138,6 +141,8 @@ static struct nwb_sreq *split(struct nwb_io_stream *stream,
 	struct nwb_io_request *rreq = last->s.rreq;
 	struct nwb_sreq *q = nwb_sreq_try_new(rreq, stream->stream_nr, start);
 
+	if (q && nwb_mutant(rreq->nf, NWB_MUT_REQUEST_LEAK))
+		nwb_request_get(rreq);
 	if (q)
 		add_after(rreq, last, q);
 	return q;
@@ -245,7 +250,7 @@ static struct nwb_sreq *retile(struct run *r)
 			next = split_and_wait(r->stream, q, r->start);
 		q = next;
 	}
-	if (!is_made)
+	if (!is_made && !nwb_mutant(r->rreq->nf, NWB_MUT_SURPLUS_KEPT))
 		drop_surplus(r->rreq, r->stream, q, r->to);
 	return q;
 }
@@ -272,7 +277,8 @@ static bool is_spent(struct nwb_sreq *q)
 
 	if (nwb_mutant(nf, NWB_MUT_GIVES_UP_EARLY))
 		return true;
-	if (q->attempts < nf->opts.max_attempts)
+	if (q->attempts < nf->opts.max_attempts ||
+	    nwb_mutant(nf, NWB_MUT_NO_LIMIT))
 		return false;
 	if (!nwb_hazard(nf, NWB_H9))
 		return true;
@@ -298,7 +304,8 @@ static bool rebase(struct nwb_sreq *q)
 		q->owed_attempts = q->attempts;
 	else if (q->s.transferred == q->s.len)
 		q->attempts = q->owed_attempts;
-	q->s.start += q->s.transferred;
+	if (!nwb_mutant(q->s.rreq->nf, NWB_MUT_OLD_START))
+		q->s.start += q->s.transferred;
 	q->s.len = nwb_sreq_span(q) - q->s.transferred;
 	q->s.transferred = 0;
 	q->owed = 0;

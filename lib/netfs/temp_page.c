@@ -42,7 +42,9 @@ static int claim(struct nwb_netfs *nf, struct nwb_claim *c,
 	nwb_mutex_unlock(&nf->lock);
 	if (!mem)
 		return -EAGAIN;
-	memcpy(mem, folio_mem - c->pre, c->pre + c->len + c->post);
+	memcpy(mem, folio_mem - c->pre,
+	       c->pre + c->len + c->post -
+		       (nwb_mutant(nf, NWB_MUT_COPY_SHORT) ? 1 : 0));
 	c->mem = mem + c->pre;
 	nwb_count(nf, copies, c->len);
 	nwb_gauge_add(&nf->n.temp_bytes, &nf->n.temp_bytes_max,

@@ -27,7 +27,8 @@
 
 static bool is_busy(const struct nwb_folio *f, struct nwb_span s)
 {
-	return f->nr_claims && nwb_span_overlaps(f->inflight, s);
+	return f->nr_claims && nwb_span_overlaps(f->inflight, s) &&
+	       !nwb_mutant(f->inode->nf, NWB_MUT_BUSY_CLAIMED);
 }
 
 /* End of the run of dirty bytes that begins in @f, looked at up to @max. */
@@ -90,7 +91,8 @@ static struct nwb_span clip_to_size(struct nwb_folio *f, struct nwb_span s,
 
 static void set_rest(struct issue *is, struct nwb_folio *f, struct nwb_span s)
 {
-	if (s.to < f->dirty.to && is->pos < nwb_folio_pos(f) + f->bytes) {
+	if (s.to < f->dirty.to && is->pos < nwb_folio_pos(f) + f->bytes &&
+	    !nwb_mutant(is->inode->nf, NWB_MUT_CLAIM_CLEANS)) {
 		nwb_folio_set_dirty(f, (struct nwb_span){s.to, f->dirty.to});
 		return;
 	}
@@ -119,6 +121,8 @@ static int take_claim(struct issue *is, struct nwb_folio *f, struct nwb_span s,
 	rc = nf->mode->claim(nf, c, f->mem + s.from);
 	if (rc) {
 		nwb_claim_free(nf, c);
+		if (nwb_mutant(nf, NWB_MUT_CONGESTED_CLEAN))
+			nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
 		return rc;
 	}
 	f->flags &= ~NWB_FOLIO_COPY;
@@ -161,7 +165,11 @@ static int look_at(struct issue *is, struct nwb_folio *f)
 	if (is->reason == NWB_WB_SYNC && f->dirty_tag > is->tag)
 		return -EAGAIN;
 	if (is_busy(f, f->dirty))
-		return is->reason == NWB_WB_SYNC ? -EBUSY : -EAGAIN;
+		return is->reason == NWB_WB_SYNC &&
+				       !nwb_mutant(is->inode->nf,
+						   NWB_MUT_SYNC_SKIPS_BUSY)
+			       ? -EBUSY
+			       : -EAGAIN;
 	if (is->rreq && f->group != is->rreq->group)
 		return -EXDEV;
 	return 0;

@@ -64,6 +64,8 @@ static void take_outcome(struct nwb_sreq *q, int64_t result)
 	s->transferred += (size_t)result;
 	if (result)
 		s->flags |= NWB_SREQ_MADE_PROGRESS;
+	if (nwb_mutant(s->rreq->nf, NWB_MUT_SHORT_IS_FULL))
+		s->transferred = s->len;
 	if (s->transferred < nwb_sreq_span(q))
 		s->flags |= NWB_SREQ_NEED_RETRY;
 	else
@@ -141,7 +143,8 @@ static void folio_acked(struct nwb_folio *f, struct nwb_span s,
 
 	if ((f->flags & NWB_FOLIO_UNSTABLE) && f->instance != instance) {
 		/* Older bytes of another instance: nobody will flush them. */
-		if (!nwb_span_contains(s, f->unstable)) {
+		if (!nwb_span_contains(s, f->unstable) &&
+		    !nwb_mutant(inode->nf, NWB_MUT_OTHER_LOST)) {
 			nwb_count(inode->nf, unstable_resent,
 				  f->unstable.to - f->unstable.from);
 			nwb_folio_set_dirty(
@@ -168,9 +171,10 @@ void nwb_note_acked(struct nwb_sreq *q)
 
 	if (pos == end || q->s.stream_nr)
 		return;
-	q->noted = q->s.transferred;
 	nwb_mutex_lock(&inode->lock);
-	inode->remote_size = nwb_max(inode->remote_size, end);
+	q->noted = q->s.transferred;
+	if (!nwb_mutant(inode->nf, NWB_MUT_SIZE_FORGOTTEN))
+		inode->remote_size = nwb_max(inode->remote_size, end);
 	if (is_direct(q->s.rreq)) /* no folio holds them */
 		pos = end;
 	if (nwb_mutant(inode->nf, NWB_MUT_UNSTABLE_FORGOTTEN))
@@ -234,6 +238,8 @@ static void upload_failed(struct nwb_sreq *q)
 		direct_failed(q);
 		return;
 	}
+	if (q->s.retry_count && nwb_mutant(nf, NWB_MUT_RETRY_ERR_LOST))
+		return;
 	nwb_mutex_lock(&inode->lock);
 	nwb_errseq_set(inode, q->s.error);
 	nwb_mutex_unlock(&inode->lock);
@@ -324,7 +330,9 @@ static void collect_stream(struct nwb_io_request *rreq,
 			stream->error = s->error;
 			stream->collected_to = s->start + nwb_sreq_span(q);
 			upload_failed(q);
-		} else if (s->transferred < nwb_sreq_span(q)) {
+		} else if (s->transferred < nwb_sreq_span(q) &&
+			   !(s->transferred &&
+			     nwb_mutant(rreq->nf, NWB_MUT_SHORT_DROPPED))) {
 			stream->need_retry = true;
 			return;
 		}
@@ -459,7 +467,9 @@ static bool may_collect(struct nwb_io_request *rreq)
 
 	nwb_mutex_lock(&rreq->lock);
 	may = rreq->in_progress && rreq->retry == NWB_RETRY_NONE;
-	if (rreq->retry == NWB_RETRY_PENDING && nwb_retry_is_quiet(rreq) &&
+	if (rreq->retry == NWB_RETRY_PENDING &&
+	    (nwb_retry_is_quiet(rreq) ||
+	     nwb_mutant(rreq->nf, NWB_MUT_NO_QUIESCE)) &&
 	    !nwb_mutant(rreq->nf, NWB_MUT_LOST_WAKEUP)) {
 		rreq->retry = NWB_RETRY_QUEUED;
 		nwb_retry_queue(rreq);
@@ -531,7 +541,7 @@ void nwb_collect_work(struct nwb_work *work)
 		is_any = true;
 	}
 	/* No stream wants what was issued (H4): nothing holds it. */
-	if (!is_any)
+	if (!is_any || nwb_mutant(rreq->nf, NWB_MUT_ENDS_EARLY))
 		to = issued_to;
 	if (to > rreq->collected_to) {
 		notes |= NWB_NOTE_MADE_PROGRESS | NWB_NOTE_UNLOCK;

@@ -111,7 +111,10 @@ void nwb_sreq_issue(struct nwb_sreq *q)
 		q->is_silent = q->attempts && !q->s.stream_nr &&
 			       nwb_hazard(nf, NWB_H1);
 		nwb_trace_sreq(q, NWB_TRS_FAIL);
-		nwb_write_subrequest_terminated(&q->s, q->prepare_error);
+		nwb_write_subrequest_terminated(
+			&q->s, nwb_mutant(nf, NWB_MUT_CANCEL_STORE)
+				       ? (int64_t)q->s.len
+				       : q->prepare_error);
 		return;
 	}
 	q->s.retry_count = q->attempts++;
@@ -320,13 +323,18 @@ void nwb_write_claim(struct issue *is, struct nwb_claim *c)
 		rreq->streams[0].collected_to = base;
 	}
 	nwb_mutex_unlock(&rreq->lock);
+	if (nwb_mutant(rreq->nf, NWB_MUT_ISSUED_EARLY))
+		atomic_store(&rreq->issued_to, end);
 	while ((stream = lowest_stream(rreq))) {
 		uint64_t pos = base + stream->submit_off;
 		size_t part;
 
-		atomic_store(&rreq->issued_to, pos);
+		if (!nwb_mutant(rreq->nf, NWB_MUT_ISSUED_EARLY))
+			atomic_store(&rreq->issued_to, pos);
 		part = advance_write(is, stream, pos, mem + stream->submit_off,
 				     stream->submit_len);
+		if (nwb_mutant(rreq->nf, NWB_MUT_SKIPS_PAGE))
+			part = stream->submit_len;
 		stream->submit_off += part;
 		stream->submit_len -= part;
 		if (!is->is_ordered)
@@ -469,7 +477,8 @@ void nwb_end_issue_write(struct nwb_io_request *rreq)
 	nwb_trace_rreq(rreq, NWB_TRR_ALL_QUEUED);
 	nwb_mutex_unlock(&rreq->lock);
 	nwb_issue_pending(rreq);
-	(void)nwb_work_queue(&rreq->work);
+	if (!nwb_mutant(rreq->nf, NWB_MUT_NO_LAST_WAKE))
+		(void)nwb_work_queue(&rreq->work);
 	nwb_request_put(rreq); /* ISSUER */
 }
 

@@ -28,7 +28,7 @@ static void write_out(struct sfs_rig *rig)
 
 static void errseq_body(struct sfs_rig *rig)
 {
-	struct nwb_file *b, *c;
+	struct nwb_file *b, *c, *d;
 
 	nwb_check_eq(nwb_file_open(rig->inode, &b), 0);
 	put(rig->f, 0, 4096, 1);
@@ -39,10 +39,16 @@ static void errseq_body(struct sfs_rig *rig)
 	write_out(rig);
 	sfs_complete(rig->sfs, 0, -EIO);
 	rest(rig);
-	/* Opened afterwards: its data was not lost. */
+	/* Opened afterwards, and nobody has been told: then it is told, or its
+	 * ok would cover what was lost. */
 	nwb_check_eq(nwb_file_open(rig->inode, &c), 0);
 	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(c), -EIO);
 	nwb_check_eq(nwb_file_fsync(c), 0);
+	/* Somebody has seen it. */
+	nwb_check_eq(nwb_file_open(rig->inode, &d), 0);
+	nwb_check_eq(nwb_file_fsync(d), 0);
+	nwb_check_eq(nwb_file_close(d, true), 0);
 	/* Once a file, the newest, for all earlier ones. */
 	nwb_check_eq(nwb_file_fsync(rig->f), -EIO);
 	nwb_check_eq(nwb_file_fsync(rig->f), 0);
