@@ -15,7 +15,8 @@
  * Judged in every payload that the shim decoded and in the final content. A
  * file for which the ledger has no intent at all is somebody else's business.
  * Where an effect was cut short nobody knows at which byte, so no lane there
- * is called torn. Whether zeros may be there is O1's question.
+ * is called torn; nor where an upload was given up. Whether zeros may be there
+ * is O1's question.
  *
  * And the ledger itself is held to the content: whole lanes that no order of
  * the effects on them leaves behind came by a way that the shim did not see
@@ -75,6 +76,20 @@ static bool may_be_cut(const struct jfile *f, uint32_t atom)
 	for (uint64_t i = f->pieces.at[atom]; i < f->pieces.at[atom + 1]; i++)
 		if (f->effect[p[i].effect].is_maybe)
 			return true;
+	return false;
+}
+
+/* An upload was given up here: it may have ended within a lane, and what is
+ * left there is old and new, both legal. Of a flush nobody knows where. */
+static bool was_given_up(const struct judge *J, const struct jfile *f,
+			 const struct jcontent *c)
+{
+	for (uint32_t i = 0; i < f->nr_giveup; i++) {
+		const struct nwb_lrec *r = &J->in->rec[f->giveup[i].slot];
+
+		if (!r->len || (r->off < c->hi && c->lo < r->off + r->len))
+			return true;
+	}
 	return false;
 }
 
@@ -174,7 +189,8 @@ static int judge_content(void *arg, const struct jcontent *c)
 	check_seen(p, c);
 	if (what < JW_FOREIGN || !c->run)
 		return 0;
-	if (what == JW_TORN && may_be_cut(p->f, c->atom))
+	if (what == JW_TORN &&
+	    (may_be_cut(p->f, c->atom) || was_given_up(p->J, p->f, c)))
 		return 0;
 	if (what == JW_FOREIGN &&
 	    nwb_j_has_shifted_stamp(
