@@ -27,6 +27,9 @@ help:
 	@echo 'make test-mount git, sqlite, tar, stress-ng on the mount, under resets'
 	@echo 'make nightly  gate, check, scripts for ARGS="--time 90m", one summary'
 	@echo 'make test-slurm  a campaign as a Slurm job array, on this node'
+	@echo 'make sim      simulated worlds: ARGS="--seeds 100000" or "--minutes 10"'
+	@echo 'make sim-mutants  each listed defect of the engine is found by a check'
+	@echo 'make sim-digests  1,000 seeds: the same events twice, with two compilers'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
 	@echo 'make fio-engine build the external fio engine (docs/fio.md)'
@@ -68,6 +71,19 @@ nightly: build
 # Slurm is not among the packages of scripts/install-deps: it says what it wants.
 test-slurm: build
 	@tests/e2e/slurm.sh $(BUILD)
+
+.PHONY: sim sim-mutants sim-digests
+sim: build
+	@$(BUILD)/bench/netwb sim $(ARGS)
+
+sim-mutants: deps
+	@[ -e $(BUILD)-mutants/build.ninja ] || \
+		meson setup $(BUILD)-mutants -Dmutants=true >/dev/null
+	@ninja -C $(BUILD)-mutants -j $(JOBS) --quiet bench/netwb
+	@$(BUILD)-mutants/bench/netwb sim --mutant all $(ARGS)
+
+sim-digests: build
+	@scripts/sim-digests $(BUILD) $(ARGS)
 
 report: build
 	@$(BUILD)/bench/netwb report $(ARGS)

@@ -451,7 +451,8 @@ struct bench_cli {
 #define BENCH_CLI_SHARD 0x400u /* --shard alone */
 #define BENCH_CLI_TURNS 0x800u /* --turns, of one-run */
 #define BENCH_CLI_SERVE 0x40u  /* --publish --for --name --dir */
-#define BENCH_CLI_MOUNT 0x200u /* --kernel-cache --no-shadow --dir; a client   \
+#define BENCH_CLI_MOUNT                                                        \
+	0x200u /* --kernel-cache --no-shadow --dir; a client   \
 				*/
 /**
  * bench_cli_parse() - read options. @groups: BENCH_CLI_*.
@@ -529,6 +530,7 @@ int bench_check_kernel(int argc, char **argv);
 int bench_cmd_lint(int argc, char **argv);
 int bench_cmd_list(int argc, char **argv);
 int bench_cmd_report(int argc, char **argv);
+int bench_cmd_sim(int argc, char **argv);
 int bench_cmd_store(int argc, char **argv);
 int bench_cmd_history(int argc, char **argv);
 int bench_cmd_merge(int argc, char **argv);

@@ -24,6 +24,7 @@ static const struct {
 	{"mount", bench_cmd_mount,
 	 "the client as a file system, for any program, judged"},
 	{"kernel", bench_cmd_kernel, "kernels to judge: get, build, list"},
+	{"sim", bench_cmd_sim, "the client in simulated worlds, a seed each"},
 	{"exec", bench_cmd_exec, "run a command inside a `netwb serve`"},
 	{"lint", bench_cmd_lint, "read plans, say what is wrong with them"},
 	{"list", bench_cmd_list, "servers, subjects, workloads, faults, ..."},

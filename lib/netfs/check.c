@@ -176,8 +176,7 @@ static bool check_marks(struct nwb_netfs_check *c, struct shadow *s,
 			const struct nwb_sreq *q =
 				sreq_at(st->subrequests.prev);
 
-			s->last_end[i] =
-				nwb_max(s->last_end[i], start_of(q) + q->s.len);
+			s->last_end[i] = nwb_max(s->last_end[i], end_of(q));
 		}
 		max = nwb_max(issued_to, s->last_end[i]);
 		/* A stream begins before its first bytes are issued. */
@@ -365,7 +364,7 @@ static bool check_covered(struct nwb_netfs_check *c, const struct shadow *s,
 
 static void note_failed(struct shadow *s, const struct nwb_sreq *q)
 {
-	uint64_t end = q->s.start + q->s.len;
+	uint64_t end = end_of(q);
 
 	for (unsigned int i = 0; i < s->nr_failed; i++)
 		if (s->failed[i].start == q->s.start && s->failed[i].end == end)
@@ -395,7 +394,7 @@ static bool check_failed(struct nwb_netfs_check *c, struct shadow *s,
 
 			if (!holds(c, NWB_RULE_T10,
 				   start_of(q) >= x->end ||
-					   start_of(q) + q->s.len <= x->start,
+					   end_of(q) <= x->start,
 				   "request %llu: [%llu, %llu) failed and is "
 				   "sent again",
 				   LL(rreq->seq), LL(x->start), LL(x->end)))
@@ -583,8 +582,7 @@ static bool check_folio(struct nwb_netfs_check *c, const struct nwb_folio *f)
 		     f->valid.to, f->flags);
 }
 
-static bool check_folios(struct nwb_netfs_check *c,
-			 const struct nwb_inode *inode)
+static bool check_folios(struct nwb_netfs_check *c, struct nwb_inode *inode)
 {
 	uint64_t dirty = 0, unstable = 0, index = 0;
 	struct nwb_folio *f;
@@ -638,7 +636,7 @@ bool nwb_netfs_check_section(struct nwb_netfs_check *c,
 		return rreq->nf != c->nf || check_request(c, rreq);
 	}
 	if (!strcmp(m->name + 6, "inode")) {
-		const struct nwb_inode *inode =
+		struct nwb_inode *inode =
 			nwb_container_of(m, struct nwb_inode, lock);
 
 		return inode->nf != c->nf ||

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * netwb sim: many simulated worlds, a seed each.
+ *
+ *	parent ── fork ──► worker ─► worlds, one after the other
+ *	   ▲                  │ shared page: next seed, sums, what failed
+ *	   └── waits ◄────────┘
+ *
+ * A worker that dies of an assertion is a finding, too: its seed is told, and
+ * another one takes its place.
+ */
+#include "bench_i.h"
+#include "sim_run.h"
+
+#include "nwb/sim.h"
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	OPT_SEEDS = 256,
+	OPT_SEED,
+	OPT_MINUTES,
+	OPT_JOBS,
+	OPT_JSON,
+	OPT_MUTANT,
+	OPT_LIST,
+	OPT_SHRINK,
+	OPT_TRACE,
+	OPT_DIGESTS,
+	OPT_DROP_OPS,
+	OPT_DROP_FAULTS,
+	OPT_HALVE,
+	OPT_HELP,
+};
+
+static const struct option options[] = {
+	{"seeds", 1, NULL, OPT_SEEDS},
+	{"seed", 1, NULL, OPT_SEED},
+	{"minutes", 1, NULL, OPT_MINUTES},
+	{"jobs", 1, NULL, OPT_JOBS},
+	{"json", 0, NULL, OPT_JSON},
+	{"mutant", 1, NULL, OPT_MUTANT},
+	{"list-mutants", 0, NULL, OPT_LIST},
+	{"shrink", 0, NULL, OPT_SHRINK},
+	{"trace", 0, NULL, OPT_TRACE},
+	{"digests", 0, NULL, OPT_DIGESTS},
+	{"drop-ops", 1, NULL, OPT_DROP_OPS},
+	{"drop-faults", 1, NULL, OPT_DROP_FAULTS},
+	{"halve", 1, NULL, OPT_HALVE},
+	{"help", 0, NULL, OPT_HELP},
+	{NULL, 0, NULL, 0},
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"usage: netwb sim [OPTIONS]\n\n"
+		"Simulate the reference client and a faulty server in virtual "
+		"time, a world a\nseed, and judge each: invariants at every "
+		"step, oracles at the end, then all\nmust converge.\n\n"
+		"  --seeds N           so many worlds (default 1000; 1 with "
+		"--seed)\n"
+		"  --seed S            the first seed (default 1)\n"
+		"  --minutes M         go on for so long instead\n"
+		"  --jobs J            processes (default: one a core)\n"
+		"  --json              one JSON object at the end\n"
+		"  --digests           print each seed's digest of all events\n"
+		"  --mutant NAME|all   with a deliberate defect, until a check "
+		"finds it;\n"
+		"                      needs a build with -Dmutants=true\n"
+		"  --list-mutants      names and titles\n"
+		"  --shrink            reduce the seed that fails\n"
+		"  --trace             print the plan and every event of "
+		"--seed "
+		"S\n"
+		"  --drop-ops LIST     leave out operations (1,4-9) of the "
+		"plan\n"
+		"  --drop-faults LIST  leave out faults\n"
+		"  --halve N           halve the lengths N times\n\n"
+		"A failing seed prints the command that repeats it. Exit: 0 "
+		"all held, 1 a check\nfailed (or a mutant was not found), 3 "
+		"bad usage.\n");
+}
+
+static int list_mutants(void)
+{
+	for (unsigned int i = 0; i < nwb_sim_nr_mutants; i++)
+		printf("%-18s %-8s %s\n", nwb_sim_mutants[i].name,
+		       nwb_sim_mutants[i].section, nwb_sim_mutants[i].title);
+	return NWB_EXIT_OK;
+}
+
+static int bad(const char *what, const char *text)
+{
+	fprintf(stderr, "netwb sim: %s \"%s\"; --help lists the options\n",
+		what, text);
+	return -1;
+}
+
+static int number(const char *name, const char *text, uint64_t max,
+		  uint64_t *ret)
+{
+	char *end;
+
+	*ret = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || *ret > max)
+		return bad(name, text);
+	return 0;
+}
+
+static int take_mutant(struct sim_run_opts *o, const char *name)
+{
+	if (!strcmp(name, "all")) {
+		o->all_mutants = true;
+		return 0;
+	}
+	for (unsigned int i = 0; i < nwb_sim_nr_mutants; i++)
+		if (!strcmp(name, nwb_sim_mutants[i].name))
+			o->mutant = &nwb_sim_mutants[i];
+	return o->mutant ? 0 : bad("no mutant", name);
+}
+
+static int take_cut(struct sim_run_opts *o, int opt, const char *text)
+{
+	uint64_t faults = 0, halve = 0;
+	int rc;
+
+	if (opt == OPT_HALVE) {
+		rc = number("--halve", text, 16, &halve);
+		o->cut.halve = (unsigned int)halve;
+		return rc;
+	}
+	if (opt == OPT_DROP_OPS)
+		rc = nwb_sim_cut_parse(text, NWB_SIM_OPS, o->cut.ops);
+	else
+		rc = nwb_sim_cut_parse(text, NWB_SIM_FAULTS, &faults);
+	o->cut.faults |= (uint32_t)faults;
+	return rc ? bad("no list like 1,4-9:", text) : 0;
+}
+
+/* Return: 0; -1: bad usage; 1: help was printed. */
+static int take_option(struct sim_run_opts *o, int opt)
+{
+	uint64_t n = 0;
+	int rc = 0;
+
+	switch (opt) {
+	case OPT_SEEDS:
+		return number("--seeds", optarg, UINT32_MAX, &o->nr_seeds);
+	case OPT_SEED:
+		o->has_seed = true;
+		return number("--seed", optarg, UINT64_MAX / 4, &o->first);
+	case OPT_MINUTES:
+		return number("--minutes", optarg, 10000, &o->minutes);
+	case OPT_JOBS:
+		rc = number("--jobs", optarg, SIM_JOBS_MAX, &n);
+		o->jobs = (unsigned int)n;
+		return rc;
+	case OPT_JSON:
+		o->json = true;
+		return 0;
+	case OPT_SHRINK:
+		o->shrink = true;
+		return 0;
+	case OPT_TRACE:
+		o->trace = true;
+		return 0;
+	case OPT_DIGESTS:
+		o->digests = true;
+		return 0;
+	case OPT_MUTANT:
+		return take_mutant(o, optarg);
+	case OPT_DROP_OPS:
+	case OPT_DROP_FAULTS:
+	case OPT_HALVE:
+		return take_cut(o, opt, optarg);
+	case OPT_HELP:
+		usage(stdout);
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+static int finish_options(struct sim_run_opts *o)
+{
+	bool has_mutant = o->mutant || o->all_mutants;
+
+	if (has_mutant && !nwb_sim_has_mutants()) {
+		bench_mutants_missing();
+		return -1;
+	}
+	if (!o->nr_seeds)
+		o->nr_seeds = has_mutant ? 20000 : o->has_seed ? 1 : 1000;
+	if (o->minutes)
+		o->nr_seeds = UINT64_MAX / 4;
+	if (!o->jobs)
+		o->jobs = (unsigned int)nwb_max(sysconf(_SC_NPROCESSORS_ONLN),
+						1l);
+	o->jobs = nwb_min(o->jobs, SIM_JOBS_MAX);
+	if (o->trace && !o->has_seed)
+		return bad("--trace", "needs --seed");
+	return 0;
+}
+
+int bench_cmd_sim(int argc, char **argv)
+{
+	struct sim_run_opts o = {.first = 1};
+	int opt, rc = 0;
+
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (opt == OPT_LIST)
+			return list_mutants();
+		rc = take_option(&o, opt == 'h' ? OPT_HELP : opt);
+		if (rc)
+			return rc > 0 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
+	}
+	if (optind < argc) {
+		(void)bad("what is", argv[optind]);
+		return NWB_EXIT_USAGE;
+	}
+	if (finish_options(&o))
+		return NWB_EXIT_USAGE;
+	if (o.trace)
+		return sim_run_trace(&o);
+	if (o.all_mutants)
+		return sim_run_mutants(&o);
+	return o.mutant ? sim_run_mutant(&o) : sim_run_seeds(&o);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The oracles at the end: the same judge that judges runs on real servers,
+ * over the ledger in memory and what the fake holds.
+ */
+#include "sim_i.h"
+
+#include "nwb/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int read_content(struct sim_world *w, struct sim_file *f)
+{
+	uint64_t size = 0;
+	uint8_t *data = nwb_alloc(2 * SIM_FILE_MAX);
+	ssize_t n;
+
+	if (!data)
+		return -ENOMEM;
+	n = nwb_fake_get(w->fake, f->name, false, 0, data, 2 * SIM_FILE_MAX,
+			 &size);
+	f->content = (struct nwb_content){
+		.file = f->id,
+		.is_missing = n < 0,
+		.size = n < 0 ? 0 : (uint64_t)n,
+		.initial = w->plan.initial,
+		.data = data,
+	};
+	return 0;
+}
+
+int sim_read_contents(struct sim_world *w)
+{
+	int rc = 0;
+
+	for (unsigned int i = 0; !rc && i < w->plan.nr_files; i++)
+		rc = read_content(w, &w->file[i]);
+	return rc;
+}
+
+/*
+ * A FLUSH that failed may be told to each file, and need not be. The judge
+ * would know of it by its PDUs, which this ledger does not have; without them
+ * the error seems to come from nowhere.
+ */
+static bool is_of_flush(const struct sim_world *w, const struct nwb_finding *f)
+{
+	return f->oracle == 6 && (w->plan.families & (1u << SIM_ERROR_FLUSH)) &&
+	       (!strcmp(f->kind, "SPURIOUS") || !strcmp(f->kind, "TWICE"));
+}
+
+/*
+ * The server crashed, and somebody was told that something is lost: then what
+ * was acked may be gone, the client reads older bytes, and writes them again
+ * with their neighbours. The judge does not follow that (an ack counts for
+ * ever), so of staleness and tears nothing is said of such a world.
+ */
+static bool is_after_loss(const struct sim_world *w,
+			  const struct nwb_finding *f)
+{
+	return w->nr_crashes && w->was_told &&
+	       (f->oracle == 3 || !strcmp(f->kind, "TORN"));
+}
+
+static void take_verdict(struct sim_world *w, const struct nwb_judgement *j)
+{
+	for (unsigned int i = 0; i < j->nr_findings; i++) {
+		const struct nwb_finding *f = &j->finding[i];
+		char name[8];
+
+		if (f->verdict != NWB_FAIL && f->verdict != NWB_INCONCLUSIVE)
+			continue;
+		if (is_of_flush(w, f) || is_after_loss(w, f))
+			continue;
+		snprintf(name, sizeof(name), "O%u", f->oracle);
+		sim_fail(w, name, "%s %s: %s [%llu, +%llu) slots %llu %llu",
+			 nwb_verdict_name(f->verdict), f->kind, f->text,
+			 (unsigned long long)f->off, (unsigned long long)f->len,
+			 (unsigned long long)f->rec_a,
+			 (unsigned long long)f->rec_b);
+		return;
+	}
+}
+
+int sim_judge(struct sim_world *w, struct nwb_err *err)
+{
+	struct nwb_content content[SIM_FILES] = {{0}};
+	struct nwb_judge_in in = {
+		.rec = w->ev.rec,
+		.nr_rec = w->ev.nr,
+		.nr_lost = w->ev.nr_lost,
+		.level = 1,
+		.policy = w->policy,
+		.content = content,
+		.nr_content = w->plan.nr_files,
+	};
+	struct nwb_judgement *j = nwb_zalloc(sizeof(*j));
+	struct nwb_exec *ex = w->ex;
+	int rc = j ? 0 : -ENOMEM;
+
+	memcpy(in.key, "simulation's key", sizeof(in.key));
+	for (unsigned int i = 0; i < w->plan.nr_files; i++)
+		content[i] = w->file[i].content;
+	if (!rc)
+		rc = nwb_judge(&in, j, err);
+	w->ex = NULL; /* it has ended: there is nothing to stop */
+	if (!rc)
+		take_verdict(w, j);
+	w->ex = ex;
+	nwb_free(j);
+	return rc;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside of the simulation.
+ *
+ *	plan.c     what a seed means
+ *	world.c    a world: build, run, heal, take down
+ *	tasks.c    the workload's operations, and what they must see
+ *	faults.c   when the server misbehaves
+ *	events.c   the ledger in memory, its digest, the client's tap
+ *	judge.c    the oracles at the end
+ *	shrink.c   less of the same
+ *	mutants.c  the list of defects
+ */
+#ifndef NWB_SIM_SIM_I_H
+#define NWB_SIM_SIM_I_H
+
+#include "nwb/fake.h"
+#include "nwb/fs.h"
+#include "nwb/netfs_check.h"
+#include "nwb/oracle.h"
+#include "nwb/sim.h"
+#include "nwb/stamp.h"
+
+#include <nettle/sha2.h>
+
+/* Defects that are not netfs': obeyed where the mount is made. */
+#define SIM_MUT_CREDITS_TWICE (1ull << 62)
+#define SIM_MUT_NO_SETTLE     (1ull << 63)
+
+#define SIM_FILES    2u
+#define SIM_TASKS    3u
+#define SIM_FILE_MAX (512u * 1024)
+#define SIM_LEN_MAX  (96u * 1024)
+
+/* --- plan.c --------------------------------------------------------------- */
+
+enum sim_op_kind {
+	SIM_WRITE,
+	SIM_READ,
+	SIM_FSYNC,
+	SIM_TRUNCATE,
+	SIM_KICK,  /* nwb_file_writeback() */
+	SIM_FLUSH, /* nwb_file_flush() */
+	SIM_REOPEN,
+	SIM_SLEEP,
+	SIM_OP_KINDS
+};
+
+struct sim_op {
+	enum sim_op_kind kind;
+	unsigned int task;
+	uint64_t pos;
+	uint32_t len;
+	uint64_t ns;
+};
+
+/* Families: a plan has a random subset of them. */
+enum sim_family {
+	SIM_CUT_BEFORE, /* connection reset, WRITE not applied */
+	SIM_CUT_AFTER,	/* applied, ack lost */
+	SIM_CUT_FLUSH,	/* FLUSH executed or not, not answered */
+	SIM_CUT_TIMED,	/* all connections reset at some time */
+	SIM_CRASH,	/* the server restarts, what was not flushed is lost */
+	SIM_CRASH_FLUSH,
+	SIM_CRASH_TIMED,
+	SIM_SLOW_ACK,
+	SIM_PARK, /* a WRITE is applied late */
+	SIM_SHORT,
+	SIM_ERROR,	 /* for good: ENOSPC, EIO, EACCES */
+	SIM_ERROR_AGAIN, /* to be tried again */
+	SIM_ERROR_FLUSH,
+	SIM_STARVE,  /* no credits for a while */
+	SIM_FAMINE,  /* credits withheld until little is left */
+	SIM_SCATTER, /* all WRITEs take a random time: reordered */
+	SIM_FAMILIES
+};
+
+struct sim_fault {
+	enum sim_family family;
+	uint64_t at; /* number of the WRITE or FLUSH, or ns of virtual time */
+	uint64_t arg;
+};
+
+struct sim_plan {
+	/* server */
+	bool is_9p;
+	uint32_t max_credits, max_write, msize;
+	unsigned int nr_workers;
+	uint64_t latency_ns, down_ns, scatter_ns, pending_after_ns;
+	size_t buf_bytes;
+	uint64_t disk_bytes; /* a file may have; 0: enough */
+	/* mount */
+	struct nwb_netfs_opts opts;
+	uint32_t credits;
+	uint64_t timeout_ns, settle_ns;
+	/* workload */
+	unsigned int nr_files, nr_tasks, nr_ops, nr_faults;
+	uint64_t initial; /* bytes that each file has before */
+	uint32_t families;
+	struct sim_op op[NWB_SIM_OPS];
+	struct sim_fault fault[NWB_SIM_FAULTS];
+};
+
+/* One draw below @below (0: any 64 bits). */
+uint64_t sim_draw(uint64_t *state, uint64_t below);
+void sim_plan_make(uint64_t seed, struct sim_plan *ret_plan);
+const char *sim_family_name(enum sim_family family);
+const char *sim_op_name(enum sim_op_kind kind);
+
+/* --- events.c ------------------------------------------------------------- */
+
+#define SIM_NO_REC UINT64_MAX
+
+/* Records of the run, in order; grows. */
+struct sim_events {
+	struct nwb_exec *ex;
+	struct nwb_lrec *rec;
+	uint64_t nr, max, tick, nr_lost;
+	struct sha256_ctx sha;
+	bool trace;
+};
+
+int sim_events_init(struct sim_events *e, bool trace);
+void sim_events_fini(struct sim_events *e);
+/** sim_begin() - Return: index for sim_end(). */
+uint64_t sim_begin(struct sim_events *e, const struct nwb_lrec *proto);
+void sim_end(struct sim_events *e, uint64_t index, int64_t result);
+/** sim_mix() - something that is in no record, into the digest. */
+void sim_mix(struct sim_events *e, uint64_t a, uint64_t b);
+uint64_t sim_point(struct sim_events *e, const struct nwb_lrec *proto);
+
+/* A payload on its way, to be the same when it is acked (O13). */
+#define SIM_SENT 256u
+struct sim_sent {
+	const struct nwb_io_subrequest *sreq;
+	uint32_t id;
+	uint64_t start;
+	uint64_t sum;
+	const struct iovec *iov;
+	unsigned int nr_iov;
+};
+
+/* --- the world ------------------------------------------------------------ */
+
+struct sim_file {
+	char name[8];
+	uint16_t id;
+	struct nwb_mutex lock; /* writers take turns, so that order is known */
+	uint64_t gen;	       /* odd: a write is under way */
+	uint32_t version;
+	uint64_t size;
+	struct nwb_content content; /* at the end */
+	bool is_size_unsure;	    /* something was given up or refused */
+	uint8_t *shadow;
+	uint8_t *unsure; /* by byte: no promise any more */
+};
+
+struct sim_task_state {
+	struct sim_world *w;
+	unsigned int nr;
+	uint16_t fd;
+	struct sim_file *file;
+	struct nwb_file *handle;
+	struct nwb_task *task;
+	uint8_t *buf;
+	uint8_t *scratch; /* SIM_FILE_MAX */
+};
+
+struct sim_world {
+	struct nwb_sim_opts opts;
+	struct sim_plan plan;
+	struct nwb_sim_result *r;
+	struct nwb_exec *ex;
+	struct nwb_fake *fake;
+	struct nwb_mount *mnt;
+	struct nwb_netfs_check *check;
+	struct nwb_netfs_tap tap;
+	struct sim_events ev;
+	struct nwb_stamp_key key;
+	struct nwb_policy policy;
+	struct sim_file file[SIM_FILES];
+	struct sim_task_state task[SIM_TASKS];
+	struct sim_sent sent[SIM_SENT];
+	uint16_t next_fd;
+	bool is_healed;
+	struct nwb_task *fault_task;
+	struct nwb_mutex fault_lock;
+	struct nwb_waitq fault_wake;
+	bool fault_stop;
+	uint64_t nr_fired;
+	uint64_t nr_crashes;
+	bool was_told; /* of something that was lost */
+	uint64_t began_ns;
+	int setup_rc;
+	struct nwb_err *setup_err;
+};
+
+/** sim_fail() - @check does not hold: note it, end the world. Does not return
+ * when called from inside a task. */
+void sim_fail(struct sim_world *w, const char *check, const char *fmt, ...)
+	nwb_printf(3, 4);
+struct sim_file *sim_file_by_name(struct sim_world *w, const char *name);
+struct sim_file *sim_file_by_id(struct sim_world *w, uint32_t id);
+/** sim_unsure() - no promise is left for these bytes of @f. */
+void sim_unsure(struct sim_file *f, uint64_t pos, uint64_t len);
+
+/* events.c */
+void sim_tap_init(struct sim_world *w);
+void sim_on_apply(void *arg, const struct nwb_fake_apply *a);
+void sim_on_event(void *arg, enum nwb_fake_event event, const char *name,
+		  uint64_t value);
+
+/* faults.c */
+void sim_decide(void *arg, const struct nwb_fake_asked *a,
+		struct nwb_fake_fate *fate);
+int sim_faults_start(struct sim_world *w);
+/** sim_faults_stop() - heal: from now on the server behaves. */
+void sim_faults_stop(struct sim_world *w);
+
+/* tasks.c */
+void sim_task_main(void *arg);
+int sim_open(struct sim_task_state *t);
+void sim_close(struct sim_task_state *t);
+int sim_fsync(struct sim_task_state *t);
+
+/* judge.c */
+/** sim_read_contents() - what the files hold now, for sim_judge(). Context: task. */
+int sim_read_contents(struct sim_world *w);
+int sim_judge(struct sim_world *w, struct nwb_err *err);
+
+#endif

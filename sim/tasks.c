@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The workload's operations, and what they must see.
+ *
+ * A file's shadow is what its users were told is there. Writers of a file take
+ * turns, so the shadow is known but while one of them is at it (gen is odd);
+ * readers and fsyncs do not wait, and are compared only if no writer came by.
+ * Bytes that were given up, refused, or told of by an error are "unsure": the
+ * oracles at the end know more about those (who was told what).
+ *
+ *	read	every sure byte is the shadow's			(O12)
+ *	fsync	ok: every sure byte is durable, and the size	(O1, O9)
+ */
+#include "sim_i.h"
+
+#include "nwb/mem.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define OPEN_TRIES 64u
+#define BLOCK	   4096u
+#define OPEN_PAUSE (50 * NWB_MSEC)
+
+static struct nwb_lrec op_rec(const struct sim_task_state *t, uint16_t kind,
+			      uint64_t off, uint64_t len)
+{
+	return (struct nwb_lrec){.kind = kind,
+				 .file = t->file->id,
+				 .fd = t->fd,
+				 .off = off,
+				 .len = len};
+}
+
+static void writer_in(struct sim_file *f)
+{
+	nwb_mutex_lock(&f->lock);
+	f->gen++;
+}
+
+static void writer_out(struct sim_file *f)
+{
+	f->gen++;
+	nwb_mutex_unlock(&f->lock);
+}
+
+void sim_unsure(struct sim_file *f, uint64_t pos, uint64_t len)
+{
+	if (pos >= SIM_FILE_MAX)
+		return;
+	memset(f->unsure + pos, 1, nwb_min(len, SIM_FILE_MAX - pos));
+}
+
+/* --- one operation each --------------------------------------------------- */
+
+static void do_write(struct sim_task_state *t, uint64_t pos, uint32_t len)
+{
+	struct sim_world *w = t->w;
+	struct sim_file *f = t->file;
+	struct nwb_lrec rec;
+	uint64_t i;
+	ssize_t n;
+
+	writer_in(f);
+	rec = op_rec(t, NWB_L_WRITE, pos, len);
+	rec.version = ++f->version;
+	nwb_stamp_fill(&w->key, f->id, f->version, pos, t->buf, len);
+	i = sim_begin(&w->ev, &rec);
+	n = nwb_file_write(t->handle, t->buf, len, pos);
+	sim_end(&w->ev, i, n);
+	if (n == (ssize_t)len) {
+		memcpy(f->shadow + pos, t->buf, len);
+		memset(f->unsure + pos, 0, len);
+	} else {
+		/* Some of it may be there, now or later. */
+		sim_unsure(f, pos, len);
+		f->is_size_unsure = true;
+	}
+	if (n > 0)
+		f->size = nwb_max(f->size, pos + (uint64_t)n);
+	writer_out(f);
+	if (n > (ssize_t)len)
+		sim_fail(w, "O6", "write of %u bytes returned %lld", len,
+			 (long long)n);
+}
+
+/* O12: what a read returned, while nobody wrote. */
+static void check_read(struct sim_task_state *t, uint64_t pos, uint32_t len,
+		       ssize_t n)
+{
+	const struct sim_file *f = t->file;
+	uint64_t want =
+		pos < f->size ? nwb_min((uint64_t)len, f->size - pos) : 0;
+
+	if ((uint64_t)n != want && !f->is_size_unsure)
+		sim_fail(t->w, "O12",
+			 "%s: read at %llu returned %lld bytes of %llu",
+			 f->name, (unsigned long long)pos, (long long)n,
+			 (unsigned long long)want);
+	for (uint64_t i = 0; i < nwb_min(want, (uint64_t)n); i++)
+		if (!f->unsure[pos + i] && t->buf[i] != f->shadow[pos + i])
+			sim_fail(t->w, "O12",
+				 "%s: byte %llu is not what was written",
+				 f->name, (unsigned long long)(pos + i));
+}
+
+static void do_read(struct sim_task_state *t, uint64_t pos, uint32_t len)
+{
+	uint64_t gen = t->file->gen;
+	ssize_t n = nwb_file_read(t->handle, t->buf, len, pos);
+
+	sim_mix(&t->w->ev, pos, (uint64_t)n);
+	if (n >= 0 && gen == t->file->gen && !(gen & 1))
+		check_read(t, pos, len, n);
+}
+
+/* O1, O9. Looking takes a lock, and who takes a lock may be overtaken: only
+ * then it is asked whether somebody has written since @gen. */
+static void check_durable(struct sim_task_state *t, uint64_t gen)
+{
+	struct sim_world *w = t->w;
+	struct sim_file *f = t->file;
+	uint64_t size = 0;
+	ssize_t n = nwb_fake_get(w->fake, f->name, true, 0, t->scratch,
+				 SIM_FILE_MAX, &size);
+
+	if (gen != f->gen || (gen & 1))
+		return;
+	if (n < 0)
+		n = 0;
+	memset(t->scratch + n, 0, SIM_FILE_MAX - (size_t)n);
+	for (uint64_t i = 0; i < f->size; i++) {
+		/* most of it is as it should be */
+		while (f->size - i >= BLOCK &&
+		       !memcmp(t->scratch + i, f->shadow + i, BLOCK))
+			i += BLOCK;
+		if (i < f->size && !f->unsure[i] &&
+		    t->scratch[i] != f->shadow[i])
+			sim_fail(w, "O1",
+				 "%s: fsync said ok, and byte %llu of %llu is "
+				 "not durable",
+				 f->name, (unsigned long long)i,
+				 (unsigned long long)f->size);
+	}
+	if (!f->is_size_unsure && size != f->size)
+		sim_fail(w, "O9",
+			 "%s: fsync said ok, and the size is %llu, "
+			 "not %llu",
+			 f->name, (unsigned long long)size,
+			 (unsigned long long)f->size);
+}
+
+int sim_fsync(struct sim_task_state *t)
+{
+	struct sim_file *f = t->file;
+	uint64_t gen = f->gen, i;
+	struct nwb_lrec rec = op_rec(t, NWB_L_FSYNC, 0, 0);
+	int rc;
+
+	i = sim_begin(&t->w->ev, &rec);
+	rc = nwb_file_fsync(t->handle);
+	sim_end(&t->w->ev, i, rc);
+	if (rc) {
+		t->w->was_told = true;
+		sim_unsure(f, 0, SIM_FILE_MAX);
+		f->is_size_unsure = true;
+	} else {
+		check_durable(t, gen);
+	}
+	return rc;
+}
+
+static void do_truncate(struct sim_task_state *t, uint64_t size)
+{
+	struct sim_file *f = t->file;
+	struct nwb_lrec rec = op_rec(t, NWB_L_TRUNCATE, size, 0);
+	uint64_t i;
+	int rc;
+
+	writer_in(f);
+	rec.version = ++f->version;
+	i = sim_begin(&t->w->ev, &rec);
+	rc = nwb_file_truncate(t->handle, size);
+	sim_end(&t->w->ev, i, rc);
+	if (rc) {
+		t->w->was_told = true;
+		sim_unsure(f, 0, SIM_FILE_MAX);
+		f->is_size_unsure = true;
+	} else if (size < f->size) {
+		memset(f->shadow + size, 0, SIM_FILE_MAX - size);
+		memset(f->unsure + size, 0, SIM_FILE_MAX - size);
+	}
+	if (!rc)
+		f->size = size;
+	writer_out(f);
+}
+
+static void do_reopen(struct sim_task_state *t)
+{
+	sim_close(t);
+	if (sim_open(t))
+		t->handle = NULL;
+}
+
+/* --- open and close ------------------------------------------------------- */
+
+int sim_open(struct sim_task_state *t)
+{
+	struct sim_world *w = t->w;
+	struct nwb_err err = {0};
+	int rc = -EIO;
+
+	for (unsigned int i = 0; i < OPEN_TRIES && rc; i++) {
+		struct nwb_lrec rec;
+		uint64_t r;
+
+		t->fd = ++w->next_fd;
+		rec = op_rec(t, NWB_L_OPEN, 0, 0);
+		r = sim_begin(&w->ev, &rec);
+		rc = nwb_mount_open(w->mnt, t->file->name, NWB_O_CREATE,
+				    t->file->id, &t->handle, &err);
+		sim_end(&w->ev, r, rc);
+		if (rc)
+			nwb_sleep_until(w->ex, nwb_now_ns(w->ex) + OPEN_PAUSE);
+	}
+	return rc;
+}
+
+void sim_close(struct sim_task_state *t)
+{
+	struct sim_world *w = t->w;
+	struct nwb_lrec rec = op_rec(t, NWB_L_CLOSE, 0, 0);
+	uint64_t i;
+	int rc;
+
+	if (!t->handle)
+		return;
+	i = sim_begin(&w->ev, &rec);
+	rc = nwb_mount_close(w->mnt, t->handle);
+	sim_end(&w->ev, i, rc);
+	t->handle = NULL;
+	/* Whoever opens it next is not told any more of what was lost. */
+	if (rc) {
+		w->was_told = true;
+		sim_unsure(t->file, 0, SIM_FILE_MAX);
+		t->file->is_size_unsure = true;
+	}
+}
+
+/* --- the task ------------------------------------------------------------- */
+
+static void do_op(struct sim_task_state *t, const struct sim_op *op)
+{
+	uint32_t len = nwb_max(op->len >> t->w->opts.cut.halve, 1u);
+
+	switch (op->kind) {
+	case SIM_WRITE:
+		do_write(t, op->pos, len);
+		break;
+	case SIM_READ:
+		do_read(t, op->pos, len);
+		break;
+	case SIM_FSYNC:
+		(void)sim_fsync(t);
+		break;
+	case SIM_TRUNCATE:
+		do_truncate(t, op->pos);
+		break;
+	case SIM_KICK:
+		nwb_file_writeback(t->handle);
+		break;
+	case SIM_FLUSH:
+		(void)!nwb_file_flush(t->handle);
+		break;
+	case SIM_REOPEN:
+		do_reopen(t);
+		break;
+	case SIM_SLEEP:
+		nwb_sleep_until(t->w->ex, nwb_now_ns(t->w->ex) + op->ns);
+		break;
+	case SIM_OP_KINDS:
+		break;
+	}
+}
+
+void sim_task_main(void *arg)
+{
+	struct sim_task_state *t = arg;
+	const struct sim_plan *p = &t->w->plan;
+
+	for (unsigned int i = 0; i < p->nr_ops && t->handle; i++) {
+		if (p->op[i].task != t->nr ||
+		    (t->w->opts.cut.ops[i / 64] >> (i % 64) & 1))
+			continue;
+		t->w->r->ops++;
+		do_op(t, &p->op[i]);
+	}
+}
