@@ -206,6 +206,7 @@ static int run_made(struct check *k, unsigned int at, unsigned int n,
 	if (rc)
 		return rc;
 	kc_row_add(&k->row[at], v, &r->judgement, r->wall_ns, o->dir);
+	kc_row_told(&k->row[at], r->told, r->nr_told);
 	say(k, cell, n, v, reason, o->dir);
 	bench_session_add(&k->session, v);
 	return bench_store_add(k->session.store,

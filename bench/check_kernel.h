@@ -180,7 +180,17 @@ struct kc_run_opts {
 	uint64_t limit_ns;
 };
 
+#define KC_TOLD_MAX 8u
+
+/* An errno that the guest's program was told, and by how many calls. */
+struct kc_told {
+	int error; /* positive */
+	unsigned int nr;
+};
+
 struct kc_run_result {
+	struct kc_told told[KC_TOLD_MAX];
+	unsigned int nr_told;
 	struct nwb_machine_report guest;
 	struct nwb_judgement judgement;
 	struct nwb_policy policy;
@@ -253,6 +263,8 @@ struct kc_row {
 	unsigned int nr;
 	struct kc_kind kind[KC_KINDS_MAX];
 	unsigned int nr_kinds;
+	struct kc_told told[KC_TOLD_MAX]; /* nr: in so many runs */
+	unsigned int nr_told;
 	uint64_t wall_ns; /* sum */
 	uint64_t wall_max_ns;
 	char bundle[512]; /* of the first that failed; "" */
@@ -262,7 +274,11 @@ struct kc_row {
 void kc_row_add(struct kc_row *row, enum nwb_verdict v,
 		const struct nwb_judgement *j, uint64_t wall_ns,
 		const char *bundle);
-/** kc_row_text() - "PASS 9/10, FAIL O1 LOST 1/10". Return: @buf. */
+/** kc_row_told() - what the program was told in one more run. */
+void kc_row_told(struct kc_row *row, const struct kc_told *told,
+		 unsigned int nr);
+/** kc_row_text() - "PASS 9/10, FAIL O1 LOST 1/10; told EIO 3/10". Return:
+ * @buf. */
 const char *kc_row_text(const struct kc_row *row, char *buf, size_t size);
 /** kc_tell() - all rows. */
 void kc_tell(FILE *out, const struct nwb_kernel *k, const struct kc_choice *c,

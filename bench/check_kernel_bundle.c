@@ -127,6 +127,9 @@ static int put_readme(const struct kc_run_opts *o,
 		fprintf(f, "rule %s (%s): %llu hits\n", o->plan->rule[i].name,
 			actions, (unsigned long long)r->hits[i]);
 	}
+	for (unsigned int i = 0; i < r->nr_told; i++)
+		fprintf(f, "told %s: %u times\n",
+			nwb_errno_name(r->told[i].error), r->told[i].nr);
 	fprintf(f, "\nfindings\n");
 	put_findings(f, r);
 	if (r->guest.excerpt[0] && r->guest.end == NWB_MACHINE_PANIC)

@@ -70,6 +70,16 @@ static json_t *hits(const struct kc_run_opts *o, const struct kc_run_result *r)
 	return h;
 }
 
+static json_t *told(const struct kc_run_result *r)
+{
+	json_t *t = json_object();
+
+	for (unsigned int i = 0; i < r->nr_told; i++)
+		json_object_set_new(t, nwb_errno_name(r->told[i].error),
+				    json_integer((json_int_t)r->told[i].nr));
+	return t;
+}
+
 json_t *kc_record(const struct kc_run_opts *o, const struct kc_run_result *r,
 		  unsigned int run, enum nwb_verdict v, const char *reason,
 		  const char *repro, const char *bundle)
@@ -87,6 +97,7 @@ json_t *kc_record(const struct kc_run_opts *o, const struct kc_run_result *r,
 			  (int)r->guest.suspicious, "hits", hits(o, r),
 			  "findings", findings(j), "reason", reason, "verdict",
 			  nwb_verdict_name(v)));
+	json_object_set_new(rec, "told", told(r));
 	if (r->is_judged) {
 		json_object_set_new(rec, "bytes_dirtied",
 				    json_integer((json_int_t)j->bytes_dirtied));

@@ -419,6 +419,32 @@ static int judge(struct run *r)
 	return rc;
 }
 
+/* Which errors the guest's program was told. */
+static void find_told(struct run *r)
+{
+	const struct nwb_ledger_hdr *h = r->ledger.hdr;
+	struct kc_run_result *res = r->res;
+	uint64_t nr = nwb_ledger_count(&r->ledger);
+
+	for (uint64_t i = 0; i < nr; i++) {
+		const struct nwb_lrec *rec = &h->slot[i];
+		unsigned int k = 0;
+		int error = (int)-rec->result;
+
+		if (atomic_load(&rec->state) != NWB_LS_ENDED ||
+		    rec->kind < NWB_L_OPEN || rec->kind > NWB_L_CLOSE ||
+		    rec->result >= 0)
+			continue;
+		while (k < res->nr_told && res->told[k].error != error)
+			k++;
+		if (k == KC_TOLD_MAX)
+			continue;
+		if (k == res->nr_told)
+			res->told[res->nr_told++].error = error;
+		res->told[k].nr++;
+	}
+}
+
 static void find_trouble(struct run *r)
 {
 	char *buf = r->res->trouble;
@@ -445,6 +471,7 @@ static int settle(struct run *r)
 	for (unsigned int i = 0; i < res->nr_rules; i++)
 		res->hits[i] = nwb_fc_hits(r->page, i);
 	find_trouble(r);
+	find_told(r);
 	if (nwb_fc_refusal(r->page))
 		return nwb_err_set(r->err, -EOPNOTSUPP, "%s",
 				   nwb_fc_refusal(r->page));

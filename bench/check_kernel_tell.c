@@ -46,6 +46,22 @@ void kc_row_add(struct kc_row *row, enum nwb_verdict v,
 	row->kind[i].nr++;
 }
 
+void kc_row_told(struct kc_row *row, const struct kc_told *told,
+		 unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned int k = 0;
+
+		while (k < row->nr_told && row->told[k].error != told[i].error)
+			k++;
+		if (k == KC_TOLD_MAX)
+			continue;
+		if (k == row->nr_told)
+			row->told[row->nr_told++].error = told[i].error;
+		row->told[k].nr++;
+	}
+}
+
 const char *kc_row_text(const struct kc_row *row, char *buf, size_t size)
 {
 	size_t at = 0;
@@ -59,6 +75,11 @@ const char *kc_row_text(const struct kc_row *row, char *buf, size_t size)
 			nwb_verdict_name(k->verdict), k->what[0] ? " " : "",
 			k->what, k->nr, row->nr);
 	}
+	for (unsigned int i = 0; i < row->nr_told && at < size; i++)
+		at += (size_t)snprintf(buf + at, size - at, "%s%s %u/%u",
+				       i ? ", " : "; told ",
+				       nwb_errno_name(row->told[i].error),
+				       row->told[i].nr, row->nr);
 	return buf;
 }
 

@@ -207,6 +207,7 @@ static const struct nwb_field run_fields[] = {
 	SCALAR("signing"),
 	STR_MUST("subject"),
 	NUM("temp_bytes_max"),
+	NUMS("told"),
 	NUM("unstable_resent"),
 	VERDICT,
 	NUM("wall_ns"),

@@ -233,6 +233,11 @@ NWB_TEST(check_kernel, k_of_n)
 	kc_row_add(&row, NWB_FAIL, &lost, 3 * NWB_SEC, "f");
 	nwb_check_streq(kc_row_text(&row, text, sizeof(text)),
 			"PASS 9/10, FAIL O1 LOST 1/10");
+	kc_row_told(&row, (struct kc_told[]){{EIO, 7}, {ENOSPC, 1}}, 2);
+	kc_row_told(&row, (struct kc_told[]){{EIO, 2}}, 1);
+	nwb_check_streq(kc_row_text(&row, text, sizeof(text)),
+			"PASS 9/10, FAIL O1 LOST 1/10; told EIO 2/10, ENOSPC "
+			"1/10");
 	nwb_check_streq(row.bundle, "f");
 	nwb_check_eq(row.wall_ns, 12 * NWB_SEC);
 	nwb_check_eq(row.wall_max_ns, 3 * NWB_SEC);
