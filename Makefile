@@ -26,6 +26,7 @@ help:
 	@echo 'make mount-cost idle mount against libfuse passthrough_ll, paired'
 	@echo 'make test-mount git, sqlite, tar, stress-ng on the mount, under resets'
 	@echo 'make nightly  gate, check, scripts for ARGS="--time 90m", one summary'
+	@echo 'make bisect-test  a planted kernel defect, found by git bisect run'
 	@echo 'make test-slurm  a campaign as a Slurm job array, on this node'
 	@echo 'make sim      simulated worlds: ARGS="--seeds 100000" or "--minutes 10"'
 	@echo 'make sim-mutants  each listed defect of the engine is found by a check'
@@ -133,6 +134,10 @@ test-engine: build
 
 mount-cost: build
 	@bench/mount-cost $(BUILD)
+
+.PHONY: bisect-test
+bisect-test: build
+	@scripts/bisect-test $(BUILD) $(ARGS)
 
 test-mount: build
 	@tests/e2e/mount-long.sh $(BUILD)
