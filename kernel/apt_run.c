@@ -73,6 +73,7 @@ int kernel_pkg_parse(const char *text, struct kernel_pkg *ret)
 	field(text, "Package", pkg.name, sizeof(pkg.name));
 	field(text, "Version", pkg.version, sizeof(pkg.version));
 	field(text, "Depends", pkg.depends, sizeof(pkg.depends));
+	field(text, "SHA256", pkg.sha256, sizeof(pkg.sha256));
 	field(text, "Size", number, sizeof(number));
 	pkg.size = strtoull(number, NULL, 10);
 	field(text, "Installed-Size", number, sizeof(number));
@@ -366,6 +367,26 @@ int kernel_apt_deb(const char *dir, const struct kernel_pkg *pkg, char *ret,
 				   pkg->name);
 }
 
+/*
+ * Is it there, of an earlier call that was cut short? apt believes a file that
+ * has the right name and size, and begins a shorter one anew.
+ */
+static bool is_there(const char *dir, const struct kernel_pkg *pkg)
+{
+	char file[KERNEL_PATH], sum[256];
+	const char *argv[] = {"sha256sum", "-b", file, NULL};
+	struct kernel_cmd c = {
+		.argv = argv, .out = sum, .out_size = sizeof(sum)};
+
+	if (kernel_apt_deb(dir, pkg, file, sizeof(file), NULL))
+		return false;
+	if (strlen(pkg->sha256) == 64 && !kernel_run(&c) &&
+	    !strncmp(sum, pkg->sha256, 64))
+		return true;
+	unlink(file);
+	return false;
+}
+
 int kernel_apt_download(const char *dir, const struct kernel_pkg *pkgs,
 			unsigned int nr, const struct nwb_kernel_progress *p,
 			struct nwb_err *err)
@@ -375,15 +396,20 @@ int kernel_apt_download(const char *dir, const struct kernel_pkg *pkgs,
 	char what[128];
 	struct follow f = {p, what, -1};
 	uint64_t bytes = 0;
+	unsigned int n = 2;
 	int rc;
 
 	nwb_assert(nr && nr <= KERNEL_PKGS_MAX);
 	for (unsigned int i = 0; i < nr; i++) {
+		if (is_there(dir, &pkgs[i]))
+			continue;
 		snprintf(words[i], sizeof(words[i]), "%s=%s", pkgs[i].name,
 			 pkgs[i].version);
-		args[2 + i] = words[i];
+		args[n++] = words[i];
 		bytes += pkgs[i].size;
 	}
+	if (n == 2)
+		return 0;
 	snprintf(what, sizeof(what), "downloading %.80s%s, %llu MiB",
 		 pkgs[0].name, nr > 1 ? " ..." : "",
 		 (unsigned long long)(bytes / NWB_MIB));

@@ -161,8 +161,7 @@ static int bring(const char *base, const char *dir, struct kernel_pkg *pkgs,
 	return rc;
 }
 
-/* The packages have served; a download that was cut short goes on from what
- * apt keeps in its cache. */
+/* The packages have served. */
 static void drop_debs(const char *dir, const struct kernel_pkg *pkgs,
 		      unsigned int nr)
 {

@@ -230,6 +230,7 @@ struct kernel_pkg {
 	char name[128];
 	char version[96];
 	char depends[1024];
+	char sha256[65];
 	uint64_t size;	    /* of the file */
 	uint64_t installed; /* bytes, unpacked */
 };
@@ -265,7 +266,8 @@ int kernel_apt_names(const char *dir, const char *prefix, char **ret,
 /** kernel_apt_show() - -ENOENT: there is no such package. */
 int kernel_apt_show(const char *dir, const char *name, struct kernel_pkg *ret,
 		    struct nwb_err *err) nwb_must_check;
-/** kernel_apt_download() - into @dir/debs; what is there already stays. */
+/** kernel_apt_download() - into @dir/debs; what is there already, and is what
+ * the archive's index says, stays. */
 int kernel_apt_download(const char *dir, const struct kernel_pkg *pkgs,
 			unsigned int nr, const struct nwb_kernel_progress *p,
 			struct nwb_err *err) nwb_must_check;

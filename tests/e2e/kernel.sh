@@ -219,6 +219,24 @@ else
 	bad "what the killed have left is still there"
 fi
 
+# --- what an earlier call has left is used only if it is what the index says ------
+debs=$cache/apt/debs
+old=linux-modules-9.9.12+test-amd64_9.9.12-1_amd64.deb
+run 0 kernel get 9.9.12
+run 0 kernel remove 9.9.12+test-amd64
+# of the right size: apt itself would believe it
+tr '\0-\377' '\1-\377\0' <"$repo/pool/$old" >"$debs/$old"
+run 0 kernel get 9.9.12
+says '^9\.9\.12'
+run 0 kernel remove 9.9.12+test-amd64
+cp "$repo"/pool/*9.9.12+test* "$debs"
+run 0 kernel get 9.9.12
+if grep -q downloading "$tmp/out"; then
+	bad "what is there was downloaded again"
+else
+	ok
+fi
+
 # --- a package in a file --------------------------------------------------------
 run 0 kernel remove 9.9.13+test-amd64
 run 0 kernel show "$repo/pool/linux-image-9.9.7+test-amd64_9.9.7-1_amd64.deb"

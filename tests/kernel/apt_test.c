@@ -155,7 +155,7 @@ static const char paragraph[] =
 	"linux-binary-7.2.12+deb13-amd64 | other, "
 	"linux-modules-7.2.12+deb13-amd64, linux-base (>= 4.3), "
 	"linux-modules-7.2.12+deb13-amd64-extra\n"
-	"Size: 1900\n"
+	"Size: 1900\nSHA256: 00ff\n"
 	"\nPackage: other\nVersion: 1\n";
 
 NWB_TEST(kernel_apt, packages_say_what_they_need_of_their_release)
@@ -168,6 +168,7 @@ NWB_TEST(kernel_apt, packages_say_what_they_need_of_their_release)
 	nwb_check_streq(pkg.name, "linux-image-7.2.12+deb13-amd64");
 	nwb_check_streq(pkg.version, "7.2.12-1~bpo13+1");
 	nwb_check_eq(pkg.size, 1900);
+	nwb_check_streq(pkg.sha256, "00ff");
 	nwb_check_eq(pkg.installed, 12 * 1024);
 	nwb_check_eq(kernel_pkg_needs(&pkg, rel, 0, need, sizeof(need)), 0);
 	nwb_check_streq(need, "linux-base-7.2.12+deb13-amd64");
