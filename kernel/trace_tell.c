@@ -89,6 +89,10 @@ static bool concerns(struct teller *t, const struct nwb_kev *e)
 			return sreq_concerns(t, e);
 		__attribute__((fallthrough));
 	case NWB_KEV_RREQ:
+		/* the collector looks again and again; what it finds is told */
+		if (!strcmp(e->what, "COLLECT"))
+			return false;
+		__attribute__((fallthrough));
 	case NWB_KEV_WRITE:
 		req = know(t, e->rreq, NWB_KEV_NO_INDEX);
 		return req && req->has_it;

@@ -168,6 +168,7 @@ NWB_TEST(trace_steps, tell_a_byte)
 		  "netfs_sreq: R=1[2] UPLD SUBMT f=0 s=1000 0/1000 e=0\n" J
 		  "smb3_rw_credits: R=1[1] wr-issu-adj cred=1\n" J
 		  "smb3_rw_credits: R=1[2] wr-issu-adj cred=1\n" J
+		  "netfs_rreq: R=1 WB COLLECT f=0\n" J
 		  "netfs_rreq: R=1 WB WR-DONE f=0\n" J
 		  "netfs_rreq: R=2 WB WR-DONE f=0\n";
 
