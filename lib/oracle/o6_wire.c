@@ -126,17 +126,33 @@ static bool is_on_the_way(const struct judge *J, const struct jpdu *p)
 	       r->cmd == SMB_CREATE;
 }
 
+/*
+ * Was the server away for long enough? SMB clients of Linux call EAGAIN what is
+ * to be tried again (is_replayable_error(), fs/smb/client/cifsglob.h): as the
+ * answer of an fsync it says that they did not, and no absence licenses that.
+ */
+static bool is_patience_over(const struct errors *x, const struct jsync *e)
+{
+	const struct nwb_policy *pol = &x->J->in->policy;
+	uint64_t until = x->J->in->rec[e->s.slot].t_end;
+
+	if (!pol->is_9p && e->result == -EAGAIN)
+		return false;
+	if (pol->cut_is_final && nwb_j_had_outage(x->J, 0, e->s.end))
+		return true;
+	return !pol->hard &&
+	       nwb_j_longest_silence(x->J, until) > pol->patience_ns;
+}
+
 static bool is_licensed(const struct errors *x, const struct jsync *e)
 {
 	const struct nwb_policy *pol = &x->J->in->policy;
 	const struct judge *J = x->J;
-	uint64_t until = J->in->rec[e->s.slot].t_end, lost = 0;
+	uint64_t lost = 0;
 
 	if (is_of_the_guest(e->result))
 		return true;
-	if (pol->cut_is_final && nwb_j_had_outage(J, 0, e->s.end))
-		return true;
-	if (!pol->hard && nwb_j_longest_silence(J, until) > pol->patience_ns)
+	if (is_patience_over(x, e))
 		return true;
 	for (uint32_t i = 0; i < J->nr_pdu; i++) {
 		const struct jpdu *p = &J->pdu[i];
