@@ -125,7 +125,8 @@ static void record(struct fuzz_in *in, struct nwb_lrec *r)
 	r->grant = bits >> 5;
 	r->rule = bits & 1;
 	r->parent = fuzz_u8(in);
-	r->len2 = r->off;
+	/* a guest's numbers ascend, or the record is not read at all */
+	r->len2 = r->flags & NWB_LF_GUEST ? r->aux + 1 + r->mid : r->off;
 	r->file2 = r->file;
 }
 
