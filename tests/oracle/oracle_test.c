@@ -151,8 +151,13 @@ NWB_TEST(oracle, random_records_never_crash_it)
 			rec[i].conn = (uint32_t)(draw(&s) % 3);
 			rec[i].cmd = (uint16_t)(draw(&s) % 14);
 			rec[i].mid = draw(&s) % 20;
+			/* and a guest's numbers, which are not read else */
+			rec[i].aux = 1 + draw(&s) % 100;
+			rec[i].len2 = rec[i].aux + 1 + draw(&s) % 20;
 		}
 		in.policy.foreign = round % 5 == 0;
+		in.policy.stable_pages = round % 2;
+		in.policy.close_volatile = round % 11 == 0;
 		in.policy.flush_on_close = round % 3 == 0;
 		in.policy.is_9p = round % 7 == 0;
 		nwb_check_eq(nwb_judge(&in, &j, NULL), 0);
