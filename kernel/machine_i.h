@@ -83,7 +83,8 @@ int nwb_initrd_write(int fd, const struct nwb_kernel *kernel,
  *
  * The rest is the thread's until it has ended:
  * @echo: number of the last; @echo_ns: when
- * @cut_echo: power loss: number of the echo that must have been seen
+ * @cut_ns: power loss: when it began; 0: none
+ * @cut_echo: number of the echo that must have been seen; 0: not sent yet
  * @dead_ns: when the console said that the kernel is dead; 0: it did not
  */
 struct nwb_machine {

@@ -24,7 +24,7 @@
 
 #define ROUND_MS    50
 #define ECHO_NS	    (2 * NWB_MSEC)
-#define CUT_NS	    (3 * NWB_SEC)
+#define CUT_NS	    (10 * NWB_SEC)
 #define CONSOLE_MAX (16 * NWB_MIB) /* of a kernel that does not stop talking */
 #define LAST_WORDS  (500 * NWB_MSEC) /* of a kernel that is dead */
 
@@ -66,7 +66,18 @@ static void say_why(struct nwb_machine *m, const char *fmt, ...)
 
 /* --- channel -------------------------------------------------------------- */
 
-static void echo(struct nwb_machine *m, uint64_t now)
+static bool has_room(struct nwb_machine *m)
+{
+	bool is;
+
+	pthread_mutex_lock(&m->lock);
+	is = !m->out_len;
+	pthread_mutex_unlock(&m->lock);
+	return is;
+}
+
+/* Return: whether it is on its way; not when the guest does not read. */
+static bool echo(struct nwb_machine *m, uint64_t now)
 {
 	struct nwb_machine_event ev = {
 		.kind = NWB_MACHINE_EV_ECHO,
@@ -77,11 +88,16 @@ static void echo(struct nwb_machine *m, uint64_t now)
 	uint8_t le[4] = {(uint8_t)ev.nr, (uint8_t)(ev.nr >> 8),
 			 (uint8_t)(ev.nr >> 16), (uint8_t)(ev.nr >> 24)};
 
+	if (!has_room(m))
+		return false;
 	emit(m, &ev);
+	/* Somebody's GO may have come between: then this number was not sent,
+	 * and comes again. */
 	if (nwb_machine_tell(m, NWB_CHAN_ECHO, le, sizeof(le)))
-		return; /* the guest does not read: this number was never sent */
+		return false;
 	m->echo = ev.nr;
 	m->echo_ns = now;
+	return true;
 }
 
 static void take_hello(struct nwb_machine *m, const struct nwb_chan_rec *rec)
@@ -153,8 +169,8 @@ static void read_chan(struct nwb_machine *m, uint64_t now)
 			is_news = true;
 		}
 	}
-	if (is_news && !m->cut_echo && now - m->echo_ns >= ECHO_NS)
-		echo(m, now);
+	if (is_news && !m->cut_ns && now - m->echo_ns >= ECHO_NS)
+		(void)echo(m, now);
 }
 
 static void flush_out(struct nwb_machine *m)
@@ -237,9 +253,11 @@ static void want_cut(struct nwb_machine *m, uint64_t now)
 	pthread_mutex_unlock(&m->lock);
 	if (!is_wanted || m->cut_echo)
 		return;
-	echo(m, now);
-	m->cut_echo = m->echo;
-	m->cut_ns = now;
+	if (!m->cut_ns)
+		m->cut_ns = now;
+	/* It must be one that left after the cable was out. */
+	if (echo(m, now))
+		m->cut_echo = m->echo;
 }
 
 static bool wants_stop(struct nwb_machine *m)
@@ -288,8 +306,8 @@ static enum nwb_machine_end decide(struct nwb_machine *m, uint64_t now,
 		say_why(m, "what came through the channel is no record");
 		return NWB_MACHINE_BROKEN;
 	}
-	if (m->cut_echo) {
-		m->r.is_cut_clean = m->seen >= m->cut_echo;
+	if (m->cut_ns) {
+		m->r.is_cut_clean = m->cut_echo && m->seen >= m->cut_echo;
 		if (m->r.is_cut_clean || is_dead || now - m->cut_ns > CUT_NS)
 			return NWB_MACHINE_POWEROFF;
 		return NWB_MACHINE_RUNS;

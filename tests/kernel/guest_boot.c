@@ -29,6 +29,7 @@ static struct nwb_server *srv;
 static struct nwb_machine *machine;
 static struct nwb_machine_report report;
 static char job[8192];
+static uint64_t limit_ns;
 static int fails;
 static bool is_loud, is_skipped;
 
@@ -188,6 +189,7 @@ static int boot_whole(uint64_t hung_ns)
 		.job = job,
 		.hung_ns = hung_ns,
 		.on_event = on_event,
+		.limit_ns = limit_ns,
 		.append = getenv("NWB_APPEND"),
 	};
 	struct nwb_err err = {0};
@@ -320,6 +322,65 @@ static void case_hung(void)
 	if (nwb_box_signal(machine->box, SIGSTOP))
 		bad("the guest cannot be stopped");
 	expect(NWB_MACHINE_HUNG);
+}
+
+/* The heart beats, the job does not end. */
+static void case_stuck(void)
+{
+	/* Long enough for the slowest boot that is allowed. */
+	limit_ns = kernel.kind == NWB_KERNEL_UML ? 10 * NWB_SEC : 90 * NWB_SEC;
+	if (up("smbd") || boot("mark here\nsleep 600000\n", 0))
+		return;
+	expect(NWB_MACHINE_STUCK);
+	if (!report.beats)
+		bad("no heart has beaten");
+}
+
+static void case_died(void)
+{
+	if (up("smbd") || boot("mark here\nsleep 600000\n", 0))
+		return;
+	wait_mark();
+	if (nwb_box_signal(machine->box, SIGKILL))
+		bad("the guest cannot be killed");
+	expect(NWB_MACHINE_DIED);
+	if (!WIFSIGNALED(report.status) || WTERMSIG(report.status) != SIGKILL)
+		bad("it died of %x", (unsigned int)report.status);
+}
+
+/* Somebody else writes into the channel: UML's is a line that he can open. */
+static void case_broken(void)
+{
+	if (up("smbd") || boot("mark here\necho nonsense /dev/ttyS0\n"
+			       "mark not-here\nsleep 1000\n",
+			       0))
+		return;
+	if (kernel.kind != NWB_KERNEL_UML) {
+		printf("skipped: a virtio port has one user\n");
+		is_skipped = true;
+		return;
+	}
+	expect(NWB_MACHINE_BROKEN);
+	if (got.marks != 1)
+		bad("%u marks were taken", got.marks);
+}
+
+/* A guest that says nothing any more: it may have sent what we know nothing of,
+ * and that is told. */
+static void case_power_frozen(void)
+{
+	struct nwb_err err = {0};
+
+	if (up("smbd") || boot("mark here\nsleep 600000\n", 0))
+		return;
+	wait_mark();
+	if (nwb_box_signal(machine->box, SIGSTOP))
+		bad("the guest cannot be stopped");
+	if (nwb_machine_power_loss(machine, &err))
+		bad("%s", err.text);
+	expect(NWB_MACHINE_POWEROFF);
+	if (report.is_cut_clean)
+		bad("what was never heard is taken for heard");
 }
 
 /* Everything that may be on the server was announced before. */
@@ -533,6 +594,10 @@ static const struct {
 	{"panic", case_panic, true},
 	{"hung", case_hung, true},
 	{"power", case_power, true},
+	{"power-frozen", case_power_frozen, false},
+	{"stuck", case_stuck, false},
+	{"died", case_died, true},
+	{"broken", case_broken, true},
 	{"restart", case_restart, false},
 	{"cable", case_cable, false},
 	{"trace", case_trace, false},
@@ -561,6 +626,7 @@ static bool is_wanted(unsigned int i)
 static void run_case(unsigned int i)
 {
 	fails = 0;
+	limit_ns = 0;
 	is_skipped = false;
 	memset(&report, 0, sizeof(report));
 	cases[i].fn();
