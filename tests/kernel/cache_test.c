@@ -176,17 +176,21 @@ NWB_TEST(kernel_spawn, output_goes_where_it_shall)
 	nwb_check_streq(out, "123");
 	argv[0] = "/no/such/program";
 	nwb_check_eq(kernel_run(&c), 127);
+	nwb_check_eq(unsetenv("MAKEFLAGS"), 0);
 	tree_drop(&t);
 }
 
 NWB_TEST(kernel_spawn, missing_tools_name_their_package)
 {
 	struct nwb_err err = {0};
+	struct tree t;
 
+	tree_make(&t);
 	nwb_check_eq(kernel_tool("sh", "dash", &err), 0);
 	nwb_check_eq(kernel_tool("no-such-tool", "pkg", &err), -ENOEXEC);
 	nwb_check_streq(err.text,
 			"no-such-tool is not installed: apt-get install pkg");
 	nwb_check_eq(setenv("PATH", "", 1), 0);
 	nwb_check_eq(kernel_tool("sh", "dash", &err), -ENOEXEC);
+	tree_drop(&t);
 }

@@ -14,8 +14,27 @@ const char *tree_path(const struct tree *t, const char *path)
 	return p;
 }
 
+/* Where all tests share a process, the next one wants them as they were. */
+static char *path_before, *home_before;
+
+static void restore(const char *name, char *value)
+{
+	if (value)
+		nwb_check_eq(setenv(name, value, 1), 0);
+	free(value);
+}
+
+static char *copy_of(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? strdup(value) : NULL;
+}
+
 void tree_make(struct tree *t)
 {
+	path_before = copy_of("PATH");
+	home_before = copy_of("HOME");
 	snprintf(t->root, sizeof(t->root), "/tmp/nwb-kernel-XXXXXX");
 	nwb_check(mkdtemp(t->root) != NULL);
 	nwb_check_eq(setenv("XDG_CACHE_HOME", tree_path(t, "cache"), 1), 0);
@@ -24,6 +43,9 @@ void tree_make(struct tree *t)
 void tree_drop(struct tree *t)
 {
 	nwb_check_eq(kernel_rmtree(t->root), 0);
+	restore("PATH", path_before);
+	restore("HOME", home_before);
+	nwb_check_eq(unsetenv("XDG_CACHE_HOME"), 0);
 }
 
 void tree_put(const struct tree *t, const char *path, const void *data,

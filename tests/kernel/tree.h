@@ -13,7 +13,7 @@ struct tree {
 
 /** tree_make() - a fresh directory, and XDG_CACHE_HOME in it. */
 void tree_make(struct tree *t);
-/** tree_drop() - away with it. */
+/** tree_drop() - away with it; PATH and HOME are as they were. */
 void tree_drop(struct tree *t);
 /** tree_put() - the file @path below it, with its directories. */
 void tree_put(const struct tree *t, const char *path, const void *data,
