@@ -91,6 +91,10 @@ void bench_client_opts(const struct bench_run_opts *o,
 	so->durable = o->durable;
 	so->hard = o->hard;
 	so->max_attempts = o->retrans;
+	so->flavour = o->flavour;
+	so->hazards = o->hazards;
+	so->no_hazards = o->no_hazards;
+	so->strategy = o->strategy;
 	so->mutants = o->mutants;
 	so->mutant_credits = o->mutant_credits;
 	so->mutant_channel = o->mutant_channel;

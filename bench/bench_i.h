@@ -76,6 +76,7 @@ struct bench_load {
  * @durable: SMB handles that outlive a connection: 0 off, 1 v1, 2 v2
  * @hard: wait for the server for ever
  * @retrans: give a write up after so many attempts; 0 = 64
+ * @flavour, @hazards, @no_hazards, @strategy: see struct nwb_subject_opts
  * @channels: SMB: connections of the session; 0 = 1. More than one switches
  *	multichannel on in smbd
  * @server_binary: NULL = where the distribution has it
@@ -120,6 +121,9 @@ struct bench_run_opts {
 	unsigned int durable;
 	bool hard;
 	uint32_t retrans;
+	enum nwb_flavour flavour;
+	uint32_t hazards, no_hazards;
+	unsigned int strategy;
 	unsigned int channels;
 	uint32_t mutants;
 	bool mutant_credits;
@@ -427,6 +431,7 @@ struct bench_cli {
 	unsigned int fault_pairs;
 	unsigned int time_s;
 	unsigned int repeat;
+	bool retry_cost;
 	bool shim_cost;
 	bool signing_cost;
 	bool has_server, has_client, has_seed;
@@ -517,6 +522,19 @@ void bench_security_args(const struct bench_run_opts *o, char *buf,
 
 /* signing_cost.c */
 int bench_signing_cost(struct bench_cli *c, int argc, char **argv);
+
+/* flavour.c: --flavour, --hazard and --retry */
+int bench_set_flavour(struct bench_run_opts *o, const char *value);
+int bench_set_hazards(struct bench_run_opts *o, const char *value,
+		      struct nwb_err *err);
+int bench_set_strategy(struct bench_run_opts *o, const char *value);
+/** bench_flavour_args() - the options again, each with a blank before it. */
+void bench_flavour_args(const struct bench_run_opts *o, char *buf, size_t size);
+/** bench_hazard_names() - "h3,h17"; "": none. */
+void bench_hazard_names(uint32_t bits, char *buf, size_t size);
+
+/* retry_cost.c */
+int bench_retry_cost(struct bench_cli *c, int argc, char **argv);
 
 /* shim_cost.c */
 int bench_shim_cost(struct bench_cli *c, int argc, char **argv);

@@ -69,6 +69,8 @@ int bench_cmd_bench(int argc, char **argv)
 		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
 	if (bench_interrupt_setup())
 		return NWB_EXIT_BROKEN;
+	if (c.retry_cost)
+		return bench_retry_cost(&c, argc, argv);
 	if (c.shim_cost)
 		return bench_shim_cost(&c, argc, argv);
 	if (c.signing_cost)

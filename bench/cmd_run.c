@@ -70,6 +70,14 @@ static void tell(const struct bench_run_opts *o,
 		       "another one went on\n",
 		       (unsigned long long)r->stats.channels,
 		       (unsigned long long)r->stats.channels_lost);
+	if (o->flavour || o->hazards) {
+		char fired[80];
+
+		bench_hazard_names(r->stats.hazards_fired, fired,
+				   sizeof(fired));
+		printf("  flavour %s, hazards that fired: %s\n",
+		       nwb_flavour_name(o->flavour), fired[0] ? fired : "none");
+	}
 	if (r->stats.lost_why[0])
 		printf("  the connection lost last: %s\n", r->stats.lost_why);
 	for (unsigned int i = 0; i < r->nr_rules; i++)

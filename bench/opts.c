@@ -44,6 +44,10 @@ enum {
 	OPT_FAULT_PAIRS,
 	OPT_TIME,
 	OPT_SHIM_COST,
+	OPT_RETRY_COST,
+	OPT_FLAVOUR,
+	OPT_HAZARD,
+	OPT_RETRY,
 	OPT_PUBLISH,
 	OPT_FOR,
 	OPT_NAME,
@@ -138,6 +142,18 @@ static const struct {
 	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "N",
 	 "give a write up after N attempts (default 64)"},
+	{{"flavour", 1, NULL, OPT_FLAVOUR},
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
+	 "NAME",
+	 "strict (default), linux-6.12 or linux-7.2: as those kernels do"},
+	{{"hazard", 1, NULL, OPT_HAZARD},
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
+	 "LIST",
+	 "a kernel's defects one by one: h1 to h17, -h9: not that one"},
+	{{"retry", 1, NULL, OPT_RETRY},
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
+	 "HOW",
+	 "combine (default), resplit-each or smaller-bits"},
 	{{"no-shim", 0, NULL, OPT_NO_SHIM},
 	 BENCH_CLI_RUN,
 	 NULL,
@@ -215,6 +231,10 @@ static const struct {
 	 BENCH_CLI_BENCH,
 	 NULL,
 	 "instead: what the idle shim costs the servers"},
+	{{"retry-cost", 0, NULL, OPT_RETRY_COST},
+	 BENCH_CLI_BENCH,
+	 NULL,
+	 "instead: the three ways to retry under the same faults"},
 	{{"signing-cost", 0, NULL, OPT_SIGNING_COST},
 	 BENCH_CLI_BENCH,
 	 NULL,
@@ -370,6 +390,31 @@ static int set_security(struct bench_cli *c, int opt, const char *value)
 		return 1;
 	}
 	return rc ? bad_value(name, value, want) : 0;
+}
+
+static int set_flavour(struct bench_cli *c, int opt, const char *value)
+{
+	struct nwb_err err = {0};
+
+	switch (opt) {
+	case OPT_FLAVOUR:
+		return bench_set_flavour(&c->run, value)
+			       ? bad_value("flavour", value,
+					   "strict, linux-6.12 or linux-7.2")
+			       : 0;
+	case OPT_HAZARD:
+		return bench_set_hazards(&c->run, value, &err)
+			       ? bad_value("hazard", value, err.text)
+			       : 0;
+	case OPT_RETRY:
+		return bench_set_strategy(&c->run, value)
+			       ? bad_value("retry", value,
+					   "combine, resplit-each or "
+					   "smaller-bits")
+			       : 0;
+	default:
+		return 1;
+	}
 }
 
 static const char *const cache_names[] = {"always", "none", "strict", "loose"};
@@ -618,6 +663,9 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 	case OPT_SHIM_COST:
 		c->shim_cost = true;
 		return 0;
+	case OPT_RETRY_COST:
+		c->retry_cost = true;
+		return 0;
 	case OPT_SIGNING_COST:
 		c->signing_cost = true;
 		return 0;
@@ -697,6 +745,8 @@ int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
 		rc = set_names(c, opt, optarg);
 		if (rc > 0)
 			rc = set_security(c, opt, optarg);
+		if (rc > 0)
+			rc = set_flavour(c, opt, optarg);
 		if (rc > 0)
 			rc = set_other(c, opt, optarg);
 		if (rc > 0)

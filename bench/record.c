@@ -36,7 +36,7 @@ static void append(char *buf, size_t size, const char *fmt, ...)
 
 void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 {
-	char security[80], load[200] = "";
+	char security[80], flavour[200], load[200] = "";
 
 	if (o->load)
 		bench_load_args(o, load, sizeof(load));
@@ -67,8 +67,9 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --channels %u", o->channels);
 	if (o->retrans)
 		append(buf, size, " --retrans %u", o->retrans);
+	bench_flavour_args(o, flavour, sizeof(flavour));
 	bench_security_args(o, security, sizeof(security));
-	append(buf, size, "%s", security);
+	append(buf, size, "%s%s", flavour, security);
 	if (!o->level && !o->load)
 		append(buf, size, " --level bench");
 	if (o->level && o->load)
@@ -193,6 +194,14 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 	json_object_set_new(rec, "reclaims", number(st->reclaims));
 	json_object_set_new(rec, "channels", number(st->channels));
 	json_object_set_new(rec, "channels_lost", number(st->channels_lost));
+	if (o->flavour || o->hazards) {
+		char fired[80];
+
+		bench_hazard_names(st->hazards_fired, fired, sizeof(fired));
+		json_object_set_new(rec, "flavour",
+				    json_string(nwb_flavour_name(o->flavour)));
+		json_object_set_new(rec, "hazards_fired", json_string(fired));
+	}
 	json_object_set_new(rec, "unstable_resent",
 			    number(st->unstable_resent));
 	if (r->nr_died) {

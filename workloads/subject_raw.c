@@ -241,6 +241,8 @@ static void raw_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.channels = UINT64_MAX,
 		.channels_lost = UINT64_MAX,
 		.unstable_resent = UINT64_MAX,
+		.retry_rounds = UINT64_MAX,
+		.bytes_reissued = UINT64_MAX,
 		.depth = s->opts.depth,
 		.wsize = r->wsize,
 	};

@@ -50,6 +50,23 @@ static int ref_close(struct nwb_subject *s)
 	return f ? nwb_mount_close(r->mnt, f) : 0;
 }
 
+static uint32_t fired(struct nwb_mount *mnt, const struct nwb_netfs_stats *ns)
+{
+	struct nwb_smb2_stats st = {0};
+	uint32_t bits = 0;
+
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++)
+		if (ns->hazards_fired[h])
+			bits |= NWB_HAZARD_BIT(h);
+	if (nwb_mount_smb2(mnt))
+		nwb_smb2_get_stats(nwb_mount_smb2(mnt), &st);
+	if (st.starved_waits)
+		bits |= NWB_HAZARD_BIT(NWB_H11);
+	if (st.nr_bad_believed)
+		bits |= NWB_HAZARD_BIT(NWB_H16);
+	return bits;
+}
+
 static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 {
 	struct subject_ref *r = to_ref(s);
@@ -66,6 +83,9 @@ static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.channels = UINT64_MAX,
 		.channels_lost = UINT64_MAX,
 		.unstable_resent = ns.unstable_resent,
+		.retry_rounds = ns.retry_requests,
+		.bytes_reissued = ns.bytes_reissued,
+		.hazards_fired = fired(r->mnt, &ns),
 	};
 	if (nwb_mount_smb2(r->mnt)) {
 		struct nwb_smb2_stats st;
@@ -128,6 +148,10 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 		.cache_bytes = opts->cache_bytes,
 		.patience_ns = opts->patience_ns,
 		.max_attempts = opts->hard ? UINT32_MAX : opts->max_attempts,
+		.flavour = opts->flavour,
+		.hazards = opts->hazards,
+		.no_hazards = opts->no_hazards,
+		.strategy = (enum nwb_retry_strategy)opts->strategy,
 		.mutants = opts->mutants,
 		.trace = opts->trace,
 	};

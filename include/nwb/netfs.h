@@ -327,6 +327,10 @@ const struct nwb_netfs_opts *nwb_netfs_get_opts(const struct nwb_netfs *nf);
 bool nwb_netfs_hazard(const struct nwb_netfs *nf, enum nwb_hazard h);
 /** nwb_netfs_hazard_fired() - @h, which is on, has just done what it does. */
 void nwb_netfs_hazard_fired(struct nwb_netfs *nf, enum nwb_hazard h);
+/** nwb_retry_strategy_name() - "combine", "resplit-each", "smaller-bits". */
+const char *nwb_retry_strategy_name(enum nwb_retry_strategy strategy);
+/** nwb_retry_strategy_find() - Return: the strategy, or -1. */
+int nwb_retry_strategy_find(const char *name);
 /** nwb_netfs_hazards() - what will be on in a mount of @fs with @opts. */
 uint32_t nwb_netfs_hazards(const struct nwb_netfs_opts *opts, const char *fs);
 void *nwb_netfs_fs_priv(const struct nwb_netfs *nf);

@@ -11,6 +11,7 @@
 #define NWB_SUBJECT_H
 
 #include "nwb/exec.h"
+#include "nwb/hazard.h"
 #include "nwb/ledger.h"
 #include "nwb/oracle.h"
 #include "nwb/smb2.h"
@@ -45,6 +46,8 @@ enum nwb_subject_kind {
  * @hard: patience has no end, and attempts have none
  * @max_attempts: of one write; 0 = 64
  * @timeout_ns: unanswered request loses the connection; 0 = 10 s
+ * @flavour, @hazards, @no_hazards: see nwb/hazard.h; reference client only
+ * @strategy: enum nwb_retry_strategy of nwb/netfs.h
  * @cache_bytes: page cache, faulted in at once; 0 = 160 MiB
  * @mutants: NWB_MUT_* of nwb/netfs.h
  * @channels: SMB: connections of the session; 0 = 1
@@ -79,6 +82,10 @@ struct nwb_subject_opts {
 	bool hard;
 	uint32_t max_attempts;
 	uint64_t timeout_ns;
+	enum nwb_flavour flavour;
+	uint32_t hazards;
+	uint32_t no_hazards;
+	unsigned int strategy;
 	uint64_t cache_bytes;
 	uint32_t mutants;
 	unsigned int channels;
@@ -104,6 +111,9 @@ struct nwb_subject_stats {
 	uint64_t channels;	  /* SMB: connections that carried WRITEs */
 	uint64_t channels_lost;	  /* while another one went on */
 	uint64_t unstable_resent; /* acked bytes sent again: another open */
+	uint64_t retry_rounds;
+	uint64_t bytes_reissued;
+	uint32_t hazards_fired; /* NWB_HAZARD_BIT()s */
 	uint32_t depth; /* most WRITEs in flight; 0: credits or tags decide */
 	uint32_t wsize;
 	char signing[16];

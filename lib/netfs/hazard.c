@@ -59,6 +59,24 @@ int nwb_flavour_find(const char *name)
 	return -1;
 }
 
+static const char *const strategies[NWB_NR_RETRY_STRATEGIES] = {
+	"combine", "resplit-each", "smaller-bits"};
+
+const char *nwb_retry_strategy_name(enum nwb_retry_strategy strategy)
+{
+	return (unsigned int)strategy < NWB_NR_RETRY_STRATEGIES
+		       ? strategies[strategy]
+		       : "?";
+}
+
+int nwb_retry_strategy_find(const char *name)
+{
+	for (int i = 0; i < NWB_NR_RETRY_STRATEGIES; i++)
+		if (!strcmp(strategies[i], name))
+			return i;
+	return -1;
+}
+
 static bool concerns(enum who who, const char *fs, bool is_temp_page)
 {
 	switch (who) {
