@@ -98,7 +98,9 @@ static bool decide(struct nwb_fake *f, struct fake_op *op)
 	if (ft->fail_at && n >= ft->fail_at &&
 	    n - ft->fail_at < nwb_max(ft->fail_times, (uint64_t)1))
 		op->code = ft->fail_code;
-	if (n == ft->short_at && ft->short_count < op->count) {
+	if (ft->short_at && n >= ft->short_at &&
+	    n - ft->short_at < nwb_max(ft->short_times, (uint64_t)1) &&
+	    ft->short_count < op->count) {
 		op->count = ft->short_count;
 		f->stats.nr_faults++;
 	}

@@ -143,7 +143,8 @@ enum nwb_fake_withhold {
  * @fail_at, @fail_times, @fail_code: this and the (@fail_times - 1, 0 = 1)
  *	following WRITEs are not applied and answered with an NTSTATUS or a
  *	Linux errno
- * @short_at, @short_count: only so many bytes are applied and counted
+ * @short_at, @short_times, @short_count: of this and the (@short_times - 1,
+ *	0 = 1) following WRITEs only so many bytes are applied and counted
  * @flush_fail_at, @flush_fail_code: FLUSH or Tfsync is answered with an error
  *	and syncs nothing
  * @crash_at, @crash_at_flush: crash (see nwb_fake_crash()) instead of
@@ -167,6 +168,7 @@ struct nwb_fake_faults {
 	uint64_t fail_times;
 	uint32_t fail_code;
 	uint64_t short_at;
+	uint64_t short_times;
 	uint32_t short_count;
 	uint64_t flush_fail_at;
 	uint32_t flush_fail_code;

@@ -450,6 +450,29 @@ NWB_TEST(smb2_secure, wrong_signatures_end_the_session)
 	on_all(forge_setup, lost_body);
 }
 
+/* H16: in Linux such an answer counts. */
+static void believe_setup(struct world *w)
+{
+	forge_setup(w);
+	w->opts.believe_bad_signatures = true;
+}
+
+static void believed_body(struct world *w)
+{
+	OPEN(w);
+	EXPECT(w, job_run(w, 0, 1000, NULL) == 1000);
+	EXPECT(w, stats_of(w).nr_bad_believed == 0);
+	w->note = 1;
+	EXPECT(w, job_run(w, 1000, 1000, NULL) == 1000);
+	EXPECT(w, stats_of(w).nr_bad_believed == 1);
+}
+
+NWB_TEST(smb2_secure, h16_a_wrong_signature_is_believed)
+{
+	combo = (struct combo){.dialect = 0x0302, .sign = true};
+	on_all(believe_setup, believed_body);
+}
+
 static int stray_hook(struct sconn *c, const struct smsg *m)
 {
 	static const uint8_t frame[NWB_SMB2_NBT_LEN + 200] = {
