@@ -39,16 +39,19 @@ static const struct schedule {
 	{"five-resets", NULL,
 	 "cut: on server.write nth=5+9 before do rst max=5\nheal\n"
 	 "expect hits cut >= 1\n"},
-	{"busy", "smbd",
-	 "busy: on server.write nth=6..17 before do error "
-	 "INSUFFICIENT_RESOURCES\nheal\nexpect hits busy >= 6\n"},
+	{"reset+famine", "smbd",
+	 "cut: on server.write nth=7 before do rst max=1\n"
+	 "starve: on server.grant nth=20..59 do grant 0\nheal\n"
+	 "expect hits cut = 1\n"},
 	{"busy", "diod",
 	 "busy: on server.write nth=6..17 before do error EAGAIN\nheal\n"
 	 "expect hits busy >= 6\n"},
-	{"short", NULL,
+	{"short", "diod", /* smbd writes on until it has all */
 	 "short: on server.write nth=4+5 before do short 12288 max=6\nheal\n"
 	 "expect hits short >= 1\n"},
 };
+
+static const char *const servers[] = {"smbd", "diod"};
 
 /* Of one schedule on one server. */
 struct figures {
@@ -161,23 +164,37 @@ static void tell(const char *server, const struct schedule *sched,
 	}
 }
 
+static bool is_wanted(const struct bench_cli *c, const struct schedule *sched,
+		      const char *server)
+{
+	return (!c->has_server || !strcmp(c->run.server, server)) &&
+	       (!sched->server || !strcmp(sched->server, server));
+}
+
+static unsigned int nr_cells(const struct bench_cli *c)
+{
+	unsigned int n = 0;
+
+	for (size_t v = 0; v < NWB_ARRAY_SIZE(servers); v++)
+		for (size_t i = 0; i < NWB_ARRAY_SIZE(schedules); i++)
+			n += is_wanted(c, &schedules[i], servers[v]);
+	return n;
+}
+
 static int measure_all(struct bench_session *s, struct bench_cli *c,
 		       struct nwb_err *err)
 {
-	static const char *const servers[] = {"smbd", "diod"};
 	uint64_t rnd = c->run.seed;
 
 	printf("%-5s %-12s %-13s %7s %7s %7s %8s %8s\n", "", "faults", "retry",
 	       "again", "WRITEs", "rounds", "recov ms", "durable");
 	for (size_t v = 0; v < NWB_ARRAY_SIZE(servers); v++) {
-		if (c->has_server && strcmp(c->run.server, servers[v]))
-			continue;
 		for (size_t i = 0; i < NWB_ARRAY_SIZE(schedules); i++) {
 			const struct schedule *sched = &schedules[i];
 			static struct figures f;
 			int rc;
 
-			if (sched->server && strcmp(sched->server, servers[v]))
+			if (!is_wanted(c, sched, servers[v]))
 				continue;
 			memset(&f, 0, sizeof(f));
 			rc = measure(s, servers[v], sched, c->pairs, &rnd, &f,
@@ -198,7 +215,8 @@ int bench_retry_cost(struct bench_cli *c, int argc, char **argv)
 	int code, rc;
 
 	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
-				 c->pairs * NR_WAYS * 10, argc, argv, &err);
+				 c->pairs * NR_WAYS * nr_cells(c), argc, argv,
+				 &err);
 	if (!rc)
 		rc = bench_session_shard(&s, &c->shard, &err);
 	if (!rc && bench_shard_takes(&c->shard, "retry-cost"))

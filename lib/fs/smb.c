@@ -268,7 +268,9 @@ static int smb_prepare_write(struct nwb_io_subrequest *sreq)
 			return 0;
 		}
 		away = nwb_now_ns(ctx->ex) - begin;
-	} while (ctx->patience_ns == NWB_NEVER || away <= ctx->patience_ns);
+		/* Linux counts only the time in which it cannot connect */
+	} while (ctx->patience_ns == NWB_NEVER || away <= ctx->patience_ns ||
+		 nwb_netfs_hazard(nwb_inode_netfs(inode), NWB_H11));
 	sreq->unreachable_ns = away;
 	return -EHOSTDOWN;
 }

@@ -272,7 +272,6 @@ static void h11_body(struct scene *sc)
 
 	nwb_fake_set_faults(sc->srv, &(struct nwb_fake_faults){
 					     .withhold = NWB_FAKE_STARVE});
-	nwb_fake_reset_all(sc->srv);
 	fill(sc, 1);
 	EXPECT(sc, !nwb_task_spawn(sc->ex, "syncer", syncer_main, &s, &task));
 	nwb_sleep_until(sc->ex, nwb_now_ns(sc->ex) + 1000 * NWB_SEC);
