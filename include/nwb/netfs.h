@@ -46,6 +46,8 @@
 struct nwb_netfs;
 struct nwb_inode;
 struct nwb_file;
+struct nwb_dirty_domain;
+struct nwb_budget;
 struct nwb_io_request;
 struct nwb_trace;
 
@@ -130,6 +132,14 @@ enum nwb_retry_strategy {
  *	0 = 256 MiB
  * @temp_bytes: temp pages; 0 = 64 MiB
  * @dirty_kick_bytes: writeback starts above that; 0 = 4 * wsize
+ * @dirty_limit_bytes: hard limit of this mount alone (the kernel's strictlimit):
+ *	a writer waits while more is dirty, under writeback or in temp pages;
+ *	0 = none but the cache's size
+ * @dirty_domain: limits shared with other mounts; NULL = none; borrowed
+ * @budget: memory shared with others (nwb/budget.h), which the cache is charged
+ *	to; NULL = none; borrowed
+ * @writeback_may_deadlock: AS_WRITEBACK_MAY_DEADLOCK_ON_RECLAIM: reclaim does
+ *	not wait for writeback of this mount
  * @dirty_age_ns: or when something has been dirty for so long; 0 = 1 s
  * @max_attempts: issues of one extent before it is given up; 0 = 64
  * @patience_ns: how long an unreachable server is waited for (used by the
@@ -152,6 +162,10 @@ struct nwb_netfs_opts {
 	uint64_t cache_bytes;
 	uint64_t temp_bytes;
 	uint64_t dirty_kick_bytes;
+	uint64_t dirty_limit_bytes;
+	struct nwb_dirty_domain *dirty_domain;
+	struct nwb_budget *budget;
+	bool writeback_may_deadlock;
 	uint64_t dirty_age_ns;
 	uint32_t max_attempts;
 	uint64_t patience_ns;
@@ -390,8 +404,31 @@ struct nwb_netfs_stats {
 	uint64_t copy_to_cache;		    /* folios read and to be cached */
 	uint64_t cancelled; /* behind a failed one (Linux' flavours) */
 	uint64_t rotations; /* identities taken because one was refused */
+	uint64_t throttled; /* writers that waited for a dirty limit */
+	uint64_t throttled_ns;
+	uint64_t reclaim_waits; /* reclaim that waited for writeback */
 	uint64_t hazards_fired[NWB_NR_HAZARDS];
 };
+
+/* --- dirty throttling (balance_dirty_pages()) ------------------------------
+ */
+
+/**
+ * nwb_dirty_domain_new() - what all mounts of a machine may have dirty.
+ * @background_bytes: above it all of them write back what is dirty
+ * @limit_bytes: hard limit, above @background_bytes: above it writers wait,
+ *	and already above the middle of the two they are slowed down
+ * Temp pages are not counted here, as the kernel's NR_WRITEBACK_TEMP was not:
+ * only a mount's own limit holds them (lib/netfs/throttle.c).
+ * Return: 0, -EINVAL, -ENOMEM.
+ */
+int nwb_dirty_domain_new(struct nwb_exec *ex, uint64_t background_bytes,
+			 uint64_t limit_bytes,
+			 struct nwb_dirty_domain **ret_d) nwb_must_check;
+/** nwb_dirty_domain_free() - its mounts are gone. NULL is fine. */
+void nwb_dirty_domain_free(struct nwb_dirty_domain *d);
+/** nwb_dirty_domain_bytes() - dirty or under writeback, of all mounts. */
+uint64_t nwb_dirty_domain_bytes(struct nwb_dirty_domain *d);
 
 /**
  * struct nwb_stream_ops - a destination besides the server: the local cache

@@ -247,6 +247,8 @@ static int copy_all(struct nwb_file *file, const uint8_t *from, size_t left,
 		left -= done;
 		if (wt)
 			nwb_writethrough_advance(wt, pos);
+		else
+			nwb_dirty_throttle(inode->nf);
 	}
 	return 0;
 }

@@ -19,9 +19,11 @@
 /** nwb_kick_bytes() - so much may be dirty before writeback starts. */
 uint64_t nwb_kick_bytes(const struct nwb_netfs *nf)
 {
-	if (nf->opts.dirty_kick_bytes)
-		return nf->opts.dirty_kick_bytes;
-	return 4ull * atomic_load(&nf->wsize);
+	uint64_t bytes = nf->opts.dirty_kick_bytes;
+
+	if (!bytes)
+		bytes = 4ull * atomic_load(&nf->wsize);
+	return nwb_min(bytes, nwb_background_bytes(nf));
 }
 
 void nwb_flusher_kick_locked(struct nwb_netfs *nf)

@@ -116,6 +116,27 @@ static size_t fit_pages(struct nwb_inode *inode, uint64_t index, size_t want)
 	return n;
 }
 
+/* @pages in a row, charged to the budget if there is one. */
+static uint8_t *get_pages(struct nwb_netfs *nf, size_t pages)
+{
+	struct nwb_budget *b = nf->opts.budget;
+	uint8_t *mem;
+
+	if (b && !nwb_budget_try(b, pages * NWB_PAGE_SIZE))
+		return NULL;
+	mem = nwb_arena_get(&nf->cache, pages);
+	if (!mem && b)
+		nwb_budget_put(b, pages * NWB_PAGE_SIZE);
+	return mem;
+}
+
+static void put_pages(struct nwb_netfs *nf, uint8_t *mem, size_t pages)
+{
+	nwb_arena_put(&nf->cache, mem, pages);
+	if (nf->opts.budget)
+		nwb_budget_put(nf->opts.budget, pages * NWB_PAGE_SIZE);
+}
+
 static int get_memory(struct nwb_inode *inode, uint64_t index, size_t *pages,
 		      struct nwb_folio **ret_folio)
 {
@@ -127,10 +148,10 @@ static int get_memory(struct nwb_inode *inode, uint64_t index, size_t *pages,
 	leaf = nwb_leaf_make(inode, index >> NWB_LEAF_SHIFT);
 	if (!leaf)
 		return -ENOMEM;
-	mem = nwb_arena_get(&nf->cache, *pages);
+	mem = get_pages(nf, *pages);
 	while (!mem && *pages > 1) {
 		*pages /= 2;
-		mem = nwb_arena_get(&nf->cache, *pages);
+		mem = get_pages(nf, *pages);
 	}
 	f = mem ? nwb_pool_get(&nf->folio_pool) : NULL;
 	if (!f) {
@@ -138,7 +159,7 @@ static int get_memory(struct nwb_inode *inode, uint64_t index, size_t *pages,
 			nwb_leaf_drop(inode, index >> NWB_LEAF_SHIFT);
 		if (!mem)
 			return -EAGAIN;
-		nwb_arena_put(&nf->cache, mem, *pages);
+		put_pages(nf, mem, *pages);
 		return -ENOMEM;
 	}
 	memset(f, 0, sizeof(*f));
@@ -206,7 +227,7 @@ void nwb_folio_drop(struct nwb_folio *f)
 		nwb_leaf_drop(inode, f->index >> NWB_LEAF_SHIFT);
 	}
 	nwb_list_del(&f->lru);
-	nwb_arena_put(&nf->cache, f->mem, pages);
+	put_pages(nf, f->mem, pages);
 	nwb_pool_put(&nf->folio_pool, f);
 }
 

@@ -37,6 +37,7 @@ static void issued(struct nwb_netfs *nf, size_t len)
 static void done(struct nwb_netfs *nf, struct nwb_claim *c)
 {
 	nwb_gauge_sub(&nf->n.writeback_bytes, c->len);
+	nf->writeback_ended += c->len;
 }
 
 static bool is_frozen(const struct nwb_netfs *nf, const struct nwb_folio *f)

@@ -277,7 +277,8 @@ struct nwb_counters {
 		stable_waits, cache_waits, gave_up, wthrough, breaks,
 		invalidated, evict_errors, live_requests, live_subrequests,
 		wblock_skip, wblock_wait, direct_writes, wsc, cache_bytes,
-		mirror_bytes, copy_to_cache, cancelled, rotations,
+		mirror_bytes, copy_to_cache, cancelled, rotations, throttled,
+		throttled_ns, reclaim_waits,
 		hazards_fired[NWB_NR_HAZARDS];
 };
 
@@ -318,6 +319,11 @@ struct nwb_netfs {
 	bool kicked, pressure, stopping;
 	struct nwb_waitq flusher_q;
 	struct nwb_task *flusher;
+	struct nwb_list domain_link; /* opts.dirty_domain */
+	struct nwb_list budget_link; /* opts.budget; its lock */
+	unsigned int budget_pins;
+	bool is_reclaim_marked;	  /* reclaim has met its writeback before */
+	uint64_t writeback_ended; /* bytes, in place; under lock */
 	struct nwb_list retry_list;
 	struct nwb_waitq retry_q;
 	struct nwb_task *retryer;
@@ -458,6 +464,7 @@ void nwb_folio_add_valid(struct nwb_folio *f, struct nwb_span s);
 
 /* reclaim.c: no lock held */
 void nwb_cache_wait(struct nwb_netfs *nf);
+uint64_t nwb_shrink(struct nwb_netfs *nf, uint64_t bytes);
 void nwb_inode_pin(struct nwb_inode *inode);   /* nf->lock held */
 void nwb_inode_unpin(struct nwb_inode *inode); /* nf->lock held */
 
@@ -511,6 +518,18 @@ void nwb_flusher_kick_locked(struct nwb_netfs *nf);
 void nwb_flusher_dirtied(struct nwb_inode *inode);
 void nwb_flusher_progress(struct nwb_netfs *nf);
 uint64_t nwb_kick_bytes(const struct nwb_netfs *nf);
+
+/* budget.c */
+bool nwb_budget_try(struct nwb_budget *b, uint64_t bytes);
+void nwb_budget_put(struct nwb_budget *b, uint64_t bytes);
+void nwb_budget_join(struct nwb_netfs *nf);
+void nwb_budget_leave(struct nwb_netfs *nf);
+
+/* throttle.c */
+void nwb_dirty_domain_join(struct nwb_netfs *nf);
+void nwb_dirty_domain_leave(struct nwb_netfs *nf);
+void nwb_dirty_throttle(struct nwb_netfs *nf);
+uint64_t nwb_background_bytes(const struct nwb_netfs *nf);
 
 /* fsync.c */
 void nwb_errseq_set(struct nwb_inode *inode, int err); /* inode->lock held */

@@ -137,6 +137,8 @@ static void init_queues(struct nwb_netfs *nf)
 	nwb_list_init(&nf->inodes);
 	nwb_list_init(&nf->lru);
 	nwb_list_init(&nf->retry_list);
+	nwb_list_init(&nf->domain_link);
+	nwb_list_init(&nf->budget_link);
 	nwb_list_init(&nf->folio_pool.free);
 	nwb_list_init(&nf->leaf_pool.free);
 	nwb_list_init(&nf->node_pool.free);
@@ -178,6 +180,8 @@ int nwb_netfs_new(struct nwb_exec *ex, const struct nwb_netfs_opts *opts,
 		nwb_free(nf);
 		return rc;
 	}
+	nwb_dirty_domain_join(nf);
+	nwb_budget_join(nf);
 	rc = make_memory(nf);
 	if (rc)
 		(void)nwb_err_set(err, rc, "no memory for the page cache");
@@ -193,6 +197,8 @@ int nwb_netfs_new(struct nwb_exec *ex, const struct nwb_netfs_opts *opts,
 	}
 	if (rc) {
 		stop_tasks(nf);
+		nwb_budget_leave(nf);
+		nwb_dirty_domain_leave(nf);
 		free_memory(nf);
 		nwb_free(nf);
 		return rc;
@@ -211,6 +217,8 @@ void nwb_netfs_free(struct nwb_netfs *nf)
 		       !atomic_load(&nf->n.live_requests));
 	nwb_mutex_unlock(&nf->lock);
 	stop_tasks(nf);
+	nwb_budget_leave(nf);
+	nwb_dirty_domain_leave(nf);
 	free_memory(nf);
 	nwb_free(nf);
 }

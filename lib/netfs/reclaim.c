@@ -28,12 +28,17 @@ void nwb_inode_unpin(struct nwb_inode *inode)
 		nwb_waitq_wake_all(&inode->nf->unpinned);
 }
 
-/* nf->lock held, dropped and taken again. */
-static void reclaim(struct nwb_netfs *nf)
+/*
+ * Drop the oldest clean folios until the cache has @target free pages, or, if
+ * that is 0, until @bytes were dropped. nf->lock held, dropped and taken again.
+ * Return: bytes dropped.
+ */
+static uint64_t drop_oldest(struct nwb_netfs *nf, size_t target, uint64_t bytes)
 {
-	size_t target = nwb_min((size_t)RECLAIM_PAGES, nf->cache.nr_pages / 8);
+	uint64_t dropped = 0;
 
-	while (nf->cache.nr_free < target && !nwb_list_empty(&nf->lru)) {
+#define IS_ENOUGH() (target ? nf->cache.nr_free >= target : dropped >= bytes)
+	while (!IS_ENOUGH() && !nwb_list_empty(&nf->lru)) {
 		struct nwb_inode *inode =
 			nwb_list_first(&nf->lru, struct nwb_folio, lru)->inode;
 
@@ -41,13 +46,13 @@ static void reclaim(struct nwb_netfs *nf)
 		nwb_mutex_unlock(&nf->lock);
 		nwb_mutex_lock(&inode->lock);
 		nwb_mutex_lock(&nf->lock);
-		while (nf->cache.nr_free < target &&
-		       !nwb_list_empty(&nf->lru)) {
+		while (!IS_ENOUGH() && !nwb_list_empty(&nf->lru)) {
 			struct nwb_folio *f =
 				nwb_list_first(&nf->lru, struct nwb_folio, lru);
 
 			if (f->inode != inode)
 				break;
+			dropped += f->bytes;
 			nwb_folio_drop(f);
 		}
 		nwb_mutex_unlock(&nf->lock);
@@ -55,6 +60,42 @@ static void reclaim(struct nwb_netfs *nf)
 		nwb_mutex_lock(&nf->lock);
 		nwb_inode_unpin(inode);
 	}
+#undef IS_ENOUGH
+	return dropped;
+}
+
+/** nwb_shrink() - drop clean folios of about @bytes. Return: bytes dropped.
+ * Context: no lock held; does not wait for I/O. */
+uint64_t nwb_shrink(struct nwb_netfs *nf, uint64_t bytes)
+{
+	uint64_t dropped;
+
+	nwb_mutex_lock(&nf->lock);
+	dropped = drop_oldest(nf, 0, bytes);
+	nwb_waitq_wake_all(&nf->room);
+	nwb_mutex_unlock(&nf->lock);
+	return dropped;
+}
+
+/* Is there room for another folio? Reclaims; nf->lock held, dropped and taken
+ * again. */
+static bool make_room(struct nwb_netfs *nf)
+{
+	size_t target = nwb_min((size_t)RECLAIM_PAGES, nf->cache.nr_pages / 8);
+
+	(void)drop_oldest(nf, target, 0);
+	if (!nf->cache.nr_free)
+		return false;
+	if (!nf->opts.budget)
+		return true;
+	if (!nwb_budget_try(nf->opts.budget, NWB_PAGE_SIZE)) {
+		(void)drop_oldest(nf, 0, RECLAIM_PAGES * NWB_PAGE_SIZE);
+		if (!nwb_budget_try(nf->opts.budget, NWB_PAGE_SIZE))
+			return false;
+	}
+	/* It is the writer who takes it, who may find it gone and come back. */
+	nwb_budget_put(nf->opts.budget, NWB_PAGE_SIZE);
+	return true;
 }
 
 static struct nwb_inode *most_unstable(struct nwb_netfs *nf, uint64_t *ret_sum)
@@ -116,8 +157,7 @@ void nwb_cache_wait(struct nwb_netfs *nf)
 
 	nwb_mutex_lock(&nf->lock);
 	for (;;) {
-		reclaim(nf);
-		if (nf->cache.nr_free)
+		if (make_room(nf))
 			break;
 		if (!has_waited)
 			nwb_count(nf, cache_waits, 1);

@@ -66,6 +66,9 @@ void nwb_netfs_get_stats(struct nwb_netfs *nf, struct nwb_netfs_stats *ret)
 	ret->copy_to_cache = LOAD(nf, copy_to_cache);
 	ret->cancelled = LOAD(nf, cancelled);
 	ret->rotations = LOAD(nf, rotations);
+	ret->throttled = LOAD(nf, throttled);
+	ret->throttled_ns = LOAD(nf, throttled_ns);
+	ret->reclaim_waits = LOAD(nf, reclaim_waits);
 	for (unsigned int h = 0; h < NWB_NR_HAZARDS; h++)
 		ret->hazards_fired[h] = LOAD(nf, hazards_fired[h]);
 }
