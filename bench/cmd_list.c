@@ -46,6 +46,21 @@ static void list_mutants(bool with_text)
 	}
 }
 
+static void list_hazards(void)
+{
+	printf("hazards (--hazard), and the flavours (--flavour) that have "
+	       "them\n");
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++) {
+		printf("  h%-13u %s;", h, nwb_hazard_text((enum nwb_hazard)h));
+		for (unsigned int f = NWB_LINUX_6_12; f < NWB_NR_FLAVOURS; f++)
+			if (nwb_flavour_hazards((enum nwb_flavour)f, "", true) &
+			    NWB_HAZARD_BIT(h))
+				printf(" %s",
+				       nwb_flavour_name((enum nwb_flavour)f));
+		putchar('\n');
+	}
+}
+
 static void list_run(const char *name, const struct bench_vars *v)
 {
 	printf("%-14s %s %s:%s, isolation %s, pid %s%s%s\n", name,
@@ -81,8 +96,9 @@ int bench_cmd_list(int argc, char **argv)
 
 		fprintf(help ? stdout : stderr,
 			"usage: netwb list [--plans | --runs]\n\n"
-			"Servers, subjects, workloads, standard faults and "
-			"mutants;\n--plans shows the text of the faults and "
+			"Servers, subjects, workloads, standard faults, "
+			"mutants and hazards;\n--plans shows the text of the "
+			"faults and "
 			"mutants' plans too;\n--runs the runs of `netwb serve` "
 			"that are going on.\n");
 		return help ? NWB_EXIT_OK : NWB_EXIT_USAGE;
@@ -100,5 +116,6 @@ int bench_cmd_list(int argc, char **argv)
 					    NWB_MIB));
 	list_faults(plans);
 	list_mutants(plans);
+	list_hazards();
 	return NWB_EXIT_OK;
 }
