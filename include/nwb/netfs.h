@@ -140,6 +140,9 @@ enum nwb_retry_strategy {
  *	to; NULL = none; borrowed
  * @writeback_may_deadlock: AS_WRITEBACK_MAY_DEADLOCK_ON_RECLAIM: reclaim does
  *	not wait for writeback of this mount
+ * @may_block_rules: what that flag meant in the fourth posting of the FUSE
+ *	series: migration does not wait either
+ * @no_data_integrity: SB_I_NO_DATA_INTEGRITY: sync(2) starts writeback only
  * @dirty_age_ns: or when something has been dirty for so long; 0 = 1 s
  * @max_attempts: issues of one extent before it is given up; 0 = 64
  * @patience_ns: how long an unreachable server is waited for (used by the
@@ -166,6 +169,8 @@ struct nwb_netfs_opts {
 	struct nwb_dirty_domain *dirty_domain;
 	struct nwb_budget *budget;
 	bool writeback_may_deadlock;
+	bool may_block_rules;
+	bool no_data_integrity;
 	uint64_t dirty_age_ns;
 	uint32_t max_attempts;
 	uint64_t patience_ns;
@@ -474,6 +479,38 @@ void *nwb_netfs_side(const struct nwb_netfs *nf, unsigned int stream_nr);
 void nwb_inode_set_side(struct nwb_inode *inode, unsigned int stream_nr,
 			void *side);
 void *nwb_inode_side(const struct nwb_inode *inode, unsigned int stream_nr);
+
+/* --- what else the VM does with folios (lib/netfs/migrate.c) ---------------
+ */
+
+enum nwb_migrate_mode {
+	NWB_MIGRATE_ASYNC,
+	NWB_MIGRATE_SYNC_LIGHT,
+	NWB_MIGRATE_SYNC, /* waits for writeback */
+};
+/**
+ * nwb_inode_migrate() - move the folio at @pos to other memory
+ * (migrate_folio_unmap()).
+ * Return: 0; -ENOENT: there is none; -EBUSY: under writeback; -ENOMEM.
+ * Context: NWB_MIGRATE_SYNC blocks.
+ */
+int nwb_inode_migrate(struct nwb_inode *inode, uint64_t pos,
+		      enum nwb_migrate_mode mode) nwb_must_check;
+/**
+ * nwb_inode_offline() - the memory under [@pos, @end) is to go away
+ * (do_migrate_range()): every folio is moved, in rounds.
+ * @tries: so many rounds, as the fourth posting had it; 0: until it is done
+ * Return: 0; -EBUSY: folios stayed; -ENOMEM. Context: blocks.
+ */
+int nwb_inode_offline(struct nwb_inode *inode, uint64_t pos, uint64_t end,
+		      unsigned int tries) nwb_must_check;
+/**
+ * nwb_netfs_sync() - sync(2) of a mount: write all that is dirty and wait for
+ * the folios' writeback. That is: in place for the server's answers, with temp
+ * pages for the copies only, and with opts.no_data_integrity for nothing.
+ * Never durable: no flush is sent. Context: blocks.
+ */
+void nwb_netfs_sync(struct nwb_netfs *nf);
 
 /**
  * nwb_netfs_new() - a mount's writeback. Starts the flusher task.

@@ -116,8 +116,9 @@ static size_t fit_pages(struct nwb_inode *inode, uint64_t index, size_t want)
 	return n;
 }
 
-/* @pages in a row, charged to the budget if there is one. */
-static uint8_t *get_pages(struct nwb_netfs *nf, size_t pages)
+/** nwb_pages_get() - @pages in a row, charged to the budget if there is one.
+ * nf->lock held. */
+uint8_t *nwb_pages_get(struct nwb_netfs *nf, size_t pages)
 {
 	struct nwb_budget *b = nf->opts.budget;
 	uint8_t *mem;
@@ -130,7 +131,7 @@ static uint8_t *get_pages(struct nwb_netfs *nf, size_t pages)
 	return mem;
 }
 
-static void put_pages(struct nwb_netfs *nf, uint8_t *mem, size_t pages)
+void nwb_pages_put(struct nwb_netfs *nf, uint8_t *mem, size_t pages)
 {
 	nwb_arena_put(&nf->cache, mem, pages);
 	if (nf->opts.budget)
@@ -148,10 +149,10 @@ static int get_memory(struct nwb_inode *inode, uint64_t index, size_t *pages,
 	leaf = nwb_leaf_make(inode, index >> NWB_LEAF_SHIFT);
 	if (!leaf)
 		return -ENOMEM;
-	mem = get_pages(nf, *pages);
+	mem = nwb_pages_get(nf, *pages);
 	while (!mem && *pages > 1) {
 		*pages /= 2;
-		mem = get_pages(nf, *pages);
+		mem = nwb_pages_get(nf, *pages);
 	}
 	f = mem ? nwb_pool_get(&nf->folio_pool) : NULL;
 	if (!f) {
@@ -159,7 +160,7 @@ static int get_memory(struct nwb_inode *inode, uint64_t index, size_t *pages,
 			nwb_leaf_drop(inode, index >> NWB_LEAF_SHIFT);
 		if (!mem)
 			return -EAGAIN;
-		put_pages(nf, mem, *pages);
+		nwb_pages_put(nf, mem, *pages);
 		return -ENOMEM;
 	}
 	memset(f, 0, sizeof(*f));
@@ -227,7 +228,7 @@ void nwb_folio_drop(struct nwb_folio *f)
 		nwb_leaf_drop(inode, f->index >> NWB_LEAF_SHIFT);
 	}
 	nwb_list_del(&f->lru);
-	put_pages(nf, f->mem, pages);
+	nwb_pages_put(nf, f->mem, pages);
 	nwb_pool_put(&nf->folio_pool, f);
 }
 

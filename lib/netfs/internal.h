@@ -519,6 +519,10 @@ void nwb_flusher_dirtied(struct nwb_inode *inode);
 void nwb_flusher_progress(struct nwb_netfs *nf);
 uint64_t nwb_kick_bytes(const struct nwb_netfs *nf);
 
+/* migrate.c, for folio.c's memory */
+uint8_t *nwb_pages_get(struct nwb_netfs *nf, size_t pages);
+void nwb_pages_put(struct nwb_netfs *nf, uint8_t *mem, size_t pages);
+
 /* budget.c */
 bool nwb_budget_try(struct nwb_budget *b, uint64_t bytes);
 void nwb_budget_put(struct nwb_budget *b, uint64_t bytes);
