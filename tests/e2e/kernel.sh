@@ -108,7 +108,9 @@ codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 cat >"$tmp/apt.conf" <<-END
 	Dir::Etc::SourceList "$tmp/machine.list";
 	Dir::Etc::SourceParts "/dev/null";
+	Acquire::http::Proxy::127.0.0.1 "DIRECT";
 END
+unset http_proxy HTTP_PROXY all_proxy ALL_PROXY
 export APT_CONFIG="$tmp/apt.conf"
 archive() {
 	echo "deb $1 ${codename:-stable} main" >"$tmp/machine.list"
