@@ -8,6 +8,7 @@
 #define NWB_EXEC_I_H
 
 #include "nwb/wait.h"
+#include "nwb/xfile.h"
 
 struct nwb_exec_ops {
 	bool is_sim;
@@ -42,6 +43,21 @@ struct nwb_exec_ops {
 			    struct nwb_sock **ret_sock);
 	int (*sock_pair)(struct nwb_exec *ex, uint64_t latency_ns,
 			 size_t buf_bytes, struct nwb_sock *ret_pair[2]);
+
+	int (*file_open)(struct nwb_exec *ex, const char *dir,
+			 struct nwb_xfile **ret_file, struct nwb_err *err);
+};
+
+struct nwb_xfile_ops {
+	void (*submit)(struct nwb_xfile_io *io);
+	void (*close)(struct nwb_xfile *file);
+};
+
+/* First member of struct real_file and struct sim_file. */
+struct nwb_xfile {
+	struct nwb_exec *ex;
+	const struct nwb_xfile_ops *ops;
+	bool is_direct;
 };
 
 struct nwb_sock_ops {

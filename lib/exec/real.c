@@ -128,6 +128,7 @@ static void real_free(struct nwb_exec *ex)
 {
 	struct real_exec *re = to_real(ex);
 
+	nwb_real_files_free(re);
 	nwb_real_work_stop(re);
 	nwb_free(re);
 }
@@ -155,6 +156,7 @@ static const struct nwb_exec_ops real_ops = {
 	.timer_cancel_sync = nwb_real_timer_cancel_sync,
 	.sock_from_fd = nwb_real_sock_from_fd,
 	.sock_pair = nwb_real_sock_pair,
+	.file_open = nwb_real_file_open,
 };
 
 static bool is_uring_allowed(void)
@@ -179,6 +181,7 @@ int nwb_exec_real_new(const struct nwb_exec_real_opts *opts,
 		return nwb_err_set(err, -ENOMEM, "no memory for the executor");
 	re->ex.ops = &real_ops;
 	re->use_uring = !(opts && opts->no_io_uring) && is_uring_allowed();
+	nwb_mutex_init(&re->files_lock, &re->ex, "exec files");
 	nr = nwb_max(nr, (unsigned int)MIN_WORKERS);
 	rc = nwb_real_work_start(re, nr);
 	if (rc) {

@@ -5,6 +5,7 @@
  *	real.c        life, clock, random, tasks = threads
  *	real_sync.c   mutex and wait queue on futexes
  *	real_work.c   worker threads and the timer thread
+ *	real_file.c   files over one io_uring, or plain calls
  *	real_sock.c   sockets over real_ring.c (io_uring) or plain calls
  */
 #ifndef NWB_REAL_I_H
@@ -28,12 +29,15 @@ struct real_worker {
  * @work_ready: something is in @pending, or the end
  * @work_done: a run has ended and @nr_cancellers wait for that
  * @timer_lock: protects timers; taken before @work_lock
+ * @files: the ring of files, made with the first one; NULL: plain calls
  * @some_plain: a socket got no ring although the executor uses io_uring
  */
 struct real_exec {
 	struct nwb_exec ex;
 	bool use_uring;
 	_Atomic bool some_plain;
+	struct real_files *files;
+	struct nwb_mutex files_lock;
 
 	struct nwb_mutex work_lock;
 	struct nwb_waitq work_ready;
@@ -77,6 +81,11 @@ bool nwb_real_work_queue(struct nwb_work *w);
 void nwb_real_work_cancel_sync(struct nwb_work *w);
 void nwb_real_timer_arm(struct nwb_timer *t, uint64_t when_ns);
 void nwb_real_timer_cancel_sync(struct nwb_timer *t);
+
+int nwb_real_file_open(struct nwb_exec *ex, const char *dir,
+		       struct nwb_xfile **ret_file, struct nwb_err *err);
+/** nwb_real_files_free() - every file was closed. */
+void nwb_real_files_free(struct real_exec *re);
 
 int nwb_real_sock_from_fd(struct nwb_exec *ex, int fd,
 			  struct nwb_sock **ret_sock);

@@ -103,6 +103,7 @@ static void sim_free(struct nwb_exec *ex)
 
 	nwb_assert(se->current == &se->outside);
 	nwb_sim_sock_free_all(se);
+	nwb_sim_file_free_all(se);
 	nwb_sim_task_free_all(se);
 	nwb_free(se);
 }
@@ -165,6 +166,7 @@ static const struct nwb_exec_ops sim_ops = {
 	.timer_cancel_sync = nwb_sim_timer_cancel_sync,
 	.sock_from_fd = nwb_sim_sock_from_fd,
 	.sock_pair = nwb_sim_sock_pair,
+	.file_open = nwb_sim_file_open,
 };
 
 void nwb_exec_sim_watch(struct nwb_exec *ex,
@@ -216,6 +218,7 @@ int nwb_exec_sim_new(uint64_t seed, struct nwb_exec **ret_ex,
 	nwb_list_init(&se->idle_workers);
 	nwb_list_init(&se->cancellers);
 	nwb_list_init(&se->links);
+	nwb_list_init(&se->files);
 	rc = nwb_sim_work_start(se);
 	if (rc) {
 		nwb_sim_task_free_all(se);

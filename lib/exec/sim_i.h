@@ -9,6 +9,7 @@
  *	sim_sync.c    mutex and wait queue
  *	sim_work.c    works and timers
  *	sim_sock.c    byte streams with latency
+ *	sim_file.c    files, likewise
  *
  * Rules: one thread; no pointer value decides anything; nothing in here is
  * random but through nwb_sim_choose(), so a seed describes a run completely.
@@ -146,6 +147,7 @@ struct sim_exec {
 	unsigned int nr_workers;
 
 	struct nwb_list links; /* socket pairs, for nwb_exec_free() */
+	struct nwb_list files; /* likewise */
 
 	/* nwb_exec_sim_watch() */
 	int (*watch)(void *arg, const struct nwb_mutex *m);
@@ -218,6 +220,10 @@ int nwb_sim_sock_from_fd(struct nwb_exec *ex, int fd,
 			 struct nwb_sock **ret_sock);
 int nwb_sim_sock_pair(struct nwb_exec *ex, uint64_t latency_ns,
 		      size_t buf_bytes, struct nwb_sock *ret_pair[2]);
+int nwb_sim_file_open(struct nwb_exec *ex, const char *dir,
+		      struct nwb_xfile **ret_file, struct nwb_err *err);
+/** nwb_sim_file_free_all() - files that a dropped task left open. */
+void nwb_sim_file_free_all(struct sim_exec *se);
 /** nwb_sim_sock_free_all() - pairs that a dropped task left open. */
 void nwb_sim_sock_free_all(struct sim_exec *se);
 
