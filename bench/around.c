@@ -90,6 +90,7 @@ void bench_client_opts(const struct bench_run_opts *o,
 	so->cache = o->cache;
 	so->durable = o->durable;
 	so->hard = o->hard;
+	so->fscache = o->fscache;
 	so->max_attempts = o->retrans;
 	so->flavour = o->flavour;
 	so->hazards = o->hazards;

@@ -89,6 +89,7 @@ struct bench_load {
  * @keep_failed: keep the ledger of a FAIL, in @results_dir, or when that is
  *	NULL in a fresh directory below @results_base (NULL: "results")
  * @capture_path: capture the wire to there, NULL: do not
+ * @fscache: directory for a local cache, NULL: none
  * @trace_path: the reference client's tracepoints, NULL: off
  * @plant: see there
  * @load: NULL: each write begins when the one before has returned
@@ -133,6 +134,7 @@ struct bench_run_opts {
 	const char *results_dir;
 	const char *results_base;
 	const char *capture_path;
+	const char *fscache;
 	const char *trace_path;
 	struct bench_plant plant;
 	const struct bench_load *load;

@@ -39,6 +39,7 @@ enum {
 	OPT_LEDGER,
 	OPT_CAPTURE,
 	OPT_TRACE,
+	OPT_FSCACHE,
 	OPT_BINARY,
 	OPT_NO_LEDGER,
 	OPT_FAULT_PAIRS,
@@ -211,6 +212,10 @@ static const struct {
 	 BENCH_CLI_MOUNT | BENCH_CLI_ONE | BENCH_CLI_SERVE,
 	 "FILE",
 	 "capture the wire as pcapng, faults as packet comments"},
+	{{"fscache", 1, NULL, OPT_FSCACHE},
+	 BENCH_CLI_ONE,
+	 "DIR",
+	 "keep what is written and read in a scratch file below DIR, too"},
 	{{"trace", 1, NULL, OPT_TRACE},
 	 BENCH_CLI_ONE,
 	 "FILE",
@@ -677,6 +682,9 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_CAPTURE:
 		c->run.capture_path = value;
+		return 0;
+	case OPT_FSCACHE:
+		c->run.fscache = value;
 		return 0;
 	case OPT_TRACE:
 		c->run.trace_path = value;

@@ -173,6 +173,11 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 	if (!o.settle_ns)
 		o.settle_ns = 150 * NWB_MSEC;
 	rc = o.is_9p ? check_9p(&o, err) : 0;
+	if (!rc && o.fscache && o.kind != NWB_SUBJ_IN_PLACE &&
+	    o.kind != NWB_SUBJ_TEMP_PAGE)
+		rc = nwb_err_set(err, -EOPNOTSUPP,
+				 "%s caches nothing: it has no local cache",
+				 nwb_subject_kind_name(o.kind));
 	if (rc)
 		return rc;
 	if (o.hard)

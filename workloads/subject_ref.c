@@ -4,6 +4,7 @@
  */
 #include "workloads_i.h"
 
+#include "nwb/cache.h"
 #include "nwb/fs.h"
 #include "nwb/mem.h"
 #include <stdio.h>
@@ -12,6 +13,7 @@ struct subject_ref {
 	struct nwb_subject s;
 	struct nwb_ledger_tap *tap;
 	struct nwb_mount *mnt;
+	struct nwb_cache *cache;
 	struct nwb_file *file;
 };
 
@@ -117,6 +119,7 @@ static void ref_free(struct nwb_subject *s)
 	nwb_assert(!r->file);
 	if (r->mnt)
 		nwb_mount_free(r->mnt);
+	nwb_cache_free(r->cache);
 	nwb_ledger_tap_free(r->tap);
 	nwb_free(r);
 }
@@ -133,6 +136,17 @@ static const struct nwb_subject_ops ref_ops = {
 struct nwb_mount *nwb_subject_mount(struct nwb_subject *s)
 {
 	return s->ops == &ref_ops ? to_ref(s)->mnt : NULL;
+}
+
+static int use_cache(struct subject_ref *r, const char *dir,
+		     struct nwb_err *err)
+{
+	struct nwb_cache_opts co = {.dir = dir};
+	int rc = nwb_cache_new(r->s.ex, &co, &r->cache, err);
+
+	if (!rc)
+		nwb_mount_use_cache(r->mnt, r->cache);
+	return rc;
 }
 
 int nwb_subject_ref_new(struct nwb_exec *ex,
@@ -184,8 +198,11 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 		if (!rc)
 			nwb_subject_smb2_prove(nwb_mount_smb2(r->mnt));
 	}
-	if (rc) {
+	if (rc)
 		r->mnt = NULL;
+	if (!rc && opts->fscache)
+		rc = use_cache(r, opts->fscache, err);
+	if (rc) {
 		ref_free(&r->s);
 		return rc;
 	}

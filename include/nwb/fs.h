@@ -56,6 +56,24 @@ int nwb_mount_open(struct nwb_mount *mnt, const char *name, unsigned int flags,
  * durable. Return: 0, or an error not yet told, also on 9P if it is the last:
  * nobody could be told later. */
 int nwb_mount_close(struct nwb_mount *mnt, struct nwb_file *f);
+struct nwb_cache;
+/**
+ * nwb_mount_use_cache() - files opened by nwb_mount_open() from now on have an
+ * object in @cache: what is written goes there, too, and what is read from the
+ * server; what the page cache has forgotten is read from there.
+ * @cache: borrowed until the mount is free
+ */
+void nwb_mount_use_cache(struct nwb_mount *mnt, struct nwb_cache *cache);
+/**
+ * nwb_mount_use_mirror() - what is written to files opened from now on is
+ * written to the file of the same name on @mirror as well. Its failure is none
+ * of the file's; it is then left behind. Direct writes and truncations do not
+ * go there and leave it behind at once.
+ * @mirror: borrowed until @mnt is free
+ * Return: 0, or negative errno: no task.
+ */
+int nwb_mount_use_mirror(struct nwb_mount *mnt,
+			 struct nwb_mount *mirror) nwb_must_check;
 struct nwb_netfs *nwb_mount_netfs(struct nwb_mount *mnt);
 /* NULL when it is the other protocol. */
 struct nwb_smb2 *nwb_mount_smb2(struct nwb_mount *mnt);

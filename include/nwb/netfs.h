@@ -593,6 +593,8 @@ uint64_t nwb_inode_writepages(struct nwb_inode *inode,
 #define NWB_F_DIRECT 0x04u /* past the cache */
 #define NWB_F_APPEND 0x08u /* each write goes to the end */
 
+/** nwb_file_inode() - what @f is open on; as long as it is open. */
+struct nwb_inode *nwb_file_inode(const struct nwb_file *f);
 /** nwb_file_set_flags() - NWB_F_*; before the first write. */
 void nwb_file_set_flags(struct nwb_file *f, uint32_t flags);
 /**

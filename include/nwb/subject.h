@@ -53,6 +53,8 @@ enum nwb_subject_kind {
  * @channels: SMB: connections of the session; 0 = 1
  * @mutant_credits: credits of an old connection are counted again
  * @mutant_channel: credits of one channel are spent on another
+ * @fscache: reference client: directory for a local cache of the file, NULL:
+ *	none
  * @trace: ring for the reference client's tracepoints (nwb/trace.h); borrowed,
  *	NULL: off
  * @ledger: borrowed; the client's SENT, ACKED, GIVEUP and CONNECT go there.
@@ -91,6 +93,7 @@ struct nwb_subject_opts {
 	unsigned int channels;
 	bool mutant_credits;
 	bool mutant_channel;
+	const char *fscache;
 	struct nwb_trace *trace;
 	struct nwb_ledger *ledger;
 };

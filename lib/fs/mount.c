@@ -176,6 +176,7 @@ void nwb_mount_free(struct nwb_mount *mnt)
 	nwb_ns_free(mnt->ns);
 	if (mnt->nf)
 		nwb_netfs_free(mnt->nf);
+	nwb_fs_mirror_free(mnt->mirror);
 	if (mnt->ctx.other)
 		nwb_smb2_free(mnt->ctx.other);
 	if (mnt->ctx.smb2)
@@ -219,6 +220,7 @@ static int dentry_open(struct nwb_mount *mnt, const char *name,
 	}
 	if (mnt->ctx.type->bind)
 		mnt->ctx.type->bind(d->priv, d->inode);
+	nwb_fs_streams_open(mnt, d->inode, name, id);
 	nwb_list_add_tail(&mnt->dentries, &d->link);
 	*ret_d = d;
 	return 0;
@@ -226,12 +228,15 @@ static int dentry_open(struct nwb_mount *mnt, const char *name,
 
 static void dentry_put(struct nwb_mount *mnt, struct dentry *d)
 {
+	struct nwb_fs_sides sides;
 	void *priv = d->priv;
 
 	if (d->nr_files)
 		return;
 	nwb_list_del(&d->link);
+	nwb_fs_streams_take(d->inode, &sides);
 	nwb_inode_put(d->inode);
+	nwb_fs_streams_close(&sides);
 	mnt->ctx.type->release(priv);
 	nwb_free(d);
 }

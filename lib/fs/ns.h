@@ -163,7 +163,25 @@ struct nwb_mount {
 	struct nwb_list dentries;
 	struct nwb_list files;
 	struct nwb_ns *ns;
+	struct nwb_cache *cache;      /* stream 1, or NULL */
+	struct nwb_fs_mirror *mirror; /* stream 2, or NULL */
 };
+
+/* --- streams.c -------------------------------------------------------------
+ */
+
+/* What the other streams have of an inode. */
+struct nwb_fs_sides {
+	void *cache;
+	void *mirror;
+};
+
+void nwb_fs_streams_open(struct nwb_mount *mnt, struct nwb_inode *inode,
+			 const char *name, uint32_t id);
+void nwb_fs_streams_take(struct nwb_inode *inode, struct nwb_fs_sides *ret);
+void nwb_fs_streams_close(const struct nwb_fs_sides *sides);
+/** nwb_fs_mirror_free() - no file is open. NULL is fine. */
+void nwb_fs_mirror_free(struct nwb_fs_mirror *mir);
 
 /* --- ns.c ------------------------------------------------------------------
  */

@@ -39,7 +39,7 @@ static int read_server(struct nwb_inode *inode, uint64_t pos, uint8_t *buf,
 	size_t got = 0;
 
 	while (got < want) {
-		ssize_t n = (ssize_t)nwb_cache_read(inode, pos + got, buf + got,
+		ssize_t n = (ssize_t)nwb_sides_read(inode, pos + got, buf + got,
 						    want - got);
 
 		if (n) {

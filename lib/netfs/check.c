@@ -286,10 +286,13 @@ static bool check_within(struct nwb_netfs_check *c,
 		if (!is_unfinished(q))
 			continue;
 		for (; at < end && k != &rreq->claims; k = k->next) {
-			const struct nwb_claim *x = claim_at(k);
+			uint64_t from;
+			uint8_t *mem;
+			size_t len = nwb_claim_range(claim_at(k), st->stream_nr,
+						     &from, &mem);
 
-			if (x->start <= at && x->start + x->len > at)
-				at = x->start + x->len;
+			if (len && from <= at && from + len > at)
+				at = from + len;
 		}
 		if (!holds(c, NWB_RULE_T5, at >= end,
 			   "request %llu: subrequest %u is not done at %llu, "
@@ -339,9 +342,13 @@ static bool check_covered(struct nwb_netfs_check *c, const struct shadow *s,
 
 	for (const struct nwb_list *k = rreq->claims.next; k != &rreq->claims;
 	     k = k->next) {
-		const struct nwb_claim *x = claim_at(k);
-		uint64_t at = nwb_max(x->start, st->collected_to);
-		uint64_t end = nwb_min(x->start + x->len, issued_to);
+		uint64_t from, at, end;
+		uint8_t *mem;
+		size_t len = nwb_claim_range(claim_at(k), st->stream_nr, &from,
+					     &mem);
+
+		at = nwb_max(from, st->collected_to);
+		end = nwb_min(from + len, issued_to);
 
 		while (at < end) {
 			while (l != head && end_of(sreq_at(l)) <= at)

@@ -174,6 +174,11 @@ int nwb_file_open(struct nwb_inode *inode, struct nwb_file **ret_file)
 	return 0;
 }
 
+struct nwb_inode *nwb_file_inode(const struct nwb_file *f)
+{
+	return f->inode;
+}
+
 void nwb_file_set_flags(struct nwb_file *f, uint32_t flags)
 {
 	f->flags = flags;

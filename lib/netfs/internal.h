@@ -557,7 +557,7 @@ ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
 /* streams.c */
 void nwb_sides_invalidate(struct nwb_inode *inode);
 void nwb_sides_flush(struct nwb_inode *inode);
-size_t nwb_cache_read(struct nwb_inode *inode, uint64_t pos, void *buf,
+size_t nwb_sides_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 		      size_t len);
 
 /* buffered_read.c: fill @f's invalid bytes; inode->lock held, dropped and

@@ -68,9 +68,9 @@ void nwb_sides_flush(struct nwb_inode *inode)
 	}
 }
 
-/** nwb_cache_read() - from the local cache. Return: bytes at @pos, 0: it has
+/** nwb_sides_read() - from the local cache. Return: bytes at @pos, 0: it has
  * none. Context: blocks; no lock held. */
-size_t nwb_cache_read(struct nwb_inode *inode, uint64_t pos, void *buf,
+size_t nwb_sides_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 		      size_t len)
 {
 	const struct nwb_stream_ops *ops = inode->nf->side[1].ops;

@@ -164,7 +164,8 @@ static int look_at(struct issue *is, struct nwb_folio *f)
 		return -EAGAIN;
 	if (is->reason == NWB_WB_SYNC && f->dirty_tag > is->tag)
 		return -EAGAIN;
-	if (is_busy(f, f->dirty))
+	/* blocks of the cache overlap where the dirty bytes do not */
+	if (is_busy(f, f->dirty) || (f->nr_claims && is->inode->side[1]))
 		return is->reason == NWB_WB_SYNC &&
 				       !nwb_mutant(is->inode->nf,
 						   NWB_MUT_SYNC_SKIPS_BUSY)

@@ -54,6 +54,19 @@ assert len(begun) > 10 and sorted(begun) == sorted(ended), (begun, ended)
 assert all(e["ts"] > 0 for e in events)
 END
 
+# a local cache: the second stream is to be seen, and disturbs nobody
+mkdir "$tmp/cache"
+run 0 run --write 8M --fscache "$tmp/cache" --trace cache.txt
+says 'verdict: PASS'
+same "$(count ': netfs_sreq: .* WRIT SUBMT ' cache.txt)" \
+	"$(count ': netfs_sreq: .* WRIT TERM ' cache.txt)" \
+	'each write to the cache ends once'
+[ -z "$(ls -A "$tmp/cache")" ] && ok || bad 'the cache leaves files behind'
+run 2 run --write 8M --fscache /nowhere
+says '/nowhere: a file cannot be made there: No such file or directory'
+run 3 run --write 8M --client raw-cold --fscache "$tmp/cache"
+says 'no local cache'
+
 run 2 run --write 8M --trace /nowhere/t.txt
 says 'trace: /nowhere/t.txt: No such file or directory'
 finish

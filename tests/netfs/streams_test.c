@@ -345,6 +345,7 @@ static void copy_body(struct sfs_rig *rig)
 	nwb_check(cache->has[16]);
 	nwb_check(!memcmp(cache->mem + 65536, rig->file->dur + 65536, 4096));
 	/* Forgotten by the page cache, it comes from there. */
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ);
 	nwb_check_eq(nwb_inode_break(rig->inode, 0), 0);
 	memset(rig->file->vol + 65536, 0xee, 4096);
 	nwb_check_eq(nwb_file_read(rig->f, seen, 4096, 65536), 4096);

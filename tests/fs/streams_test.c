@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Behaviour 2 on a mount: a local cache in files, a second server as a mirror.
+ * Fake servers; what is on each is read there. */
+#include "nwb/cache.h"
+#include "nwb/fake.h"
+#include "nwb/fs.h"
+#include "nwb/mem.h"
+#include "nwb_test_exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_BYTES (500000u)
+
+struct scene {
+	void (*body)(struct scene *sc);
+	enum nwb_wb_mode mode;
+	struct nwb_exec *ex;
+	struct nwb_fake *srv[2];
+	struct nwb_mount *mnt[2];
+	struct nwb_cache *cache;
+	struct nwb_file *f;
+	uint8_t *bytes;
+	uint8_t *back;
+	unsigned int runs;
+};
+
+static struct nwb_mount *mount_on(struct scene *sc, struct nwb_fake *srv)
+{
+	struct nwb_smb2_opts so = {.dialer = nwb_fake_dialer(srv),
+				   .server_name = "fake",
+				   .share = "s"};
+	struct nwb_netfs_opts no = {.mode = sc->mode,
+				    .cache_bytes = 3 * NWB_MIB,
+				    .temp_bytes = NWB_MIB,
+				    .wsize = 100000};
+	struct nwb_mount *mnt = NULL;
+	struct nwb_err err = {0};
+
+	no.patience_ns = 500 * NWB_MSEC;
+	nwb_check_eq(nwb_mount_smb(sc->ex, &so, &no, NULL, &mnt, &err), 0);
+	return mnt;
+}
+
+static void scene_run(void *arg)
+{
+	struct nwb_test_exec *te = arg;
+	struct scene *sc = te->arg;
+	struct nwb_cache_opts co = {.dir = "/tmp"};
+	struct nwb_fake_opts fo = {0};
+	struct nwb_err err = {0};
+
+	sc->ex = te->ex;
+	sc->runs++;
+	sc->bytes = malloc(FILE_BYTES);
+	sc->back = malloc(FILE_BYTES);
+	nwb_check(sc->bytes && sc->back);
+	for (unsigned int i = 0; i < FILE_BYTES; i++)
+		sc->bytes[i] = (uint8_t)(i * 7 + (i >> 9));
+	for (unsigned int i = 0; i < 2; i++) {
+		nwb_check_eq(nwb_fake_new(sc->ex, &fo, &sc->srv[i]), 0);
+		sc->mnt[i] = mount_on(sc, sc->srv[i]);
+	}
+	nwb_check_eq(nwb_cache_new(sc->ex, &co, &sc->cache, &err), 0);
+	sc->body(sc);
+	nwb_check_eq(nwb_mount_close(sc->mnt[0], sc->f), 0);
+	for (unsigned int i = 0; i < 2; i++)
+		nwb_mount_free(sc->mnt[i]);
+	nwb_cache_free(sc->cache);
+	for (unsigned int i = 0; i < 2; i++)
+		nwb_fake_free(sc->srv[i]);
+	free(sc->bytes);
+	free(sc->back);
+}
+
+static void open_file(struct scene *sc)
+{
+	struct nwb_err err = {0};
+
+	nwb_check_eq(
+		nwb_mount_open(sc->mnt[0], "f", NWB_O_CREATE, 1, &sc->f, &err),
+		0);
+}
+
+static void write_all(struct scene *sc)
+{
+	for (unsigned int i = 0; i < FILE_BYTES; i += 12345) {
+		size_t n = nwb_min(12345u, FILE_BYTES - i);
+
+		nwb_check_eq(nwb_file_write(sc->f, sc->bytes + i, n, i), n);
+	}
+}
+
+static void check_server(struct scene *sc, unsigned int nr)
+{
+	uint64_t size = 0;
+
+	nwb_check_eq(nwb_fake_get(sc->srv[nr], "f", true, 0, sc->back,
+				  FILE_BYTES, &size),
+		     FILE_BYTES);
+	nwb_check_eq(size, FILE_BYTES);
+	nwb_check(!memcmp(sc->back, sc->bytes, FILE_BYTES));
+}
+
+static void cache_body(struct scene *sc)
+{
+	struct nwb_cache_stats st;
+	struct nwb_inode *inode;
+
+	nwb_mount_use_cache(sc->mnt[0], sc->cache);
+	open_file(sc);
+	write_all(sc);
+	nwb_check_eq(nwb_file_fsync(sc->f), 0);
+	check_server(sc, 0);
+	nwb_cache_get_stats(sc->cache, &st);
+	nwb_check_eq(st.present_bytes, (FILE_BYTES + 4095) / 4096 * 4096);
+	nwb_check_eq(st.mis, 0);
+	nwb_check_eq(st.reads, 0);
+	/* The page cache forgets: it is read from the local cache. */
+	inode = nwb_file_inode(sc->f);
+	nwb_inode_set_caching(inode, NWB_MAY_READ);
+	nwb_check_eq(nwb_inode_break(inode, 0), 0);
+	nwb_check_eq(nwb_file_read(sc->f, sc->back, FILE_BYTES, 0), FILE_BYTES);
+	nwb_check(!memcmp(sc->back, sc->bytes, FILE_BYTES));
+	nwb_cache_get_stats(sc->cache, &st);
+	nwb_check(st.read_bytes >= FILE_BYTES);
+	/* Direct, past it: what it has is not used any more. */
+	nwb_file_set_flags(sc->f, NWB_F_DIRECT);
+	memset(sc->bytes + 8192, 0x5a, 4096);
+	nwb_check_eq(nwb_file_write(sc->f, sc->bytes + 8192, 4096, 8192), 4096);
+	nwb_check_eq(nwb_file_read(sc->f, sc->back, FILE_BYTES, 0), FILE_BYTES);
+	nwb_check(!memcmp(sc->back, sc->bytes, FILE_BYTES));
+	nwb_check_eq(nwb_file_fsync(sc->f), 0);
+	check_server(sc, 0);
+}
+
+NWB_TEST(fs_streams, item2_a_cache_in_files)
+{
+	struct scene sc = {.body = cache_body};
+
+	nwb_test_on_all(scene_run, &sc);
+	sc.mode = NWB_TEMP_PAGE;
+	nwb_test_on_all(scene_run, &sc);
+	nwb_check(sc.runs > 2);
+}
+
+static void mirror_body(struct scene *sc)
+{
+	nwb_check_eq(nwb_mount_use_mirror(sc->mnt[0], sc->mnt[1]), 0);
+	open_file(sc);
+	write_all(sc);
+	nwb_check_eq(nwb_file_fsync(sc->f), 0);
+	check_server(sc, 0);
+	check_server(sc, 1);
+}
+
+NWB_TEST(fs_streams, item2_a_second_server_as_a_mirror)
+{
+	struct scene sc = {.body = mirror_body};
+
+	nwb_test_on_all(scene_run, &sc);
+	sc.mode = NWB_TEMP_PAGE;
+	nwb_test_on_all(scene_run, &sc);
+}
+
+static void mirror_lost_body(struct scene *sc)
+{
+	struct nwb_netfs_stats st;
+
+	nwb_check_eq(nwb_mount_use_mirror(sc->mnt[0], sc->mnt[1]), 0);
+	open_file(sc);
+	nwb_fake_set_faults(sc->srv[1], &(struct nwb_fake_faults){
+						.fail_at = 1,
+						.fail_times = 1000000,
+						.fail_code = 0xc000007f,
+					});
+	write_all(sc);
+	nwb_check_eq(nwb_file_fsync(sc->f), 0);
+	check_server(sc, 0);
+	nwb_netfs_get_stats(nwb_mount_netfs(sc->mnt[0]), &st);
+	nwb_check_eq(st.gave_up, 0);
+	nwb_fake_set_faults(sc->srv[1], &(struct nwb_fake_faults){0});
+}
+
+NWB_TEST(fs_streams, item2_a_mirror_that_fails_is_left_behind)
+{
+	struct scene sc = {.body = mirror_lost_body};
+
+	nwb_test_on_all(scene_run, &sc);
+}
