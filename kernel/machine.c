@@ -139,8 +139,11 @@ static int copy_opts(struct nwb_machine *m, const struct nwb_machine_opts *o)
 	m->o.append = NULL;
 	m->o.console = NULL;
 	m->o.program = NULL;
+	/* KASAN keeps an eighth of it, and what is freed for a while. */
 	if (!m->o.mem_mib)
-		m->o.mem_mib = MEM_MIB;
+		m->o.mem_mib = m->kernel.has & NWB_KERNEL_HAS_KASAN
+				       ? 2 * MEM_MIB
+				       : MEM_MIB;
 	if (!m->o.hung_ns)
 		m->o.hung_ns = HUNG_NS;
 	if (!m->o.boot_ns)

@@ -115,7 +115,7 @@ struct nwb_machine_event {
  * @console: file that gets the console, made or emptied, 16 MiB at most; NULL:
  *	none is kept
  * @program: path of the guest's program, NULL: nwb_guest_program()
- * @mem_mib: memory; 0: 512
+ * @mem_mib: memory; 0: 512, with KASAN 1024
  * @append: more words for the kernel's command line, or NULL
  * @ledger: tickets are drawn from it; NULL: a counter of its own
  * @hung_ns: without a record for so long it is HUNG; 0: 30 s

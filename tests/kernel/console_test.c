@@ -3,7 +3,9 @@
 #include "machine_i.h"
 #include "nwb_test.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 NWB_TEST(console, a_dead_kernel_is_known)
 {
@@ -102,4 +104,50 @@ NWB_TEST(console, command_lines)
 	nwb_check(has(&cmd, "socket,id=chan,fd=60"));
 	nwb_check(has(&cmd, "/box/initrd"));
 	nwb_check(strstr(nwb_machine_conf(&k), "eth0 10.99.0.2"));
+}
+
+/* Each reason for which there can be no guest, before anything is made. */
+NWB_TEST(machine, what_cannot_be_started_says_why)
+{
+	static struct nwb_kernel k = {.kind = NWB_KERNEL_HOST, .name = "host"};
+	struct nwb_err err = {0};
+
+	nwb_check_eq(nwb_machine_check(&k, &err), -EOPNOTSUPP);
+	nwb_check_streq(err.text, "the running kernel is no guest");
+	if (access("/dev/net/tun", R_OK | W_OK)) {
+		k.kind = NWB_KERNEL_UML;
+		nwb_check_eq(nwb_machine_check(&k, &err), -EOPNOTSUPP);
+		nwb_check(strstr(err.text, "/dev/net/tun"));
+		return;
+	}
+	k = (struct nwb_kernel){
+		.kind = NWB_KERNEL_UML,
+		.name = "smp",
+		.has = NWB_KERNEL_HAS_SMP,
+		.image = "/bin/true",
+	};
+	nwb_check_eq(nwb_machine_check(&k, &err), -EOPNOTSUPP);
+	nwb_check(strstr(err.text, "smp: UML with CONFIG_SMP"));
+	k.has = 0;
+	strcpy(k.image, "/nonexistent/linux");
+	nwb_check_eq(nwb_machine_check(&k, &err), -ENOENT);
+	nwb_check(strstr(err.text, "/nonexistent/linux"));
+}
+
+NWB_TEST(machine, a_malformed_job_is_refused_before_anything_is_made)
+{
+	static struct nwb_kernel k = {.kind = NWB_KERNEL_UML};
+	struct nwb_machine_opts o = {.kernel = &k, .job = "fly\n"};
+	struct nwb_machine *m = NULL;
+	struct nwb_err err = {0};
+
+	nwb_check_eq(nwb_machine_start(&o, &m, &err), -EINVAL);
+	nwb_check(strstr(err.text, "line 1: unknown verb"));
+	nwb_check(!m);
+}
+
+NWB_TEST(machine, every_end_has_a_name)
+{
+	for (int i = NWB_MACHINE_RUNS; i <= NWB_MACHINE_STOPPED; i++)
+		nwb_check(*nwb_machine_end_name((enum nwb_machine_end)i));
 }
