@@ -85,6 +85,8 @@ const struct nwb_sim_mutant nwb_sim_mutants[] = {
 	 NWB_MUT_COPY_SHORT},
 	{"reads-zeros", "T16", "what is not cached is taken for zeros",
 	 NWB_MUT_READS_ZEROS},
+	{"cuts-always", "T7", "what follows on is cut for no reason",
+	 NWB_MUT_CUTS_ALWAYS},
 	{"credits-twice", "P2", "credits of the old connection are counted",
 	 SIM_MUT_CREDITS_TWICE},
 	{"no-settle", "P.fence", "a 9P reconnect does not wait",

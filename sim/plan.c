@@ -108,6 +108,9 @@ static void plan_mount(struct sim_plan *p, uint64_t *s)
 	p->credits = (uint32_t)PICK(s, 8, 64, 512);
 	p->timeout_ns = PICK(s, 1, 10) * NWB_SEC;
 	p->settle_ns = PICK(s, 20, 150) * NWB_MSEC;
+	o->strategy =
+		(enum nwb_retry_strategy)sim_draw(s, NWB_NR_RETRY_STRATEGIES);
+	o->max_subrequests = (uint32_t)PICK(s, 0, 0, 0, 16);
 }
 
 /* --- faults --------------------------------------------------------------- */
@@ -367,6 +370,11 @@ void nwb_sim_describe(const struct nwb_sim_opts *opts, char *buf, size_t size)
 	    o->cache_mode == NWB_CACHE_NONE    ? ", cache none"
 	    : o->cache_mode == NWB_CACHE_LOOSE ? ", cache loose"
 					       : "");
+	add(&t, "retries: %s, %u subrequests\n",
+	    o->strategy == NWB_RETRY_COMBINE	    ? "combine"
+	    : o->strategy == NWB_RETRY_RESPLIT_EACH ? "resplit-each"
+						    : "smaller-bits",
+	    o->max_subrequests);
 	for (unsigned int i = 0; i < p.nr_faults; i++)
 		if (!is_left_out(&left_out, i))
 			add(&t, "fault %u: %s at %llu (%llu)\n", i,

@@ -120,6 +120,7 @@ enum nwb_retry_strategy {
 #define NWB_MUT_OLD_START	(1ull << 35)
 #define NWB_MUT_COPY_SHORT	(1ull << 36)
 #define NWB_MUT_READS_ZEROS	(1ull << 37)
+#define NWB_MUT_CUTS_ALWAYS	(1ull << 38)
 
 /**
  * struct nwb_netfs_opts - all zero is sensible.

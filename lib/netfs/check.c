@@ -247,6 +247,23 @@ static bool check_ended(struct nwb_netfs_check *c, struct shadow *s,
 
 /* --- one request ---------------------------------------------------------- */
 
+/* T7: @a and @b, which follow on each other in the first pass, are two because
+ * @a was full, or ended at EOF, or had to be issued. */
+static bool check_cut(struct nwb_netfs_check *c,
+		      const struct nwb_io_request *rreq,
+		      const struct nwb_sreq *a, const struct nwb_sreq *b)
+{
+	if (a->attempts > 1 || b->attempts > 1 || a->owed ||
+	    start_of(b) != end_of(a))
+		return true;
+	return holds(
+		c, NWB_RULE_T7, a->cut != NWB_CUT_GAP && a->cut != NWB_CUT_NONE,
+		"request %llu: subrequests %u and %u follow on each other, "
+		"cut %u",
+		LL(rreq->seq), a->s.debug_index, b->s.debug_index,
+		(unsigned int)a->cut);
+}
+
 /* T1, T7: the list of one stream. */
 static bool check_order(struct nwb_netfs_check *c,
 			const struct nwb_io_request *rreq,
@@ -264,6 +281,8 @@ static bool check_order(struct nwb_netfs_check *c,
 			   "before ends at %llu",
 			   LL(rreq->seq), q->s.debug_index, LL(start_of(q)),
 			   LL(end)))
+			return false;
+		if (l != head->next && !check_cut(c, rreq, sreq_at(l->prev), q))
 			return false;
 		end = end_of(q);
 	}

@@ -206,7 +206,8 @@ static size_t advance_write(struct issue *is, struct nwb_io_stream *stream,
 	struct nwb_sreq *q;
 	size_t part;
 
-	if (s && pos != s->start + s->len)
+	if (s && (pos != s->start + s->len ||
+		  nwb_mutant(is->rreq->nf, NWB_MUT_CUTS_ALWAYS)))
 		issue_construct(stream, NWB_CUT_GAP);
 	if (!stream->construct)
 		prepare_construct(is->rreq, stream, pos);
