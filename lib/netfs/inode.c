@@ -220,6 +220,12 @@ static int set_server_size(struct nwb_inode *inode, uint64_t size)
 	return -EIO;
 }
 
+static struct nwb_span below(struct nwb_span s, uint32_t off)
+{
+	s.to = nwb_min(s.to, off);
+	return s.from < s.to ? s : (struct nwb_span){0, 0};
+}
+
 /* The folio that @size lies in keeps what is below, and zeros. */
 static void cut_folio(struct nwb_inode *inode, uint64_t size)
 {
@@ -240,9 +246,11 @@ static void cut_folio(struct nwb_inode *inode, uint64_t size)
 			memset(f->mem + off, 0, f->bytes - off);
 		return;
 	}
-	f->valid.to = nwb_min(f->valid.to, off);
-	if (f->valid.from >= f->valid.to)
-		f->valid = (struct nwb_span){0, 0};
+	/* What the commit could not write is dirty still. */
+	nwb_folio_set_dirty(f, below(f->dirty, off));
+	nwb_folio_set_unstable(f, below(f->unstable, off));
+	f->valid = below(f->valid, off);
+	nwb_folio_maybe_clean(f);
 }
 
 /* First page behind the folio that @size lies in, or the page of @size. */
