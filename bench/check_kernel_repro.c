@@ -243,15 +243,23 @@ static void put_seconds(FILE *f, uint64_t ns)
 		(unsigned long long)(ns % NWB_SEC / NWB_MSEC));
 }
 
-static void put_kill(FILE *f, bool starts_again)
+/* With volatile storage it is the machine that crashes, not the program. */
+static void put_kill(FILE *f, const struct nwb_plan *plan, bool starts_again)
 {
+	if (nwb_plan_server_opt_nr(plan, "volatile", 0)) {
+		fprintf(f, "\t# what was not synced is lost; it must start "
+			   "$SERVER_PROCESS at boot\n"
+			   "\ton_server \"echo b >/proc/sysrq-trigger\"\n");
+		return;
+	}
 	fprintf(f, "\ton_server \"pkill -KILL $SERVER_PROCESS\"\n");
 	if (starts_again)
 		fprintf(f, "\ton_server \"$SERVER_START\"\n");
 }
 
 /* One action of a rule, as commands. */
-static void put_action(FILE *f, const struct nwb_plan_action *a)
+static void put_action(FILE *f, const struct nwb_plan *plan,
+		       const struct nwb_plan_action *a)
 {
 	switch (a->kind) {
 	case NWB_ACT_RST:
@@ -265,7 +273,7 @@ static void put_action(FILE *f, const struct nwb_plan_action *a)
 		break;
 	case NWB_ACT_KILL:
 	case NWB_ACT_RESTART:
-		put_kill(f, a->kind == NWB_ACT_RESTART);
+		put_kill(f, plan, a->kind == NWB_ACT_RESTART);
 		break;
 	case NWB_ACT_KILL_CHILD:
 		fprintf(f, "\ton_server \"pkill -KILL -n "
@@ -304,14 +312,15 @@ static void put_action(FILE *f, const struct nwb_plan_action *a)
 	}
 }
 
-static void put_rule(FILE *f, const struct nwb_plan_rule *r)
+static void put_rule(FILE *f, const struct nwb_plan *plan,
+		     const struct nwb_plan_rule *r)
 {
 	char what[256];
 
 	nwb_plan_print_actions(r, what, sizeof(what));
 	fprintf(f, "\t# rule %s: %s\n", r->name, what);
 	for (unsigned int i = 0; i < r->nr_actions; i++)
-		put_action(f, &r->action[i]);
+		put_action(f, plan, &r->action[i]);
 }
 
 static bool only_arms(const struct nwb_plan_rule *r)
@@ -340,12 +349,12 @@ static void put_mark(FILE *f, const struct nwb_plan *plan,
 		if (at < 0)
 			continue;
 		fprintf(f, "\t(\n\tsleep \"${LATER:-0.02}\"\n");
-		put_rule(f, &plan->rule[at]);
+		put_rule(f, plan, &plan->rule[at]);
 		fprintf(f, "\t) </dev/null &\n");
 	}
 	if (!only_arms(r)) {
 		fprintf(f, "\t(\n");
-		put_rule(f, r);
+		put_rule(f, plan, r);
 		fprintf(f, "\t) </dev/null &\n\tsleep 0.2\n");
 	}
 	fprintf(f, "\t;;\n");
