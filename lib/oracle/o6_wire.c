@@ -17,7 +17,8 @@
  *			refusal outside P.retryable, no silence longer than
  *			P.patience (hard: none is long enough), no connection
  *			lost where that is final (soft), fewer attempts than
- *			P.max_attempts
+ *			P.max_attempts. A FLUSH that was refused is a reason for
+ *			the error, but only if all uploads are there
  *
  * Not judged: a refusal whose write(2) returned the error itself (O_DIRECT, no
  * cache), or was not over; errors of the guest's own (ENOMEM, EINTR).
@@ -144,26 +145,34 @@ static bool is_patience_over(const struct errors *x, const struct jsync *e)
 	       nwb_j_longest_silence(x->J, until) > pol->patience_ns;
 }
 
-static bool is_licensed(const struct errors *x, const struct jsync *e)
+static int judge_licence(struct errors *x, const struct jsync *e, bool *ret_yes)
 {
 	const struct nwb_policy *pol = &x->J->in->policy;
 	const struct judge *J = x->J;
+	bool is_flush_refused = false;
 	uint64_t lost = 0;
 
-	if (is_of_the_guest(e->result))
-		return true;
-	if (is_patience_over(x, e))
-		return true;
+	*ret_yes = true;
+	if (is_of_the_guest(e->result) || is_patience_over(x, e))
+		return 0;
 	for (uint32_t i = 0; i < J->nr_pdu; i++) {
 		const struct jpdu *p = &J->pdu[i];
 
 		if (p->is_reply || p->s.begin >= e->s.end)
 			continue;
-		if (is_on_the_way(J, p) && is_refused(J, p))
-			return true;
+		if (is_on_the_way(J, p) && is_refused(J, p)) {
+			if (!nwb_j_is_flush(p->r))
+				return 0;
+			is_flush_refused = true;
+		}
 		lost += nwb_j_is_write(p->r) && !nwb_j_was_told_ok(J, p);
 	}
-	return pol->max_attempts && lost >= pol->max_attempts;
+	*ret_yes = pol->max_attempts && lost >= pol->max_attempts;
+	/* A refused FLUSH explains the error, and no upload that is missing. */
+	if (!*ret_yes && is_flush_refused && x->nr_judged++ < 64)
+		return nwb_j_promise_all_written(x->J, x->f, &e->s, ret_yes);
+	*ret_yes |= is_flush_refused;
+	return 0;
 }
 
 static void blame(struct errors *x, const struct jsync *e, unsigned int oracle,
@@ -192,10 +201,11 @@ static int judge_error(struct errors *x, const struct jsync *e,
 	x->J->j->ran |= 1u << 6;
 	if (nwb_j_had_trouble(x->J, told ? told->s.begin : 0, e->s.end)) {
 		x->J->j->ran |= 1u << 15;
-		if (!is_licensed(x, e))
+		err = judge_licence(x, e, &is_written);
+		if (!err && !is_written)
 			blame(x, e, 15, "GAVE-UP",
 			      "given up, and nothing on the wire says why");
-		return 0;
+		return err;
 	}
 	if (is_of_the_guest(e->result) || e->is_write)
 		return 0;
