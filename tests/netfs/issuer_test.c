@@ -8,6 +8,7 @@
 #include "nwb_test.h"
 #include "scripted.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define LATE (1000 * NWB_SEC) /* no writeback that nobody asked for */
@@ -467,4 +468,102 @@ NWB_TEST(issuer, item9_append)
 	struct nwb_netfs_opts opts = {0};
 
 	sfs_run(1, &opts, 65536, 1000, append_body);
+}
+
+/* A server that takes everything, wherever it is, and remembers where. */
+struct far {
+	uint64_t start[16];
+	unsigned int nr;
+};
+
+static void far_issue(struct nwb_io_subrequest *sreq)
+{
+	struct nwb_inode *inode = nwb_rreq_inode(sreq->rreq);
+	struct far *far = nwb_netfs_fs_priv(nwb_inode_netfs(inode));
+
+	nwb_check(far->nr < NWB_ARRAY_SIZE(far->start));
+	far->start[far->nr++] = sreq->start;
+	sreq->instance = 1;
+	nwb_write_subrequest_terminated(sreq, (int64_t)sreq->len);
+}
+
+static int far_flush(struct nwb_inode *inode, uint32_t *ret_instance)
+{
+	(void)inode;
+	*ret_instance = 1;
+	return 0;
+}
+
+static ssize_t far_read(struct nwb_inode *inode, uint64_t pos, void *to,
+			size_t len)
+{
+	(void)inode;
+	(void)pos;
+	(void)to;
+	(void)len;
+	return 0;
+}
+
+static const struct nwb_netfs_ops far_ops = {
+	.name = "far",
+	.issue_write = far_issue,
+	.flush = far_flush,
+	.read = far_read,
+};
+
+/* One page in each height of the table, the last bytes of all, and back. */
+static void far_main(void *arg)
+{
+	static const uint64_t at[] = {
+		0x7fffffffffffeffe, 0,		1ull << 62, 1ull << 21,
+		1ull << 27,	    1ull << 33, 1ull << 39, 1ull << 45,
+		1ull << 51,	    1ull << 57, 4096,
+	};
+	struct nwb_netfs_opts opts = {.cache_bytes = NWB_MIB,
+				      .dirty_age_ns = LATE,
+				      .dirty_kick_bytes = NWB_MIB};
+	struct nwb_err err = {0};
+	struct nwb_inode *inode;
+	struct nwb_netfs *nf;
+	struct far far = {0};
+	struct nwb_file *f;
+	uint8_t page[4096];
+
+	nwb_check_eq(nwb_netfs_new(arg, &opts, &far_ops, &far, NULL, &nf, &err),
+		     0);
+	nwb_check_eq(nwb_inode_new(nf, 1, NULL, 0, &inode), 0);
+	nwb_check_eq(nwb_file_open(inode, &f), 0);
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(at); i++) {
+		memset(page, (int)i + 1, sizeof(page));
+		nwb_check_eq(nwb_file_write(f, page, 4096, at[i]), 4096);
+	}
+	nwb_check_eq(nwb_inode_size(inode), 0x7fffffffffffeffe + 4096);
+	nwb_check_eq(nwb_file_write(f, page, 4096, 0x7ffffffffffff001), -EFBIG);
+	nwb_check_eq(nwb_file_fsync(f), 0);
+	nwb_check(far.nr >= NWB_ARRAY_SIZE(at) - 1); /* 0 and 4096 touch */
+	for (unsigned int i = 1; i < far.nr; i++)
+		nwb_check(far.start[i - 1] < far.start[i]);
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(at); i++) {
+		nwb_check_eq(nwb_file_read(f, page, 4096, at[i]), 4096);
+		for (unsigned int k = 0; k < 4096; k++)
+			nwb_check_eq(page[k], i + 1);
+	}
+	nwb_check_eq(nwb_file_close(f, false), 0);
+	nwb_inode_put(inode);
+	nwb_netfs_free(nf);
+}
+
+NWB_TEST(issuer, item1_offsets_up_to_2_to_the_63)
+{
+	uint64_t live = nwb_mem_live();
+	struct nwb_err err = {0};
+	struct nwb_exec *ex;
+	int rc = nwb_exec_sim_new(1, &ex, &err);
+
+	if (rc == -ENOTSUP)
+		nwb_test_skip("no simulation under ThreadSanitizer");
+	nwb_check_eq(rc, 0);
+	nwb_check_eq(nwb_exec_run(ex, far_main, ex, 0, &err), 0);
+	nwb_exec_free(ex);
+	nwb_check_eq(nwb_mem_live(), live);
 }
