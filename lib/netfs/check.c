@@ -571,7 +571,9 @@ static bool check_requests(struct nwb_netfs_check *c,
 		     k = k->next) {
 			const struct nwb_sreq *q = sreq_at(k);
 
+			/* A file opened anew has the size of now. */
 			if (q->noted && !q->in_progress &&
+			    c->nf->opts.cache_mode == NWB_CACHE_ALWAYS &&
 			    !holds(c, NWB_RULE_T16,
 				   inode->remote_size >= q->s.start + q->noted,
 				   "acked to %llu, but the server's size is "
