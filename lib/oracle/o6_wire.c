@@ -30,6 +30,7 @@ enum {
 	SMB_TREE_CONNECT = 3,
 };
 #define MORE_PROCESSING 0xc0000016u /* a step of the session setup */
+#define NAME_NOT_FOUND	0xc0000034u /* a look-up: nobody removes files here */
 
 /* A final error that no policy tries again. */
 static bool is_refused(const struct judge *J, const struct jpdu *req)
@@ -120,7 +121,9 @@ static bool is_on_the_way(const struct judge *J, const struct jpdu *p)
 
 	if (nwb_j_is_write(r) || nwb_j_is_flush(r))
 		return true;
-	if (!nwb_j_had_outage(J, 0, p->s.begin))
+	if (!nwb_j_had_outage(J, 0, p->s.begin) ||
+	    (p->peer != NO_INDEX &&
+	     J->pdu[p->peer].r->status == NAME_NOT_FOUND))
 		return false;
 	return r->flags & NWB_LF_9P || r->cmd == SMB_NEGOTIATE ||
 	       r->cmd == SMB_SESSION_SETUP || r->cmd == SMB_TREE_CONNECT ||
