@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -181,6 +182,42 @@ static const struct nwb_xfile_ops file_ops = {
 	.close = real_close,
 };
 
+/* A name that is gone at once, where there is no O_TMPFILE (overlayfs). */
+static int open_unlinked(const char *dir, int flags)
+{
+	char path[4096];
+	int fd, n = snprintf(path, sizeof(path), "%s/netwb-XXXXXX", dir);
+
+	if (n < 0 || (size_t)n >= sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	(void)unlink(path);
+	if (!flags || !fcntl(fd, F_SETFL, flags))
+		return fd;
+	close(fd);
+	errno = EINVAL;
+	return -1;
+}
+
+static int open_scratch(const char *dir, bool *ret_is_direct)
+{
+	int fd = -1;
+
+	for (int flags = O_DIRECT; fd < 0; flags = 0) {
+		*ret_is_direct = flags != 0;
+		fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | flags, 0600);
+		if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+			fd = open_unlinked(dir, flags);
+		if (fd < 0 && (errno != EINVAL || !flags))
+			break;
+	}
+	return fd;
+}
+
 int nwb_real_file_open(struct nwb_exec *ex, const char *dir,
 		       struct nwb_xfile **ret_file, struct nwb_err *err)
 {
@@ -189,12 +226,7 @@ int nwb_real_file_open(struct nwb_exec *ex, const char *dir,
 
 	if (!f)
 		return nwb_err_set(err, -ENOMEM, "%s: no memory", dir);
-	f->file.is_direct = true;
-	f->fd = open(dir, O_TMPFILE | O_RDWR | O_DIRECT | O_CLOEXEC, 0600);
-	if (f->fd < 0 && errno == EINVAL) {
-		f->file.is_direct = false;
-		f->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	}
+	f->fd = open_scratch(dir, &f->file.is_direct);
 	if (f->fd < 0) {
 		int rc = -errno;
 
