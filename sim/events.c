@@ -372,6 +372,7 @@ static void tap_gaveup(struct nwb_netfs_tap *tap, uint32_t id,
 			});
 	if (!f)
 		return;
+	f->nr_gaveup++;
 	sim_unsure(f, off, len);
 	f->is_size_unsure = true;
 }
@@ -394,6 +395,7 @@ static void tap_flush_gaveup(struct nwb_netfs_tap *tap, uint32_t id,
 			});
 	if (!f)
 		return;
+	f->nr_gaveup++;
 	sim_unsure(f, 0, SIM_FILE_MAX);
 	f->is_size_unsure = true;
 }

@@ -151,6 +151,7 @@ struct sim_file {
 	uint64_t size;
 	struct nwb_content content; /* at the end */
 	bool is_size_unsure;	    /* something was given up or refused */
+	uint64_t nr_gaveup;
 	uint8_t *shadow;
 	uint8_t *unsure; /* by byte: no promise any more */
 };

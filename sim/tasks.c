@@ -58,10 +58,11 @@ static void do_write(struct sim_task_state *t, uint64_t pos, uint32_t len)
 	struct sim_world *w = t->w;
 	struct sim_file *f = t->file;
 	struct nwb_lrec rec;
-	uint64_t i;
+	uint64_t i, nr_gaveup;
 	ssize_t n;
 
 	writer_in(f);
+	nr_gaveup = f->nr_gaveup;
 	rec = op_rec(t, NWB_L_WRITE, pos, len);
 	rec.version = ++f->version;
 	nwb_stamp_fill(&w->key, f->id, f->version, pos, t->buf, len);
@@ -70,7 +71,8 @@ static void do_write(struct sim_task_state *t, uint64_t pos, uint32_t len)
 	sim_end(&w->ev, i, n);
 	if (n == (ssize_t)len) {
 		memcpy(f->shadow + pos, t->buf, len);
-		memset(f->unsure + pos, 0, len);
+		/* Its beginning may be lost before its end is copied. */
+		memset(f->unsure + pos, f->nr_gaveup != nr_gaveup, len);
 	} else {
 		/* Some of it may be there, now or later. */
 		sim_unsure(f, pos, len);
