@@ -274,7 +274,9 @@ int nwb_file_truncate(struct nwb_file *file, uint64_t size)
 	nwb_mutex_lock(&inode->io_lock);
 	/* What it returns is in the error sequence, for fsync. */
 	rc = nwb_inode_commit(inode);
-	rc = set_server_size(inode, size);
+	/* What is dirty still would be written behind the new end. */
+	if (!rc || nwb_inode_is_clean(inode))
+		rc = set_server_size(inode, size);
 	nwb_sides_invalidate(inode);
 	if (!rc) {
 		nwb_mutex_lock(&inode->lock);
