@@ -136,8 +136,8 @@ void fuzz_seeds(void)
 		"submit 1.1 up 0+1 0\nterm 1.1 up 0 EAGAIN\nretry 1.1 up\n"
 		"split 1.2 cache\ndiscard 1.2 cache\nfail 1.1 up write -523\n"
 		"pause 1\nunpause 1\nclear 1 0+1 clear\ndone 1\n",
-		"2Writes : BW=1 WT=0\nBytes read: 1  Bytes written: 2\n"
-		"0 session 1 share reconnects\nTotal Large 1 Small 2 A\n",
+		("2Writes : BW=1 WT=0\nBytes read: 1  Bytes written: 2\n"
+		 "0 session 1 share reconnects\nTotal Large 1 Small 2 A\n"),
 	};
 
 	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(seeds); i++)
