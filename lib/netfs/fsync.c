@@ -199,15 +199,17 @@ int nwb_inode_commit(struct nwb_inode *inode)
 		nwb_mutex_lock(&inode->lock);
 		again |= gen != inode->resend_gen;
 		seq = inode->commit_seq;
-		if (again && round >= inode->nf->opts.max_attempts) {
-			rc = -EIO;
-			release(inode, seq, rc);
-		}
 		nwb_mutex_unlock(&inode->lock);
-		if (rc)
-			gave_up(inode, round, false, rc);
-		if (rc || !again)
-			return rc;
+		if (!again)
+			return 0;
+		if (round < inode->nf->opts.max_attempts)
+			continue;
+		/* recorded before anybody can be told of it */
+		gave_up(inode, round, false, -EIO);
+		nwb_mutex_lock(&inode->lock);
+		release(inode, seq, -EIO);
+		nwb_mutex_unlock(&inode->lock);
+		return -EIO;
 	}
 }
 
