@@ -38,10 +38,29 @@ void nwb_sha256_hex(const struct sha256_ctx *sum, char ret_hex[NWB_HEX_SIZE])
 		snprintf(ret_hex + 2 * i, 3, "%02x", digest[i]);
 }
 
+/* The file @path below @dirfd; no symbolic link on the way. */
+static int open_below(int dirfd, const char *path)
+{
+	const char *slash = strchr(path, '/');
+	char name[NAME_MAX + 1];
+	int sub, fd;
+
+	if (!slash)
+		return openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	snprintf(name, sizeof(name), "%.*s", (int)(slash - path), path);
+	sub = openat(dirfd, name,
+		     O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (sub < 0)
+		return -1;
+	fd = open_below(sub, slash + 1);
+	close(sub);
+	return fd;
+}
+
 int nwb_sha256_file(int dirfd, const char *name, char ret_hex[NWB_HEX_SIZE],
 		    struct nwb_err *err)
 {
-	int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open_below(dirfd, name);
 	struct sha256_ctx sum;
 	uint8_t *buf;
 	ssize_t n;
@@ -85,24 +104,46 @@ bool nwb_store_is_kept(const char *name)
 	return true;
 }
 
+/* --- every file of a session ---------------------------------------------- */
+
+/* What is measured of a guest lies in directories of its own: DIR/guest/RUN/. */
+#define DEPTH_MAX 4u
+
+/* May a file be called so? Reports have their names at the top only. */
+static bool is_kept_path(const char *path)
+{
+	unsigned int depth = 0;
+
+	if (!strchr(path, '/'))
+		return *path && nwb_store_is_kept(path);
+	for (; path; depth++) {
+		const char *slash = strchr(path, '/');
+		size_t len = slash ? (size_t)(slash - path) : strlen(path);
+
+		if (!len || len > NAME_MAX || *path == '.')
+			return false;
+		if (strcspn(path, "\\\n") < len)
+			return false;
+		path = slash ? slash + 1 : NULL;
+	}
+	return depth <= DEPTH_MAX;
+}
+
 static int pick(const struct dirent *de)
 {
-	return nwb_store_is_kept(de->d_name);
+	return de->d_name[0] != '.';
 }
 
-static bool is_file(int dirfd, const char *name)
-{
-	struct stat st;
+typedef int (*visit_fn)(void *arg, int top, const char *path,
+			struct nwb_err *err);
 
-	return !fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) &&
-	       S_ISREG(st.st_mode);
-}
-
-/* One line for each file but run.jsonl, whose digest is known. */
-static int write_others(FILE *f, int dirfd, struct nwb_err *err)
+/* @fn for each plain file below @dirfd, in the order of their names. @rel: what
+ * @dirfd is called from @top, "" or with a slash behind it. */
+static int walk(int top, int dirfd, const char *rel, visit_fn fn, void *arg,
+		struct nwb_err *err)
 {
+	char path[PATH_MAX];
 	struct dirent **list;
-	char hex[NWB_HEX_SIZE];
 	int nr = scandirat(dirfd, ".", &list, pick, alphasort), r = 0;
 
 	if (nr < 0)
@@ -110,20 +151,46 @@ static int write_others(FILE *f, int dirfd, struct nwb_err *err)
 				   strerror(errno));
 	for (int i = 0; i < nr; i++) {
 		const char *name = list[i]->d_name;
+		int n = snprintf(path, sizeof(path), "%s%s", rel, name), sub;
+		struct stat st;
 
-		if (!r && strcmp(name, NWB_STORE_NAME) &&
-		    is_file(dirfd, name)) {
-			r = nwb_sha256_file(dirfd, name, hex, err);
-			/* a temporary file may be gone meanwhile */
-			if (!r)
-				fprintf(f, "%s  %s\n", hex, name);
-			else if (r == -ENOENT)
-				r = 0;
+		if (r || n < 0 || (size_t)n + 1 >= sizeof(path) ||
+		    !is_kept_path(path) ||
+		    fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW)) {
+			free(list[i]);
+			continue;
+		}
+		if (S_ISREG(st.st_mode)) {
+			r = fn(arg, top, path, err);
+		} else if (S_ISDIR(st.st_mode)) {
+			strcat(path, "/");
+			sub = openat(dirfd, name,
+				     O_RDONLY | O_DIRECTORY | O_CLOEXEC |
+					     O_NOFOLLOW);
+			if (sub >= 0)
+				r = walk(top, sub, path, fn, arg, err);
+			if (sub >= 0)
+				close(sub);
 		}
 		free(list[i]);
 	}
 	free(list);
 	return r;
+}
+
+/* One line for each file but run.jsonl, whose digest is known. */
+static int write_line(void *arg, int top, const char *path, struct nwb_err *err)
+{
+	char hex[NWB_HEX_SIZE];
+	int r;
+
+	if (!strcmp(path, NWB_STORE_NAME))
+		return 0;
+	r = nwb_sha256_file(top, path, hex, err);
+	/* a temporary file may be gone meanwhile */
+	if (!r)
+		fprintf(arg, "%s  %s\n", hex, path);
+	return r == -ENOENT ? 0 : r;
 }
 
 int nwb_sums_write(int dirfd, const char *run_hex, struct nwb_err *err)
@@ -142,7 +209,7 @@ int nwb_sums_write(int dirfd, const char *run_hex, struct nwb_err *err)
 				   strerror(-r));
 	}
 	fprintf(f, "%s  %s\n", run_hex, NWB_STORE_NAME);
-	r = write_others(f, dirfd, err);
+	r = walk(dirfd, dirfd, "", write_line, f, err);
 	if (!r && (fflush(f) || fsync(fd)))
 		r = nwb_err_set(err, -errno, "%s: %s", NWB_STORE_SUMS,
 				strerror(errno));
@@ -172,9 +239,7 @@ static int split_line(char *line, const char **ret_name)
 	size_t hex = 2 * SHA256_DIGEST_SIZE;
 
 	if (strspn(line, "0123456789abcdef") != hex ||
-	    strncmp(line + hex, "  ", 2) ||
-	    !nwb_store_is_kept(line + hex + 2) || strchr(line + hex + 2, '/') ||
-	    !line[hex + 2])
+	    strncmp(line + hex, "  ", 2) || !is_kept_path(line + hex + 2))
 		return -EBADMSG;
 	line[hex] = '\0';
 	*ret_name = line + hex + 2;
@@ -210,7 +275,7 @@ static int check_sums(int dirfd, struct nwb_store_check *ret, json_t *named,
 {
 	int fd = openat(dirfd, NWB_STORE_SUMS, O_RDONLY | O_CLOEXEC);
 	FILE *f nwb_cleanup(fini_file) = fd < 0 ? NULL : fdopen(fd, "r");
-	char line[NWB_HEX_SIZE + NAME_MAX + 8];
+	char line[NWB_HEX_SIZE + PATH_MAX + 8];
 	unsigned int nr = 0;
 	int r = 0;
 
@@ -236,23 +301,21 @@ static int check_sums(int dirfd, struct nwb_store_check *ret, json_t *named,
 	return r;
 }
 
-static void find_extra(int dirfd, struct nwb_store_check *ret,
-		       const json_t *named)
+struct extra {
+	struct nwb_store_check *ret;
+	const json_t *named;
+};
+
+static int note_extra(void *arg, int top, const char *path, struct nwb_err *err)
 {
-	struct dirent **list;
-	int nr = scandirat(dirfd, ".", &list, pick, alphasort);
+	struct extra *e = arg;
+	size_t at = strlen(e->ret->extra);
 
-	for (int i = 0; i < nr; i++) {
-		const char *name = list[i]->d_name;
-		size_t at = strlen(ret->extra);
-
-		if (!json_object_get(named, name) && is_file(dirfd, name))
-			snprintf(ret->extra + at, sizeof(ret->extra) - at,
-				 "%s%s", at ? " " : "", name);
-		free(list[i]);
-	}
-	if (nr >= 0)
-		free(list);
+	(void)top, (void)err;
+	if (!json_object_get(e->named, path))
+		snprintf(e->ret->extra + at, sizeof(e->ret->extra) - at, "%s%s",
+			 at ? " " : "", path);
+	return 0;
 }
 
 static int check_records(const char *dir, struct nwb_store_check *ret,
@@ -290,7 +353,8 @@ int nwb_store_verify(const char *dir, struct nwb_store_check *ret,
 	r = named ? check_sums(dirfd, ret, named, err)
 		  : nwb_err_set(err, -ENOMEM, "out of memory");
 	if (ret->is_sealed && named)
-		find_extra(dirfd, ret, named);
+		(void)walk(dirfd, dirfd, "", note_extra,
+			   &(struct extra){ret, named}, NULL);
 	json_decref(named);
 	close(dirfd);
 	/* what the file says is worth knowing beside a seal that is broken */

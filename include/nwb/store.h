@@ -10,7 +10,7 @@
  *
  * A directory is sealed when its session has ended: SHA256SUMS has the digest
  * of run.jsonl and of each other file that was measured (ledgers, captures,
- * fio's JSON), in the format of sha256sum(1), so that anybody can check it
+ * fio's JSON, what is kept of a guest in directories below), in the format of sha256sum(1), so that anybody can check it
  * without netwb. One digest a file, and not a chain through the records: a
  * chain could not show that the end was cut off either, would make equal
  * records unequal bytes, and would have to be made again for every merge.

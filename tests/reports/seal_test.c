@@ -5,13 +5,11 @@
 
 #include <fcntl.h>
 
-/* A session with an end, and a ledger beside it. */
-static void make_session(char *dir, size_t size, bool with_end)
+static void fill_session(const char *dir, bool with_end)
 {
 	struct nwb_store *s = NULL;
 	char path[512];
 
-	tmp_dir(dir, size);
 	nwb_check_eq(nwb_store_create(dir, &s, NULL), 0);
 	nwb_check_eq(nwb_store_add(s, session_rec(), NULL), 0);
 	nwb_check_eq(nwb_store_add(s,
@@ -25,6 +23,13 @@ static void make_session(char *dir, size_t size, bool with_end)
 	if (with_end)
 		nwb_check_eq(nwb_store_add(s, end_rec(0), NULL), 0);
 	nwb_check_eq(nwb_store_close(s), 0);
+}
+
+/* A session with an end, and a ledger beside it. */
+static void make_session(char *dir, size_t size, bool with_end)
+{
+	tmp_dir(dir, size);
+	fill_session(dir, with_end);
 }
 
 static void change(const char *dir, const char *name, long at, char c)
@@ -134,6 +139,11 @@ NWB_TEST(report_seal, a_malformed_list_is_an_error)
 		{" run.jsonl\n", ":1: not a digest"},
 		{"  ../run.jsonl\n", ":1: not a digest"},
 		{"  /etc/passwd\n", ":1: not a digest"},
+		{"  guest/../../x\n", ":1: not a digest"},
+		{"  guest//x\n", ":1: not a digest"},
+		{"  guest/\n", ":1: not a digest"},
+		{"  guest/.x\n", ":1: not a digest"},
+		{"  a/b/c/d/e\n", ":1: not a digest"},
 		{"  .hidden\n", ":1: not a digest"},
 		{"  \n", ":1: not a digest"},
 		{"  run.jsonl", ":1: not a digest"},
@@ -152,6 +162,62 @@ NWB_TEST(report_seal, a_malformed_list_is_an_error)
 	}
 	spill(path, "", 0);
 	check_verify(dir, -EBADMSG, "does not name run.jsonl");
+	tmp_dir_remove(dir);
+}
+
+static void put(const char *dir, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	spill(path, "measured", 8);
+}
+
+static void at_dir(const char *dir, const char *name, bool is_made)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (is_made)
+		nwb_check_eq(mkdir(path, 0700), 0);
+	else
+		tmp_dir_remove(path);
+}
+
+/* What is measured of a guest lies in directories; names of reports, too. */
+NWB_TEST(report_seal, what_lies_below_is_sealed)
+{
+	struct nwb_store_check c;
+	char dir[256], path[512], to[512];
+
+	tmp_dir(dir, sizeof(dir));
+	at_dir(dir, "guest", true);
+	at_dir(dir, "guest/one-1", true);
+	put(dir, "guest/one-1/wire.pcapng");
+	put(dir, "guest/one-1/report.txt");
+	put(dir, "guest/list");
+	fill_session(dir, true);
+	nwb_check_eq(nwb_store_verify(dir, &c, NULL), 0);
+	nwb_check_eq(c.files, 5);
+	nwb_check_streq(c.extra, "");
+	put(dir, "guest/one-1/new");
+	nwb_check_eq(nwb_store_verify(dir, &c, NULL), 0);
+	nwb_check_streq(c.extra, "guest/one-1/new");
+	change(dir, "guest/one-1/wire.pcapng", 3, 'X');
+	check_verify(dir, -EBADMSG, "guest/one-1/wire.pcapng is not what");
+	change(dir, "guest/one-1/wire.pcapng", 3, 's');
+	check_verify(dir, 0, "");
+
+	/* the same content behind a link is not what was sealed */
+	snprintf(path, sizeof(path), "%s/guest/one-1", dir);
+	snprintf(to, sizeof(to), "%s/guest/other", dir);
+	nwb_check_eq(rename(path, to), 0);
+	nwb_check_eq(symlink("other", path), 0);
+	check_verify(dir, -ENOTDIR, "guest/one-1/");
+	nwb_check_eq(unlink(path), 0);
+	check_verify(dir, -EBADMSG, "is missing");
+	at_dir(dir, "guest/other", false);
+	at_dir(dir, "guest", false);
 	tmp_dir_remove(dir);
 }
 
