@@ -25,7 +25,8 @@ int nwb_store_parse(const char *buf, size_t len, const char *name,
 /** nwb_sha256_hex() - digest so far; @sum goes on as before. */
 void nwb_sha256_hex(const struct sha256_ctx *sum, char ret_hex[NWB_HEX_SIZE]);
 
-/** nwb_sha256_file() - of the file @name below @dirfd; no symbolic link. */
+/** nwb_sha256_file() - of the file @name below @dirfd, no symbolic link on the
+ * way; AT_FDCWD: of any file that is none itself. */
 int nwb_sha256_file(int dirfd, const char *name, char ret_hex[NWB_HEX_SIZE],
 		    struct nwb_err *err) nwb_must_check;
 

@@ -60,7 +60,9 @@ static int open_below(int dirfd, const char *path)
 int nwb_sha256_file(int dirfd, const char *name, char ret_hex[NWB_HEX_SIZE],
 		    struct nwb_err *err)
 {
-	int fd = open_below(dirfd, name);
+	int fd = dirfd == AT_FDCWD
+			 ? open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+			 : open_below(dirfd, name);
 	struct sha256_ctx sum;
 	uint8_t *buf;
 	ssize_t n;
