@@ -65,6 +65,10 @@ static int parse_word(struct gate_case *c, const char *w)
 		c->is_sentinel = true;
 		return 0;
 	}
+	if (!strcmp(w, "model")) {
+		c->is_model = true;
+		return 0;
+	}
 	if (!v)
 		return -EINVAL;
 	v++;
@@ -310,6 +314,16 @@ void gate_cases_turns(struct gate_cases *c, uint64_t bytes)
 							     ? bytes / 1024
 							     : bytes / NWB_MIB));
 	}
+}
+
+void gate_cases_real(struct gate_cases *c)
+{
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < c->nr; i++)
+		if (!c->c[i].is_model)
+			c->c[kept++] = c->c[i];
+	c->nr = kept;
 }
 
 static bool fits(const char *name, const char *globs)

@@ -297,6 +297,8 @@ int gate_cli_apply(const struct gate_cli *c, struct gate_opts *o,
 	gate_cases_turns(&o->cases, c->turn_bytes);
 	for (unsigned int i = 0; i < o->cases.nr; i++)
 		o->cases.c[i].both = c->both;
+	if (!c->cases)
+		gate_cases_real(&o->cases);
 	if (c->cases) {
 		int rc = gate_cases_filter(&o->cases, c->cases, err);
 

@@ -153,6 +153,7 @@ struct gate_case {
 	uint64_t wsize;
 	const char *fault;
 	bool is_sentinel;
+	bool is_model; /* run only when --cases asks for it */
 };
 
 struct gate_cases {
@@ -176,6 +177,8 @@ int gate_cases_shapes(const char *servers, struct gate_cases *ret,
 void gate_cases_rename(struct gate_cases *c, bool has_client, bool has_server);
 /** gate_cases_shard() - keep those of this shard; there may be none. */
 void gate_cases_shard(struct gate_cases *c, struct bench_shard *shard);
+/** gate_cases_real() - without those that are run only when asked for. */
+void gate_cases_real(struct gate_cases *c);
 /** gate_cases_turns() - who has no fsyncs of its own fsyncs each @bytes, for
  * each of them ends a turn; 0: each GATE_TURN_BYTES, else it is said in their
  * names. */

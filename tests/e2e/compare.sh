@@ -30,7 +30,10 @@ is() {
 run 0 compare raw-cold in-place --servers smbd --turn 64M --list
 says '^smbd.seq1m.t64M +sequential 1 MiB, 128 MiB, 2 turns'
 run 0 gate --list
-says '^smbd.in-place.seq1m +sequential 1 MiB, 128 MiB, 8 turns, sentinel'
+says '^smbd.in-place.seq4k +sequential 4 KiB, 128 MiB, 8 turns, sentinel'
+grep -q '^fake' "$tmp/out" && bad 'a model among what the gate runs' || ok
+run 0 gate --list --cases 'fake.*'
+says '^fake.in-place.seq4k '
 run 3 compare raw-cold in-place --turn 0
 
 # who is who
@@ -69,7 +72,7 @@ run 0 compare in-place temp-page --servers diod,fake --list
 says '^diod.seq1k '
 says '^fake.seq1m '
 run 0 gate --list
-says '^smbd.in-place.seq1m .*sentinel'
+says '^smbd.in-place.seq4k .*sentinel'
 run 3 gate --baseline mode:in-place
 says 'a build or a revision'
 run 3 gate --budget 1y
