@@ -296,7 +296,7 @@ static int unpack_source(const char *stage, const char *series,
 	if (rc)
 		return rc;
 	if (kernel_path(tar, sizeof(tar),
-			"%s/root/usr/src/linux-source-%s.tar.xz", stage,
+			"%s/files/usr/src/linux-source-%s.tar.xz", stage,
 			series) ||
 	    kernel_path(tree, sizeof(tree), "%s/tree", stage) ||
 	    kernel_path(log, sizeof(log), "%s/log", stage))

@@ -160,7 +160,7 @@ int kernel_modules_pack(const char *from, const char *to, bool is_uml,
 /* --- take.c --------------------------------------------------------------- */
 
 /**
- * kernel_unpack() - a package's files below @stage/root.
+ * kernel_unpack() - a package's files below @stage/files.
  */
 int kernel_unpack(const char *deb, const char *stage,
 		  struct nwb_err *err) nwb_must_check;

@@ -77,7 +77,7 @@ int kernel_unpack(const char *deb, const char *stage, struct nwb_err *err)
 
 	if (rc)
 		return rc;
-	if (kernel_path(root, sizeof(root), "%s/root", stage) ||
+	if (kernel_path(root, sizeof(root), "%s/files", stage) ||
 	    kernel_path(log, sizeof(log), "%s/log", stage))
 		return nwb_err_set(err, -ENAMETOOLONG, "%.300s: too long",
 				   stage);
@@ -146,7 +146,7 @@ static int finish(const char *base, const char *stage, struct nwb_kernel *k,
 		  struct nwb_err *err)
 {
 	char path[KERNEL_PATH];
-	int rc = kernel_path(path, sizeof(path), "%s/root", stage);
+	int rc = kernel_path(path, sizeof(path), "%s/files", stage);
 
 	if (!rc)
 		rc = kernel_rmtree(path);
@@ -192,7 +192,7 @@ int kernel_take(const char *base, const char *stage, const char *from,
 		return nwb_err_set(err, rc, "no memory");
 	snprintf(k->from, sizeof(k->from), "%.*s", (int)strcspn(from, "\n"),
 		 from);
-	rc = kernel_path(root, sizeof(root), "%s/root", stage);
+	rc = kernel_path(root, sizeof(root), "%s/files", stage);
 	if (!rc && !find_release(root, k))
 		rc = incomplete(k, "modules", err);
 	if (!rc) {
