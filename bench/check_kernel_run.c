@@ -407,7 +407,7 @@ static int judge(struct run *r)
 		.file = KC_FILE,
 		.file_id = r->file_id,
 		.drain_bound_ns = r->bound_ns,
-		/* 9p never comes back, and may say so (kernel-semantics 6) */
+		/* 9p never comes back, and may say so (net/9p/client.c) */
 		.may_stay_away = !strcmp(r->o->cell.mount->type, "9p"),
 	};
 	int rc = nwb_policy_linux(r->o->kernel->flavour, r->o->cell.mount->type,

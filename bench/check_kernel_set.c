@@ -5,7 +5,8 @@
  *
  * echo_interval=1: cifs takes a server for dead after three of them, and the
  * default of 60 s would make every blackhole last three minutes. ignoreqv: diod
- * sends qid.version 0, with which 9p caches nothing (kernel-semantics 6).
+ * sends qid.version 0, with which 9p caches nothing (fs/9p/fid.h:
+ * v9fs_fid_add_modes).
  */
 #include "check_kernel.h"
 

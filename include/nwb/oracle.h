@@ -130,8 +130,8 @@ const char *nwb_oracle_why_not(const struct nwb_policy *policy,
 			       unsigned int nr);
 
 /**
- * nwb_policy_linux() - what a Linux client promises (kernel-semantics 3.6, 5.5,
- * 5.7, 5.8, 6, 7, 11; the places in the kernel are named in policy_linux.c).
+ * nwb_policy_linux() - what a Linux client promises (the places in the
+ * kernel that say so are named in policy_linux.c).
  * @flavour: "linux-6.12" (before 6.16) or "linux-7.2"
  * @type: "cifs", "smb3", "9p" or "fuse"
  * @options: mount options, "hard,cache=strict,sign"; words that change no

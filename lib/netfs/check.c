@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The invariants of nwb/netfs_check.h (kernel-semantics 12.4, 12.1 D8).
+ * The invariants of nwb/netfs_check.h (T1 to T18, D8).
  *
  *	lock that is given back		what is looked at
  *	rreq->lock ("netfs request")	that request, against its shadow

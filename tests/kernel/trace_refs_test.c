@@ -2,8 +2,8 @@
 /*
  * The reference traces of the tree (tests/data/traces, written by `netwb kernel
  * record`): each can be read, lost nothing, and keeps the rules that every
- * writeback of netfs keeps (kernel-semantics: a folio's writeback ends once
- * each time it has begun; what was submitted terminates).
+ * writeback of netfs keeps (a folio's writeback ends once each time it has
+ * begun; what was submitted terminates).
  */
 #include "nwb/ktrace.h"
 #include "nwb_test.h"

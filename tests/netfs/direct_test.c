@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Behaviour 1: direct and unbuffered writes (kernel-semantics 2.10). */
+/* Behaviour 1: direct and unbuffered writes (fs/netfs/direct_write.c:
+ * netfs_unbuffered_write_iter). */
 #include "nwb_test.h"
 #include "scripted.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Behaviour 1 of the reference writeback: what a pass takes and how it is cut,
- * as kernel-semantics 2.1 to 2.7 and 2.9 say. Where the kernel and strict
+ * as fs/netfs/write_issue.c has it (netfs_writepages, netfs_write_folio,
+ * netfs_advance_write). Where the kernel and strict
  * differ, both are looked at.
  */
 #include "nwb/mem.h"

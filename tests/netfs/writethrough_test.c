@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Behaviour 1: O_SYNC and O_DSYNC writes (kernel-semantics 2.8). Looks inside
- * for one case that no sequence of calls reaches (H15). */
+/*
+ * Behaviour 1: O_SYNC and O_DSYNC writes (netfs_begin_writethrough,
+ * netfs_advance_writethrough). Looks inside for one case that no sequence of
+ * calls reaches (H15).
+ */
 #include "nwb_test.h"
 #include "scripted.h"
 #include "writethrough.h"
