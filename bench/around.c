@@ -6,6 +6,7 @@
 #include "nwb/mem.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 void bench_key(uint64_t seed, uint8_t key[16])
@@ -16,6 +17,26 @@ void bench_key(uint64_t seed, uint8_t key[16])
 
 		memcpy(key + 8 * i, &z, 8);
 	}
+}
+
+int bench_ledgers_new(struct bench_ledgers *l, const char *file, uint64_t slots,
+		      uint32_t level, uint64_t seed, struct nwb_err *err)
+{
+	int rc;
+
+	bench_key(seed, l->key);
+	l->ledger_fd = memfd_create("netwb-ledger", MFD_CLOEXEC);
+	if (l->ledger_fd < 0)
+		return nwb_err_set(err, -errno, "memfd: %s", strerror(errno));
+	rc = nwb_ledger_create(l->ledger_fd, slots, l->key, level, &l->ledger);
+	if (rc)
+		return nwb_err_set(err, rc, "ledger: %s", strerror(-rc));
+	rc = nwb_ledger_add_file(&l->ledger, file);
+	if (rc < 0)
+		return nwb_err_set(err, rc, "ledger: no room for a file");
+	l->file_id = (uint16_t)rc;
+	rc = nwb_fc_create(&l->page_fd, &l->page);
+	return rc ? nwb_err_set(err, rc, "shared page: %s", strerror(-rc)) : 0;
 }
 
 bool bench_is_fake(const char *server)

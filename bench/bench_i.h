@@ -207,6 +207,20 @@ int bench_plant_parse(const char *word, struct bench_plant *p) nwb_must_check;
  * "fake-9p"? Models: they are never evidence about servers, and a run on them
  * is measured, not judged. */
 bool bench_is_fake(const char *server);
+/* What is independent of client and server and sees both: the ledger, and the
+ * page of the rules. */
+struct bench_ledgers {
+	int ledger_fd, page_fd; /* -1: not there */
+	struct nwb_ledger ledger;
+	struct nwb_fc_page *page;
+	uint8_t key[16];
+	uint16_t file_id;
+};
+/** bench_ledgers_new() - with one file in it, @file. @slots, @level: of
+ * nwb_ledger_create(). The caller closes and unmaps, also after an error. */
+int bench_ledgers_new(struct bench_ledgers *l, const char *file, uint64_t slots,
+		      uint32_t level, uint64_t seed,
+		      struct nwb_err *err) nwb_must_check;
 /** bench_key() - the run's stamp key; any will do as long as the seed gives
  * it. */
 void bench_key(uint64_t seed, uint8_t key[16]);

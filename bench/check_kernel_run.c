@@ -22,7 +22,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,11 +42,7 @@ struct run {
 	const struct kc_run_opts *o;
 	struct kc_run_result *res;
 	struct nwb_err *err;
-	uint8_t key[16];
-	int ledger_fd, page_fd;
-	struct nwb_ledger ledger;
-	struct nwb_fc_page *page;
-	uint16_t file_id;
+	struct bench_ledgers l;
 	struct bench_supervisor *sup;
 	struct nwb_server *srv;
 	struct bench_capture *capture;
@@ -152,7 +147,7 @@ static void heal_once(struct run *r)
 	kc_actor_stop(r->actor);
 	/* a phase may have done it */
 	if (!bench_phases_stop(r->phases))
-		bench_heal(r->page, &r->ledger, r->bound_ns);
+		bench_heal(r->l.page, &r->l.ledger, r->bound_ns);
 	r->phases = NULL;
 	r->t_healed = now_ns();
 }
@@ -242,26 +237,12 @@ static void attend(struct run *r)
 
 static int make_ledgers(struct run *r)
 {
-	int rc;
+	int rc =
+		bench_ledgers_new(&r->l, KC_FILE, SLOTS, 1, r->o->seed, r->err);
 
-	bench_key(r->o->seed, r->key);
-	r->ledger_fd = memfd_create("netwb-ledger", MFD_CLOEXEC);
-	if (r->ledger_fd < 0)
-		return nwb_err_set(r->err, -errno, "memfd: %s",
-				   strerror(errno));
-	rc = nwb_ledger_create(r->ledger_fd, SLOTS, r->key, 1, &r->ledger);
-	if (rc)
-		return nwb_err_set(r->err, rc, "ledger: %s", strerror(-rc));
-	rc = nwb_ledger_add_file(&r->ledger, KC_FILE);
-	if (rc < 0)
-		return nwb_err_set(r->err, rc, "ledger: no room for a file");
-	r->file_id = (uint16_t)rc;
-	rc = nwb_fc_create(&r->page_fd, &r->page);
-	if (rc)
-		return nwb_err_set(r->err, rc, "shared page: %s",
-				   strerror(-rc));
-	return nwb_plan_compile(r->o->plan, r->page, r->o->cell.mount->server,
-				r->err);
+	return rc ? rc
+		  : nwb_plan_compile(r->o->plan, r->l.page,
+				     r->o->cell.mount->server, r->err);
 }
 
 static int make_server(struct run *r)
@@ -271,8 +252,8 @@ static int make_server(struct run *r)
 		.name = r->o->cell.mount->server,
 		.isolation = r->o->isolation,
 		.shim_path = shim,
-		.ctl_fd = r->page_fd,
-		.ledger_fd = r->ledger_fd,
+		.ctl_fd = r->l.page_fd,
+		.ledger_fd = r->l.ledger_fd,
 		.on_event = bench_supervisor_event,
 		.tap = true,
 	};
@@ -284,7 +265,7 @@ static int make_server(struct run *r)
 	bench_server_opts(r->o->plan, &so);
 	/* what a guest does to it is no reason for it to die (diod, SIGPIPE) */
 	so.ignore_sigpipe = true;
-	rc = bench_supervisor_start(&r->ledger, so.volatile_storage,
+	rc = bench_supervisor_start(&r->l.ledger, so.volatile_storage,
 				    100 * NWB_MSEC, &r->sup);
 	if (rc)
 		return nwb_err_set(r->err, rc, "heartbeat: %s", strerror(-rc));
@@ -341,7 +322,7 @@ static int make_guest(struct run *r)
 		.job = job,
 		.console = in_dir(r, "console", console, sizeof(console)),
 		.mem_mib = r->o->memory,
-		.ledger = &r->ledger,
+		.ledger = &r->l.ledger,
 		.limit_ns = (r->o->limit_ns ? r->o->limit_ns : LIMIT) +
 			    2 * r->bound_ns + 90 * NWB_SEC,
 		.on_event = on_event,
@@ -349,18 +330,18 @@ static int make_guest(struct run *r)
 	};
 	struct nwb_server_info info;
 	struct kc_actor_opts ao = {.plan = r->o->plan,
-				   .page = r->page,
-				   .ledger = &r->ledger,
+				   .page = r->l.page,
+				   .ledger = &r->l.ledger,
 				   .srv = r->srv};
 	int rc;
 
 	nwb_server_info(r->srv, &info);
-	rc = kc_job_text(r->o, &info, r->key, job, sizeof(job), r->err);
+	rc = kc_job_text(r->o, &info, r->l.key, job, sizeof(job), r->err);
 	if (!rc)
 		rc = keep_text(r, "job", job);
 	if (!rc)
 		rc = nwb_guest_job_check(job, r->err);
-	nwb_intents_init(&r->intents, &r->ledger);
+	nwb_intents_init(&r->intents, &r->l.ledger);
 	if (!rc)
 		rc = nwb_machine_start(&mo, &r->machine, r->err);
 	if (rc)
@@ -374,7 +355,7 @@ static void wait_quiet(struct run *r)
 {
 	const struct timespec tick = {.tv_nsec = 5 * NWB_MSEC};
 
-	for (int i = 0; i < 200 && bench_is_busy(&r->ledger); i++)
+	for (int i = 0; i < 200 && bench_is_busy(&r->l.ledger); i++)
 		nanosleep(&tick, NULL);
 }
 
@@ -399,13 +380,13 @@ static int judge(struct run *r)
 	struct kc_run_result *res = r->res;
 	struct bench_judge_in in = {
 		.srv = r->srv,
-		.ledger = &r->ledger,
+		.ledger = &r->l.ledger,
 		.policy = &res->policy,
 		.plan = r->o->plan,
-		.page = r->page,
-		.key = r->key,
+		.page = r->l.page,
+		.key = r->l.key,
 		.file = KC_FILE,
-		.file_id = r->file_id,
+		.file_id = r->l.file_id,
 		.drain_bound_ns = r->bound_ns,
 		/* 9p never comes back, and may say so (net/9p/client.c) */
 		.may_stay_away = !strcmp(r->o->cell.mount->type, "9p"),
@@ -422,9 +403,9 @@ static int judge(struct run *r)
 /* Which errors the guest's program was told. */
 static void find_told(struct run *r)
 {
-	const struct nwb_ledger_hdr *h = r->ledger.hdr;
+	const struct nwb_ledger_hdr *h = r->l.ledger.hdr;
 	struct kc_run_result *res = r->res;
-	uint64_t nr = nwb_ledger_count(&r->ledger);
+	uint64_t nr = nwb_ledger_count(&r->l.ledger);
 
 	for (uint64_t i = 0; i < nr; i++) {
 		const struct nwb_lrec *rec = &h->slot[i];
@@ -458,7 +439,7 @@ static void find_trouble(struct run *r)
 	else if (kc_actor_trouble(r->actor)[0])
 		snprintf(buf, size, "%s", kc_actor_trouble(r->actor));
 	else
-		bench_trouble(r->page, buf, size);
+		bench_trouble(r->l.page, buf, size);
 }
 
 static int settle(struct run *r)
@@ -469,15 +450,16 @@ static int settle(struct run *r)
 
 	res->nr_rules = r->o->plan->nr_rules;
 	for (unsigned int i = 0; i < res->nr_rules; i++)
-		res->hits[i] = nwb_fc_hits(r->page, i);
+		res->hits[i] = nwb_fc_hits(r->l.page, i);
 	find_trouble(r);
 	find_told(r);
-	if (nwb_fc_refusal(r->page))
+	if (nwb_fc_refusal(r->l.page))
 		return nwb_err_set(r->err, -EOPNOTSUPP, "%s",
-				   nwb_fc_refusal(r->page));
+				   nwb_fc_refusal(r->l.page));
 	bench_supervisor_quiet(r->sup);
-	nwb_ledger_point(&r->ledger, &(struct nwb_lrec){.kind = NWB_L_RUN_END});
-	if (bench_server_died(&r->ledger, r->o->cell.mount->server, res->died,
+	nwb_ledger_point(&r->l.ledger,
+			 &(struct nwb_lrec){.kind = NWB_L_RUN_END});
+	if (bench_server_died(&r->l.ledger, r->o->cell.mount->server, res->died,
 			      sizeof(res->died)) &&
 	    !res->trouble[0])
 		snprintf(res->trouble, sizeof(res->trouble), "%s", res->died);
@@ -487,9 +469,9 @@ static int settle(struct run *r)
 	if (rc || r->is_void)
 		return rc;
 	unlink(in_dir(r, "run.ledger", path, sizeof(path)));
-	rc = bench_keep_ledger(&r->ledger, path, r->err);
+	rc = bench_keep_ledger(&r->l.ledger, path, r->err);
 	if (!rc)
-		rc = bench_capture_end(r->capture, &r->ledger, r->o->plan,
+		rc = bench_capture_end(r->capture, &r->l.ledger, r->o->plan,
 				       res->capture, sizeof(res->capture),
 				       r->err);
 	r->capture = NULL;
@@ -507,7 +489,7 @@ static int run_all(struct run *r)
 	if (!rc)
 		rc = make_guest(r);
 	if (!rc)
-		rc = bench_phases_start(r->o->plan, r->page, &r->ledger,
+		rc = bench_phases_start(r->o->plan, r->l.page, &r->l.ledger,
 					r->bound_ns, &r->phases);
 	if (rc)
 		return rc;
@@ -531,12 +513,12 @@ static void drop(struct run *r)
 	nwb_krun_fini(&r->krun);
 	nwb_server_free(r->srv);
 	bench_supervisor_stop(r->sup);
-	nwb_fc_unmap(r->page);
-	nwb_ledger_unmap(&r->ledger);
-	if (r->page_fd >= 0)
-		close(r->page_fd);
-	if (r->ledger_fd >= 0)
-		close(r->ledger_fd);
+	nwb_fc_unmap(r->l.page);
+	nwb_ledger_unmap(&r->l.ledger);
+	if (r->l.page_fd >= 0)
+		close(r->l.page_fd);
+	if (r->l.ledger_fd >= 0)
+		close(r->l.ledger_fd);
 	pthread_cond_destroy(&r->wake);
 	pthread_mutex_destroy(&r->lock);
 	nwb_free(r);
@@ -566,7 +548,7 @@ static int attempt(const struct kc_run_opts *o, bool may_repeat,
 	r->o = o;
 	r->res = ret;
 	r->err = err;
-	r->ledger_fd = r->page_fd = -1;
+	r->l.ledger_fd = r->l.page_fd = -1;
 	r->may_repeat = may_repeat;
 	r->bound_ns = drain_bound(o->plan);
 	pthread_mutex_init(&r->lock, NULL);
@@ -576,9 +558,9 @@ static int attempt(const struct kc_run_opts *o, bool may_repeat,
 	pthread_condattr_destroy(&attr);
 	rc = run_all(r);
 	/* it may have ended before there was anything to judge */
-	if (rc && may_repeat && r->ledger.hdr)
+	if (rc && may_repeat && r->l.ledger.hdr)
 		r->is_void =
-			bench_server_died(&r->ledger, o->cell.mount->server,
+			bench_server_died(&r->l.ledger, o->cell.mount->server,
 					  ret->died, sizeof(ret->died));
 	*ret_void = r->is_void;
 	drop(r);

@@ -23,7 +23,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,11 +36,7 @@ struct run {
 	struct bench_run_result *res;
 	struct nwb_err *err;
 	int rc;
-	uint8_t key[16];
-	int ledger_fd, page_fd;
-	struct nwb_ledger ledger;
-	struct nwb_fc_page *page;
-	uint16_t file_id;
+	struct bench_ledgers l;
 	struct bench_supervisor *sup;
 	struct nwb_server *srv; /* NULL: @fake */
 	struct bench_pin pin;
@@ -82,28 +77,14 @@ static uint64_t ledger_slots(const struct bench_run_opts *o)
 static int run_ledgers(struct run *r)
 {
 	const struct bench_run_opts *o = r->o;
-	int rc;
+	int rc = bench_ledgers_new(&r->l, FILE_NAME, ledger_slots(o), o->level,
+				   o->seed, r->err);
 
-	bench_key(o->seed, r->key);
-	r->ledger_fd = memfd_create("netwb-ledger", MFD_CLOEXEC);
-	if (r->ledger_fd < 0)
-		return nwb_err_set(r->err, -errno, "memfd: %s",
-				   strerror(errno));
-	rc = nwb_ledger_create(r->ledger_fd, ledger_slots(o), r->key, o->level,
-			       &r->ledger);
 	if (rc)
-		return nwb_err_set(r->err, rc, "ledger: %s", strerror(-rc));
-	rc = nwb_ledger_add_file(&r->ledger, FILE_NAME);
-	if (rc < 0)
-		return nwb_err_set(r->err, rc, "ledger: no room for a file");
-	r->file_id = (uint16_t)rc;
-	rc = nwb_fc_create(&r->page_fd, &r->page);
-	if (rc)
-		return nwb_err_set(r->err, rc, "shared page: %s",
-				   strerror(-rc));
+		return rc;
 	/* a plan of client words only is fine on a fake too */
 	if (o->plan && (!bench_is_fake(o->server) || o->plan->nr_rules))
-		return nwb_plan_compile(o->plan, r->page, o->server, r->err);
+		return nwb_plan_compile(o->plan, r->l.page, o->server, r->err);
 	return 0;
 }
 
@@ -125,7 +106,7 @@ static int run_server(struct run *r)
 
 	bench_server_opts(plan, &so);
 	so.multichannel |= bench_channels(o) > 1;
-	rc = bench_supervisor_start(&r->ledger, so.volatile_storage,
+	rc = bench_supervisor_start(&r->l.ledger, so.volatile_storage,
 				    100 * NWB_MSEC, &r->sup);
 	if (rc)
 		return nwb_err_set(r->err, rc, "heartbeat: %s", strerror(-rc));
@@ -142,8 +123,8 @@ static int run_server(struct run *r)
 		if (rc)
 			return rc;
 		so.shim_path = shim;
-		so.ctl_fd = r->page_fd;
-		so.ledger_fd = o->no_ledger ? -1 : r->ledger_fd;
+		so.ctl_fd = r->l.page_fd;
+		so.ledger_fd = o->no_ledger ? -1 : r->l.ledger_fd;
 	}
 	if (o->pin)
 		rc = bench_pin_server(&r->pin, r->err);
@@ -222,7 +203,7 @@ static int run_subject(struct run *r)
 	const struct bench_run_opts *o = r->o;
 	struct nwb_subject_opts so = {
 		.dialer = &r->dialer,
-		.ledger = &r->ledger,
+		.ledger = &r->l.ledger,
 		.trace = r->trace,
 	};
 	int rc = 0;
@@ -245,7 +226,7 @@ static int run_subject(struct run *r)
 static void wait_quiet(struct run *r)
 {
 	for (int i = 0; i < 200; i++) {
-		if (!bench_is_busy(&r->ledger))
+		if (!bench_is_busy(&r->l.ledger))
 			return;
 		nwb_sleep_until(r->ex, nwb_now_ns(r->ex) + 5 * NWB_MSEC);
 	}
@@ -256,7 +237,7 @@ static void heal_once(void *arg)
 	struct run *r = arg;
 
 	if (!atomic_exchange(&r->is_healed, true))
-		bench_heal(r->page, &r->ledger, r->bound_ns);
+		bench_heal(r->l.page, &r->l.ledger, r->bound_ns);
 }
 
 static int run_judge(struct run *r);
@@ -283,7 +264,7 @@ static int start_watchdog(struct run *r, struct bench_watchdog **ret_dog)
 				 ? 60 * NWB_SEC
 				 : r->res->policy.patience_ns + 15 * NWB_SEC;
 
-	return bench_watchdog_start(&r->ledger, r->sup, limit, r->bound_ns,
+	return bench_watchdog_start(&r->l.ledger, r->sup, limit, r->bound_ns,
 				    heal_once, told_hang, r, ret_dog);
 }
 
@@ -316,9 +297,9 @@ static void run_client(void *arg)
 	bool has_cpu;
 
 	r->rc = run_subject(r);
-	if (!r->rc && r->srv && r->o->plan && nwb_fc_refusal(r->page))
+	if (!r->rc && r->srv && r->o->plan && nwb_fc_refusal(r->l.page))
 		r->rc = nwb_err_set(r->err, -EOPNOTSUPP, "%s",
-				    nwb_fc_refusal(r->page));
+				    nwb_fc_refusal(r->l.page));
 	if (r->rc) {
 		nwb_subject_free(r->subject);
 		nwb_fake_free(r->fake);
@@ -331,8 +312,8 @@ static void run_client(void *arg)
 	r->rc = start_watchdog(r, &dog);
 	if (r->rc)
 		return;
-	r->rc = bench_phases_start(r->o->plan, r->page, &r->ledger, r->bound_ns,
-				   &phases);
+	r->rc = bench_phases_start(r->o->plan, r->l.page, &r->l.ledger,
+				   r->bound_ns, &phases);
 	if (r->rc)
 		goto out;
 	has_cpu = r->srv && !nwb_server_cpu_ns(r->srv, &cpu0);
@@ -365,8 +346,8 @@ out:
 /* For people to look at; nothing judges by it. */
 static int make_timeline(struct run *r)
 {
-	const struct nwb_ledger_hdr *h = r->ledger.hdr;
-	int rc = nwb_timeline_make(h->slot, nwb_ledger_count(&r->ledger),
+	const struct nwb_ledger_hdr *h = r->l.ledger.hdr;
+	int rc = nwb_timeline_make(h->slot, nwb_ledger_count(&r->l.ledger),
 				   r->res->nr_rules, r->res->work.durable_ns,
 				   &r->res->timeline);
 
@@ -379,7 +360,7 @@ static int end_capture(struct run *r)
 	struct bench_capture *c = r->capture;
 
 	r->capture = NULL;
-	return bench_capture_end(c, &r->ledger, r->o->plan, r->res->capture,
+	return bench_capture_end(c, &r->l.ledger, r->o->plan, r->res->capture,
 				 sizeof(r->res->capture), r->err);
 }
 
@@ -389,7 +370,7 @@ static int judge_void(struct run *r, const struct bench_judge_in *in)
 	struct bench_run_result *res = r->res;
 	int rc = 0;
 
-	if (!bench_server_died(&r->ledger, r->o->server, res->died,
+	if (!bench_server_died(&r->l.ledger, r->o->server, res->died,
 			       sizeof(res->died)))
 		return 0;
 	if (!res->trouble[0])
@@ -407,28 +388,30 @@ static int run_judge(struct run *r)
 	struct bench_run_result *res = r->res;
 	struct bench_judge_in in = {
 		.srv = r->srv,
-		.ledger = &r->ledger,
+		.ledger = &r->l.ledger,
 		.policy = &res->policy,
 		.plan = r->o->plan,
-		.page = r->page,
-		.key = r->key,
+		.page = r->l.page,
+		.key = r->l.key,
 		.file = FILE_NAME,
-		.file_id = r->file_id,
+		.file_id = r->l.file_id,
 		.drain_bound_ns = r->bound_ns,
 	};
 	int rc;
 
 	res->nr_rules = r->o->plan ? r->o->plan->nr_rules : 0;
 	for (unsigned int i = 0; i < res->nr_rules; i++)
-		res->hits[i] = nwb_fc_hits(r->page, i);
+		res->hits[i] = nwb_fc_hits(r->l.page, i);
 	if (r->srv)
-		bench_trouble(r->page, r->res->trouble,
+		bench_trouble(r->l.page, r->res->trouble,
 			      sizeof(r->res->trouble));
-	if (r->srv && (r->o->plan || !r->o->no_shim) && nwb_fc_refusal(r->page))
+	if (r->srv && (r->o->plan || !r->o->no_shim) &&
+	    nwb_fc_refusal(r->l.page))
 		return nwb_err_set(r->err, -EOPNOTSUPP, "%s",
-				   nwb_fc_refusal(r->page));
+				   nwb_fc_refusal(r->l.page));
 	bench_supervisor_quiet(r->sup);
-	nwb_ledger_point(&r->ledger, &(struct nwb_lrec){.kind = NWB_L_RUN_END});
+	nwb_ledger_point(&r->l.ledger,
+			 &(struct nwb_lrec){.kind = NWB_L_RUN_END});
 	rc = judge_void(r, &in);
 	if (rc || r->is_void)
 		return rc;
@@ -436,7 +419,7 @@ static int run_judge(struct run *r)
 	if (rc)
 		return rc;
 	if (r->o->ledger_path) {
-		rc = bench_keep_ledger(&r->ledger, r->o->ledger_path, r->err);
+		rc = bench_keep_ledger(&r->l.ledger, r->o->ledger_path, r->err);
 		if (rc)
 			return rc;
 	}
@@ -450,7 +433,7 @@ static int run_judge(struct run *r)
 	rc = bench_judge(&in, &res->judgement, r->err);
 	res->is_judged = !rc;
 	if (!rc)
-		bench_keep_failed(&r->ledger, r->o, res);
+		bench_keep_failed(&r->l.ledger, r->o, res);
 	return rc;
 }
 
@@ -463,8 +446,8 @@ static int run_all(struct run *r)
 		.fsyncs = o->fsyncs,
 		.seed = o->seed,
 		.file = FILE_NAME,
-		.key = r->key,
-		.ledger = &r->ledger,
+		.key = r->l.key,
+		.ledger = &r->l.ledger,
 		.pause = o->turns_fd ? bench_turns_next : NULL,
 		.pause_arg = o->turns_fd,
 	};
@@ -472,7 +455,7 @@ static int run_all(struct run *r)
 
 	if (rc)
 		return rc;
-	wo.file_id = r->file_id;
+	wo.file_id = r->l.file_id;
 	rc = nwb_workload_prepare(&wo, &r->work, r->err);
 	if (rc)
 		return rc;
@@ -521,8 +504,8 @@ static int attempt(const struct bench_run_opts *o, bool may_repeat,
 	r->o = o;
 	r->res = ret;
 	r->err = err;
-	r->ledger_fd = -1;
-	r->page_fd = -1;
+	r->l.ledger_fd = -1;
+	r->l.page_fd = -1;
 	r->may_repeat = may_repeat;
 	r->bound_ns = drain_bound(o->plan);
 	rc = bench_needs(o, ret->skip, sizeof(ret->skip), err);
@@ -531,9 +514,9 @@ static int attempt(const struct bench_run_opts *o, bool may_repeat,
 	else if (rc > 0)
 		rc = 0;
 	/* It may have ended before there was anything to judge. */
-	if (rc && may_repeat && r->ledger.hdr)
-		r->is_void = bench_server_died(&r->ledger, o->server, ret->died,
-					       sizeof(ret->died));
+	if (rc && may_repeat && r->l.ledger.hdr)
+		r->is_void = bench_server_died(&r->l.ledger, o->server,
+					       ret->died, sizeof(ret->died));
 	*ret_void = r->is_void;
 	bench_capture_drop(r->capture);
 	if (r->ex)
@@ -544,12 +527,12 @@ static int attempt(const struct bench_run_opts *o, bool may_repeat,
 	nwb_trace_free(r->trace);
 	nwb_openloop_free(r->ol);
 	nwb_workload_free(r->work);
-	nwb_fc_unmap(r->page);
-	nwb_ledger_unmap(&r->ledger);
-	if (r->page_fd >= 0)
-		close(r->page_fd);
-	if (r->ledger_fd >= 0)
-		close(r->ledger_fd);
+	nwb_fc_unmap(r->l.page);
+	nwb_ledger_unmap(&r->l.ledger);
+	if (r->l.page_fd >= 0)
+		close(r->l.page_fd);
+	if (r->l.ledger_fd >= 0)
+		close(r->l.ledger_fd);
 	nwb_free(r);
 	return rc;
 }

@@ -147,24 +147,8 @@ struct runs {
 static int one_run(void *arg, const struct nwb_stamp_run *run)
 {
 	const struct runs *rs = arg;
-	struct nwb_lrec rec = {
-		.kind = NWB_L_EFFECT_RUN,
-		.file = rs->file,
-		.parent = rs->parent,
-		.off = run->offset,
-		.len = run->len,
-	};
+	struct nwb_lrec rec = nwb_lrec_run(rs->file, rs->parent, run);
 
-	if (run->kind == NWB_STAMP_LANES) {
-		rec.version = run->lane.version;
-		rec.file2 = run->lane.file;
-		rec.len2 = run->lane.offset;
-	} else if (run->kind == NWB_STAMP_ZERO) {
-		rec.flags = NWB_LF_ZERO;
-	} else {
-		rec.flags = NWB_LF_PARTIAL;
-		memcpy(nwb_lrec_raw(&rec), run->raw, sizeof(run->raw));
-	}
 	(void)sim_point(rs->e, &rec);
 	return 0;
 }

@@ -97,12 +97,12 @@ enum nwb_lrec_kind {
 #define NWB_LF_DUP	0x40u /* PDU_REPLY: an injected second copy */
 #define NWB_LF_9P	0x80u /* PDU of 9P: cmd is the message type, mid the tag */
 #define NWB_LF_SYNC	0x100u /* WRITE through O_SYNC or O_DSYNC: promises */
-#define NWB_LF_GUEST	0x400u /* made in a guest: aux, len2 = its numbers of begin
-				* and end; also HEARTBEAT */
-#define NWB_LF_TO_GUEST 0x800u /* JOIN */
+/* made in a guest: aux, len2 = its numbers of begin and end; also HEARTBEAT */
+#define NWB_LF_GUEST	0x400u
+#define NWB_LF_TO_GUEST 0x800u	/* JOIN */
 #define NWB_LF_MAPPED	0x1000u /* WRITE: stores through a mapping */
-#define NWB_LF_REFUSED	0x200u /* GIVEUP: the file could not be opened again, or
-				* the answer was senseless */
+/* GIVEUP: the file could not be opened again, or the answer was senseless */
+#define NWB_LF_REFUSED 0x200u
 
 enum nwb_lrec_state {
 	NWB_LS_FREE,  /* not reserved, or a gap */
@@ -146,6 +146,38 @@ _Static_assert(sizeof(struct nwb_lrec) == 128, "layout of the ledger");
 static inline void *nwb_lrec_raw(struct nwb_lrec *r)
 {
 	return &r->result;
+}
+
+/**
+ * nwb_lrec_run() - an EFFECT_RUN: what stood in one stretch of a payload.
+ * @file: whose effect it is, number in the ledger
+ * @parent: slot + 1 of the effect
+ *
+ * Context: any; also inside a server, so it calls nothing.
+ */
+static inline struct nwb_lrec nwb_lrec_run(uint16_t file, uint32_t parent,
+					   const struct nwb_stamp_run *run)
+{
+	struct nwb_lrec rec = {
+		.kind = NWB_L_EFFECT_RUN,
+		.file = file,
+		.parent = parent,
+		.off = run->offset,
+		.len = run->len,
+	};
+
+	if (run->kind == NWB_STAMP_LANES) {
+		rec.version = run->lane.version;
+		rec.file2 = run->lane.file;
+		rec.len2 = run->lane.offset;
+	} else if (run->kind == NWB_STAMP_ZERO) {
+		rec.flags = NWB_LF_ZERO;
+	} else {
+		rec.flags = NWB_LF_PARTIAL;
+		__builtin_memcpy(nwb_lrec_raw(&rec), run->raw,
+				 sizeof(run->raw));
+	}
+	return rec;
 }
 
 struct nwb_ledger_file {
