@@ -2,6 +2,7 @@
 /* netwb bench: the quick matrix, measured and judged, and its report. */
 #include "fio_i.h"
 #include "matrix.h"
+#include "reserve.h"
 #include "session.h"
 
 #include <stdio.h>
@@ -82,6 +83,7 @@ int bench_cmd_bench(int argc, char **argv)
 		fprintf(stderr, "netwb: %s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
+	bench_reserve(1, 64 * NWB_MIB); /* no shape writes more */
 	rc = bench_session_begin(&s, c.out, c.run.isolation, c.run.seed, m.nr,
 				 argc, argv, &err);
 	if (!rc)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netwb latency (model: latency.h). */
 #include "latency.h"
+#include "reserve.h"
 
 #include "nwb/mem.h"
 #include <math.h>
@@ -349,6 +350,7 @@ static int run_session(struct latency *t, int argc, char **argv)
 	struct nwb_err err = {0};
 	int code = NWB_EXIT_OK, rc;
 
+	bench_reserve(1, 64 * NWB_MIB);
 	rc = bench_session_begin(&t->s, t->cli.out, t->cli.run.isolation,
 				 t->cli.run.seed, 0, argc, argv, &err);
 	if (!rc)

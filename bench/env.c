@@ -6,6 +6,7 @@
 #include "bench_i.h"
 #include "build_id.h"
 #include "env_meters.h"
+#include "reserve.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -112,6 +113,8 @@ json_t *bench_env_session(const char *id, const char *isolation, uint64_t seed,
 		"mem_bytes", (json_int_t)si.totalram * si.mem_unit, "isolation",
 		isolation, "io", io_name(), "servers", server_versions(),
 		"shim_idle", "env", bench_env_meters("", "."));
+	json_object_set_new(json_object_get(rec, "env"), "mem.reserve",
+			    json_integer((json_int_t)bench_reserve_bytes()));
 	bench_env_build_id(id_text, sizeof(id_text));
 	json_object_set_new(rec, "build_id",
 			    id_text[0] ? json_string(id_text) : json_null());

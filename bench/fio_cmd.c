@@ -5,6 +5,7 @@
  * side and none always comes first.
  */
 #include "fio_opts.h"
+#include "reserve.h"
 #include "session.h"
 
 #include "nwb/faultctl.h"
@@ -235,6 +236,7 @@ static int campaign(struct campaign *c, int argc, char **argv)
 	make_cells(c);
 	tell_file(c);
 	c->rnd = c->o.cli.run.seed;
+	bench_reserve(1, 64 * NWB_MIB);
 	rc = bench_session_begin(&c->session, c->o.cli.out,
 				 c->o.cli.run.isolation, c->o.cli.run.seed,
 				 c->nr_cells * c->o.pairs, argc, argv, &err);

@@ -5,6 +5,7 @@
  */
 #include "env_meters.h"
 #include "gate_i.h"
+#include "reserve.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -226,6 +227,15 @@ static void tell_differs(struct gate_session *s)
 			 b->plant_word);
 }
 
+static uint64_t largest(const struct gate_cases *cases)
+{
+	uint64_t most = 64 * NWB_MIB;
+
+	for (unsigned int i = 0; i < cases->nr; i++)
+		most = nwb_max(most, cases->c[i].bytes);
+	return most;
+}
+
 static int begin(struct gate_session *s, struct nwb_err *err)
 {
 	struct gate_opts *o = s->o;
@@ -241,6 +251,7 @@ static int begin(struct gate_session *s, struct nwb_err *err)
 			       err);
 	if (!rc)
 		rc = gate_past_load(o->out, &s->past, err);
+	bench_reserve(2, largest(&o->cases)); /* both runs of a pair */
 	if (!rc)
 		rc = warm_up(s, err);
 	if (!rc)

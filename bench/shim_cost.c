@@ -9,6 +9,7 @@
  * Driven by raw-cold, so that the server is as busy as it can be and the
  * client is the same in both.
  */
+#include "reserve.h"
 #include "session.h"
 
 #include "nwb/stats.h"
@@ -95,9 +96,11 @@ int bench_shim_cost(struct bench_cli *c, int argc, char **argv)
 	struct bench_session s = {0};
 	struct nwb_err err = {0};
 	uint64_t rnd = c->run.seed;
-	int code, rc = bench_session_begin(&s, c->out, c->run.isolation,
-					   c->run.seed, c->pairs * 4, argc,
-					   argv, &err);
+	int code, rc;
+
+	bench_reserve(1, COST_BYTES);
+	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
+				 c->pairs * 4, argc, argv, &err);
 
 	for (unsigned int i = 0; i < 2 && !rc; i++)
 		if (bench_shard_takes(&c->shard, servers[i]))

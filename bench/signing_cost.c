@@ -7,6 +7,7 @@
  * Client and server share the cores, and both of them compute: the ratio is
  * that of the pair, not of the client.
  */
+#include "reserve.h"
 #include "session.h"
 
 #include "nwb/stats.h"
@@ -167,12 +168,12 @@ int bench_signing_cost(struct bench_cli *c, int argc, char **argv)
 	struct bench_session s = {0};
 	struct nwb_err err = {0};
 	uint64_t rnd = c->run.seed;
-	int code, rc = bench_session_begin(&s, c->out, c->run.isolation,
-					   c->run.seed, c->pairs * LANES, argc,
-					   argv, &err);
-
 	bool is_here = bench_shard_takes(&c->shard, "signing-cost");
+	int code, rc;
 
+	bench_reserve(1, COST_BYTES);
+	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
+				 c->pairs * LANES, argc, argv, &err);
 	if (!rc)
 		rc = bench_session_shard(&s, &c->shard, &err);
 	for (unsigned int p = 0; p < c->pairs && !rc && is_here; p++)

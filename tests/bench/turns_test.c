@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A run that takes turns, seen from the gate; and whose CPUs are whose. */
+/* A run that takes turns, seen from the gate; whose CPUs are whose; and the
+ * memory a session holds. */
 #include "nwb_test.h"
 
 #include "pin.h"
+#include "reserve.h"
 #include "turns.h"
 
 #include <errno.h>
@@ -48,7 +50,7 @@ NWB_TEST(bench_turns, nobody_goes_on_untold)
 	nwb_check(pid >= 0);
 	if (!pid) {
 		close(pair[0]);
-		bench_turns_next(&pair[1]);
+		bench_turns_wait(pair[1], BENCH_TURN_NEXT);
 		bench_turns_wait(pair[1], BENCH_TURN_DONE);
 		_exit(7);
 	}
@@ -75,6 +77,17 @@ NWB_TEST(bench_turns, a_gate_that_is_gone_is_not_waited_for)
 	bench_turns_wait(pair[1], BENCH_TURN_NEXT);
 	bench_turns_wait(-1, BENCH_TURN_NEXT);
 	close(pair[1]);
+}
+
+static uint64_t resident(void)
+{
+	unsigned long size, pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	nwb_check(f != NULL);
+	nwb_check_eq(fscanf(f, "%lu %lu", &size, &pages), 2);
+	fclose(f);
+	return pages * 4096ul;
 }
 
 NWB_TEST(bench_pin, halves_are_disjoint_and_given_back)
@@ -123,4 +136,21 @@ NWB_TEST(bench_pin, one_cpu_is_refused)
 	nwb_check_eq(bench_pin_server(&p, &err), -EOPNOTSUPP);
 	nwb_check(strstr(err.text, "only one is allowed here") != NULL);
 	nwb_check_eq(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
+/* Of what is touched every other page is held, and it is done once. */
+NWB_TEST(bench_reserve, every_other_page_is_held)
+{
+	uint64_t before, bytes, held;
+
+	nwb_check_eq(bench_reserve_bytes(), 0);
+	before = resident();
+	bench_reserve(1, 4096);
+	held = resident() - before;
+	bytes = bench_reserve_bytes();
+	nwb_check(bytes > 0);
+	nwb_check(held > bytes / 2 - bytes / 64);
+	nwb_check(held < bytes / 2 + bytes / 64);
+	bench_reserve(1, 4096);
+	nwb_check_eq(bench_reserve_bytes(), bytes);
 }
