@@ -106,10 +106,16 @@ static bool has_own(const struct check *k)
 
 /* --- one run -------------------------------------------------------------- */
 
+/* A word that is no file means another kernel tomorrow; its name does not. */
+static const char *kernel_word(const struct check *k)
+{
+	return access(k->o.kernel, F_OK) ? k->kernel.name : k->o.kernel;
+}
+
 static void put_repro(const struct check *k, const struct kc_cell *c,
 		      uint64_t seed, char *buf, size_t size)
 {
-	int n = snprintf(buf, size, "netwb check --kernel %s", k->o.kernel);
+	int n = snprintf(buf, size, "netwb check --kernel %s", kernel_word(k));
 
 	if (k->o.mount_options && n > 0 && (size_t)n < size)
 		n += snprintf(buf + n, size - (size_t)n, " --mount-options %s",
@@ -347,6 +353,9 @@ static int find_kernel(struct check *k, struct nwb_err *err)
 
 	if (!rc)
 		rc = nwb_machine_check(&k->kernel, err);
+	if (!rc && strcmp(k->o.kernel, k->kernel.name) != 0)
+		fprintf(stderr, "netwb: %s is %s, from %s\n", k->o.kernel,
+			k->kernel.name, k->kernel.from);
 	return rc;
 }
 

@@ -33,14 +33,15 @@ static json_t *head(const struct kc_run_opts *o, unsigned int run,
 	subject_of(o->kernel, subject, sizeof(subject));
 	kc_cell_name(o->kernel, &o->cell, cell, sizeof(cell));
 	return json_pack(
-		"{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:I,s:s,s:s,s:s}",
+		"{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:I,s:s,s:s,s:s,s:s}",
 		"v", 1, "type", "run", "cell", cell, "server",
 		o->cell.mount->server, "subject", subject, "workload",
 		o->cell.mount->name, "fault", o->cell.scenario->name, "pair",
 		(int)run, "order", (int)run, "level", "check", "seed",
 		(json_int_t)o->seed, "repro", repro, "kernel",
 		o->kernel->release, "kernel_kind",
-		nwb_kernel_kind_name(o->kernel->kind));
+		nwb_kernel_kind_name(o->kernel->kind), "kernel_name",
+		o->kernel->name);
 }
 
 static json_t *findings(const struct nwb_judgement *j)

@@ -89,8 +89,9 @@ void kc_tell(FILE *out, const struct nwb_kernel *k, const struct kc_choice *c,
 	uint64_t all = 0;
 	char text[256];
 
-	fprintf(out, "\nkernel %s (%s)\n", k->release[0] ? k->release : k->name,
-		nwb_kernel_kind_name(k->kind));
+	fprintf(out, "\nkernel %s (%s), %s from %s\n",
+		k->release[0] ? k->release : k->name,
+		nwb_kernel_kind_name(k->kind), k->name, k->from);
 	for (unsigned int i = 0; i < c->nr; i++) {
 		char name[96];
 

@@ -153,9 +153,28 @@ struct wish {
 	const char *series;
 	size_t len;
 	enum nwb_kernel_kind kind;
+	char sources[KERNEL_DIR + 16]; /* where those of the distribution lie */
 	struct nwb_kernel *best;
 	bool found;
 };
+
+static bool is_distributions(const struct wish *w, const struct nwb_kernel *k)
+{
+	return !strncmp(k->from, w->sources, strlen(w->sources));
+}
+
+/* A tree of somebody's own says what it says, and may have any defect: a series
+ * means the distribution's source as long as that was built, too. */
+static bool is_better(const struct wish *w, const struct nwb_kernel *k)
+{
+	bool is_theirs = is_distributions(w, k);
+	int newer = strverscmp(k->release, w->best->release);
+
+	if (w->kind == NWB_KERNEL_UML &&
+	    is_theirs != is_distributions(w, w->best))
+		return is_theirs;
+	return newer ? newer > 0 : k->made > w->best->made;
+}
 
 static int consider(void *arg, const struct nwb_kernel *k)
 {
@@ -167,8 +186,7 @@ static int consider(void *arg, const struct nwb_kernel *k)
 	    strncmp(k->release, w->series, w->len) != 0 ||
 	    (k->release[w->len] >= '0' && k->release[w->len] <= '9'))
 		return 0;
-	if (!w->found || strverscmp(k->release, w->best->release) > 0 ||
-	    (!strcmp(k->release, w->best->release) && k->made > w->best->made))
+	if (!w->found || is_better(w, k))
 		*w->best = *k;
 	w->found = true;
 	return 0;
@@ -181,7 +199,7 @@ static int by_series(const char *word, struct nwb_kernel *ret,
 	size_t len = strlen(word);
 	bool is_uml = len > 4 && !strcmp(word + len - 4, uml);
 	struct nwb_kernel *best = calloc(1, sizeof(*best));
-	char series[48];
+	char series[48], base[KERNEL_DIR];
 	struct wish w = {.series = series,
 			 .kind = is_uml ? NWB_KERNEL_UML : NWB_KERNEL_QEMU,
 			 .best = best};
@@ -192,7 +210,10 @@ static int by_series(const char *word, struct nwb_kernel *ret,
 	snprintf(series, sizeof(series), "%.*s", (int)(is_uml ? len - 4 : len),
 		 word);
 	w.len = strlen(series);
-	rc = nwb_kernel_list(consider, &w, err);
+	rc = nwb_kernel_cache(base, sizeof(base), err);
+	snprintf(w.sources, sizeof(w.sources), "%s/source/", rc ? "" : base);
+	if (!rc)
+		rc = nwb_kernel_list(consider, &w, err);
 	if (!rc && w.found)
 		*ret = *best;
 	else if (!rc && is_uml)

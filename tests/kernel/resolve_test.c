@@ -39,6 +39,27 @@ NWB_TEST(kernel_resolve, series_means_the_newest_of_its_kind)
 	tree_drop(&t);
 }
 
+/* The build of a tree that somebody has changed must not pass for the series. */
+NWB_TEST(kernel_resolve, series_means_the_distributions_source_first)
+{
+	struct nwb_err err = {0};
+	struct nwb_kernel k;
+	struct tree t;
+
+	tree_make(&t);
+	tree_kernel_from(&t, "linux-1", NWB_KERNEL_UML, "7.2.12-uml",
+			 tree_path(&t, "cache/netwb/kernel/source/linux"));
+	tree_kernel_from(&t, "linux-2", NWB_KERNEL_UML, "7.2.13-uml", "/mine");
+	nwb_check_eq(resolve("7.2-uml", &k, &err), 0);
+	nwb_check_streq(k.name, "linux-1");
+	/* by its release it is still to be had, and by its name */
+	nwb_check_eq(resolve("7.2.13-uml", &k, &err), 0);
+	nwb_check_streq(k.name, "linux-2");
+	nwb_check_eq(resolve("linux-2", &k, &err), 0);
+	nwb_check_streq(k.from, "/mine");
+	tree_drop(&t);
+}
+
 NWB_TEST(kernel_resolve, host_is_what_runs)
 {
 	struct nwb_err err = {0};

@@ -76,6 +76,13 @@ bool tree_has(const struct tree *t, const char *path)
 void tree_kernel(const struct tree *t, const char *name,
 		 enum nwb_kernel_kind kind, const char *release)
 {
+	tree_kernel_from(t, name, kind, release, "a test");
+}
+
+void tree_kernel_from(const struct tree *t, const char *name,
+		      enum nwb_kernel_kind kind, const char *release,
+		      const char *from)
+{
 	struct nwb_kernel k = {.kind = kind, .has = NWB_KERNEL_HAS_CIFS};
 	struct nwb_err err = {0};
 	char path[256];
@@ -83,7 +90,7 @@ void tree_kernel(const struct tree *t, const char *name,
 	snprintf(path, sizeof(path), "cache/netwb/kernel/%s/image", name);
 	tree_put(t, path, "image", 5, 0700);
 	snprintf(k.release, sizeof(k.release), "%s", release);
-	snprintf(k.from, sizeof(k.from), "a test");
+	snprintf(k.from, sizeof(k.from), "%s", from);
 	k.made = 1000;
 	snprintf(path, sizeof(path), "cache/netwb/kernel/%s", name);
 	nwb_check_eq(kernel_about_write(tree_path(t, path), &k, &err), 0);

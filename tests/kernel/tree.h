@@ -27,5 +27,9 @@ bool tree_has(const struct tree *t, const char *path);
 /** tree_kernel() - a kernel in the cache, as if it had been got. */
 void tree_kernel(const struct tree *t, const char *name,
 		 enum nwb_kernel_kind kind, const char *release);
+/** tree_kernel_from() - the same, made of the tree @from. */
+void tree_kernel_from(const struct tree *t, const char *name,
+		      enum nwb_kernel_kind kind, const char *release,
+		      const char *from);
 
 #endif
