@@ -208,6 +208,7 @@ static int run_made(struct check *k, unsigned int at, unsigned int n,
 				       err);
 	}
 	v = kc_verdict(r, o->plan, reason, sizeof(reason));
+	v = kc_spare(v, &r->judgement, k->o.oracles, reason, sizeof(reason));
 	rc = kc_bundle_finish(o, r, v, reason, repro, k->o.keep, err);
 	if (rc)
 		return rc;

@@ -118,6 +118,7 @@ struct kc_opts {
 	enum nwb_isolation isolation;
 	unsigned int memory; /* MiB */
 	bool has_trace;
+	uint32_t oracles; /* bit n: On; 0: all */
 };
 
 /** kc_wants() - does this command line of `netwb check` mean a kernel? */
@@ -228,9 +229,15 @@ int kc_job_text(const struct kc_run_opts *o, const struct nwb_server_info *info,
 enum nwb_verdict kc_verdict(struct kc_run_result *r,
 			    const struct nwb_plan *plan, char *reason,
 			    size_t size);
+/** kc_spare() - a FAIL of which none of @oracles (bits, 0: all) is the reason
+ * becomes KNOWN, said in @reason; anything else stays. */
+enum nwb_verdict kc_spare(enum nwb_verdict v, const struct nwb_judgement *j,
+			  uint32_t oracles, char *reason, size_t size);
 /**
  * kc_exit() - exit code of a call.
  * @bisect: as `git bisect run` wants it: 0 good, 1 bad, 125 cannot be told
+ *	(INCONCLUSIVE, SKIP). VACUOUS is bad: a fault that finds nothing to hit,
+ *	or a retry that no longer happens, is a change of the client's
  */
 int kc_exit(const enum nwb_verdict *v, unsigned int nr, bool bisect);
 

@@ -44,6 +44,9 @@ static const struct {
 	{{"bisect", 0, NULL, 'b'},
 	 "",
 	 "exit 0 good, 1 bad, 125 cannot be told, 129 usage"},
+	{{"oracles", 1, NULL, 'O'},
+	 "LIST",
+	 "only what these find is a FAIL (O1,O3), the rest is KNOWN"},
 	{{"isolation", 1, NULL, 'i'}, "STEP", "ns or userns (of the servers)"},
 	{{"help", 0, NULL, 'h'}, "", "this text"},
 };
@@ -136,6 +139,25 @@ static int set_isolation(struct kc_opts *o, const char *value)
 	return 0;
 }
 
+static int set_oracles(struct kc_opts *o, const char *value)
+{
+	const char *s = value;
+
+	do {
+		unsigned long nr;
+		char *end;
+
+		s += *s == 'O' || *s == 'o';
+		nr = *s >= '0' && *s <= '9' ? strtoul(s, &end, 10) : 0;
+		if (!nr || nr > 15 || (*end && *end != ','))
+			return bad("oracles", value,
+				   "O1 to O15, by commas (docs/oracles.md)");
+		o->oracles |= 1u << nr;
+		s = end + (*end == ',');
+	} while (*s);
+	return 0;
+}
+
 static int set(struct kc_opts *o, int c, const char *value)
 {
 	switch (c) {
@@ -171,6 +193,8 @@ static int set(struct kc_opts *o, int c, const char *value)
 		return 0;
 	case 'i':
 		return set_isolation(o, value);
+	case 'O':
+		return set_oracles(o, value);
 	default:
 		return set_number(o, c, value);
 	}

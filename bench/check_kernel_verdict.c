@@ -138,6 +138,18 @@ enum nwb_verdict kc_verdict(struct kc_run_result *r,
 	return v;
 }
 
+enum nwb_verdict kc_spare(enum nwb_verdict v, const struct nwb_judgement *j,
+			  uint32_t oracles, char *reason, size_t size)
+{
+	char text[256];
+
+	if (v != NWB_FAIL || !oracles || (j->failed & oracles))
+		return v;
+	snprintf(text, sizeof(text), "%s", reason);
+	snprintf(reason, size, "not asked for: %.230s", text);
+	return NWB_KNOWN;
+}
+
 int kc_exit(const enum nwb_verdict *v, unsigned int nr, bool bisect)
 {
 	bool is_bad = false, is_open = !nr;
@@ -145,9 +157,9 @@ int kc_exit(const enum nwb_verdict *v, unsigned int nr, bool bisect)
 	if (!bisect)
 		return nwb_verdict_exit(v, nr);
 	for (unsigned int i = 0; i < nr; i++) {
-		is_bad |= v[i] == NWB_FAIL || v[i] == NWB_UNEXPECTED_PASS;
-		is_open |= v[i] == NWB_INCONCLUSIVE || v[i] == NWB_SKIP ||
-			   v[i] == NWB_VACUOUS;
+		is_bad |= v[i] == NWB_FAIL || v[i] == NWB_VACUOUS ||
+			  v[i] == NWB_UNEXPECTED_PASS;
+		is_open |= v[i] == NWB_INCONCLUSIVE || v[i] == NWB_SKIP;
 	}
 	return is_bad ? 1 : is_open ? 125 : 0;
 }

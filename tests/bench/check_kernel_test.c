@@ -116,6 +116,25 @@ static struct kc_run_result done(void)
 	};
 }
 
+NWB_TEST(check_kernel, what_was_not_asked_for_is_known)
+{
+	struct nwb_judgement j = {.failed = 1u << 15};
+	char reason[64] = "O15 GAVE-UP";
+
+	nwb_check_eq(kc_spare(NWB_FAIL, &j, 0, reason, sizeof(reason)),
+		     NWB_FAIL);
+	nwb_check_eq(kc_spare(NWB_FAIL, &j, 1u << 15, reason, sizeof(reason)),
+		     NWB_FAIL);
+	nwb_check_eq(kc_spare(NWB_VACUOUS, &j, 1u << 1, reason, sizeof(reason)),
+		     NWB_VACUOUS);
+	nwb_check_eq(kc_spare(NWB_FAIL, &j, 1u << 1, reason, sizeof(reason)),
+		     NWB_KNOWN);
+	nwb_check_streq(reason, "not asked for: O15 GAVE-UP");
+	j.failed |= 1u << 1;
+	nwb_check_eq(kc_spare(NWB_FAIL, &j, 1u << 1, reason, sizeof(reason)),
+		     NWB_FAIL);
+}
+
 NWB_TEST(check_kernel, the_ledger_comes_first)
 {
 	struct kc_run_result r = done();
@@ -206,7 +225,7 @@ NWB_TEST(check_kernel, exit_codes)
 		{{NWB_PASS, NWB_INCONCLUSIVE}, 2, 125},
 		{{NWB_SKIP, NWB_SKIP}, 77, 125},
 		{{NWB_PASS, NWB_SKIP}, 0, 125},
-		{{NWB_PASS, NWB_VACUOUS}, 1, 125},
+		{{NWB_PASS, NWB_VACUOUS}, 1, 1},
 		{{NWB_PASS, NWB_KNOWN}, 0, 0},
 		{{NWB_PASS, NWB_UNEXPECTED_PASS}, 1, 1},
 	};

@@ -13,6 +13,9 @@ run 3 check --kernel 7.2 resart
 says '^netwb: resart: no such scenario'
 run 3 check --kernel 7.2 --runs 0
 says '^netwb: --runs 0: a number, 1 to 1000'
+run 3 check --kernel 7.2 --oracles O1,O16
+says '^netwb: --oracles O1,O16: O1 to O15'
+run 3 check --kernel 7.2 --oracles ''
 run 3 check --kernel 7.2 --isolation none
 says 'a guest needs a network of its own'
 run 3 check --kernel 7.2 --mount-options 'a b'
