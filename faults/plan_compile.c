@@ -235,7 +235,7 @@ static uint32_t allowed(const struct compile *c)
 		       NWB_FC_DO_KILL_CHILD;
 	case NWB_FC_EV_FSYNC:
 		return any | NWB_FC_DO_ERROR | NWB_FC_DO_DELAY |
-		       NWB_FC_DO_KILL | NWB_FC_DO_RESTART |
+		       NWB_FC_DO_DROP | NWB_FC_DO_KILL | NWB_FC_DO_RESTART |
 		       NWB_FC_DO_KILL_CHILD;
 	default:
 		return 0;

@@ -5,6 +5,7 @@
  *
  *	link to the open request ─ rules ─ park ─┬─ begin ─ runs ─ pwrite ─ end
  *	                                         └─ error: no system call
+ *	                              (and "drop" of an fsync: it lies)
  *
  * A park comes before the begin: a parked write has not happened yet. The
  * payload is decoded between begin and system call, so that a writer that is
@@ -227,6 +228,8 @@ int sh_fsync(const struct sh_file *f, int fd, int (*real)(int fd))
 	if (t.before & NWB_FC_DO_ERROR) {
 		rc = -1;
 		errno = t.error;
+	} else if (t.before & NWB_FC_DO_DROP) {
+		rc = 0; /* the disk lies */
 	} else {
 		rc = real(fd);
 		/* What was promised must be there before the promise is. */

@@ -35,6 +35,19 @@ for server in smbd diod; do
 	says '^verdict: PASS'
 done
 
+# a disk that says that it has synced, and has not: what a crash takes then was
+# promised by nobody but the disk
+for crash in smbd:12 diod:160; do
+	server=${crash%:*}
+	run 1 run --server $server --write 16M --fsyncs 2 \
+		-e "server $server volatile" \
+		-e 'lie: on backend.fsync nth=1 do drop max=1' \
+		-e "crash: on server.write nth=${crash#*:} after do restart max=1"
+	says 'rule lie: 1 hits'
+	says 'rule crash: 1 hits'
+	says '^  O10 FAIL LOST-DURABLE'
+done
+
 # 9P cannot fence: a write parked for longer than the client's settling time
 # may land over a newer one. That is diod's, a row of its own, never PASS. It
 # needs the rewrite to come first, so a few seeds may be tried.
