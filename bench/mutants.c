@@ -109,6 +109,18 @@ const struct bench_mutant bench_mutants[] = {
 		 "client in-place channels=2\n"
 		 "starve: on server.grant nth=14..120 do grant 0\n"
 		 "heal\n"},
+	{.name = "tries-for-ever",
+	 .title = "an upload is tried more often than is allowed",
+	 .netfs = NWB_MUT_NO_LIMIT,
+	 .server = "smbd",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m",
+	 .bytes = 8 * NWB_MIB,
+	 .oracles = O(4),
+	 .plan = "plan tries-for-ever\n"
+		 "client in-place attempts=2\n"
+		 "cut: on server.write before do rst max=4\n"
+		 "heal\n"},
 	{.name = "gives-up-early",
 	 .title = "the first lost connection is final",
 	 .netfs = NWB_MUT_GIVES_UP_EARLY,

@@ -16,4 +16,5 @@ says '^unstable-forgotten +killed by O1 '
 says '^channel-repicked +killed by O7 '
 says '^lost-wakeup +killed by O8 '
 says '^gives-up-early +killed by O15 '
+says '^tries-for-ever +killed by O4 '
 finish
