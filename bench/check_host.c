@@ -5,7 +5,6 @@
 #include "check_kernel.h"
 #include "session.h"
 
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,8 @@
 #define TRIES 3u /* of a run in which the server ends by itself */
 
 static const struct kc_mount mounts[] = {
-	{"fuse-smbd", "smbd", "fuse", "writeback_cache", false, true},
-	{"fuse-diod", "diod", "fuse", "writeback_cache", false, true},
+	{"fuse-smbd", "smbd", "fuse", "writeback_cache", true, false},
+	{"fuse-diod", "diod", "fuse", "writeback_cache", true, false},
 };
 
 /* What a server can do to the client below; the mount itself stays. */
@@ -34,7 +33,7 @@ static const struct kc_scenario scenarios[] = {
 	{.name = "famine",
 	 .title = "credit famine: grants of 0 for a while",
 	 .plan = "starve: on server.grant op=WRITE nth=2..9 do grant 0\n",
-	 .is_smb = true},
+	 .fs = KC_CIFS},
 	{.name = "enospc",
 	 .title = "the server's disk is full for two writes",
 	 .plan = "full: on backend.pwrite nth=5..6 do error ENOSPC\n"},
@@ -64,16 +63,6 @@ static uint64_t now_ns(void)
 
 /* --- which ---------------------------------------------------------------- */
 
-static bool fits(const char *word, const struct kc_cell *c)
-{
-	char name[96];
-
-	snprintf(name, sizeof(name), "%s.%s", c->mount->name,
-		 c->scenario->name);
-	return !strcmp(word, c->mount->name) ||
-	       !strcmp(word, c->scenario->name) || !fnmatch(word, name, 0);
-}
-
 static int choose(struct host *h, struct nwb_err *err)
 {
 	bool used[NWB_ARRAY_SIZE(h->o->words)] = {false};
@@ -83,11 +72,12 @@ static int choose(struct host *h, struct nwb_err *err)
 			struct kc_cell c = {&mounts[m], &scenarios[s]};
 			bool wanted = !h->o->nr_words;
 
-			if (c.scenario->is_smb &&
+			if (c.scenario->fs == KC_CIFS &&
 			    strcmp(c.mount->server, "smbd") != 0)
 				continue;
 			for (unsigned int i = 0; i < h->o->nr_words; i++)
-				if (fits(h->o->words[i], &c))
+				if (kc_fits(h->o->words[i], c.mount,
+					    c.scenario))
 					used[i] = wanted = true;
 			if (wanted)
 				h->choice.cell[h->choice.nr++] = c;

@@ -93,6 +93,7 @@ static int read_own(struct check *k, struct nwb_err *err)
 	k->own = (struct kc_scenario){
 		.name = "own",
 		.title = "your own",
+		.fs = KC_ALL,
 		.plan = k->own_plan ? k->own_plan : kc_scenarios[0].plan,
 		.job = k->own_job ? k->own_job : kc_scenarios[0].job,
 	};
@@ -165,6 +166,8 @@ static int make_plan(const struct kc_cell *c, uint64_t seed,
 		rc = nwb_err_set(err, -EINVAL, "%s is for %s, and %s is of %s",
 				 s->name, plan->server.name, c->mount->name,
 				 c->mount->server);
+	if (!rc && kc_is_fuse(c->mount))
+		rc = kc_fuse_check(plan, err);
 	if (rc) {
 		nwb_plan_free(plan);
 		return rc;

@@ -19,6 +19,7 @@
  * check_kernel_set.c	  mounts and scenarios, which of them are meant
  * check_kernel_run.c	  one run
  * check_kernel_act.c	  what the harness does at a mark
+ * check_kernel_fuse.c	  the guest's own FUSE server instead of smbd and diod
  * check_kernel_verdict.c what a run was worth
  * check_kernel_record.c  a run as a record of the store
  * check_kernel_tell.c	  k of N, for people
@@ -41,35 +42,42 @@
 
 /**
  * struct kc_mount - one way to mount the server.
- * @options: of mount(2), without those that say who and where
+ * @server: what runs beside the guest; with FUSE only its network is used
+ * @options: of mount(2), without those that say who and where; FUSE: of the
+ *	guest's server (nwb/guest.h)
  * @is_first: of the first set
+ * @is_inside: the server is the guest's own
  */
 struct kc_mount {
 	const char *name;
 	const char *server;
 	const char *type;
 	const char *options;
-	bool is_hard;
 	bool is_first;
+	bool is_inside;
 };
 extern const struct kc_mount kc_mounts[];
 extern const unsigned int kc_nr_mounts;
 
+#define KC_CIFS 0x1u
+#define KC_9P	0x2u
+#define KC_FUSE 0x4u
+#define KC_NET	(KC_CIFS | KC_9P)
+#define KC_ALL	(KC_NET | KC_FUSE)
+
 /**
  * struct kc_scenario - a fault and what the guest does meanwhile.
  * @plan, @job: texts, kernel/scenarios/
- * @is_smb: needs credits
+ * @fs: for which types of mounts, KC_*
  * @is_volatile: what the server has not synced is gone when it is killed
- * @is_fatal: the guest does not live to the end, and need not
  */
 struct kc_scenario {
 	const char *name;
 	const char *title;
 	const char *plan;
 	const char *job;
-	bool is_smb;
+	unsigned int fs;
 	bool is_volatile;
-	bool is_fatal;
 };
 extern const struct kc_scenario kc_scenarios[];
 extern const unsigned int kc_nr_scenarios;
@@ -85,11 +93,15 @@ struct kc_choice {
 	unsigned int nr;
 };
 
+/** kc_fits() - is @word this mount, this scenario, or a glob on both? */
+bool kc_fits(const char *word, const struct kc_mount *m,
+	     const struct kc_scenario *s);
 /**
  * kc_choose() - the rows that @words mean.
  * @words: each a mount ("cifs-soft"), a scenario ("restart"), or a glob on
  *	"MOUNT.SCENARIO"; @nr 0: the first set
- * @own: the user's own scenario, on the mounts that @words name; NULL: none
+ * @own: the user's own scenario, on the mounts that @words name, or those of
+ *	the first set that have a server which can do everything; NULL: none
  *
  * Return: 0; -EINVAL: a word means nothing, @err has the nearest.
  */
@@ -137,7 +149,11 @@ struct kc_actor_opts {
 	struct nwb_ledger *ledger;
 	struct nwb_server *srv;
 	struct nwb_machine *machine;
+	bool is_fuse; /* the server is the guest's own */
 };
+
+/** kc_is_nth() - does @r want its @seen'th event? */
+bool kc_is_nth(const struct nwb_plan_rule *r, uint64_t seen);
 
 int kc_actor_new(const struct kc_actor_opts *o,
 		 struct kc_actor **ret_a) nwb_must_check;
@@ -159,6 +175,37 @@ const char *kc_actor_trouble(const struct kc_actor *a);
 void kc_actor_stop(struct kc_actor *a);
 /** kc_actor_free() - stops too. NULL is fine. */
 void kc_actor_free(struct kc_actor *a);
+
+/* --- check_kernel_fuse.c -------------------------------------------------- */
+
+/** struct kc_fuse - the rules of a run on the guest's FUSE server; borrowed.
+ * @seen: WRITEs since the rule was armed */
+struct kc_fuse {
+	const struct nwb_plan *plan;
+	struct nwb_fc_page *page;
+	struct nwb_ledger *ledger;
+	uint64_t seen[NWB_PLAN_RULES];
+};
+
+bool kc_is_fuse(const struct kc_mount *m);
+/** kc_server_name() - who serves the mount: "smbd", "diod", "guest". */
+const char *kc_server_name(const struct kc_mount *m);
+/** kc_fuse_check() - can the guest's server do what @plan wants?
+ * Return: 0; -EOPNOTSUPP with the rule in @err. */
+int kc_fuse_check(const struct nwb_plan *plan,
+		  struct nwb_err *err) nwb_must_check;
+/** kc_fuse_order() - what the guest's server is to be told when @rule is armed
+ * (@on) or disarmed; "": nothing. */
+void kc_fuse_order(const struct nwb_plan *plan, unsigned int rule, bool on,
+		   char *buf, size_t size);
+/** kc_fuse_record() - a record of the guest: does it make a rule fire?
+ * Context: the machine's thread. */
+void kc_fuse_record(struct kc_fuse *f, const struct nwb_chan_rec *rec);
+/** kc_fuse_content() - make the file @name of the export what the guest's
+ * server told that it holds. Return: 0; negative errno. */
+int kc_fuse_content(struct nwb_server *srv, const struct nwb_ledger *ledger,
+		    uint16_t file, const char *name,
+		    struct nwb_err *err) nwb_must_check;
 
 /* --- check_kernel_run.c --------------------------------------------------- */
 

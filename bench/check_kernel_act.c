@@ -8,7 +8,8 @@
  *	          └─ freeze T, blackhole T     begun at once, the rest by a thread
  *	                                       of its own: T later undone, then on
  *
- * The guest goes on as soon as everything has begun. A freeze that is followed
+ * Where the guest's own FUSE server is meant it is told, not signalled. The
+ * guest goes on as soon as everything has begun. A freeze that is followed
  * by a kill is not undone first: the server dies as it stood.
  */
 #include "check_kernel.h"
@@ -87,9 +88,38 @@ static bool nap(struct kc_actor *a, uint64_t ns)
 	return !is_stopping;
 }
 
+/* An order to the guest's server; "": none. */
+static void order(struct kc_actor *a, const char *what)
+{
+	struct nwb_err err = {0};
+	int rc = *what ? nwb_machine_fuse(a->o.machine, what) : 0;
+
+	if (!rc)
+		return;
+	nwb_err_set(&err, rc, "%s", nwb_errno_name(rc));
+	failed(a, what, &err);
+}
+
+static void arm(struct kc_actor *a, const char *name, bool on)
+{
+	unsigned int rule = (unsigned int)nwb_plan_find_rule(a->o.plan, name);
+	char what[64];
+
+	nwb_fc_arm(a->o.page, rule, on);
+	if (!a->o.is_fuse)
+		return;
+	kc_fuse_order(a->o.plan, rule, on, what, sizeof(what));
+	order(a, what);
+}
+
 static void tell_server(struct kc_actor *a, int sig, const char *what)
 {
 	struct nwb_err err = {0};
+
+	if (a->o.is_fuse) {
+		order(a, sig == SIGSTOP ? "hang" : "go");
+		return;
+	}
 
 	if (nwb_server_kill(a->o.srv, sig, true, &err))
 		failed(a, what, &err);
@@ -124,10 +154,7 @@ static void begin(struct kc_actor *a, const struct nwb_plan_action *act)
 	switch (act->kind) {
 	case NWB_ACT_ARM:
 	case NWB_ACT_DISARM:
-		nwb_fc_arm(
-			a->o.page,
-			(unsigned int)nwb_plan_find_rule(a->o.plan, act->arg),
-			act->kind == NWB_ACT_ARM);
+		arm(a, act->arg, act->kind == NWB_ACT_ARM);
 		break;
 	case NWB_ACT_FREEZE:
 		tell_server(a, SIGSTOP, "freeze");
@@ -225,7 +252,7 @@ static void fire(struct kc_actor *a, unsigned int nr)
 	a->nr_going++;
 }
 
-static bool is_nth(const struct nwb_plan_rule *r, uint64_t seen)
+bool kc_is_nth(const struct nwb_plan_rule *r, uint64_t seen)
 {
 	if (!r->nth)
 		return true;
@@ -243,7 +270,7 @@ void kc_actor_mark(struct kc_actor *a, const char *name)
 
 		if (!nwb_plan_is_mark(r) || !atomic_load(&st->armed) ||
 		    (r->op_name[0] && strcmp(r->op_name, name)) ||
-		    !is_nth(r, ++a->seen[i]) ||
+		    !kc_is_nth(r, ++a->seen[i]) ||
 		    (r->max && atomic_load(&st->hits) >= r->max))
 			continue;
 		fire(a, i);

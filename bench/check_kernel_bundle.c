@@ -115,9 +115,10 @@ static int put_readme(const struct kc_run_opts *o,
 		"%s.%s on Linux %s (%s), %s %s: %s\n%s\n\n"
 		"mount -t %s -o %s\nguest: %s %s, boot %.1f s, all %.1f s\n",
 		o->cell.mount->name, o->cell.scenario->name, release,
-		nwb_kernel_kind_name(o->kernel->kind), o->cell.mount->server,
-		r->server_version, nwb_verdict_name(v), reason,
-		o->cell.mount->type, r->mount,
+		nwb_kernel_kind_name(o->kernel->kind),
+		kc_server_name(o->cell.mount),
+		kc_is_fuse(o->cell.mount) ? "FUSE" : r->server_version,
+		nwb_verdict_name(v), reason, o->cell.mount->type, r->mount,
 		nwb_machine_end_name(r->guest.end), r->guest.why,
 		(double)r->guest.boot_ns / (double)NWB_SEC,
 		(double)r->wall_ns / (double)NWB_SEC);
@@ -145,7 +146,8 @@ static int put_readme(const struct kc_run_opts *o,
 	return done(f, 0, err);
 }
 
-/* A job with verbs of its own kind has no reproducer: said, not a failure. */
+/* A job with verbs of its own kind has no reproducer, nor has the guest's own
+ * server: said, not a failure. */
 static int put_repro(const struct kc_run_opts *o, const char *about,
 		     bool *ret_has, struct nwb_err *err)
 {
@@ -156,6 +158,8 @@ static int put_repro(const struct kc_run_opts *o, const char *about,
 	int rc;
 
 	*ret_has = false;
+	if (kc_is_fuse(o->cell.mount))
+		return 0;
 	snprintf(path, sizeof(path), "%s/job", o->dir);
 	rc = bench_read_file(path, &job, &len, err);
 	if (rc)

@@ -37,7 +37,9 @@ static void put_mount(struct text *t, const struct kc_run_opts *o,
 {
 	const char *host = NWB_TAP_ADDR;
 
-	if (!info->is_9p)
+	if (kc_is_fuse(o->cell.mount))
+		put(t, "mount fuse netwb " MNT " %s\n", o->mount_options);
+	else if (!info->is_9p)
 		put(t,
 		    "mount cifs //%s/%s " MNT " ip=%s,unc=\\\\%s\\%s,port=%u,"
 		    "username=%s,password=%s,%s\n",

@@ -9,8 +9,8 @@
 
 static const char about[] =
 	"usage: netwb check --kernel KERNEL [OPTIONS] [SCENARIO...]\n\n"
-	"Judge a real kernel's cifs and 9p: it boots as a guest beside the "
-	"real\nservers, mounts them, writes, and things go wrong.\n\n"
+	"Judge a real kernel's cifs, 9p and FUSE: it boots as a guest beside "
+	"the real\nservers, mounts them, writes, and things go wrong.\n\n"
 	"  netwb kernel get 7.2 && netwb check --kernel 7.2\n"
 	"  netwb check --kernel ~/linux --runs 10 cifs-soft restart\n"
 	"  git bisect run netwb check --kernel . --bisect cifs-hard.reset-*\n\n"
@@ -145,7 +145,7 @@ static int set_oracles(struct kc_opts *o, const char *value)
 
 	do {
 		unsigned long nr;
-		char *end;
+		char *end = NULL;
 
 		s += *s == 'O' || *s == 'o';
 		nr = *s >= '0' && *s <= '9' ? strtoul(s, &end, 10) : 0;

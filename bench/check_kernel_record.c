@@ -21,7 +21,7 @@ void kc_cell_name(const struct nwb_kernel *k, const struct kc_cell *c,
 	char subject[160];
 
 	subject_of(k, subject, sizeof(subject));
-	snprintf(buf, size, "%s.%s.%s.%s", c->mount->server, subject,
+	snprintf(buf, size, "%s.%s.%s.%s", kc_server_name(c->mount), subject,
 		 c->mount->name, c->scenario->name);
 }
 
@@ -35,7 +35,7 @@ static json_t *head(const struct kc_run_opts *o, unsigned int run,
 	return json_pack(
 		"{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:I,s:s,s:s,s:s,s:s}",
 		"v", 1, "type", "run", "cell", cell, "server",
-		o->cell.mount->server, "subject", subject, "workload",
+		kc_server_name(o->cell.mount), "subject", subject, "workload",
 		o->cell.mount->name, "fault", o->cell.scenario->name, "pair",
 		(int)run, "order", (int)run, "level", "check", "seed",
 		(json_int_t)o->seed, "repro", repro, "kernel",

@@ -50,6 +50,8 @@ struct run {
 	struct nwb_intents intents;
 	struct nwb_machine *machine;
 	struct kc_actor *actor;
+	struct kc_fuse fuse;
+	bool is_fuse;
 	struct nwb_krun krun;
 	FILE *said;
 	uint64_t bound_ns;
@@ -99,6 +101,8 @@ static void on_record(struct run *r, const struct nwb_chan_rec *rec)
 
 	if (rc && !r->intents_rc)
 		r->intents_rc = rc;
+	if (r->is_fuse)
+		kc_fuse_record(&r->fuse, rec);
 	nwb_krun_record(&r->krun, rec);
 	switch (rec->type) {
 	case NWB_CHAN_MARK:
@@ -149,6 +153,11 @@ static void heal_once(struct run *r)
 	if (!bench_phases_stop(r->phases))
 		bench_heal(r->l.page, &r->l.ledger, r->bound_ns);
 	r->phases = NULL;
+	if (r->is_fuse && nwb_machine_fuse(r->machine, "well")) {
+		pthread_mutex_lock(&r->lock);
+		r->nr_dropped++;
+		pthread_mutex_unlock(&r->lock);
+	}
 	r->t_healed = now_ns();
 }
 
@@ -240,6 +249,8 @@ static int make_ledgers(struct run *r)
 	int rc =
 		bench_ledgers_new(&r->l, KC_FILE, SLOTS, 1, r->o->seed, r->err);
 
+	r->fuse = (struct kc_fuse){
+		.plan = r->o->plan, .page = r->l.page, .ledger = &r->l.ledger};
 	return rc ? rc
 		  : nwb_plan_compile(r->o->plan, r->l.page,
 				     r->o->cell.mount->server, r->err);
@@ -332,7 +343,8 @@ static int make_guest(struct run *r)
 	struct kc_actor_opts ao = {.plan = r->o->plan,
 				   .page = r->l.page,
 				   .ledger = &r->l.ledger,
-				   .srv = r->srv};
+				   .srv = r->srv,
+				   .is_fuse = r->is_fuse};
 	int rc;
 
 	nwb_server_info(r->srv, &info);
@@ -394,6 +406,9 @@ static int judge(struct run *r)
 	int rc = nwb_policy_linux(r->o->kernel->flavour, r->o->cell.mount->type,
 				  res->mount, &res->policy, r->err);
 
+	if (!rc && r->is_fuse)
+		rc = kc_fuse_content(r->srv, &r->l.ledger, r->l.file_id,
+				     KC_FILE, r->err);
 	if (!rc)
 		rc = bench_judge(&in, &res->judgement, r->err);
 	res->is_judged = !rc;
@@ -435,7 +450,8 @@ static void find_trouble(struct run *r)
 		snprintf(buf, size, "the guest's records make no sense: %s",
 			 nwb_errno_name(r->intents_rc));
 	else if (r->nr_dropped)
-		snprintf(buf, size, "%u marks were lost", r->nr_dropped);
+		snprintf(buf, size, "%u marks or orders were lost",
+			 r->nr_dropped);
 	else if (kc_actor_trouble(r->actor)[0])
 		snprintf(buf, size, "%s", kc_actor_trouble(r->actor));
 	else
@@ -551,6 +567,7 @@ static int attempt(const struct kc_run_opts *o, bool may_repeat,
 	r->l.ledger_fd = r->l.page_fd = -1;
 	r->may_repeat = may_repeat;
 	r->bound_ns = drain_bound(o->plan);
+	r->is_fuse = kc_is_fuse(o->cell.mount);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

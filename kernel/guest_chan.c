@@ -292,7 +292,7 @@ const char *nwb_chan_type_name(unsigned int type)
 		"MARK", "WAIT",	 "BEAT",	 "TRACE",      "STAT",
 		"SAY",	"DONE",	 "EFFECT_BEGIN", "EFFECT_END",
 	};
-	static const char *const down[] = {"ECHO", "GO", "STOP"};
+	static const char *const down[] = {"ECHO", "GO", "STOP", "FUSE"};
 
 	if (type && type < NWB_ARRAY_SIZE(up))
 		return up[type];

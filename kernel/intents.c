@@ -174,6 +174,104 @@ static int end_op(struct nwb_intents *it, const struct nwb_chan_op *op)
 	return 0;
 }
 
+/* --- the guest's FUSE server ---------------------------------------------- */
+
+static struct nwb_intent_effect *find_effect(struct nwb_intents *it,
+					     uint32_t id)
+{
+	for (unsigned int i = 0; i < NWB_INTENTS_EFFECTS; i++)
+		if (it->effect[i].id == id)
+			return &it->effect[i];
+	return NULL;
+}
+
+static uint16_t effect_kind_of(const struct nwb_chan_op *op)
+{
+	switch (op->op) {
+	case NWB_CHAN_OP_WRITE:
+		return NWB_L_EFFECT_WRITE;
+	case NWB_CHAN_OP_TRUNCATE:
+		return NWB_L_EFFECT_TRUNCATE;
+	case NWB_CHAN_OP_FSYNC:
+		return NWB_L_EFFECT_FSYNC;
+	default:
+		return NWB_L_NONE;
+	}
+}
+
+static int begin_effect(struct nwb_intents *it, const struct nwb_chan_op *op)
+{
+	struct nwb_lrec r = {
+		.kind = effect_kind_of(op),
+		.file = op->file,
+		.off = op->off,
+		.len = op->len,
+	};
+	struct nwb_intent_effect *e;
+
+	if (!r.kind || !op->file)
+		return 0;
+	if (!(op->id & NWB_CHAN_EFFECT_ID) || find_effect(it, op->id))
+		return -EPROTO;
+	e = find_effect(it, 0);
+	/* Without its bytes nothing could be judged. */
+	if (!e)
+		return -ENOBUFS;
+	*e = (struct nwb_intent_effect){
+		.id = op->id,
+		.file = op->file,
+		.rec = nwb_ledger_begin(it->ledger, &r),
+	};
+	return 0;
+}
+
+static int end_effect(struct nwb_intents *it, const struct nwb_chan_op *op)
+{
+	struct nwb_intent_effect *e;
+
+	if (!effect_kind_of(op) || !op->file)
+		return 0;
+	e = find_effect(it, op->id);
+	if (!e || (op->result > 0 && (uint64_t)op->result > op->len))
+		return -EPROTO;
+	if (e->rec) {
+		e->rec->result = op->result;
+		nwb_ledger_end(it->ledger, e->rec);
+	}
+	*e = (struct nwb_intent_effect){0};
+	return 0;
+}
+
+/* What a WRITE to the server brings. */
+static int effect_run(struct nwb_intents *it, const struct nwb_chan_found *f)
+{
+	const struct nwb_intent_effect *e = find_effect(it, f->id);
+	struct nwb_stamp_run run = {
+		.kind = f->kind == NWB_CHAN_FOUND_STAMP	 ? NWB_STAMP_LANES
+			: f->kind == NWB_CHAN_FOUND_ZERO ? NWB_STAMP_ZERO
+							 : NWB_STAMP_PARTIAL,
+		.offset = f->off,
+		.len = f->len,
+		.lane = {f->file, f->origin, f->version},
+	};
+	struct nwb_lrec r;
+
+	/* of a file that is not the job's, or the ledger is full and knows it */
+	if (!e || !e->rec)
+		return 0;
+	if (f->off < e->rec->off ||
+	    f->off + f->len > e->rec->off + e->rec->len ||
+	    (run.kind == NWB_STAMP_PARTIAL && f->len > NWB_LANE))
+		return -EPROTO;
+	memcpy(run.raw, f->raw, sizeof(run.raw));
+	r = nwb_lrec_run(e->file,
+			 (uint32_t)(e->rec - it->ledger->hdr->slot) + 1, &run);
+	nwb_ledger_point(it->ledger, &r);
+	return 0;
+}
+
+/* --- what reads saw ------------------------------------------------------- */
+
 static int found(struct nwb_intents *it, const struct nwb_chan_found *f)
 {
 	const struct nwb_intent *o = f->id ? find(it, f->id) : NULL;
@@ -186,6 +284,8 @@ static int found(struct nwb_intents *it, const struct nwb_chan_found *f)
 		.len2 = it->last,
 	};
 
+	if (f->id & NWB_CHAN_EFFECT_ID)
+		return effect_run(it, f);
 	if (!o) {
 		it->nr_unpaired++;
 		return 0;
@@ -220,6 +320,7 @@ static int take_number(struct nwb_intents *it, const struct nwb_chan_rec *rec)
 	if (rec->type == NWB_CHAN_HELLO && it->last) {
 		/* What it had not finished it never will. */
 		memset(it->op, 0, sizeof(it->op));
+		memset(it->effect, 0, sizeof(it->effect));
 		memset(it->echo, 0, sizeof(it->echo));
 		it->nr_open = 0;
 		it->base = it->last;
@@ -231,10 +332,28 @@ static int take_number(struct nwb_intents *it, const struct nwb_chan_rec *rec)
 	return 0;
 }
 
+static int take_op(struct nwb_intents *it, const struct nwb_chan_rec *rec)
+{
+	struct nwb_chan_op op;
+	int rc = nwb_chan_get_op(rec, &op);
+
+	if (rc)
+		return rc;
+	switch (rec->type) {
+	case NWB_CHAN_OP_BEGIN:
+		return begin_op(it, &op);
+	case NWB_CHAN_OP_END:
+		return end_op(it, &op);
+	case NWB_CHAN_EFFECT_BEGIN:
+		return begin_effect(it, &op);
+	default:
+		return end_effect(it, &op);
+	}
+}
+
 int nwb_intents_record(struct nwb_intents *it, const struct nwb_chan_rec *rec)
 {
 	struct nwb_chan_found f;
-	struct nwb_chan_op op;
 	int rc = take_number(it, rec);
 
 	if (rc)
@@ -243,11 +362,9 @@ int nwb_intents_record(struct nwb_intents *it, const struct nwb_chan_rec *rec)
 	switch (rec->type) {
 	case NWB_CHAN_OP_BEGIN:
 	case NWB_CHAN_OP_END:
-		rc = nwb_chan_get_op(rec, &op);
-		if (rc)
-			return rc;
-		return rec->type == NWB_CHAN_OP_BEGIN ? begin_op(it, &op)
-						      : end_op(it, &op);
+	case NWB_CHAN_EFFECT_BEGIN:
+	case NWB_CHAN_EFFECT_END:
+		return take_op(it, rec);
 	case NWB_CHAN_FOUND:
 		rc = nwb_chan_get_found(rec, &f);
 		return rc ? rc : found(it, &f);

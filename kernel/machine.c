@@ -310,15 +310,26 @@ int nwb_machine_tell(struct nwb_machine *m, enum nwb_chan_type type,
 	return rc;
 }
 
-int nwb_machine_go(struct nwb_machine *m, const char *name)
+static int tell_name(struct nwb_machine *m, enum nwb_chan_type type,
+		     const char *name)
 {
 	int rc;
 
 	if (!*name || strlen(name) > NWB_CHAN_NAME_MAX)
 		return -EINVAL;
-	rc = nwb_machine_tell(m, NWB_CHAN_GO, name, strlen(name));
+	rc = nwb_machine_tell(m, type, name, strlen(name));
 	wake(m);
 	return rc;
+}
+
+int nwb_machine_go(struct nwb_machine *m, const char *name)
+{
+	return tell_name(m, NWB_CHAN_GO, name);
+}
+
+int nwb_machine_fuse(struct nwb_machine *m, const char *order)
+{
+	return tell_name(m, NWB_CHAN_FUSE, order);
 }
 
 static void wait_end(struct nwb_machine *m)

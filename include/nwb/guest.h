@@ -25,7 +25,8 @@
  *	mount fuse NAME DIR [OPTIONS]	a FUSE server of the guest's own, in memory;
  *					one a job. OPTIONS: writeback delay=MS fail=N
  *					(the Nth WRITE: EIO) hang=N (from the Nth on,
- *					until release) capacity=BYTES max_write=BYTES
+ *					until release) capacity=BYTES max_write=BYTES;
+ *					lies: lose=N cut=N tear=N (guest/fuse.c)
  *	release				WRITEs that hang go on
  *	umount DIR [lazy] [force]
  *	open FD N [FLAGS]		FLAGS: rdwr (default) rdonly wronly, creat
@@ -192,6 +193,17 @@ int nwb_machine_start(const struct nwb_machine_opts *opts,
 
 /** nwb_machine_go() - answer the guest's WAIT of @name. Any thread. */
 int nwb_machine_go(struct nwb_machine *m, const char *name) nwb_must_check;
+
+/**
+ * nwb_machine_fuse() - give the guest's own FUSE server an order. It is obeyed
+ * before a GO that is said after it.
+ * @order: "fail ERRNO N": N WRITEs from now on go well, each later one ends in
+ *	ERRNO and does nothing; "hang": WRITEs wait; "go": they wait no longer;
+ *	"well": neither any more
+ *
+ * Return: 0; -ENOBUFS: the guest does not read. Any thread.
+ */
+int nwb_machine_fuse(struct nwb_machine *m, const char *order) nwb_must_check;
 
 /**
  * nwb_machine_power_loss() - the client loses its power.

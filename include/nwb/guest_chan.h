@@ -41,6 +41,7 @@
 #define NWB_CHAN_PAYLOAD_MAX 16384u
 #define NWB_CHAN_FRAME_MAX   (NWB_CHAN_HEAD + NWB_CHAN_PAYLOAD_MAX)
 #define NWB_CHAN_NAME_MAX    240u /* of marks and files, without the NUL */
+#define NWB_CHAN_EFFECT_ID   0x80000000u /* in the ids of effects only */
 
 enum nwb_chan_type {
 	/* guest to host */
@@ -57,14 +58,16 @@ enum nwb_chan_type {
 	NWB_CHAN_SAY,	    /* text: a line for people */
 	NWB_CHAN_DONE,	    /* struct nwb_chan_done; the last of a job */
 	/* of the FUSE server in the guest: what it is asked to do, before it
-	 * does; then FOUND records of a WRITE's payload; then how it went. Ids
-	 * are its own, with the highest bit set */
+	 * does; then FOUND records of all of a WRITE's payload; then how it
+	 * went. Ids are its own, with NWB_CHAN_EFFECT_ID in them */
 	NWB_CHAN_EFFECT_BEGIN, /* struct nwb_chan_op */
 	NWB_CHAN_EFFECT_END,   /* struct nwb_chan_op */
 	/* host to guest */
 	NWB_CHAN_ECHO = 64, /* le32: number, from 1 */
 	NWB_CHAN_GO,	    /* text: name of the WAIT */
 	NWB_CHAN_STOP,	    /* nothing: end the job now, as if done */
+	NWB_CHAN_FUSE,	    /* text: an order to the guest's FUSE server, see
+			     * nwb_machine_fuse() */
 };
 
 /* What a guest's operation is. */

@@ -18,6 +18,15 @@
  * that is booted again in the same run numbers from 1 again; its numbers are
  * put behind the first one's, since the first one was dead by then.
  *
+ * What the guest's own FUSE server does comes by the same channel:
+ *
+ *	EFFECT_BEGIN, FOUND..., EFFECT_END	EFFECT_WRITE with its EFFECT_RUNs,
+ *						EFFECT_TRUNCATE, EFFECT_FSYNC
+ *
+ * Its tickets are those at which the host heard of it. All that the guest tells
+ * is heard in the order in which it was told, so between its effects and its
+ * operations nothing is lost by that; and nothing of the host's depends on them.
+ *
  * sync and syncfs promise nothing that a file's oracle could hold them to (they
  * return no file's errors), mounts and memory pressure do nothing to a file:
  * they become JOINs. An msync promises its range. Bytes that a read saw and
@@ -29,8 +38,9 @@
 #include "nwb/guest_chan.h"
 #include "nwb/ledger.h"
 
-#define NWB_INTENTS_OPS	  128u /* operations under way at once */
-#define NWB_INTENTS_ECHOS 64u /* echos not yet seen; the oldest are forgotten */
+#define NWB_INTENTS_OPS	    128u /* operations under way at once */
+#define NWB_INTENTS_EFFECTS 128u /* the same of the FUSE server */
+#define NWB_INTENTS_ECHOS   64u /* echos not yet seen; the oldest are forgotten */
 
 struct nwb_intent {
 	uint32_t id; /* of the operation, 0: free */
@@ -39,6 +49,12 @@ struct nwb_intent {
 	uint64_t number;       /* of its begin */
 	struct nwb_lrec *rec;  /* NULL: it has none */
 	struct nwb_lrec *also; /* OPEN with O_TRUNC: the truncate */
+};
+
+struct nwb_intent_effect {
+	uint32_t id; /* 0: free */
+	uint16_t file;
+	struct nwb_lrec *rec; /* NULL: the ledger is full */
 };
 
 /**
@@ -54,6 +70,7 @@ struct nwb_intents {
 	uint64_t base;
 	uint64_t last; /* number of the newest record, base and all */
 	struct nwb_intent op[NWB_INTENTS_OPS];
+	struct nwb_intent_effect effect[NWB_INTENTS_EFFECTS];
 	struct {
 		uint32_t nr; /* 0: free */
 		struct nwb_lrec *rec;
@@ -74,8 +91,8 @@ void nwb_intents_echo(struct nwb_intents *it, uint32_t nr);
  * nwb_intents_record() - a record was read from the channel.
  *
  * Return: 0, also for types that say nothing of files; -EPROTO: its number is
- * not behind the one before, or its payload cannot be read: the ledger is not
- * to be trusted from here on.
+ * not behind the one before, or its payload cannot be read; -ENOBUFS: too many
+ * effects at once. The ledger is not to be trusted from here on.
  * Context: the thread that reads the channel, in the stream's order; does not
  * allocate.
  */

@@ -11,6 +11,10 @@
  * lock of the address space that a store into a mapping holds while it waits
  * for the server. It tells what it is asked to write, before and after it does,
  * by the same channel, so the guest's numbers order both sides.
+ *
+ * It can also lie, so that what judges it is seen to notice: lose=N acks the Nth
+ * WRITE and forgets it, cut=N cuts the file in half after it, tear=N takes the
+ * first half of each of its pages from before it.
  */
 #define FUSE_USE_VERSION 314
 #include "guest.h"
@@ -29,8 +33,6 @@
 
 #define NODES	  16u /* the root is number 1 */
 #define SIZE_MAX_ (256 * NWB_MIB)
-#define EFFECT_ID 0x80000000u /* these are not the worker's numbers */
-#define FOUND_MAX 64u
 #define THREADS	  32u
 
 struct node {
@@ -43,8 +45,11 @@ struct node {
 
 /* Both processes'. */
 struct shared {
-	_Atomic int ready; /* 0: not yet; 1: mounted; negative errno */
-	_Atomic bool is_released;
+	_Atomic int ready;	  /* 0: not yet; 1: mounted; negative errno */
+	_Atomic bool is_released; /* of the option hang= */
+	_Atomic bool hangs;	  /* by order */
+	_Atomic int error;	  /* by order: of WRITEs; 0: none */
+	_Atomic int64_t spared;	  /* so many of them still go well */
 };
 
 static struct {
@@ -54,6 +59,7 @@ static struct {
 	struct worker *w;
 	bool has_writeback;
 	uint64_t delay_ms, fail_at, hang_at, capacity;
+	uint64_t lose_at, cut_at, tear_at;
 	unsigned int max_write;
 	_Atomic uint64_t nr_writes;
 	_Atomic uint32_t next_id;
@@ -98,17 +104,11 @@ static unsigned int file_of(const char *name)
 
 /* --- what is told ---------------------------------------------------------- */
 
-struct finder {
-	uint32_t id;
-	unsigned int nr;
-};
-
 static int found(void *arg, const struct nwb_stamp_run *run)
 {
-	struct finder *f = arg;
+	const uint32_t *id = arg;
 
-	if (f->nr++ < FOUND_MAX)
-		ops_found(f->id, run);
+	ops_found(*id, run);
 	return 0;
 }
 
@@ -117,18 +117,16 @@ static struct nwb_chan_op begin(enum nwb_chan_opcode code, fuse_ino_t ino,
 {
 	struct nwb_chan_op op = {
 		.op = code,
-		.id = EFFECT_ID | (atomic_fetch_add(&fs.next_id, 1) + 1),
+		.id = NWB_CHAN_EFFECT_ID |
+		      (atomic_fetch_add(&fs.next_id, 1) + 1),
 		.file = (uint16_t)fs.node[ino].file,
 		.off = off,
 		.len = len,
 	};
-	struct finder f = {.id = op.id};
 
 	out_op(NWB_CHAN_EFFECT_BEGIN, &op);
 	if (buf && fs.w->job.has_key)
-		(void)nwb_stamp_scan(&fs.w->key, off, buf, len, found, &f);
-	if (f.nr > FOUND_MAX)
-		op.flags |= NWB_CHAN_F_CUT;
+		(void)nwb_stamp_scan(&fs.w->key, off, buf, len, found, &op.id);
 	return op;
 }
 
@@ -295,30 +293,78 @@ static void sleep_ms(uint64_t ms)
 	usleep((useconds_t)(ms * 1000));
 }
 
+static bool must_wait(uint64_t nr)
+{
+	return (fs.hang_at && nr >= fs.hang_at &&
+		!atomic_load(&fs.shared->is_released)) ||
+	       atomic_load(&fs.shared->hangs);
+}
+
+/* What WRITE number @nr ends in, before it does anything. */
+static int ordered_error(uint64_t nr)
+{
+	int error = atomic_load(&fs.shared->error);
+
+	if (nr == fs.fail_at)
+		return EIO;
+	if (error && atomic_fetch_sub(&fs.shared->spared, 1) <= 0)
+		return error;
+	return 0;
+}
+
+/* Lies. Return: what @buf is said to have been; NULL: no memory. */
+static char *tear(const struct node *n, const char *buf, size_t len, off_t off)
+{
+	char *torn = malloc(len);
+
+	for (size_t i = 0; torn && i < len; i++) {
+		size_t at = (size_t)off + i;
+
+		torn[i] = at % 4096 < 2048 && at < n->size ? (char)n->data[at]
+							   : buf[i];
+	}
+	return torn;
+}
+
+static void cut_in_half(fuse_ino_t ino)
+{
+	struct node *n = &fs.node[ino];
+	struct nwb_chan_op op =
+		begin(NWB_CHAN_OP_TRUNCATE, ino, n->size / 2, NULL, 0);
+
+	pthread_mutex_lock(&fs.lock);
+	n->size /= 2;
+	pthread_mutex_unlock(&fs.lock);
+	end(&op, 0);
+}
+
 static void do_write(fuse_req_t req, fuse_ino_t ino, const char *buf,
 		     size_t len, off_t off, struct fuse_file_info *fi)
 {
 	uint64_t nr = atomic_fetch_add(&fs.nr_writes, 1) + 1;
-	struct nwb_chan_op op =
-		begin(NWB_CHAN_OP_WRITE, ino, (uint64_t)off, buf, len);
 	struct node *n = &fs.node[ino];
-	int rc = 0;
+	char *torn = nr == fs.tear_at ? tear(n, buf, len, off) : NULL;
+	struct nwb_chan_op op;
+	int rc;
 
 	(void)fi;
-	while (fs.hang_at && nr >= fs.hang_at &&
-	       !atomic_load(&fs.shared->is_released))
+	buf = torn ? torn : buf;
+	op = begin(NWB_CHAN_OP_WRITE, ino, (uint64_t)off, buf, len);
+	while (must_wait(nr))
 		sleep_ms(10);
 	if (fs.delay_ms)
 		sleep_ms(fs.delay_ms);
-	if (nr == fs.fail_at)
-		rc = EIO;
+	rc = ordered_error(nr);
 	pthread_mutex_lock(&fs.lock);
 	if (!rc && (size_t)off + len > n->size)
 		rc = grow(n, (size_t)off + len);
-	if (!rc)
+	if (!rc && nr != fs.lose_at)
 		memcpy(n->data + off, buf, len);
 	pthread_mutex_unlock(&fs.lock);
 	end(&op, rc ? -rc : (int64_t)len);
+	free(torn);
+	if (nr == fs.cut_at)
+		cut_in_half(ino);
 	if (rc)
 		fuse_reply_err(req, rc);
 	else
@@ -414,6 +460,12 @@ static int parse(const char *options)
 			fs.fail_at = nr;
 		else if (!strcmp(w, "hang") && nr)
 			fs.hang_at = nr;
+		else if (!strcmp(w, "lose") && nr)
+			fs.lose_at = nr;
+		else if (!strcmp(w, "cut") && nr)
+			fs.cut_at = nr;
+		else if (!strcmp(w, "tear") && nr)
+			fs.tear_at = nr;
 		else if (!strcmp(w, "capacity") && nr)
 			fs.capacity = nwb_min(nr, SIZE_MAX_ + 0ull);
 		else if (!strcmp(w, "max_write") && nr)
@@ -467,6 +519,7 @@ static void serve(const char *dir)
 
 int fuse_start(struct worker *w, const char *dir, const char *options)
 {
+	struct shared *shared;
 	int rc;
 	pid_t pid;
 
@@ -476,12 +529,11 @@ int fuse_start(struct worker *w, const char *dir, const char *options)
 	if (rc)
 		return rc;
 	fs.w = w;
-	fs.shared = mmap(NULL, sizeof(*fs.shared), PROT_READ | PROT_WRITE,
-			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (fs.shared == MAP_FAILED) {
-		fs.shared = NULL;
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
 		return -ENOMEM;
-	}
+	fs.shared = shared;
 	pid = fork();
 	if (pid == 0)
 		serve(dir);
@@ -492,6 +544,27 @@ int fuse_start(struct worker *w, const char *dir, const char *options)
 		sleep_ms(1);
 	rc = atomic_load(&fs.shared->ready);
 	return rc < 0 ? rc : rc ? 0 : -EIO;
+}
+
+/* On the thread that listens; the host gives orders at marks of the job, which
+ * come after the mount. */
+void fuse_order(const char *order)
+{
+	unsigned int error, spared;
+
+	if (!fs.shared)
+		return;
+	if (sscanf(order, "fail %u %u", &error, &spared) == 2) {
+		atomic_store(&fs.shared->spared, spared);
+		atomic_store(&fs.shared->error, (int)error);
+	} else if (!strcmp(order, "hang")) {
+		atomic_store(&fs.shared->hangs, true);
+	} else if (!strcmp(order, "go")) {
+		atomic_store(&fs.shared->hangs, false);
+	} else if (!strcmp(order, "well")) {
+		atomic_store(&fs.shared->hangs, false);
+		atomic_store(&fs.shared->error, 0);
+	}
 }
 
 void fuse_release(void)

@@ -124,6 +124,8 @@ int fuse_start(struct worker *w, const char *dir,
 	       const char *options) nwb_must_check;
 /** fuse_release() - WRITEs that hang may go on. */
 void fuse_release(void);
+/** fuse_order() - what the host wants of the server (nwb_machine_fuse()). */
+void fuse_order(const char *order);
 
 /* --- owed.c --------------------------------------------------------------- */
 

@@ -6,7 +6,6 @@
  *
  *	chan PATH		device of the channel
  *	net DEVICE ADDR MASK	the network under test
- *	host ADDR NAME		a line of /etc/hosts
  *
  * Modules lie in /lib/modules, in the order of the file "order" there. The job
  * is /job. Until the channel is open complaints go to the console, where netwb

@@ -182,6 +182,7 @@ int out_file(const char *path)
 
 static void obey(const struct nwb_chan_rec *rec)
 {
+	char order[NWB_CHAN_NAME_MAX + 1];
 	uint32_t nr;
 
 	switch (rec->type) {
@@ -200,6 +201,10 @@ static void obey(const struct nwb_chan_rec *rec)
 			told.nr++;
 		pthread_cond_broadcast(&told.news);
 		pthread_mutex_unlock(&told.lock);
+		break;
+	case NWB_CHAN_FUSE:
+		if (!nwb_chan_get_name(rec, order))
+			fuse_order(order);
 		break;
 	case NWB_CHAN_STOP:
 		pthread_mutex_lock(&told.lock);

@@ -39,8 +39,11 @@ NWB_TEST(check_kernel, the_first_set)
 {
 	struct kc_choice c;
 
-	/* nothing and eight faults on two cifs mounts; 9p has no credits */
-	nwb_check_eq(choose(NULL, 0, &c), 9 + 9 + 8);
+	/* nothing and eight faults on two cifs mounts; 9p has no credits, and
+	 * of a FUSE server in the guest there is less to break */
+	nwb_check_eq(choose(NULL, 0, &c), 9 + 9 + 8 + 4);
+	nwb_check(has(&c, "fuse", "freeze") && !has(&c, "9p", "freeze"));
+	nwb_check(!has(&c, "fuse", "restart"));
 	nwb_check(has(&c, "cifs-hard", "famine"));
 	nwb_check(!has(&c, "9p", "famine"));
 	nwb_check(!has(&c, "cifs-none", "none"));
@@ -51,6 +54,8 @@ NWB_TEST(check_kernel, words_choose)
 	const char *mount[] = {"9p-mmap"}, *fault[] = {"restart"};
 	const char *glob[] = {"cifs-*.reset-*"}, *two[] = {"9p", "9p.none"};
 	const char *no[] = {"resart"}, *no_famine[] = {"9p.famine"};
+	const char *fuse[] = {"fuse"};
+	const struct kc_scenario own = {.name = "own", .fs = KC_ALL};
 	struct kc_choice c;
 	struct nwb_err err = {0};
 
@@ -60,6 +65,11 @@ NWB_TEST(check_kernel, words_choose)
 	nwb_check_eq(choose(glob, 1, &c), 8);
 	nwb_check(has(&c, "cifs-loose", "reset-after"));
 	nwb_check_eq(choose(two, 2, &c), 8);
+	/* a plan of one's own: where all can be injected, or where it is said */
+	nwb_check_eq(kc_choose(NULL, 0, &own, &c, &err), 0);
+	nwb_check_eq(c.nr, 3);
+	nwb_check_eq(kc_choose(fuse, 1, &own, &c, &err), 0);
+	nwb_check(has(&c, "fuse", "own"));
 	nwb_check_eq(kc_choose(no, 1, NULL, &c, &err), -EINVAL);
 	nwb_check(strstr(err.text, "resart"));
 	nwb_check_eq(kc_choose(no_famine, 1, NULL, &c, &err), -EINVAL);
@@ -76,7 +86,10 @@ NWB_TEST(check_kernel, plans_of_the_set_are_good)
 			struct nwb_err err = {0};
 			int fd;
 
-			if (s->is_smb && strcmp(kc_mounts[k].type, "cifs"))
+			if (!(s->fs &
+			      (kc_mounts[k].is_inside		    ? KC_FUSE
+			       : !strcmp(kc_mounts[k].type, "cifs") ? KC_CIFS
+								    : KC_9P)))
 				continue;
 			nwb_check_eq(nwb_plan_new(&plan), 0);
 			if (nwb_plan_add_text(plan, s->name, s->plan,
@@ -88,6 +101,8 @@ NWB_TEST(check_kernel, plans_of_the_set_are_good)
 			if (nwb_plan_compile(plan, page, kc_mounts[k].server,
 					     &err))
 				nwb_check_streq(err.text, "");
+			if (kc_mounts[k].is_inside)
+				nwb_check_eq(kc_fuse_check(plan, &err), 0);
 			nwb_fc_unmap(page);
 			close(fd);
 			nwb_plan_free(plan);

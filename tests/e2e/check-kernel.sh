@@ -73,6 +73,36 @@ got=0
 says '^  ok 1 diod\..*\.9p\.none # 1 of 1 runs'
 [ -e "$tmp"/ktap/*/guest/*-1/run.ledger ] && bad 'a ledger is left' || ok
 
+# The guest's own FUSE server: rules that name its WRITEs fire, too.
+run 0 check --kernel "$kernel" --keep --out fuse fuse
+says '^  fuse.none  *PASS 1/1'
+says '^  fuse.freeze  *PASS 1/1'
+says '^  fuse.enospc  *PASS 1/1; told ENOSPC 1/1'
+says '^  fuse.power-loss  *PASS 1/1'
+cat "$tmp"/fuse/*/guest/*/README >"$tmp/out"
+says '^rule full \(.*\): [1-9][0-9]* hits'
+says '^rule dead \(.*\): 1 hits'
+
+# A server that lies is seen to: JOB OPTION KERNEL ORACLE.
+lies() {
+	printf '%b' "$1" >"$tmp/lie.job"
+	rm -rf "$tmp/lie"
+	run 1 check --kernel "$3" --job lie.job --mount-options "$2" --out lie \
+		fuse
+	cat "$tmp"/lie/*/guest/*/README >>"$tmp/out"
+	says "  $4 FAIL "
+}
+begin='open 0 1 rdwr,creat\nwrite 0 0 64K\nfsync 0\n'
+lies "${begin}write 0 0 64K\nfsync 0\ndrop_caches\nread 0 0 64K\n" lose=2 \
+	"$kernel" O12
+lies "${begin}write 0 64K 64K\nfsync 0\nclose 0\n" cut=2 "$kernel" O9
+# only 6.12 and before promise stable pages
+for k in 6.12-uml /usr/bin/linux.uml; do
+	"$netwb" kernel show "$k" >"$tmp/out" 2>&1 || continue
+	lies "${begin}write 0 0 2K\nwrite 0 2K 2K\nfsync 0\n" tear=2 "$k" O13
+	break
+done
+
 # A fault at a mark, and one of the server: both hit, with bytes at stake.
 # Whether the kernel stands it is its own business.
 "$netwb" check --kernel "$kernel" --keep --out "$tmp/hit" \

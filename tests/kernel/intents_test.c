@@ -82,9 +82,10 @@ static const struct nwb_lrec *slot(const struct bed *b, uint64_t i)
 	return &b->l.hdr->slot[i];
 }
 
-static void judge(const struct bed *b, struct nwb_judgement *j)
+static void judge_file(const struct bed *b, const void *data, uint64_t size,
+		       struct nwb_judgement *j)
 {
-	struct nwb_content c = {.file = 1, .size = 0};
+	struct nwb_content c = {.file = 1, .size = size, .data = data};
 	struct nwb_judge_in in = {
 		.rec = b->l.hdr->slot,
 		.nr_rec = nwb_ledger_count(&b->l),
@@ -96,6 +97,11 @@ static void judge(const struct bed *b, struct nwb_judgement *j)
 	};
 
 	nwb_check_eq(nwb_judge(&in, j, NULL), 0);
+}
+
+static void judge(const struct bed *b, struct nwb_judgement *j)
+{
+	judge_file(b, NULL, 0, j);
 }
 
 NWB_TEST(intents, operations_are_records_with_the_guests_numbers)
@@ -299,5 +305,111 @@ NWB_TEST(intents, a_second_boot_comes_after_the_first)
 	judge(&b, &j);
 	nwb_check_eq(j.verdict, NWB_FAIL);
 	nwb_check(j.failed & 1u << 1);
+	nwb_ledger_unmap(&b.l);
+}
+
+/* --- the guest's own FUSE server ------------------------------------------- */
+
+static int effect(struct bed *b, uint16_t type, uint32_t id, uint16_t kind,
+		  uint64_t len, int64_t result)
+{
+	struct nwb_chan_op op = {.op = kind,
+				 .id = NWB_CHAN_EFFECT_ID | id,
+				 .file = 1,
+				 .len = len,
+				 .result = result};
+
+	return say_op(b, type, &op);
+}
+
+static int effect_found(struct bed *b, uint32_t id, uint32_t version)
+{
+	static uint8_t buf[NWB_CHAN_PAYLOAD_MAX];
+	struct nwb_chan_found f = {.id = NWB_CHAN_EFFECT_ID | id,
+				   .kind = NWB_CHAN_FOUND_STAMP,
+				   .len = 4096,
+				   .file = 1,
+				   .version = version};
+
+	return say(b, NWB_CHAN_FOUND, buf, nwb_chan_put_found(&f, buf));
+}
+
+/* write v1, v2; what the server gets meanwhile; fsync = 0 */
+static void fuse_run(struct bed *b, uint32_t applied, int64_t result,
+		     struct nwb_judgement *j)
+{
+	static uint8_t data[4096];
+	struct nwb_stamp_key key;
+
+	setup(b);
+	begin(b, 9, NWB_CHAN_OP_OPEN, 0, 0, 0);
+	end(b, 9, NWB_CHAN_OP_OPEN, 0, 3);
+	for (uint32_t v = 1; v <= 2; v++) {
+		begin(b, v, NWB_CHAN_OP_WRITE, 0, 4096, v);
+		end(b, v, NWB_CHAN_OP_WRITE, 4096, 4096);
+	}
+	begin(b, 3, NWB_CHAN_OP_FSYNC, 0, 0, 0);
+	nwb_check_eq(
+		effect(b, NWB_CHAN_EFFECT_BEGIN, 1, NWB_CHAN_OP_WRITE, 4096, 0),
+		0);
+	nwb_check_eq(effect_found(b, 1, applied), 0);
+	nwb_check_eq(effect(b, NWB_CHAN_EFFECT_END, 1, NWB_CHAN_OP_WRITE, 4096,
+			    result),
+		     0);
+	end(b, 3, NWB_CHAN_OP_FSYNC, 0, 0);
+	nwb_stamp_key_init(&key, b->l.hdr->key);
+	nwb_stamp_fill(&key, 1, applied, 0, data, sizeof(data));
+	judge_file(b, data, result > 0 ? sizeof(data) : 0, j);
+}
+
+NWB_TEST(intents, effects_of_a_fuse_server_are_judged)
+{
+	struct nwb_judgement j;
+	struct bed b;
+
+	fuse_run(&b, 2, 4096, &j);
+	nwb_check_eq(slot(&b, 4)->kind, NWB_L_EFFECT_WRITE);
+	nwb_check_eq(slot(&b, 4)->result, 4096);
+	nwb_check_eq(slot(&b, 5)->kind, NWB_L_EFFECT_RUN);
+	nwb_check_eq(slot(&b, 5)->parent, 4 + 1);
+	nwb_check_eq(slot(&b, 5)->version, 2);
+	nwb_check_eq(j.failed, 0);
+	nwb_ledger_unmap(&b.l);
+	/* fsync promised version 2, and the server has an older one */
+	fuse_run(&b, 1, 4096, &j);
+	nwb_check(j.failed & 1u << 1);
+	nwb_ledger_unmap(&b.l);
+	/* or none, for it said no */
+	fuse_run(&b, 2, -ENOSPC, &j);
+	nwb_check(j.failed & 1u << 1);
+	nwb_ledger_unmap(&b.l);
+}
+
+NWB_TEST(intents, effects_that_cannot_be_are_refused)
+{
+	struct bed b;
+
+	setup(&b);
+	nwb_check_eq(
+		effect(&b, NWB_CHAN_EFFECT_END, 1, NWB_CHAN_OP_WRITE, 16, 16),
+		-EPROTO);
+	nwb_check_eq(effect(&b, NWB_CHAN_EFFECT_BEGIN, 1, NWB_CHAN_OP_WRITE,
+			    1024, 0),
+		     0);
+	/* more than the WRITE has, more than it did, twice the same */
+	nwb_check_eq(effect_found(&b, 1, 1), -EPROTO);
+	nwb_check_eq(effect(&b, NWB_CHAN_EFFECT_END, 1, NWB_CHAN_OP_WRITE, 1024,
+			    1025),
+		     -EPROTO);
+	nwb_check_eq(effect(&b, NWB_CHAN_EFFECT_BEGIN, 1, NWB_CHAN_OP_WRITE,
+			    1024, 0),
+		     -EPROTO);
+	for (uint32_t i = 2; i <= NWB_INTENTS_EFFECTS; i++)
+		nwb_check_eq(effect(&b, NWB_CHAN_EFFECT_BEGIN, i,
+				    NWB_CHAN_OP_WRITE, 1024, 0),
+			     0);
+	nwb_check_eq(effect(&b, NWB_CHAN_EFFECT_BEGIN, 1000, NWB_CHAN_OP_WRITE,
+			    1024, 0),
+		     -ENOBUFS);
 	nwb_ledger_unmap(&b.l);
 }
