@@ -37,7 +37,7 @@ done
 
 # a disk that says that it has synced, and has not: what a crash takes then was
 # promised by nobody but the disk
-for crash in smbd:12 diod:160; do
+for crash in smbd:13 diod:160; do
 	server=${crash%:*}
 	run 1 run --server $server --write 16M --fsyncs 2 \
 		-e "server $server volatile" \
