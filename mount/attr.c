@@ -69,8 +69,10 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	if (sn)
 		nwb_shadow_begin(f->shadow, sn, want.size, UINT64_MAX, &token);
 	rc = nwb_ns_setattr(f->mnt, mn->node, valid, &want, &a, NULL);
+	/* of several things some may have been done before one was refused */
 	if (sn && rc)
-		nwb_shadow_release(f->shadow, sn, token, is_known(rc));
+		nwb_shadow_release(f->shadow, sn, token,
+				   valid == NWB_SET_SIZE && is_known(rc));
 	else if (sn)
 		nwb_shadow_truncate(f->shadow, sn, token);
 	if (rc) {

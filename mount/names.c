@@ -108,8 +108,11 @@ static int create(struct nwb_fuse *f, struct mnode *dir, const char *name,
 	if (sd)
 		sn = nwb_shadow_make(f->shadow, sd, name, NWB_SNODE_FILE, NULL);
 	mn = mnode_get(f, node, sn);
-	if (!mn)
+	if (!mn) {
+		/* open, so it is there still; nothing was written to it */
+		(void)!nwb_ns_close(f->mnt, node, file);
 		return -ENOMEM;
+	}
 	*ret_mf = file_new(f, mn, file);
 	if (!*ret_mf) {
 		mnode_put(f, mn, 1);
