@@ -99,6 +99,46 @@ on diod 0 --client temp-page -- ". $tmp/programs"
 on diod 0 --kernel-cache -- ". $tmp/programs"
 says 'client kernel-fuse'
 
+# --- without a shadow: large writes come by a pipe ------------------------------
+# Sizes and places of all kinds, small ones in between, four writers at once, from
+# memory that begins in the middle of a page; then the bytes on the server.
+cat >"$tmp/large" <<'END'
+import os, random, sys, threading
+data = random.Random(7).randbytes(2 << 20)
+def write(name):
+    rnd = random.Random(name)
+    want = bytearray()
+    fd = os.open(name, os.O_RDWR | os.O_CREAT)
+    for i in range(60):
+        size = rnd.choice([1, 4096, 5000, 131072, 262144, 1000001, 1 << 20])
+        off = rnd.choice([0, 4096, rnd.randrange(3 << 20), len(want)])
+        at = rnd.randrange(4096)
+        if os.pwrite(fd, memoryview(data)[at:at + size], off) != size:
+            os._exit(1)
+        want.extend(bytes(max(0, off + size - len(want))))
+        want[off:off + size] = data[at:at + size]
+    os.fsync(fd)
+    for path in name, os.environ['NWB_EXPORT'] + '/' + name:
+        with open(path, 'rb') as f:
+            if f.read() != want:
+                print('differs:', path, file=sys.stderr)
+                os._exit(1)
+ts = [threading.Thread(target=write, args=('f%d' % i,)) for i in range(4)]
+[t.start() for t in ts]
+[t.join() for t in ts]
+END
+for s in $servers; do
+	run 0 mount "$s" --no-shadow -- python3 "$tmp/large"
+	says '^  [1-9][0-9]* of the writes without a buffer|no pipe for 1 MiB'
+done
+run 0 mount diod --no-shadow --kernel-cache -- python3 "$tmp/large"
+run 0 mount smbd --no-shadow -e 'cut: on server.write nth=5..25+10 after do rst' \
+	-- python3 "$tmp/large"
+says '^rule cut: [1-9]'
+# with one, each byte is looked at twice, and must not change in between
+on diod 0 -- 'dd if=/dev/zero of=f bs=1M count=8 2>/dev/null'
+if grep -q 'without a buffer' "$tmp/out"; then bad "spliced"; else ok; fi
+
 # --- the shadow judges ---------------------------------------------------------
 on diod 1 -- 'head -c 100000 /dev/zero | tr "\0" a >f
 	sync f; printf XY | dd of="$NWB_EXPORT/f" bs=1 seek=5000 conv=notrunc 2>/dev/null'
