@@ -3,10 +3,6 @@
  * mount-cost-write FILE BLOCK SPAN NR: NR pwrite(2) of BLOCK bytes, round and
  * round in the first SPAN bytes of FILE. Prints nanoseconds a write: wall time
  * from the first to the last, nothing else in it. The file is removed.
- *
- * FILE "-": no file; what it costs to copy a block that somebody has just
- * written from memory to memory, round and round in SPAN bytes. That is what a
- * page cache of one's own costs above a file system that splices.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,31 +27,6 @@ static int fail(const char *what)
 	return 1;
 }
 
-static int copy(size_t block, size_t span, size_t nr)
-{
-	char *from = malloc(block), *buf = malloc(block), *to = malloc(span);
-	uint64_t ns = 0;
-
-	if (!from || !buf || !to)
-		return fail("memory");
-	memset(from, 'x', block);
-	memset(to, 'y', span);
-	for (size_t i = 0; i < nr; i++) {
-		uint64_t begun;
-
-		memcpy(buf, from, block);
-		from[i % block]++;
-		begun = now_ns();
-		memcpy(to + i * block % (span / block * block), buf, block);
-		ns += now_ns() - begun;
-	}
-	printf("%.0f\n", (double)ns / (double)nr);
-	free(from);
-	free(buf);
-	free(to);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	size_t block, span, nr;
@@ -72,8 +43,6 @@ int main(int argc, char **argv)
 	nr = strtoul(argv[4], NULL, 10);
 	if (!block || span < block || !nr)
 		return 3;
-	if (!strcmp(argv[1], "-"))
-		return copy(block, span, nr);
 	buf = malloc(block);
 	fd = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0600);
 	if (!buf || fd < 0)
