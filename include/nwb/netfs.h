@@ -513,6 +513,55 @@ int nwb_inode_offline(struct nwb_inode *inode, uint64_t pos, uint64_t end,
  */
 void nwb_netfs_sync(struct nwb_netfs *nf);
 
+enum nwb_sync_mode {
+	NWB_WB_SYNC_NONE, /* skip what is under writeback; stop at nr_to_write */
+	NWB_WB_SYNC_ALL,  /* wait for it; all that was dirty at the call */
+};
+
+/* --- monolithic objects (lib/netfs/write_single.c) ------------------------- */
+
+/**
+ * struct nwb_blob - the content of an object that is always written as a whole
+ * (an AFS directory, a symlink): memory of the caller's, no folios.
+ * Set up by nwb_blob_init(), freed by @release when nobody refers to it.
+ */
+struct nwb_blob {
+	const struct iovec *vec;
+	unsigned int nr_vec;
+	uint64_t len;
+	void (*release)(struct nwb_blob *blob);
+	_Atomic uint32_t refs;
+};
+/**
+ * nwb_blob_init() - one reference, for the caller.
+ * @vec: page-aligned pieces of whole pages, below 2 GiB each; all but the last
+ *	are full; behind @len there are zeros. Unchanged while others refer to it
+ * @len: of the object, above 0
+ * @release: called without locks, from any task; NULL: nothing
+ */
+void nwb_blob_init(struct nwb_blob *blob, const struct iovec *vec,
+		   unsigned int nr_vec, uint64_t len,
+		   void (*release)(struct nwb_blob *blob));
+/** nwb_blob_put() - drop the caller's reference. */
+void nwb_blob_put(struct nwb_blob *blob);
+
+#define NWB_SINGLE_NO_UPLOAD 0x01u /* to the local cache only */
+
+/**
+ * nwb_writeback_single() - write @blob to @inode, from its beginning
+ * (netfs_writeback_single()): one request, cut as any other, through all of the
+ * inode's streams.
+ * @mode: NWB_WB_SYNC_NONE returns when all is sent, and nothing is done if
+ *	somebody else is writing the inode. NWB_WB_SYNC_ALL waits for that, and in
+ *	strict until the object is durable: nobody else could send it again.
+ * @flags: NWB_SINGLE_*
+ * Return: 0; 1: nothing was done, mark it dirty again; -EINVAL: @blob; SYNC_ALL
+ * in strict: why it is not durable. Errors of the upload are in the error
+ * sequence in any case. Context: blocks.
+ */
+int nwb_writeback_single(struct nwb_inode *inode, enum nwb_sync_mode mode,
+			 uint32_t flags, struct nwb_blob *blob) nwb_must_check;
+
 /**
  * nwb_netfs_new() - a mount's writeback. Starts the flusher task.
  * @ops, @fs_priv, @tap: borrowed; @tap may be NULL
@@ -555,11 +604,6 @@ uint64_t nwb_inode_size(struct nwb_inode *inode);
 /** nwb_inode_blocks() - i_blocks, of 512 bytes: grows when a write beyond the
  * end is committed to the cache (netfs_update_i_size). Context: any. */
 uint64_t nwb_inode_blocks(struct nwb_inode *inode);
-
-enum nwb_sync_mode {
-	NWB_WB_SYNC_NONE, /* skip what is under writeback; stop at nr_to_write */
-	NWB_WB_SYNC_ALL,  /* wait for it; all that was dirty at the call */
-};
 
 /**
  * struct nwb_writeback_control - what to write (struct writeback_control).

@@ -104,9 +104,9 @@ static size_t issue_direct(const struct direct *d, int *ret_error)
 	return (size_t)(good_to - d->pos);
 }
 
-/* Durable: the instance that flushed is the one that took it. */
-static int make_durable(struct nwb_inode *inode, uint32_t before,
-			bool *ret_again)
+/** nwb_make_durable() - is it? Yes, if the instance that flushes is @before,
+ * the one that took it; else *@ret_again. Context: blocks. */
+int nwb_make_durable(struct nwb_inode *inode, uint32_t before, bool *ret_again)
 {
 	struct nwb_netfs *nf = inode->nf;
 	uint32_t instance = before;
@@ -138,7 +138,7 @@ static size_t write_durable(const struct direct *d, int *ret_error)
 		n = issue_direct(d, ret_error);
 		if (!n)
 			return 0;
-		rc = make_durable(d->inode, instance, &again);
+		rc = nwb_make_durable(d->inode, instance, &again);
 		if (rc) {
 			*ret_error = rc;
 			return 0;

@@ -125,6 +125,7 @@ struct nwb_table {
  *	the local cache takes along to have whole blocks
  * @is_copy: for the local cache only
  * @is_cached: the local cache takes part
+ * @blob: whose memory it is, of a writeback-single request
  */
 struct nwb_claim {
 	struct nwb_list link; /* rreq->claims, ascending */
@@ -136,6 +137,7 @@ struct nwb_claim {
 	bool is_copy;
 	bool is_cached;
 	uint8_t *mem;
+	struct nwb_blob *blob;
 };
 
 /* Why a subrequest got no more bytes. */
@@ -174,7 +176,8 @@ struct nwb_sreq {
 /* Why a request was made (enum netfs_io_origin). */
 enum nwb_rreq_origin {
 	NWB_WRITEBACK,
-	NWB_WRITETHROUGH,
+	NWB_WRITEBACK_SINGLE,
+	NWB_WRITETHROUGH, /* up to here: by way of a cache */
 	NWB_UNBUFFERED_WRITE,
 	NWB_DIO_WRITE,
 	NWB_COPY_TO_CACHE,
@@ -420,6 +423,13 @@ static inline bool nwb_is_linux(const struct nwb_netfs *nf)
 	return nf->opts.flavour != NWB_STRICT;
 }
 
+/* Does it write folios, and not somebody's own memory? */
+static inline bool nwb_rreq_has_folios(const struct nwb_io_request *rreq)
+{
+	return rreq->origin <= NWB_WRITETHROUGH &&
+	       rreq->origin != NWB_WRITEBACK_SINGLE;
+}
+
 /* Bytes that @q stands for, from its start on. */
 static inline size_t nwb_sreq_span(const struct nwb_sreq *q)
 {
@@ -553,6 +563,9 @@ void nwb_flush_folio(struct nwb_inode *inode, uint64_t pos);
 /* direct_write.c */
 ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
 			 uint64_t pos);
+
+int nwb_make_durable(struct nwb_inode *inode, uint32_t before,
+		     bool *ret_again) nwb_must_check;
 
 /* streams.c */
 void nwb_sides_invalidate(struct nwb_inode *inode);

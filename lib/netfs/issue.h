@@ -49,6 +49,7 @@ bool nwb_wait_collected(struct nwb_io_request *rreq, uint64_t to);
 void nwb_end_issue_write(struct nwb_io_request *rreq);
 void nwb_begin_upload(struct nwb_io_request *rreq, enum nwb_wb_reason reason);
 void nwb_wb_lock(struct nwb_inode *inode);
+bool nwb_wb_trylock(struct nwb_inode *inode);
 void nwb_wb_unlock(struct nwb_inode *inode);
 
 #endif

@@ -30,9 +30,12 @@ static const char *const type_names[NWB_TR_TYPES] = {
 };
 
 /* By enum nwb_rreq_origin: of netfs_rreq, and of netfs_write. */
-static const char *const origin_names[] = {"WB", "WT", "UW", "DW", "2C"};
-static const char *const write_names[] = {"WRITEBACK", "WRITETHRU", "UNB-WRITE",
-					  "DIO-WRITE", "COPY2CACH"};
+static const char *const origin_names[] = {"WB", "W1", "WT",
+					   "UW", "DW", "2C"};
+static const char *const write_names[] = {
+	"WRITEBACK", "WB-SINGLE", "WRITETHRU",
+	"UNB-WRITE", "DIO-WRITE", "COPY2CACH",
+};
 
 static const char *const rreq_names[NWB_TRR_WHATS] = {
 	[NWB_TRR_COLLECT] = "COLLECT",

@@ -175,7 +175,7 @@ void nwb_note_acked(struct nwb_sreq *q)
 	q->noted = q->s.transferred;
 	if (!nwb_mutant(inode->nf, NWB_MUT_SIZE_FORGOTTEN))
 		inode->remote_size = nwb_max(inode->remote_size, end);
-	if (is_direct(q->s.rreq)) /* no folio holds them */
+	if (!nwb_rreq_has_folios(q->s.rreq)) /* no folio holds them */
 		pos = end;
 	if (nwb_mutant(inode->nf, NWB_MUT_UNSTABLE_FORGOTTEN))
 		pos = end;
@@ -360,6 +360,7 @@ static void end_claims(struct nwb_io_request *rreq)
 {
 	struct nwb_inode *inode = rreq->inode;
 	struct nwb_netfs *nf = rreq->nf;
+	struct nwb_blob *blob = NULL;
 	struct nwb_list ended;
 
 	nwb_list_init(&ended);
@@ -386,6 +387,9 @@ static void end_claims(struct nwb_io_request *rreq)
 
 		nwb_list_del(&c->link);
 		if (!f) {
+			/* PUT mark; a request has pieces of one blob only */
+			if (c->blob && atomic_fetch_sub(&c->blob->refs, 1) == 1)
+				blob = c->blob;
 			nwb_pool_put(&nf->claim_pool, c);
 			continue;
 		}
@@ -404,6 +408,8 @@ static void end_claims(struct nwb_io_request *rreq)
 	nwb_mutex_unlock(&inode->lock);
 	nwb_waitq_wake_all(&nf->room);
 	nwb_flusher_progress(nf);
+	if (blob && blob->release)
+		blob->release(blob);
 }
 
 /* The local cache holds, or lacks, what it should not: ->invalidate().

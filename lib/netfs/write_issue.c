@@ -141,7 +141,7 @@ static void issue_construct(struct nwb_io_stream *stream, enum nwb_cut cut)
 
 	q->cut = cut;
 	stream->construct = NULL;
-	if (stream->stream_nr == 0 && q->s.rreq->origin <= NWB_WRITETHROUGH)
+	if (stream->stream_nr == 0 && nwb_rreq_has_folios(q->s.rreq))
 		nf->mode->issued(nf, q->s.len);
 	nwb_sreq_issue(q);
 }
@@ -344,7 +344,7 @@ void nwb_write_claim(struct issue *is, struct nwb_claim *c)
 		if (!nwb_wait_collected(rreq, pos + part))
 			break;
 	}
-	if (!is_upload && rreq->origin <= NWB_WRITETHROUGH)
+	if (!is_upload && nwb_rreq_has_folios(rreq))
 		rreq->nf->mode->issued(rreq->nf, len);
 	atomic_store(&rreq->issued_to, end);
 	if (is->ends_run)
@@ -517,7 +517,8 @@ void nwb_wb_unlock(struct nwb_inode *inode)
 	nwb_mutex_unlock(&inode->lock);
 }
 
-static bool wb_trylock(struct nwb_inode *inode)
+/** nwb_wb_trylock() - netfs_wb_begin(); false: somebody else has it. */
+bool nwb_wb_trylock(struct nwb_inode *inode)
 {
 	bool is_free;
 
@@ -576,7 +577,7 @@ uint64_t nwb_writepages(struct nwb_inode *inode, enum nwb_wb_reason reason)
 
 	if (reason == NWB_WB_SYNC)
 		nwb_wb_lock(inode);
-	else if (!wb_trylock(inode))
+	else if (!nwb_wb_trylock(inode))
 		return 0;
 	pass(&is);
 	return is.claimed;
@@ -617,7 +618,7 @@ uint64_t nwb_inode_writepages(struct nwb_inode *inode,
 		is.end++;
 	if (is_sync)
 		nwb_wb_lock(inode);
-	else if (!wb_trylock(inode))
+	else if (!nwb_wb_trylock(inode))
 		return 0;
 	if (wbc->range_cyclic) {
 		nwb_mutex_lock(&inode->lock);
