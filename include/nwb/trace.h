@@ -104,6 +104,8 @@ enum nwb_trace_folio_what {
 	NWB_TRF_MOD_RMW,
 	NWB_TRF_FLUSH,
 	NWB_TRF_NOT_UNDER_WB,
+	NWB_TRF_MKWRITE,      /* a store to a mapped page */
+	NWB_TRF_MKWRITE_PLUS, /* of a folio that was dirty */
 	NWB_TRF_WHATS
 };
 

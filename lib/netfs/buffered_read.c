@@ -12,6 +12,11 @@
  *
  * The folio is marked as being filled meanwhile: writers and other readers of
  * it wait, its valid bytes may be in flight all the same.
+ *
+ * Reads and invalidation: a reader adds and fills no folio while the invalidate
+ * lock is held (filemap_create_folio(), filemap_update_page()), and who holds it
+ * waits for fills under way. nwb_inode_invalidate() must not wait; what is being
+ * read then is read once more (forget_gen).
  */
 #include "trace.h"
 
@@ -112,6 +117,7 @@ int nwb_folio_fill(struct nwb_folio *f)
 	struct nwb_inode *inode = f->inode;
 	uint64_t pos = nwb_folio_pos(f), remote = inode->remote_size;
 	struct nwb_span valid = f->valid;
+	uint64_t forget_gen = inode->forget_gen;
 	bool is_new = nwb_span_empty(valid), from_server = false;
 	int rc = 0;
 
@@ -129,10 +135,14 @@ int nwb_folio_fill(struct nwb_folio *f)
 				 f->bytes - valid.to, remote, &from_server);
 	nwb_mutex_lock(&inode->lock);
 	f->flags &= ~NWB_FOLIO_FILLING;
-	if (!rc)
+	/* What was read before all was forgotten may be old: again. */
+	if (!rc && forget_gen == inode->forget_gen) {
 		set_uptodate(f);
-	if (!rc && is_new && from_server && inode->side[1])
-		copy_to_cache(f);
+		if (is_new && from_server && inode->side[1])
+			copy_to_cache(f);
+	} else if (!rc) {
+		nwb_folio_keep_ours(f);
+	}
 	nwb_folio_maybe_clean(f);
 	nwb_waitq_wake_all(&inode->waitq);
 	return rc;
@@ -148,6 +158,8 @@ static int read_folio(struct nwb_inode *inode, void *buf, size_t len,
 	int rc;
 
 	if (!f) {
+		if (nwb_invalidate_wait(inode))
+			return -EINTR;
 		rc = nwb_folio_create(inode, index,
 				      pos % NWB_PAGE_SIZE ? 0 : len, &f);
 		if (rc)
@@ -165,6 +177,8 @@ static int read_folio(struct nwb_inode *inode, void *buf, size_t len,
 			nwb_folio_maybe_clean(f);
 			return -EINTR;
 		}
+		if (nwb_invalidate_wait(inode))
+			return -EINTR;
 		rc = nwb_folio_fill(f);
 		return rc ? rc : -EINTR;
 	}

@@ -138,6 +138,8 @@ void nwb_inode_update_size(struct nwb_inode *inode, uint64_t end, size_t copied)
 
 	if (end <= inode->size)
 		return;
+	if (inode->is_mapped && inode->nf->opts.flavour != NWB_LINUX_6_12)
+		nwb_clear_stale_pre_isize(inode, inode->size, end - copied);
 	inode->blocks = nwb_min(sectors(end),
 				inode->blocks + sectors(end) - sectors(from));
 	inode->size = end;

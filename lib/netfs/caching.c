@@ -87,14 +87,18 @@ void nwb_inode_drop_clean(struct nwb_inode *inode, uint64_t index, uint64_t end)
 	nwb_waitq_wake_all(&nf->room);
 }
 
-/* What is pinned keeps only what is ours: dirty, in flight or unstable, and
- * what lies between. */
-static void keep_ours(struct nwb_folio *f)
+/** nwb_folio_keep_ours() - what is pinned keeps only what is ours: dirty, in
+ * flight or unstable, and what lies between. inode->lock held. */
+void nwb_folio_keep_ours(struct nwb_folio *f)
 {
 	struct nwb_span s = nwb_span_hull(f->dirty, f->unstable);
 
-	if (f->flags & (NWB_FOLIO_LRU | NWB_FOLIO_FILLING))
+	/* one that is being filled finds out by forget_gen */
+	if ((f->flags & NWB_FOLIO_LRU) ||
+	    (f->flags & (NWB_FOLIO_FILLING | NWB_FOLIO_UPTODATE)) ==
+		    NWB_FOLIO_FILLING)
 		return;
+	nwb_folio_unmap(f);
 	if (f->nr_claims)
 		s = nwb_span_hull(s, f->inflight);
 	f->valid = s;
@@ -110,10 +114,11 @@ void nwb_inode_invalidate(struct nwb_inode *inode, uint64_t size)
 
 	nwb_sides_invalidate(inode);
 	nwb_mutex_lock(&inode->lock);
+	inode->forget_gen++;
 	nwb_inode_drop_clean(inode, 0, UINT64_MAX);
 	while ((f = nwb_folio_next(inode, index))) {
 		index = f->index + f->bytes / NWB_PAGE_SIZE;
-		keep_ours(f);
+		nwb_folio_keep_ours(f);
 		end = nwb_max(end, nwb_folio_pos(f) + f->valid.to);
 	}
 	inode->remote_size = size;
@@ -190,8 +195,10 @@ int nwb_through_end(struct nwb_inode *inode, uint64_t err_seq)
 	if (inode->err_seq != err_seq)
 		err = inode->err;
 	/* What is cached was read before this write: nobody broke that. */
-	if (atomic_exchange(&inode->caching, 0))
+	if (atomic_exchange(&inode->caching, 0)) {
+		inode->forget_gen++;
 		nwb_inode_drop_clean(inode, 0, UINT64_MAX);
+	}
 	nwb_mutex_unlock(&inode->lock);
 	return err;
 }
@@ -323,8 +330,10 @@ int nwb_inode_break(struct nwb_inode *inode, uint32_t caching)
 	nwb_mutex_lock(&inode->lock);
 	if (inode->err_seq != err_seq)
 		err = inode->err;
-	if (was & ~caching & NWB_MAY_READ)
+	if (was & ~caching & NWB_MAY_READ) {
+		inode->forget_gen++;
 		nwb_inode_drop_clean(inode, 0, UINT64_MAX);
+	}
 	nwb_mutex_unlock(&inode->lock);
 	return err;
 }

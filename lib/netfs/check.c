@@ -560,7 +560,9 @@ static bool check_requests(struct nwb_netfs_check *c,
 
 		if (rreq->origin > NWB_WRITETHROUGH)
 			continue; /* direct: no folio, and no lock on issuing */
-		nr_issuing += !rreq->all_queued;
+		/* that of one folio goes by the folio's lock */
+		if (rreq->origin != NWB_LAUNDER_WRITE)
+			nr_issuing += !rreq->all_queued;
 		for (const struct nwb_list *m = l->next; m != head; m = m->next)
 			if (!check_apart(c, rreq,
 					 nwb_list_entry(m,
@@ -607,7 +609,17 @@ static bool check_folio(struct nwb_netfs_check *c, const struct nwb_folio *f)
 			      nwb_span_contains(f->valid, f->dirty)),
 		     "folio %llu: dirty [%u, %u), valid [%u, %u), flags %#x",
 		     LL(f->index), f->dirty.from, f->dirty.to, f->valid.from,
-		     f->valid.to, f->flags);
+		     f->valid.to, f->flags) &&
+	       holds(c, NWB_RULE_T18, is_all || !(f->flags & NWB_FOLIO_MAPPED),
+		     "folio %llu: mapped and not uptodate", LL(f->index)) &&
+	       holds(c, NWB_RULE_T18,
+		     nwb_span_empty(f->writable) ||
+			     (!f->nr_claims &&
+			      nwb_span_contains(f->dirty, f->writable)),
+		     "folio %llu: [%u, %u) is writable, dirty [%u, %u), %u "
+		     "claims",
+		     LL(f->index), f->writable.from, f->writable.to,
+		     f->dirty.from, f->dirty.to, f->nr_claims);
 }
 
 static bool check_folios(struct nwb_netfs_check *c, struct nwb_inode *inode)

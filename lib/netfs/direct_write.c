@@ -29,29 +29,6 @@ struct direct {
 	uint64_t pos;
 };
 
-/* All that is cached of the range is written, and none of it is left. */
-static int clear_range(const struct direct *d)
-{
-	struct nwb_inode *inode = d->inode;
-	uint64_t first = d->pos >> NWB_PAGE_SHIFT;
-	uint64_t last = (d->pos + d->len + NWB_PAGE_SIZE - 1) >> NWB_PAGE_SHIFT;
-	struct nwb_folio *f;
-	int rc = 0;
-
-	if (atomic_load(&inode->unstable_bytes))
-		rc = nwb_inode_commit(inode);
-	else if (nwb_writepages_range(inode, d->pos, d->pos + d->len))
-		nwb_request_wait_all(inode);
-	nwb_mutex_lock(&inode->lock);
-	while ((f = nwb_folio_next(inode, first)) && f->index < last &&
-	       (f->nr_claims || (f->flags & NWB_FOLIO_FILLING)))
-		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
-	f = nwb_folio_find(inode, first);
-	nwb_inode_drop_clean(inode, f ? f->index : first, last);
-	nwb_mutex_unlock(&inode->lock);
-	return rc;
-}
-
 static struct nwb_claim *claim_memory(struct nwb_netfs *nf,
 				      const struct direct *d, size_t off,
 				      size_t len)
@@ -174,12 +151,12 @@ ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
 		return 0;
 	nwb_count(nf, direct_writes, 1);
 	/* an error of what was cached is in the error sequence */
-	(void)!clear_range(&d);
+	(void)nwb_invalidate(inode, pos, pos + len, NWB_INVAL_FLUSH, NULL);
 	nwb_sides_invalidate(inode); /* disabled until the last user is gone */
 	n = nwb_is_linux(nf) ? issue_direct(&d, &err) : write_durable(&d, &err);
 	if (n)
 		grow(inode, pos + n, n);
-	(void)!clear_range(&d);
+	(void)nwb_invalidate(inode, pos, pos + len, NWB_INVAL_FLUSH, NULL);
 	if (n || !err)
 		return (ssize_t)n;
 	if (nwb_hazard(nf, NWB_H6)) {

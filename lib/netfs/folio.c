@@ -189,6 +189,8 @@ int nwb_folio_create(struct nwb_inode *inode, uint64_t index, size_t want,
 	if (index > NWB_FILE_MAX >> NWB_PAGE_SHIFT)
 		return -EFBIG;
 	nwb_assert(!nwb_folio_find(inode, index));
+	/* T18: whoever would add one waits, or has been kept out */
+	nwb_assert(!inode->is_invalidating);
 	pages = fit_pages(inode, index, want);
 	nwb_mutex_lock(&nf->lock);
 	rc = get_memory(inode, index, &pages, &f);
@@ -232,8 +234,11 @@ void nwb_folio_drop(struct nwb_folio *f)
 	nwb_pool_put(&nf->folio_pool, f);
 }
 
-static void account_dirty(struct nwb_inode *inode, uint32_t was, uint32_t is)
+/* What is cleaned is write-protected, so that the next store is noticed
+ * (folio_mkclean()). */
+static void account_dirty(struct nwb_folio *f, uint32_t was, uint32_t is)
 {
+	struct nwb_inode *inode = f->inode;
 	struct nwb_netfs *nf = inode->nf;
 
 	if (is > was) {
@@ -242,7 +247,8 @@ static void account_dirty(struct nwb_inode *inode, uint32_t was, uint32_t is)
 		atomic_fetch_add(&inode->dirty_bytes, is - was);
 		nwb_gauge_add(&nf->n.dirty_bytes, &nf->n.dirty_bytes_max,
 			      is - was);
-	} else {
+	} else if (was > is) {
+		f->writable = (struct nwb_span){0, 0};
 		nwb_gauge_sub(&inode->dirty_bytes, was - is);
 		nwb_gauge_sub(&nf->n.dirty_bytes, was - is);
 	}
@@ -255,7 +261,7 @@ void nwb_folio_set_dirty(struct nwb_folio *f, struct nwb_span s)
 	unsigned int slot = f->index % NWB_LEAF_SLOTS;
 	uint64_t bit = 1ull << (slot % 64);
 
-	account_dirty(f->inode, f->dirty.to - f->dirty.from, s.to - s.from);
+	account_dirty(f, f->dirty.to - f->dirty.from, s.to - s.from);
 	f->dirty = s;
 	if (nwb_span_empty(s)) {
 		if (f->flags & NWB_FOLIO_DIRTY) {

@@ -272,6 +272,9 @@ int nwb_file_truncate(struct nwb_file *file, uint64_t size)
 	if (size > NWB_FILE_MAX)
 		return -EFBIG;
 	nwb_mutex_lock(&inode->io_lock);
+	/* Nor may a store make something dirty that the server has cut off. */
+	nwb_invalidate_lock(inode);
+	nwb_unmap_range(inode, 0, UINT64_MAX);
 	/* What it returns is in the error sequence, for fsync. */
 	rc = nwb_inode_commit(inode);
 	/* What is dirty still would be written behind the new end. */
@@ -283,6 +286,8 @@ int nwb_file_truncate(struct nwb_file *file, uint64_t size)
 		if (size < inode->size)
 			inode->blocks =
 				NWB_DIV_ROUND_UP(size, (uint64_t)NWB_SECTOR);
+		else if (inode->nf->opts.flavour != NWB_LINUX_6_12)
+			nwb_clear_stale_pre_isize(inode, inode->size, size);
 		inode->size = size;
 		cut_folio(inode, size);
 		drop_folios(inode, first_beyond(inode, size));
@@ -290,6 +295,7 @@ int nwb_file_truncate(struct nwb_file *file, uint64_t size)
 		inode->last_write_end = 0;
 		nwb_mutex_unlock(&inode->lock);
 	}
+	nwb_invalidate_unlock(inode);
 	nwb_mutex_unlock(&inode->io_lock);
 	return rc;
 }

@@ -60,9 +60,12 @@ struct nwb_arena {
 #define NWB_FOLIO_UPTODATE 0x01u /* every byte is valid */
 #define NWB_FOLIO_DIRTY	   0x02u
 #define NWB_FOLIO_UNSTABLE 0x04u /* acked, not yet durable */
-#define NWB_FOLIO_FILLING  0x08u /* being read; the invalid part is taken */
-#define NWB_FOLIO_LRU	   0x10u /* clean, may be reclaimed */
-#define NWB_FOLIO_COPY	   0x20u /* dirty for the local cache only */
+#define NWB_FOLIO_FILLING                                                      \
+	0x08u		       /* locked: the invalid part is being read, or
+				  * it is invalidated */
+#define NWB_FOLIO_LRU	 0x10u /* clean, may be reclaimed */
+#define NWB_FOLIO_COPY	 0x20u /* dirty for the local cache only */
+#define NWB_FOLIO_MAPPED 0x40u /* in page tables; uptodate then */
 
 /*
  * struct nwb_folio - cached bytes; protected by inode->lock, @lru by nf->lock.
@@ -74,6 +77,7 @@ struct nwb_arena {
  * @dirty_tag: inode->wb_tag when it became dirty (the xarray's TOWRITE mark)
  * @group: what is dirty belongs to that group of writes (netfs_group)
  * @ack_seq: inode->commit_seq when the latest of them was acked
+ * @writable: pages that a store changes without a fault: dirty, not in flight
  */
 struct nwb_folio {
 	struct nwb_list lru;
@@ -87,6 +91,7 @@ struct nwb_folio {
 	struct nwb_span dirty;
 	struct nwb_span inflight;
 	struct nwb_span unstable;
+	struct nwb_span writable;
 	uint32_t nr_claims;
 	uint32_t instance;
 	uint32_t group;
@@ -177,6 +182,7 @@ struct nwb_sreq {
 enum nwb_rreq_origin {
 	NWB_WRITEBACK,
 	NWB_WRITEBACK_SINGLE,
+	NWB_LAUNDER_WRITE,
 	NWB_WRITETHROUGH, /* up to here: by way of a cache */
 	NWB_UNBUFFERED_WRITE,
 	NWB_DIO_WRITE,
@@ -255,6 +261,9 @@ struct nwb_inode {
 	struct nwb_list unstable;
 	uint64_t commit_seq;
 	uint64_t resend_gen;
+	bool is_invalidating; /* mapping->invalidate_lock, held exclusively */
+	bool is_mapped;	      /* there was a fault */
+	uint64_t forget_gen;  /* so often all that was read became worthless */
 	uint64_t err_seq;
 	uint64_t err_seen; /* the newest that an fsync has told */
 	int err;
@@ -281,8 +290,8 @@ struct nwb_counters {
 		invalidated, evict_errors, live_requests, live_subrequests,
 		wblock_skip, wblock_wait, direct_writes, wsc, cache_bytes,
 		mirror_bytes, copy_to_cache, cancelled, rotations, throttled,
-		throttled_ns, reclaim_waits,
-		hazards_fired[NWB_NR_HAZARDS];
+		throttled_ns, reclaim_waits, faults, fault_waits, mkwrites,
+		laundered, discarded_bytes, hazards_fired[NWB_NR_HAZARDS];
 };
 
 struct nwb_netfs {
@@ -430,6 +439,14 @@ static inline bool nwb_rreq_has_folios(const struct nwb_io_request *rreq)
 	       rreq->origin != NWB_WRITEBACK_SINGLE;
 }
 
+/* Out of the page tables: whoever loads or stores must fault. inode->lock held.
+ */
+static inline void nwb_folio_unmap(struct nwb_folio *f)
+{
+	f->flags &= ~NWB_FOLIO_MAPPED;
+	f->writable = (struct nwb_span){0, 0};
+}
+
 /* Bytes that @q stands for, from its start on. */
 static inline size_t nwb_sreq_span(const struct nwb_sreq *q)
 {
@@ -567,6 +584,18 @@ ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
 int nwb_make_durable(struct nwb_inode *inode, uint32_t before,
 		     bool *ret_again) nwb_must_check;
 
+/* invalidate.c; nwb_invalidate(): io_lock held unless its caller has reasons */
+void nwb_invalidate_lock(struct nwb_inode *inode);
+void nwb_invalidate_unlock(struct nwb_inode *inode);
+bool nwb_invalidate_wait(struct nwb_inode *inode); /* inode->lock held */
+void nwb_unmap_range(struct nwb_inode *inode, uint64_t pos, uint64_t end);
+int nwb_invalidate(struct nwb_inode *inode, uint64_t pos, uint64_t end,
+		   uint32_t flags, struct nwb_invalidated *ret);
+
+/* map_fault.c: inode->lock held */
+void nwb_clear_stale_pre_isize(struct nwb_inode *inode, uint64_t from,
+			       uint64_t to);
+
 /* streams.c */
 void nwb_sides_invalidate(struct nwb_inode *inode);
 void nwb_sides_flush(struct nwb_inode *inode);
@@ -582,6 +611,7 @@ bool nwb_folio_fill_zero(struct nwb_folio *f);
 bool nwb_is_write_through(const struct nwb_inode *inode);
 void nwb_inode_drop_clean(struct nwb_inode *inode, uint64_t index,
 			  uint64_t end);
+void nwb_folio_keep_ours(struct nwb_folio *f);
 void nwb_through_begin(struct nwb_inode *inode, uint64_t pos, size_t len);
 int nwb_through_end(struct nwb_inode *inode, uint64_t err_seq);
 void nwb_write_copied(struct nwb_inode *inode);

@@ -69,6 +69,11 @@ void nwb_netfs_get_stats(struct nwb_netfs *nf, struct nwb_netfs_stats *ret)
 	ret->throttled = LOAD(nf, throttled);
 	ret->throttled_ns = LOAD(nf, throttled_ns);
 	ret->reclaim_waits = LOAD(nf, reclaim_waits);
+	ret->faults = LOAD(nf, faults);
+	ret->fault_waits = LOAD(nf, fault_waits);
+	ret->mkwrites = LOAD(nf, mkwrites);
+	ret->laundered = LOAD(nf, laundered);
+	ret->discarded_bytes = LOAD(nf, discarded_bytes);
 	for (unsigned int h = 0; h < NWB_NR_HAZARDS; h++)
 		ret->hazards_fired[h] = LOAD(nf, hazards_fired[h]);
 }

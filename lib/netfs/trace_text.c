@@ -30,10 +30,10 @@ static const char *const type_names[NWB_TR_TYPES] = {
 };
 
 /* By enum nwb_rreq_origin: of netfs_rreq, and of netfs_write. */
-static const char *const origin_names[] = {"WB", "W1", "WT",
+static const char *const origin_names[] = {"WB", "W1", "LW", "WT",
 					   "UW", "DW", "2C"};
 static const char *const write_names[] = {
-	"WRITEBACK", "WB-SINGLE", "WRITETHRU",
+	"WRITEBACK", "WB-SINGLE", "LAUNDER",   "WRITETHRU",
 	"UNB-WRITE", "DIO-WRITE", "COPY2CACH",
 };
 
@@ -87,6 +87,8 @@ static const char *const folio_names[NWB_TRF_WHATS] = {
 	[NWB_TRF_MOD_RMW] = "mod-prefetch",
 	[NWB_TRF_FLUSH] = "flush",
 	[NWB_TRF_NOT_UNDER_WB] = "!wback",
+	[NWB_TRF_MKWRITE] = "mkwrite",
+	[NWB_TRF_MKWRITE_PLUS] = "mkwrite+",
 };
 
 static const char *const failure_names[NWB_TRX_WHATS] = {

@@ -3,6 +3,7 @@
  * Random operations against a shadow, random faults underneath.
  *
  *	op task      write, rewrite, read, fsync, truncate ──► shadow
+ *		     stores, loads, invalidations, old and new
  *	server       short, zero, reset, crash, permanent, any order
  *	after an ok fsync: durable content == shadow where nothing was released
  *	every read:        == shadow (but for what an error released)
@@ -137,6 +138,64 @@ static void do_read(struct model *m)
 	expect(m, same);
 }
 
+/* Mapped: within the file, or behind its end, where nothing is the file's. */
+static void do_store(struct model *m)
+{
+	size_t len = 1 + (size_t)die(m, 5000);
+	uint64_t end = NWB_ROUND_UP(m->size, 4096ull), pos;
+
+	sfs_fill(m->buf, len, die(m, UINT64_MAX));
+	if (m->size < end && !die(m, 3)) {
+		pos = m->size + die(m, end - m->size);
+		len = (size_t)nwb_min((uint64_t)len, end - pos);
+		expect(m, !nwb_map_store(m->f, m->buf, len, pos));
+		return;
+	}
+	expect(m, nwb_map_store(m->f, m->buf, 1, end) == -EFAULT);
+	if (!m->size)
+		return;
+	pos = die(m, m->size);
+	len = (size_t)nwb_min((uint64_t)len, m->size - pos);
+	expect(m, !nwb_map_store(m->f, m->buf, len, pos));
+	memcpy(m->shadow + pos, m->buf, len);
+	memset(m->unsure + pos, 0, len);
+}
+
+static void do_load(struct model *m)
+{
+	size_t len = 1 + (size_t)die(m, 20000);
+	bool same = true;
+	uint64_t pos;
+
+	if (!m->size)
+		return;
+	pos = die(m, m->size);
+	len = (size_t)nwb_min((uint64_t)len, m->size - pos);
+	expect(m, !nwb_map_load(m->f, m->buf, len, pos));
+	if (m->sfs->nr_gaveup != m->nr_gaveup)
+		return;
+	for (size_t i = 0; i < len; i++)
+		same &= m->unsure[pos + i] || m->buf[i] == m->shadow[pos + i];
+	expect(m, same);
+}
+
+/* Nothing is another content afterwards: the reads say so. */
+static void do_invalidate(struct model *m)
+{
+	uint64_t pos = die(m, SIZE), end = pos + 1 + die(m, MAX_LEN);
+	struct nwb_invalidated r;
+	int rc;
+
+	if (die(m, 2))
+		rc = nwb_inode_invalidate_range(
+			m->inode, pos, die(m, 4) ? end : UINT64_MAX,
+			die(m, 3) ? NWB_INVAL_FLUSH : 0, &r);
+	else
+		rc = nwb_inode_invalidate_pages2(m->inode, pos, end, &r);
+	expect(m, !rc || rc == -ENOSPC || rc == -EBUSY);
+	expect(m, !r.discarded_bytes);
+}
+
 static void check_durable(struct model *m)
 {
 	const struct sfs_file *file = m->file;
@@ -242,12 +301,18 @@ static void model_main(void *arg)
 
 	start(m);
 	for (unsigned int i = 0; i < NR_OPS && !m->bad; i++) {
-		uint64_t r = die(m, 100);
+		uint64_t r = die(m, 120);
 
 		if (r < 60)
 			do_write(m);
 		else if (r < 75)
 			do_read(m);
+		else if (r >= 113)
+			do_store(m);
+		else if (r >= 107)
+			do_load(m);
+		else if (r >= 100)
+			do_invalidate(m);
 		else if (r < 85)
 			do_fsync(m);
 		else if (r < 90)

@@ -2,12 +2,14 @@
 /*
  * The same code on threads: several writers of one file, each with a region of
  * its own that shares folios with its neighbours', while the server is slow,
- * short, reset and crashed. What ThreadSanitizer has to see.
+ * short, reset and crashed; they write and store to it mapped, and invalidate it
+ * in both ways. What ThreadSanitizer has to see.
  */
 #include "nwb/mem.h"
 #include "nwb_test.h"
 #include "scripted.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +45,33 @@ static bool is_durable(struct worker *w)
 	return same;
 }
 
+/* Mapped where there is a file already. */
+static void put(struct worker *w, struct nwb_file *f, uint64_t a, uint64_t n,
+		bool is_mapped)
+{
+	uint64_t pos = (uint64_t)w->nr * REGION + a;
+
+	if (is_mapped && nwb_inode_size(w->sh->inode) >= pos + n)
+		w->bad += nwb_map_store(f, w->shadow + a, n, pos) != 0;
+	else
+		w->bad +=
+			nwb_file_write(f, w->shadow + a, n, pos) != (ssize_t)n;
+}
+
+static void forget(struct worker *w, unsigned int round)
+{
+	uint64_t pos = sfs_random(w->sh->sfs, NR_TASKS * REGION);
+	int rc;
+
+	if (round % 2)
+		rc = nwb_inode_invalidate_range(w->sh->inode, pos, UINT64_MAX,
+						NWB_INVAL_FLUSH, NULL);
+	else
+		rc = nwb_inode_invalidate_pages2(w->sh->inode, pos,
+						 pos + REGION, NULL);
+	w->bad += rc && rc != -EBUSY;
+}
+
 static void worker_main(void *arg)
 {
 	struct worker *w = arg;
@@ -56,9 +85,10 @@ static void worker_main(void *arg)
 			uint64_t n = 1 + sfs_random(w->sh->sfs, REGION - a);
 
 			sfs_fill(w->shadow + a, n, round * 1000 + i);
-			w->bad += nwb_file_write(f, w->shadow + a, n,
-						 base + a) != (ssize_t)n;
+			put(w, f, a, n, i % 4 == 3);
 		}
+		if (round % NR_TASKS == w->nr)
+			forget(w, round);
 		if (round % 3 == 2) {
 			memset(w->back, 0, REGION);
 			(void)!nwb_file_read(f, w->back, REGION, base);

@@ -317,6 +317,7 @@ static ssize_t sfs_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 	if (sfs->dice.is_on && n > 1)
 		n = 1 + dice(sfs, n);
 	memcpy(buf, file->vol + pos, n);
+	nwb_wait_event(&sfs->changed, &sfs->lock, !sfs->hold_read);
 	nwb_mutex_unlock(&sfs->lock);
 	return (ssize_t)n;
 }
@@ -480,6 +481,14 @@ void sfs_hold_flush(struct sfs *sfs, bool hold)
 {
 	nwb_mutex_lock(&sfs->lock);
 	sfs->hold_flush = hold;
+	nwb_waitq_wake_all(&sfs->changed);
+	nwb_mutex_unlock(&sfs->lock);
+}
+
+void sfs_hold_read(struct sfs *sfs, bool hold)
+{
+	nwb_mutex_lock(&sfs->lock);
+	sfs->hold_read = hold;
 	nwb_waitq_wake_all(&sfs->changed);
 	nwb_mutex_unlock(&sfs->lock);
 }

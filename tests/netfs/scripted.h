@@ -81,6 +81,7 @@ struct sfs {
 	unsigned int flush_aborts; /* so many flushes to be aborted */
 	unsigned int size_crashes; /* so many crashes right after set_size */
 	bool hold_flush;	   /* a flush that is done is not answered */
+	bool hold_read;		   /* nor is a read */
 	uint32_t instance;
 	struct nwb_list pending;
 	unsigned int nr_pending;
@@ -127,6 +128,7 @@ void sfs_complete_all(struct sfs *sfs);
  * not flushed. */
 void sfs_reset(struct sfs *sfs, bool apply, bool crash);
 void sfs_hold_flush(struct sfs *sfs, bool hold);
+void sfs_hold_read(struct sfs *sfs, bool hold);
 void sfs_set_max_pending(struct sfs *sfs, unsigned int max);
 /* From now on: everything at once. */
 void sfs_auto(struct sfs *sfs);

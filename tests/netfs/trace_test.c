@@ -239,7 +239,7 @@ NWB_TEST(trace, item11_perfetto)
 NWB_TEST(trace, item11_every_code_has_a_name)
 {
 	static const unsigned int whats[NWB_TR_TYPES] = {
-		[NWB_TR_WRITE] = 5,
+		[NWB_TR_WRITE] = 7,
 		[NWB_TR_RREQ] = NWB_TRR_WHATS,
 		[NWB_TR_SREQ] = NWB_TRS_WHATS,
 		[NWB_TR_FAILURE] = NWB_TRX_WHATS,
