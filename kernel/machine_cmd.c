@@ -10,6 +10,8 @@
  * QEMU translates (TCG): no KVM is needed, or used. The channel is a virtio
  * port: a second serial line costs the guest one exit a byte. no_timer_check: on
  * a busy machine the emulated timer comes too late for the kernel's check of it.
+ * cryptomgr.notests: ciphers tried on themselves, emulated, are a fifth of the
+ * boot (2.0 s of CPU time instead of 2.7, 7.2.12), and say nothing of a client.
  */
 #include "machine_i.h"
 
@@ -107,8 +109,8 @@ static void qemu(const struct nwb_machine_opts *o, const char *dir,
 	add(c, "-append");
 	add(c,
 	    "console=ttyS0 quiet loglevel=5 panic=-1 mitigations=off "
-	    "tsc=reliable no_timer_check random.trust_cpu=on "
-	    "rdinit=/init%s%s",
+	    "tsc=reliable no_timer_check cryptomgr.notests "
+	    "random.trust_cpu=on rdinit=/init%s%s",
 	    o->append ? " " : "", o->append ? o->append : "");
 	add(c, "-chardev");
 	add(c, "stdio,id=con,signal=off");
