@@ -448,6 +448,7 @@ struct bench_cli {
 	unsigned int time_s;
 	unsigned int repeat;
 	bool retry_cost;
+	bool inval_cost;
 	bool shim_cost;
 	bool signing_cost;
 	bool has_server, has_client, has_seed;
@@ -551,6 +552,9 @@ void bench_hazard_names(uint32_t bits, char *buf, size_t size);
 
 /* retry_cost.c */
 int bench_retry_cost(struct bench_cli *c, int argc, char **argv);
+
+/* inval_cost.c */
+int bench_inval_cost(const struct bench_cli *c);
 
 /* shim_cost.c */
 int bench_shim_cost(struct bench_cli *c, int argc, char **argv);

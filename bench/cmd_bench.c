@@ -72,6 +72,8 @@ int bench_cmd_bench(int argc, char **argv)
 		return NWB_EXIT_BROKEN;
 	if (c.retry_cost)
 		return bench_retry_cost(&c, argc, argv);
+	if (c.inval_cost)
+		return bench_inval_cost(&c);
 	if (c.shim_cost)
 		return bench_shim_cost(&c, argc, argv);
 	if (c.signing_cost)

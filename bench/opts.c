@@ -46,6 +46,7 @@ enum {
 	OPT_TIME,
 	OPT_SHIM_COST,
 	OPT_RETRY_COST,
+	OPT_INVAL_COST,
 	OPT_FLAVOUR,
 	OPT_HAZARD,
 	OPT_RETRY,
@@ -240,6 +241,10 @@ static const struct {
 	 BENCH_CLI_BENCH,
 	 NULL,
 	 "instead: the three ways to retry under the same faults"},
+	{{"inval-cost", 0, NULL, OPT_INVAL_COST},
+	 BENCH_CLI_BENCH,
+	 NULL,
+	 "instead: forgetting a cache in one pass, and folio by folio"},
 	{{"signing-cost", 0, NULL, OPT_SIGNING_COST},
 	 BENCH_CLI_BENCH,
 	 NULL,
@@ -670,6 +675,9 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_RETRY_COST:
 		c->retry_cost = true;
+		return 0;
+	case OPT_INVAL_COST:
+		c->inval_cost = true;
 		return 0;
 	case OPT_SIGNING_COST:
 		c->signing_cost = true;
