@@ -119,12 +119,6 @@ void mount_tell_judged(const struct serve *s)
 		(ull)f->nr_errors, mount_subject(s), (ull)m->client.write_rpcs,
 		(double)m->client.bytes_sent / (double)NWB_MIB,
 		(ull)m->client.retries, (ull)m->client.reconnects);
-	if (f->nr_spliced)
-		fprintf(s->out, "  %llu of the writes without a buffer\n",
-			(ull)f->nr_spliced);
-	if (f->has_no_pipe)
-		fprintf(s->out, "  no pipe for 1 MiB may be had: large writes "
-				"are copied once more\n");
 	if (!f->has_mmap)
 		fprintf(s->out, "  this kernel has no MAP_SHARED for direct "
 				"files\n");

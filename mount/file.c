@@ -178,15 +178,6 @@ static void do_read(fuse_req_t req, fuse_ino_t ino nwb_unused, size_t size,
 		fuse_reply_buf(req, (char *)buf, (size_t)n);
 }
 
-static ssize_t written(struct nwb_fuse *f, ssize_t n)
-{
-	if (n < 0)
-		return n;
-	count(&f->nr_writes, 1);
-	count(&f->bytes_written, (uint64_t)n);
-	return n;
-}
-
 ssize_t file_write(struct nwb_fuse *f, struct mfile *mf, const void *buf,
 		   size_t size, uint64_t off)
 {
@@ -201,27 +192,19 @@ ssize_t file_write(struct nwb_fuse *f, struct mfile *mf, const void *buf,
 		nwb_shadow_release(f->shadow, sn, token, is_known((int)n));
 	else if (sn)
 		nwb_shadow_write(f->shadow, sn, token, buf, (uint64_t)n);
-	return written(f, n);
+	if (n < 0)
+		return n;
+	count(&f->nr_writes, 1);
+	count(&f->bytes_written, (uint64_t)n);
+	return n;
 }
 
-static void do_write_buf(fuse_req_t req, fuse_ino_t ino nwb_unused,
-			 struct fuse_bufvec *v, off_t off,
-			 struct fuse_file_info *fi)
+static void do_write(fuse_req_t req, fuse_ino_t ino nwb_unused, const char *buf,
+		     size_t size, off_t off, struct fuse_file_info *fi)
 {
-	struct nwb_fuse *f = fuse_of(req);
-	struct mfile *mf = mfile_of(fi);
-	size_t size = v->buf[0].size;
-	ssize_t n;
+	ssize_t n = file_write(fuse_of(req), mfile_of(fi), buf, size,
+			       (uint64_t)off);
 
-	if (atomic_load_explicit(&f->last_write, memory_order_relaxed) != size)
-		atomic_store_explicit(&f->last_write, size,
-				      memory_order_relaxed);
-	if (v->buf[0].flags & FUSE_BUF_IS_FD)
-		n = written(f, splice_write(fuse_worker, mf->file, size,
-					    (uint64_t)off));
-	else
-		n = file_write(f, mf, v->buf[0].mem, size, (uint64_t)off);
-	v->idx = v->count; /* what is left in the pipe is ours to clear */
 	if (n < 0)
 		reply(req, (int)n);
 	else
@@ -235,5 +218,5 @@ void fuse_file_ops(struct fuse_lowlevel_ops *ops)
 	ops->flush = do_flush;
 	ops->fsync = do_fsync;
 	ops->read = do_read;
-	ops->write_buf = do_write_buf;
+	ops->write = do_write;
 }

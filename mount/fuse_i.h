@@ -6,7 +6,6 @@
  *	node.c     what the kernel calls a node: ours, the shadow's, a count
  *	names.c    lookup, attributes, everything that changes names
  *	file.c     open, read, write, flush, fsync, release
- *	splice.c   large writes by a pipe
  *	misc.c     directories, statfs, extended attributes
  *	engine.c   files without the kernel: nwb/engine.h
  */
@@ -55,10 +54,6 @@ struct worker {
 	pthread_t thread;
 	struct fuse_buf in;
 	uint8_t *out; /* FUSE_IO_MAX */
-	/* splice.c */
-	int pipe[2];
-	bool has_pipe;
-	size_t in_pipe; /* bytes of the request */
 };
 
 #define NODE_BUCKETS 4096u
@@ -85,9 +80,7 @@ struct nwb_fuse {
 	struct nwb_list dirs;
 	int first_error;
 	_Atomic uint64_t nr_requests, nr_reads, bytes_read, nr_writes,
-		bytes_written, nr_fsyncs, nr_errors, nr_spliced;
-	_Atomic size_t last_write;
-	_Atomic bool has_no_pipe;
+		bytes_written, nr_fsyncs, nr_errors;
 };
 
 /* Of the worker that calls; its buffer is for one answer. */
@@ -137,19 +130,6 @@ ssize_t file_read(struct nwb_fuse *f, struct mfile *mf, uint8_t *buf,
 ssize_t file_write(struct nwb_fuse *f, struct mfile *mf, const void *buf,
 		   size_t size, uint64_t off);
 int file_fsync(struct nwb_fuse *f, struct mfile *mf);
-
-/* splice.c */
-/** splice_is_due() - should @w take the next request by its pipe? */
-bool splice_is_due(struct worker *w);
-/** splice_receive() - as fuse_session_receive_buf(), into *@ret_in; a large one
- * is in the pipe. After it has been processed: splice_processed(). */
-int splice_receive(struct worker *w, struct fuse_buf *ret_in);
-void splice_processed(struct worker *w);
-void splice_end(struct worker *w);
-/** splice_write() - @size bytes of the request's. Return: as
- * nwb_file_write_from(). */
-ssize_t splice_write(struct worker *w, struct nwb_file *file, size_t size,
-		     uint64_t off);
 
 /* engine.c */
 struct engine;

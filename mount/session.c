@@ -78,8 +78,11 @@ static void do_init(void *userdata, struct fuse_conn_info *conn)
 			    FUSE_CAP_SPLICE_MOVE | FUSE_CAP_HANDLE_KILLPRIV |
 			    FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS;
 
-	/* libfuse's own pipes: for every request, however small, and for
-	 * answers, which go from a folio to the program; see splice.c */
+	/* Data goes from the request into a folio, from a folio into the
+	 * answer. A pipe in between (splice(2) of /dev/fuse, then read(2) into
+	 * the folio) saves a copy of what lies in the CPU's cache, and pays for
+	 * each page's reference: writes of 256 and 512 KiB took 12 % and 11 %
+	 * longer. */
 	conn->want &= ~none;
 	conn->max_write = FUSE_IO_MAX;
 	conn->max_read = 0; /* as large as the kernel makes them: max_pages */
@@ -108,10 +111,7 @@ static void work(void *arg)
 	fuse_worker = w;
 	while (!fuse_session_exited(f->se) &&
 	       !atomic_load_explicit(&f->is_stopping, memory_order_acquire)) {
-		bool is_spliced = splice_is_due(w);
-		struct fuse_buf in;
-		int n = is_spliced ? splice_receive(w, &in)
-				   : fuse_session_receive_buf(f->se, &w->in);
+		int n = fuse_session_receive_buf(f->se, &w->in);
 
 		if (n == -EINTR)
 			continue;
@@ -119,8 +119,7 @@ static void work(void *arg)
 			break;
 		atomic_fetch_add_explicit(&f->nr_requests, 1,
 					  memory_order_relaxed);
-		fuse_session_process_buf(f->se, is_spliced ? &in : &w->in);
-		splice_processed(w);
+		fuse_session_process_buf(f->se, &w->in);
 	}
 	atomic_store(&f->is_over, true);
 	atomic_store(&w->has_ended, true);
@@ -165,7 +164,6 @@ static void end_workers(struct nwb_fuse *f)
 		}
 		if (w->task)
 			nwb_task_join(w->task);
-		splice_end(w);
 		free(w->in.mem);
 		free(w->out);
 	}
@@ -286,8 +284,6 @@ int nwb_fuse_stop(struct nwb_fuse *f, struct nwb_fuse_stats *ret_stats)
 			.bytes_written = f->bytes_written,
 			.nr_fsyncs = f->nr_fsyncs,
 			.nr_errors = f->nr_errors,
-			.nr_spliced = f->nr_spliced,
-			.has_no_pipe = f->has_no_pipe,
 			.has_mmap = f->can_mmap || f->kernel_cache,
 		};
 	if (f->se)

@@ -62,10 +62,8 @@ struct nwb_fuse_stats {
 	uint64_t nr_reads, bytes_read;
 	uint64_t nr_writes, bytes_written;
 	uint64_t nr_fsyncs;
-	uint64_t nr_errors;  /* replies that were errors of the server's side */
-	uint64_t nr_spliced; /* of the writes, those without a buffer */
-	bool has_no_pipe;    /* none is large enough to do without */
-	bool has_mmap;	     /* MAP_SHARED works */
+	uint64_t nr_errors; /* replies that were errors of the server's side */
+	bool has_mmap;	    /* MAP_SHARED works */
 };
 
 /** nwb_fuse_start() - begin to answer. The first answer makes the mount usable;

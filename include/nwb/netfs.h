@@ -784,25 +784,6 @@ int nwb_file_open(struct nwb_inode *inode,
  */
 ssize_t nwb_file_write(struct nwb_file *f, const void *buf, size_t len,
 		       uint64_t pos) nwb_must_check;
-/**
- * struct nwb_source - bytes of a write that are not in memory, as the kernel's
- * iov_iter may stand for a pipe.
- * @copy: put the next @n bytes at @to, and touch no byte more than it returns:
- *	@n, or fewer when no more will come. Called once for each folio or part
- *	of one, in order, under the inode's lock: it must not wait for anybody
- *	who could want this file.
- */
-struct nwb_source {
-	size_t (*copy)(struct nwb_source *src, void *to, size_t n);
-};
-/**
- * nwb_file_write_from() - nwb_file_write() of @len bytes that @src has.
- * Return: @len; -EFAULT: @src ended before (copy_folio_from_iter_atomic() came
- * back short), what came until then may have been written; -EINVAL: @f is
- * direct: that is sent from the caller's memory; or as nwb_file_write().
- */
-ssize_t nwb_file_write_from(struct nwb_file *f, struct nwb_source *src,
-			    size_t len, uint64_t pos) nwb_must_check;
 /** nwb_file_read() - buffered read(2): newest bytes, 0 at EOF. */
 ssize_t nwb_file_read(struct nwb_file *f, void *buf, size_t len,
 		      uint64_t pos) nwb_must_check;

@@ -40,50 +40,12 @@ static void copy_in_flight(uint8_t *to, const uint8_t *from, size_t n)
 }
 #endif
 
-/* Where the bytes of a write come from; moves on with each copy. */
-struct from {
-	const uint8_t *mem;
-	struct nwb_source *src; /* NULL: @mem */
-};
-
-#if defined(__SANITIZE_THREAD__)
-/* Not seen for the same reason: by way of the stack. */
-static size_t copy_source(struct nwb_folio *f, uint8_t *to, size_t n,
-			  struct nwb_source *src)
+static void copy_in(struct nwb_folio *f, struct nwb_span s, const void *buf)
 {
-	uint8_t part[256];
-	size_t done = 0, got = 1;
-
-	if (!f->nr_claims)
-		return src->copy(src, to, n);
-	while (done < n && got) {
-		got = src->copy(src, part, nwb_min(n - done, sizeof(part)));
-		copy_in_flight(to + done, part, got);
-		done += got;
-	}
-	return done;
-}
-#else
-static size_t copy_source(struct nwb_folio *f nwb_unused, uint8_t *to, size_t n,
-			  struct nwb_source *src)
-{
-	return src->copy(src, to, n);
-}
-#endif
-
-/* copy_folio_from_iter_atomic(). Return: bytes; fewer: no more will come. */
-static size_t copy_in(struct nwb_folio *f, struct nwb_span s, struct from *from)
-{
-	size_t n = s.to - s.from;
-
-	if (from->src)
-		return copy_source(f, f->mem + s.from, n, from->src);
 	if (f->nr_claims)
-		copy_in_flight(f->mem + s.from, from->mem, n);
+		copy_in_flight(f->mem + s.from, buf, s.to - s.from);
 	else
-		memcpy(f->mem + s.from, from->mem, n);
-	from->mem += n;
-	return n;
+		memcpy(f->mem + s.from, buf, s.to - s.from);
 }
 
 static bool can_extend(const struct nwb_folio *f, struct nwb_span s)
@@ -156,37 +118,23 @@ static enum nwb_trace_folio_what how_to_modify(const struct nwb_folio *f,
 					: NWB_TRF_MOD_STREAM_CONT;
 }
 
-/*
- * @s of @f, which can take it. Return: 0, or -EFAULT: the source ended within,
- * *@ret_done bytes of @s are committed. They are not if only the whole of it
- * would have touched what is valid; then what was copied lies where nothing is.
- */
-static int commit_write(struct nwb_file *file, struct nwb_folio *f,
-			struct nwb_span s, struct from *from, size_t *ret_done)
+/* @s of @f, which can take it. */
+static void commit_write(struct nwb_file *file, struct nwb_folio *f,
+			 struct nwb_span s, const void *buf)
 {
 	struct nwb_inode *inode = file->inode;
-	uint32_t n = (uint32_t)copy_in(f, s, from);
-	int rc = 0;
+	uint64_t end = nwb_folio_pos(f) + s.to;
 
-	if (n < s.to - s.from) {
-		s.to = s.from + n;
-		rc = -EFAULT;
-		if (!n || !can_extend(f, s)) {
-			nwb_folio_maybe_clean(f);
-			return rc;
-		}
-	}
 	nwb_trace_folio(f, NULL, how_to_modify(f, s));
+	copy_in(f, s, buf);
 	if (!(f->flags & NWB_FOLIO_UPTODATE) && s.from == 0 && s.to == f->bytes)
 		f->valid = s;
 	nwb_folio_add_valid(f, s);
 	f->group = file->group;
 	if (!f->nr_claims || !nwb_mutant(inode->nf, NWB_MUT_REDIRTY_LOST))
 		nwb_folio_mark_dirty(f, s);
-	inode->last_write_end = nwb_folio_pos(f) + s.to;
-	nwb_inode_update_size(inode, inode->last_write_end, n);
-	*ret_done = n;
-	return rc;
+	inode->last_write_end = end;
+	nwb_inode_update_size(inode, end, s.to - s.from);
 }
 
 /* Wait until nothing forbids to write to page @index; -EINTR: look again. */
@@ -212,7 +160,7 @@ static int wait_stable(struct nwb_inode *inode, uint64_t index)
 /* inode->lock held. 0: *ret_done bytes were copied; -EINTR: something was
  * waited for, look again; -EAGAIN: no room; -ESTALE: the folio must be written
  * first; or an error. */
-static int write_folio(struct nwb_file *file, struct from *from, size_t len,
+static int write_folio(struct nwb_file *file, const void *buf, size_t len,
 		       uint64_t pos, size_t *ret_done)
 {
 	struct nwb_inode *inode = file->inode;
@@ -246,7 +194,9 @@ static int write_folio(struct nwb_file *file, struct from *from, size_t len,
 	}
 	if (s.to - s.from < f->bytes)
 		(void)nwb_folio_fill_zero(f);
-	return commit_write(file, f, s, from, ret_done);
+	commit_write(file, f, s, buf);
+	*ret_done = s.to - s.from;
+	return 0;
 }
 
 /** nwb_flush_folio() - write the folio of @pos, if it is dirty, and wait.
@@ -265,7 +215,7 @@ void nwb_flush_folio(struct nwb_inode *inode, uint64_t pos)
 
 /* Into the page cache. @wt: NULL: not written through. Return: 0 or why not all
  * of it. io_lock held. */
-static int copy_all(struct nwb_file *file, struct from *from, size_t left,
+static int copy_all(struct nwb_file *file, const uint8_t *from, size_t left,
 		    uint64_t pos, struct nwb_writethrough *wt)
 {
 	struct nwb_inode *inode = file->inode;
@@ -294,6 +244,7 @@ static int copy_all(struct nwb_file *file, struct from *from, size_t left,
 			continue;
 		if (rc)
 			return rc;
+		from += done;
 		pos += done;
 		left -= done;
 		if (wt)
@@ -305,7 +256,7 @@ static int copy_all(struct nwb_file *file, struct from *from, size_t left,
 }
 
 /* To the page cache, and from there when that is to be. io_lock held. */
-static int write_buffered(struct nwb_file *file, struct from *from, size_t len,
+static int write_buffered(struct nwb_file *file, const void *buf, size_t len,
 			  uint64_t pos)
 {
 	struct nwb_inode *inode = file->inode;
@@ -318,14 +269,14 @@ static int write_buffered(struct nwb_file *file, struct from *from, size_t len,
 		nwb_mutex_lock(&inode->lock);
 		err_seq = inode->err_seq;
 		nwb_mutex_unlock(&inode->lock);
-		rc = copy_all(file, from, len, pos, NULL);
+		rc = copy_all(file, buf, len, pos, NULL);
 		err = nwb_through_end(inode, err_seq);
 		return rc ? rc : err;
 	}
 	if (!(file->flags & (NWB_F_DSYNC | NWB_F_SYNC)))
-		return copy_all(file, from, len, pos, NULL);
+		return copy_all(file, buf, len, pos, NULL);
 	nwb_writethrough_begin(&wt, inode, pos, len);
-	rc = copy_all(file, from, len, pos, &wt);
+	rc = copy_all(file, buf, len, pos, &wt);
 	nwb_writethrough_end(&wt);
 	return rc;
 }
@@ -345,8 +296,8 @@ static void trace_write_iter(struct nwb_file *file, uint64_t pos, size_t len)
 		nwb_trace_put(nf, &e);
 }
 
-static ssize_t file_write(struct nwb_file *file, struct from *from, size_t len,
-			  uint64_t pos)
+ssize_t nwb_file_write(struct nwb_file *file, const void *buf, size_t len,
+		       uint64_t pos)
 {
 	struct nwb_inode *inode = file->inode;
 	bool is_direct = file->flags & NWB_F_DIRECT;
@@ -366,9 +317,9 @@ static ssize_t file_write(struct nwb_file *file, struct from *from, size_t len,
 	}
 	trace_write_iter(file, pos, len);
 	if (is_direct)
-		n = nwb_direct_write(inode, from->mem, len, pos);
+		n = nwb_direct_write(inode, buf, len, pos);
 	else if (len)
-		rc = write_buffered(file, from, len, pos);
+		rc = write_buffered(file, buf, len, pos);
 	nwb_mutex_unlock(&inode->io_lock);
 	if (!is_direct) {
 		nwb_flusher_dirtied(inode);
@@ -379,24 +330,6 @@ static ssize_t file_write(struct nwb_file *file, struct from *from, size_t len,
 	if (n > 0 && (file->flags & (NWB_F_DSYNC | NWB_F_SYNC)))
 		rc = nwb_file_fsync(file);
 	return rc ? rc : n;
-}
-
-ssize_t nwb_file_write(struct nwb_file *f, const void *buf, size_t len,
-		       uint64_t pos)
-{
-	struct from from = {.mem = buf};
-
-	return file_write(f, &from, len, pos);
-}
-
-ssize_t nwb_file_write_from(struct nwb_file *f, struct nwb_source *src,
-			    size_t len, uint64_t pos)
-{
-	struct from from = {.src = src};
-
-	if (f->flags & NWB_F_DIRECT)
-		return -EINVAL;
-	return file_write(f, &from, len, pos);
 }
 
 void nwb_file_writeback(struct nwb_file *f)

@@ -82,29 +82,6 @@ static void set_dice(struct model *m)
 		m->sfs->max_segs = 1 + (unsigned int)die(m, 3);
 }
 
-struct source {
-	struct nwb_source src;
-	const uint8_t *mem;
-};
-
-static size_t copy(struct nwb_source *src, void *to, size_t n)
-{
-	struct source *s = nwb_container_of(src, struct source, src);
-
-	memcpy(to, s->mem, n);
-	s->mem += n;
-	return n;
-}
-
-/* From memory, or from something else. */
-static ssize_t write_either(struct model *m, size_t len, uint64_t pos)
-{
-	struct source s = {{copy}, m->buf};
-
-	return die(m, 3) ? nwb_file_write(m->f, m->buf, len, pos)
-			 : nwb_file_write_from(m->f, &s.src, len, pos);
-}
-
 static void do_write(struct model *m)
 {
 	size_t len = 1 + (size_t)die(m, die(m, 3) ? 5000 : MAX_LEN);
@@ -114,7 +91,7 @@ static void do_write(struct model *m)
 	if (!die(m, 3))
 		pos = NWB_ROUND_DOWN(pos, 4096ull);
 	sfs_fill(m->buf, len, die(m, UINT64_MAX));
-	expect(m, write_either(m, len, pos) == (ssize_t)len);
+	expect(m, nwb_file_write(m->f, m->buf, len, pos) == (ssize_t)len);
 	memcpy(m->shadow + pos, m->buf, len);
 	memset(m->unsure + pos, 0, len);
 	m->size = nwb_max(m->size, pos + len);
