@@ -72,7 +72,9 @@ static bool take_fate(struct nwb_fake *f, struct fake_op *op, uint64_t n)
 		op->count = x.short_to;
 	else
 		x.short_to = 0;
-	if (x.reset_after || x.crash || x.code || x.short_to ||
+	if (x.zero)
+		op->count = 0;
+	if (x.reset_after || x.crash || x.code || x.short_to || x.zero ||
 	    x.ack_delay_ns || x.park_ns)
 		f->stats.nr_faults++;
 	return true;

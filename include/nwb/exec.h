@@ -95,6 +95,10 @@ void nwb_exec_sim_watch(struct nwb_exec *ex,
  * inside a task; does not return. */
 void nwb_exec_sim_stop(struct nwb_exec *ex, int code) __attribute__((noreturn));
 
+/** nwb_exec_sim_short_files() - simulated: from now on @percent of the writes of
+ * files (nwb/xfile.h) store only some whole sectors of 512 bytes. */
+void nwb_exec_sim_short_files(struct nwb_exec *ex, unsigned int percent);
+
 /** nwb_now_ns() - the executor's monotonic clock. */
 uint64_t nwb_now_ns(struct nwb_exec *ex);
 /** nwb_sleep_until() - block the calling task until @when_ns. */

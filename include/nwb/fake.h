@@ -58,6 +58,7 @@ struct nwb_fake_asked {
  *	does not sync
  * @code: native error: nothing is applied or synced
  * @short_to: WRITE: only so many bytes are applied and counted; 0 = all
+ * @zero: WRITE: none is, and the answer is a count of 0
  * @ack_delay_ns, @park_ns: WRITE: as in struct nwb_fake_faults
  */
 struct nwb_fake_fate {
@@ -66,6 +67,7 @@ struct nwb_fake_fate {
 	bool crash;
 	uint32_t code;
 	uint32_t short_to;
+	bool zero;
 	uint64_t ack_delay_ns;
 	uint64_t park_ns;
 };

@@ -37,6 +37,15 @@ uint64_t nwb_mem_live(void);
 void nwb_mem_fail_at(uint64_t nth, uint64_t repeat);
 
 /**
+ * nwb_mem_fail_pools() - let every @nth allocation that a pool needs, because it
+ * is empty, return NULL; 0 switches it off. For tests and simulation. Nothing
+ * else is refused memory.
+ */
+void nwb_mem_fail_pools(uint64_t nth);
+/** nwb_mem_pool_refused() - is the one refused that a pool needs now? */
+bool nwb_mem_pool_refused(void);
+
+/**
  * struct nwb_pool - fixed-size objects, allocated and touched up front.
  *
  * Not thread-safe: the owner's lock protects it. @misses counts the gets that

@@ -121,6 +121,10 @@ enum nwb_retry_strategy {
 #define NWB_MUT_COPY_SHORT	(1ull << 36)
 #define NWB_MUT_READS_ZEROS	(1ull << 37)
 #define NWB_MUT_CUTS_ALWAYS	(1ull << 38)
+#define NWB_MUT_SKIP_UNCOUNTED	(1ull << 39)
+#define NWB_MUT_NO_MEMORY_CLEAN (1ull << 40)
+#define NWB_MUT_CUT_EARLY	(1ull << 41)
+#define NWB_MUT_CACHE_KEPT	(1ull << 42)
 
 /**
  * struct nwb_netfs_opts - all zero is sensible.
@@ -156,6 +160,8 @@ enum nwb_retry_strategy {
  *	with NWB_RETRY_COMBINE
  * @trace: ring that the tracepoints write to (nwb/trace.h); borrowed; NULL: off
  * @max_subrequests: that may be alive (mempool); 0 = 1024
+ * @reserve_percent: how much of what the pools are to have is there from the
+ *	beginning, the rest comes from the heap when it is needed; 0 = 100
  * @mutants: NWB_MUT_*
  */
 struct nwb_netfs_opts {
@@ -183,6 +189,7 @@ struct nwb_netfs_opts {
 	enum nwb_retry_strategy strategy;
 	struct nwb_trace *trace;
 	uint32_t max_subrequests;
+	uint32_t reserve_percent;
 	uint64_t mutants;
 };
 
@@ -330,6 +337,9 @@ static inline void nwb_sreq_need_retry(struct nwb_io_subrequest *sreq)
 struct nwb_inode *nwb_rreq_inode(const struct nwb_io_request *rreq);
 struct nwb_io_stream *nwb_rreq_stream(struct nwb_io_request *rreq,
 				      unsigned int nr);
+/** nwb_rreq_is_direct() - of a direct or unbuffered write, whose writer is told of
+ * a failure, and nobody else? */
+bool nwb_rreq_is_direct(const struct nwb_io_request *rreq);
 /** nwb_stream_has_error() - is there a subrequest that needs a retry because of
  * @error? For ->retry_request(). */
 bool nwb_stream_has_error(struct nwb_io_request *rreq,
@@ -369,6 +379,9 @@ struct nwb_netfs_tap {
 		      uint64_t start, uint64_t len, uint32_t instance);
 	void (*gaveup)(struct nwb_netfs_tap *tap, uint32_t inode_id,
 		       const struct nwb_io_subrequest *sreq, int error);
+	/* a request for the upload is about to be made; what it returns is taken
+	 * for ->init_request()'s: to inject a failure there */
+	int (*begin)(struct nwb_netfs_tap *tap, struct nwb_io_request *rreq);
 	/* a flush that nobody answered, after so many attempts; @is_refused:
 	 * the server is there, but not the file */
 	void (*flush_gaveup)(struct nwb_netfs_tap *tap, uint32_t inode_id,
@@ -485,6 +498,9 @@ void *nwb_netfs_side(const struct nwb_netfs *nf, unsigned int stream_nr);
 void nwb_inode_set_side(struct nwb_inode *inode, unsigned int stream_nr,
 			void *side);
 void *nwb_inode_side(const struct nwb_inode *inode, unsigned int stream_nr);
+/** nwb_inode_is_cached() - does the local cache take part in @inode? Not any
+ * more once something was lost, until the inode goes. Context: any. */
+bool nwb_inode_is_cached(const struct nwb_inode *inode);
 
 /* --- what else the VM does with folios (lib/netfs/migrate.c) ---------------
  */
@@ -710,6 +726,7 @@ uint64_t nwb_inode_blocks(struct nwb_inode *inode);
  * @range_cyclic: from where the last cyclic pass stopped, and not the range;
  *	at the end of the file the next one begins at 0 again
  * @nr_to_write: pages; SYNC_NONE stops when none is left; counted down
+ * @was_skipped: out: SYNC_NONE, somebody else was at it (WbLock skip)
  */
 struct nwb_writeback_control {
 	enum nwb_sync_mode sync_mode;
@@ -717,6 +734,7 @@ struct nwb_writeback_control {
 	uint64_t range_start;
 	uint64_t range_end;
 	int64_t nr_to_write;
+	bool was_skipped;
 };
 
 /**

@@ -25,6 +25,10 @@ static _Atomic uint64_t nr_frees;
 static _Atomic uint64_t fail_from;
 static _Atomic uint64_t fail_to;
 
+/* Of allocations that a pool needs, every so many is refused; 0 = none. */
+static _Atomic uint64_t pool_every;
+static _Atomic uint64_t pool_asked;
+
 static bool refuse_now(uint64_t number)
 {
 	uint64_t from = atomic_load_explicit(&fail_from, memory_order_relaxed);
@@ -111,6 +115,19 @@ uint64_t nwb_mem_live(void)
 	uint64_t freed = atomic_load(&nr_frees);
 
 	return atomic_load(&nr_allocs) - freed;
+}
+
+void nwb_mem_fail_pools(uint64_t nth)
+{
+	atomic_store(&pool_asked, 0);
+	atomic_store(&pool_every, nth);
+}
+
+bool nwb_mem_pool_refused(void)
+{
+	uint64_t every = atomic_load(&pool_every);
+
+	return every && (atomic_fetch_add(&pool_asked, 1) + 1) % every == 0;
 }
 
 void nwb_mem_fail_at(uint64_t nth, uint64_t repeat)

@@ -53,6 +53,8 @@ void *nwb_pool_get(struct nwb_pool *p)
 
 	if (nwb_list_empty(&p->free)) {
 		p->misses++;
+		if (nwb_mem_pool_refused())
+			return NULL;
 		return nwb_alloc(p->obj_size);
 	}
 	l = p->free.next;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define LATENCY_MAX  (200 * NWB_USEC)
+#define SECTOR	     512u
 #define SIZE_MAX_MEM ((uint64_t)64 * NWB_MIB) /* ENOSPC behind it */
 
 struct sim_file {
@@ -48,9 +49,20 @@ static int grow(struct sim_file *f, uint64_t size)
 	return 0;
 }
 
+/* How much of @len bytes a write stores: all, or some sectors. */
+static uint64_t shorten(struct sim_file *f, uint64_t len)
+{
+	struct sim_exec *se = to_sim(f->file.ex);
+
+	if (!se->short_percent ||
+	    nwb_random_u64(&se->ex) % 100 >= se->short_percent)
+		return len;
+	return (1 + nwb_random_u64(&se->ex) % (len / SECTOR)) * SECTOR;
+}
+
 static ssize_t transfer(struct sim_file *f, const struct nwb_xfile_io *io)
 {
-	uint64_t pos = io->pos;
+	uint64_t pos = io->pos, end = f->size;
 	int rc = 0;
 
 	for (unsigned int i = 0; i < io->nr_iov; i++)
@@ -59,10 +71,12 @@ static ssize_t transfer(struct sim_file *f, const struct nwb_xfile_io *io)
 		rc = grow(f, pos);
 	if (rc)
 		return rc;
+	if (io->is_write)
+		end = io->pos + shorten(f, pos - io->pos);
 	pos = io->pos;
-	for (unsigned int i = 0; i < io->nr_iov && pos < f->size; i++) {
+	for (unsigned int i = 0; i < io->nr_iov && pos < end; i++) {
 		size_t n = (size_t)nwb_min((uint64_t)io->iov[i].iov_len,
-					   f->size - pos);
+					   end - pos);
 
 		if (io->is_write)
 			memcpy(f->mem + pos, io->iov[i].iov_base, n);
@@ -109,6 +123,11 @@ static const struct nwb_xfile_ops file_ops = {
 	.submit = sim_submit,
 	.close = sim_close,
 };
+
+void nwb_exec_sim_short_files(struct nwb_exec *ex, unsigned int percent)
+{
+	to_sim(ex)->short_percent = percent;
+}
 
 int nwb_sim_file_open(struct nwb_exec *ex, const char *dir,
 		      struct nwb_xfile **ret_file, struct nwb_err *err)

@@ -148,6 +148,7 @@ struct sim_exec {
 
 	struct nwb_list links; /* socket pairs, for nwb_exec_free() */
 	struct nwb_list files; /* likewise */
+	unsigned int short_percent; /* of their writes */
 
 	/* nwb_exec_sim_watch() */
 	int (*watch)(void *arg, const struct nwb_mutex *m);

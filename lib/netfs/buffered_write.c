@@ -271,6 +271,9 @@ static int write_buffered(struct nwb_file *file, const void *buf, size_t len,
 		nwb_mutex_unlock(&inode->lock);
 		rc = copy_all(file, buf, len, pos, NULL);
 		err = nwb_through_end(inode, err_seq);
+		/* O_SYNC: the fsync that follows tells it, and only once */
+		if (file->flags & (NWB_F_DSYNC | NWB_F_SYNC))
+			err = 0;
 		return rc ? rc : err;
 	}
 	if (!(file->flags & (NWB_F_DSYNC | NWB_F_SYNC)))

@@ -230,25 +230,45 @@ static bool has_foreign(struct nwb_inode *inode, uint32_t instance)
 	return has;
 }
 
-/* Everything of ours is on the instance that is reached now. */
+static uint64_t resend_gen(struct nwb_inode *inode)
+{
+	uint64_t gen;
+
+	nwb_mutex_lock(&inode->lock);
+	gen = inode->resend_gen;
+	nwb_mutex_unlock(&inode->lock);
+	return gen;
+}
+
+/* Everything of ours is on the instance that is reached now. What another
+ * instance had acknowledged may be dirty again meanwhile, by somebody else's
+ * flush, and no longer be found among the unstable. */
 static int settle_before_read(struct nwb_inode *inode, uint32_t *ret_instance)
 {
 	struct nwb_netfs *nf = inode->nf;
 
 	*ret_instance = 0;
-	if (atomic_load(&inode->dirty_bytes))
-		(void)nwb_writepages(inode, NWB_WB_SYNC);
-	nwb_request_wait_all(inode);
-	for (uint32_t i = 0; nf->ops->ready && i < nf->opts.max_attempts; i++) {
-		int rc = nf->ops->ready(inode, ret_instance);
+	for (uint32_t i = 0; i < nf->opts.max_attempts; i++) {
+		uint64_t gen = resend_gen(inode);
+		int rc;
 
-		if (rc || !has_foreign(inode, *ret_instance))
-			return rc;
-		rc = nwb_inode_commit(inode);
+		if (atomic_load(&inode->dirty_bytes))
+			(void)nwb_writepages(inode, NWB_WB_SYNC);
+		nwb_request_wait_all(inode);
+		if (!nf->ops->ready)
+			return 0;
+		rc = nf->ops->ready(inode, ret_instance);
 		if (rc)
 			return rc;
+		if (has_foreign(inode, *ret_instance)) {
+			rc = nwb_inode_commit(inode);
+			if (rc)
+				return rc;
+		} else if (gen == resend_gen(inode)) {
+			return 0;
+		}
 	}
-	return nf->ops->ready ? -EIO : 0;
+	return -EIO;
 }
 
 /* From the server, until it has no more. */

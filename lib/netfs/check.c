@@ -13,8 +13,9 @@
  * While the retryer tiles a run anew (NWB_RETRY_QUEUED) subrequests of that
  * request overlap and leave gaps on purpose: T1 and T9 hold before and after.
  *
- * Not here: T12 (there is no skip counter to be wrong). T13 shows as a hang or
- * as an error nobody deserved, which are found elsewhere.
+ * Not here: T12, which whoever calls nwb_inode_writepages() can see. T13 in
+ * itself shows as a hang or as an error nobody deserved; at rest it is seen that
+ * every object has come back, to its pool or to the heap.
  */
 #include "internal.h"
 
@@ -39,6 +40,7 @@ struct shadow {
 	uint64_t collected_to, issued_to;
 	uint64_t stream_to[NWB_NR_STREAMS];
 	uint64_t last_end[NWB_NR_STREAMS]; /* of any subrequest so far */
+	uint64_t quiet_since; /* a retry is due and nothing is in its way */
 	bool all_queued;
 	bool is_blind;		/* more claims than there is room for */
 	unsigned int first, nr; /* of claim[], a ring */
@@ -247,6 +249,19 @@ static bool check_ended(struct nwb_netfs_check *c, struct shadow *s,
 
 /* --- one request ---------------------------------------------------------- */
 
+/* Had @a as much as it was allowed, if that is why it was cut? */
+static bool is_full(const struct nwb_netfs *nf, const struct nwb_sreq *a)
+{
+	if (a->s.retry_count || a->s.flags & NWB_SREQ_FAILED)
+		return true;
+	if (a->cut == NWB_CUT_SIZE)
+		return nwb_sreq_span(a) == a->max_len;
+	if (a->cut != NWB_CUT_SEGMENT)
+		return true;
+	return a->s.nr_iov >= nwb_min(a->max_segs, nf->sreq_segs) ||
+	       (nwb_is_linux(nf) && a->nr_pieces >= a->max_segs);
+}
+
 /* T7: @a and @b, which follow on each other in the first pass, are two because
  * @a was full, or ended at EOF, or had to be issued. */
 static bool check_cut(struct nwb_netfs_check *c,
@@ -256,12 +271,18 @@ static bool check_cut(struct nwb_netfs_check *c,
 	if (a->attempts > 1 || b->attempts > 1 || a->owed ||
 	    start_of(b) != end_of(a))
 		return true;
-	return holds(
-		c, NWB_RULE_T7, a->cut != NWB_CUT_GAP && a->cut != NWB_CUT_NONE,
-		"request %llu: subrequests %u and %u follow on each other, "
-		"cut %u",
-		LL(rreq->seq), a->s.debug_index, b->s.debug_index,
-		(unsigned int)a->cut);
+	return holds(c, NWB_RULE_T7,
+		     a->cut != NWB_CUT_GAP && a->cut != NWB_CUT_NONE,
+		     "request %llu: subrequests %u and %u follow on each "
+		     "other, cut %u",
+		     LL(rreq->seq), a->s.debug_index, b->s.debug_index,
+		     (unsigned int)a->cut) &&
+	       holds(c, NWB_RULE_T7, is_full(c->nf, a),
+		     "request %llu: subrequest %u was cut for its size (%u) "
+		     "with %llu bytes of %llu, %u segments of %u",
+		     LL(rreq->seq), a->s.debug_index, (unsigned int)a->cut,
+		     LL(nwb_sreq_span(a)), LL(a->max_len), a->s.nr_iov,
+		     a->max_segs);
 }
 
 /* T1, T7: the list of one stream. */
@@ -430,6 +451,28 @@ static bool check_failed(struct nwb_netfs_check *c, struct shadow *s,
 	return true;
 }
 
+/* T15: a retry that nothing of its own streams is in the way of does not let
+ * time go by (in Linux it waits for the other streams, too: H10). */
+static bool check_late(struct nwb_netfs_check *c, struct shadow *s,
+		       const struct nwb_io_request *rreq)
+{
+	uint64_t now = nwb_now_ns(c->nf->ex);
+	bool is_quiet = rreq->retry == NWB_RETRY_PENDING;
+
+	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++)
+		if (rreq->nr_inflight[i] && rreq->streams[i].need_retry)
+			is_quiet = false;
+	if (!is_quiet)
+		s->quiet_since = 0;
+	else if (!s->quiet_since)
+		s->quiet_since = now;
+	return !is_quiet ||
+	       holds(c, NWB_RULE_T15, s->quiet_since == now,
+		     "request %llu: a retry was due for %llu ns and nothing of "
+		     "its stream in the way",
+		     LL(rreq->seq), LL(now - s->quiet_since));
+}
+
 /* T8, T15: who is asked for a retry, and when. */
 static bool check_retry(struct nwb_netfs_check *c,
 			const struct nwb_io_request *rreq)
@@ -492,7 +535,8 @@ static bool check_request(struct nwb_netfs_check *c,
 	if (!s)
 		return true;
 	if (!check_marks(c, s, rreq) || !check_ended(c, s, rreq) ||
-	    !check_retry(c, rreq) || !check_failed(c, s, rreq))
+	    !check_retry(c, rreq) || !check_late(c, s, rreq) ||
+	    !check_failed(c, s, rreq))
 		return false;
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++) {
 		const struct nwb_io_stream *st = &rreq->streams[i];
@@ -505,8 +549,11 @@ static bool check_request(struct nwb_netfs_check *c,
 			note_acked(s, st);
 		if (rreq->retry == NWB_RETRY_QUEUED)
 			continue;
-		if (!check_order(c, rreq, st) ||
-		    (i == 0 && !check_covered(c, s, rreq, st)))
+		if (!check_order(c, rreq, st))
+			return false;
+		/* behind a failed direct write nothing is sent any more */
+		if (i == 0 && !(nwb_rreq_is_direct(rreq) && rreq->error) &&
+		    !check_covered(c, s, rreq, st))
 			return false;
 	}
 	if (!check_done(c, s, rreq))
@@ -685,6 +732,15 @@ bool nwb_netfs_check_section(struct nwb_netfs_check *c,
 	return true;
 }
 
+/* T13: what the heap lent out is given back as well, or LEAK says so. */
+static bool check_pool(struct nwb_netfs_check *c, const struct nwb_pool *p,
+		       const char *name)
+{
+	return holds(c, NWB_RULE_T13, p->nr_free == p->nr_total,
+		     "at rest %llu of %llu %s are out",
+		     LL(p->nr_total - p->nr_free), LL(p->nr_total), name);
+}
+
 bool nwb_netfs_check_rest(struct nwb_netfs_check *c,
 			  struct nwb_netfs_broken *ret_b)
 {
@@ -698,6 +754,8 @@ bool nwb_netfs_check_rest(struct nwb_netfs_check *c,
 	       holds(c, NWB_RULE_T17, !st.temp_bytes,
 		     "at rest %llu bytes of temp pages are in use",
 		     LL(st.temp_bytes)) &&
+	       check_pool(c, &c->nf->sreq_pool, "subrequests") &&
+	       check_pool(c, &c->nf->claim_pool, "claims") &&
 	       holds(c, NWB_RULE_SUM, !st.dirty_bytes,
 		     "at rest %llu bytes are dirty", LL(st.dirty_bytes));
 }

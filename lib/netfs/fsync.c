@@ -166,6 +166,8 @@ int nwb_flush_unstable(struct nwb_inode *inode, bool *ret_again)
 	else
 		*ret_again = settle(inode, seq, instance);
 	nwb_mutex_unlock(&inode->lock);
+	if (rc)
+		nwb_sides_lose(inode);
 	nwb_waitq_wake_all(&nf->room);
 	if (*ret_again)
 		nwb_flusher_dirtied(inode);
@@ -209,6 +211,7 @@ int nwb_inode_commit(struct nwb_inode *inode)
 		nwb_mutex_lock(&inode->lock);
 		release(inode, seq, -EIO);
 		nwb_mutex_unlock(&inode->lock);
+		nwb_sides_lose(inode);
 		return -EIO;
 	}
 }

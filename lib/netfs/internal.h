@@ -166,6 +166,8 @@ struct nwb_sreq {
 	enum nwb_cut cut;
 	uint32_t nr_pieces; /* of folios, as Linux counts segments */
 	int prepare_error;
+	size_t max_len;		/* what the filesystem allowed at first */
+	unsigned int max_segs;
 	size_t owed;		/* bytes behind s.len that it stands for, too */
 	uint32_t owed_attempts; /* how often those were issued */
 	bool is_silent;		/* H1: its failure is told nobody */
@@ -253,6 +255,8 @@ struct nwb_inode {
 	uint64_t writeback_index;   /* where a cyclic pass goes on, a page */
 	uint64_t blocks;	    /* i_blocks, of 512 bytes */
 	void *side[NWB_NR_STREAMS]; /* of the streams but the upload */
+	/* something was lost: what is cached here may not be the server's */
+	_Atomic bool is_side_lost;
 	_Atomic bool is_wanted;	    /* write all of it soon */
 	_Atomic uint32_t caching;   /* NWB_MAY_*, granted */
 	uint32_t nr_aborts;	    /* flushes in a row without an answer */
@@ -335,7 +339,7 @@ struct nwb_netfs {
 	struct nwb_list budget_link; /* opts.budget; its lock */
 	unsigned int budget_pins;
 	bool is_reclaim_marked;	  /* reclaim has met its writeback before */
-	uint64_t writeback_ended; /* bytes, in place; under lock */
+	uint64_t writeback_ended; /* bytes; under lock */
 	struct nwb_list retry_list;
 	struct nwb_waitq retry_q;
 	struct nwb_task *retryer;
@@ -598,6 +602,7 @@ void nwb_clear_stale_pre_isize(struct nwb_inode *inode, uint64_t from,
 
 /* streams.c */
 void nwb_sides_invalidate(struct nwb_inode *inode);
+void nwb_sides_lose(struct nwb_inode *inode);
 void nwb_sides_flush(struct nwb_inode *inode);
 size_t nwb_sides_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 		      size_t len);

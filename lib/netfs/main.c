@@ -45,6 +45,8 @@ static int take_opts(struct nwb_netfs *nf, const struct nwb_netfs_opts *opts,
 		o->retry_backoff_ns = NWB_MSEC;
 	if (!o->max_subrequests)
 		o->max_subrequests = NWB_SREQS_MAX;
+	if (!o->reserve_percent || o->reserve_percent > 100)
+		o->reserve_percent = 100;
 	max = o->folio_bytes_max;
 	if (max < NWB_PAGE_SIZE || max > 2 * NWB_MIB || (max & (max - 1)))
 		return nwb_err_set(err, -EINVAL,
@@ -77,6 +79,14 @@ static int take_opts(struct nwb_netfs *nf, const struct nwb_netfs_opts *opts,
 	return 0;
 }
 
+/* @nr objects, of which some are there from the beginning. */
+static int make_pool(struct nwb_netfs *nf, struct nwb_pool *pool,
+		     size_t obj_size, size_t nr)
+{
+	return nwb_pool_init(pool, obj_size,
+			     nr * nf->opts.reserve_percent / 100);
+}
+
 static int make_memory(struct nwb_netfs *nf)
 {
 	uint32_t wsize = nf->opts.wsize ? nf->opts.wsize : NWB_WSIZE_GUESS;
@@ -91,22 +101,22 @@ static int make_memory(struct nwb_netfs *nf)
 		rc = nwb_arena_init(&nf->temp, nf->opts.temp_bytes);
 	pages = nf->cache.nr_pages;
 	if (!rc)
-		rc = nwb_pool_init(&nf->folio_pool, sizeof(struct nwb_folio),
-				   pages);
+		rc = make_pool(nf, &nf->folio_pool, sizeof(struct nwb_folio),
+			       pages);
 	if (!rc)
-		rc = nwb_pool_init(&nf->claim_pool, sizeof(struct nwb_claim),
-				   pages + 64);
+		rc = make_pool(nf, &nf->claim_pool, sizeof(struct nwb_claim),
+			       pages + 64);
 	if (!rc)
-		rc = nwb_pool_init(&nf->leaf_pool, sizeof(struct nwb_leaf),
-				   pages / NWB_LEAF_SLOTS * 2 + 64);
+		rc = make_pool(nf, &nf->leaf_pool, sizeof(struct nwb_leaf),
+			       pages / NWB_LEAF_SLOTS * 2 + 64);
 	if (!rc)
-		rc = nwb_pool_init(&nf->node_pool, sizeof(struct nwb_node),
-				   pages / NWB_LEAF_SLOTS / 8 + 64);
+		rc = make_pool(nf, &nf->node_pool, sizeof(struct nwb_node),
+			       pages / NWB_LEAF_SLOTS / 8 + 64);
 	if (!rc)
-		rc = nwb_pool_init(&nf->sreq_pool,
-				   sizeof(struct nwb_sreq) +
-					   nf->sreq_segs * sizeof(struct iovec),
-				   nf->opts.max_subrequests);
+		rc = make_pool(nf, &nf->sreq_pool,
+			       sizeof(struct nwb_sreq) +
+				       nf->sreq_segs * sizeof(struct iovec),
+			       nf->opts.max_subrequests);
 	if (!rc)
 		rc = nwb_request_reserve(nf, REQUESTS_RESERVED);
 	return rc;

@@ -34,6 +34,12 @@ struct nwb_io_stream *nwb_rreq_stream(struct nwb_io_request *rreq,
 	return &rreq->streams[nr];
 }
 
+bool nwb_rreq_is_direct(const struct nwb_io_request *rreq)
+{
+	return rreq->origin == NWB_DIO_WRITE ||
+	       rreq->origin == NWB_UNBUFFERED_WRITE;
+}
+
 void nwb_rreq_set_unreachable(struct nwb_io_request *rreq, uint64_t ns)
 {
 	rreq->unreachable_ns = ns;
@@ -145,6 +151,7 @@ static void begin_sides(struct nwb_io_request *rreq)
 		struct nwb_io_stream *stream = &rreq->streams[i];
 
 		if (!nf->side[i].ops || !rreq->inode->side[i] ||
+		    (i == 1 && !nwb_inode_is_cached(rreq->inode)) ||
 		    !nf->side[i].ops->begin(rreq, i))
 			continue;
 		stream->avail = true;

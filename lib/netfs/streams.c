@@ -52,6 +52,32 @@ void nwb_sides_invalidate(struct nwb_inode *inode)
 			nf->side[i].ops->invalidate(inode);
 }
 
+bool nwb_inode_is_cached(const struct nwb_inode *inode)
+{
+	return inode->side[1] && !atomic_load(&inode->is_side_lost);
+}
+
+/**
+ * nwb_sides_lose() - bytes of @inode were given up: its folios hold what the
+ * server does not have, and a block for the local cache may take some of them
+ * along. It takes no part any more until the inode goes. (In Linux nobody tells
+ * it: H12.) No lock held.
+ */
+void nwb_sides_lose(struct nwb_inode *inode)
+{
+	struct nwb_netfs *nf = inode->nf;
+
+	if (!nwb_inode_is_cached(inode) || nwb_mutant(nf, NWB_MUT_CACHE_KEPT))
+		return;
+	if (nwb_hazard(nf, NWB_H12)) {
+		nwb_netfs_hazard_fired(nf, NWB_H12);
+		return;
+	}
+	if (!atomic_exchange(&inode->is_side_lost, true) &&
+	    nf->side[1].ops->invalidate)
+		nf->side[1].ops->invalidate(inode);
+}
+
 /** nwb_sides_flush() - after the server's flush. Context: blocks. */
 void nwb_sides_flush(struct nwb_inode *inode)
 {
@@ -76,7 +102,7 @@ size_t nwb_sides_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 	const struct nwb_stream_ops *ops = inode->nf->side[1].ops;
 	ssize_t n;
 
-	if (!ops || !ops->read || !inode->side[1])
+	if (!ops || !ops->read || !nwb_inode_is_cached(inode))
 		return 0;
 	n = ops->read(inode, pos, buf, len);
 	return n > 0 ? (size_t)n : 0;

@@ -62,9 +62,16 @@ static void wait_room(struct nwb_netfs *nf, uint64_t seen)
 	nwb_mutex_unlock(&nf->lock);
 }
 
+/* The folios' writeback ends here, and who reclaims may be waiting for it. */
 static void issued(struct nwb_netfs *nf, size_t len)
 {
 	nwb_gauge_sub(&nf->n.writeback_bytes, len);
+	if (!nf->opts.budget)
+		return;
+	nwb_mutex_lock(&nf->lock);
+	nf->writeback_ended += len;
+	nwb_waitq_wake_all(&nf->room);
+	nwb_mutex_unlock(&nf->lock);
 }
 
 static void done(struct nwb_netfs *nf, struct nwb_claim *c)

@@ -110,8 +110,11 @@ static int take_claim(struct issue *is, struct nwb_folio *f, struct nwb_span s,
 	struct nwb_claim *c = nwb_claim_new(nf);
 	int rc;
 
-	if (!c)
+	if (!c) {
+		if (nwb_mutant(nf, NWB_MUT_NO_MEMORY_CLEAN))
+			nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
 		return -ENOMEM;
+	}
 	c->folio = f;
 	c->start = nwb_folio_pos(f) + s.from;
 	c->len = s.to - s.from;

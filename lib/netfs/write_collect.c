@@ -127,12 +127,6 @@ void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
 	nwb_request_put(rreq); /* IO */
 }
 
-static bool is_direct(const struct nwb_io_request *rreq)
-{
-	return rreq->origin == NWB_DIO_WRITE ||
-	       rreq->origin == NWB_UNBUFFERED_WRITE;
-}
-
 /* --- acknowledged bytes --------------------------------------------------- */
 
 /* @s of @f was acknowledged by @instance: not durable yet. */
@@ -230,14 +224,16 @@ static void upload_failed(struct nwb_sreq *q)
 	if (q->is_silent) {
 		/* mapping_set_error(0) */
 		nwb_netfs_hazard_fired(nf, NWB_H1);
+		nwb_sides_lose(inode);
 		return;
 	}
 	if (nf->tap && nf->tap->gaveup)
 		nf->tap->gaveup(nf->tap, inode->id, &q->s, q->s.error);
-	if (is_direct(q->s.rreq)) {
+	if (nwb_rreq_is_direct(q->s.rreq)) {
 		direct_failed(q);
 		return;
 	}
+	nwb_sides_lose(inode);
 	if (q->s.retry_count && nwb_mutant(nf, NWB_MUT_RETRY_ERR_LOST))
 		return;
 	nwb_mutex_lock(&inode->lock);
@@ -412,22 +408,18 @@ static void end_claims(struct nwb_io_request *rreq)
 		blob->release(blob);
 }
 
-/* The local cache holds, or lacks, what it should not: ->invalidate().
- * Linux does that only when the cache itself has failed (H12). */
-static void judge_cache(struct nwb_io_request *rreq)
+/* Another stream lacks what it should have, or has what it should not:
+ * ->invalidate(). Of a failed upload the local cache has been told already. */
+static void judge_sides(struct nwb_io_request *rreq)
 {
-	const struct nwb_io_stream *upload = &rreq->streams[0];
 	struct nwb_netfs *nf = rreq->nf;
+	bool has_lost = rreq->streams[0].failed && !nwb_hazard(nf, NWB_H12);
 
 	for (unsigned int i = 1; i < nf->nr_streams; i++) {
 		const struct nwb_io_stream *side = &rreq->streams[i];
 
-		if (!side->active)
-			continue;
-		if (!side->failed && upload->failed && nwb_hazard(nf, NWB_H12))
-			nwb_netfs_hazard_fired(nf, NWB_H12);
-		else if ((side->failed || upload->failed) &&
-			 nf->side[i].ops->invalidate)
+		if (side->active && (side->failed || (has_lost && i > 1)) &&
+		    nf->side[i].ops->invalidate)
 			nf->side[i].ops->invalidate(rreq->inode);
 	}
 }
@@ -449,13 +441,13 @@ static bool finish(struct nwb_io_request *rreq)
 	if (is_done) {
 		nwb_trace_rreq(rreq, NWB_TRR_WRITE_DONE);
 		rreq->in_progress = false;
-		if (is_direct(rreq))
+		if (nwb_rreq_is_direct(rreq))
 			nwb_waitq_wake_all(&rreq->waitq);
 	}
 	nwb_mutex_unlock(&rreq->lock);
 	if (!is_done)
 		return false;
-	judge_cache(rreq);
+	judge_sides(rreq);
 	nwb_mutex_lock(&inode->lock);
 	nwb_list_del(&rreq->inode_link);
 	if (rreq->holds_wb_lock) /* netfs_wb_end() */
@@ -502,7 +494,7 @@ static bool ask_retry(struct nwb_io_request *rreq)
 /* Only of a direct write does somebody else look at it. */
 static void set_collected_to(struct nwb_io_request *rreq, uint64_t to)
 {
-	if (!is_direct(rreq)) {
+	if (!nwb_rreq_is_direct(rreq)) {
 		rreq->collected_to = to;
 		return;
 	}

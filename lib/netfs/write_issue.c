@@ -73,6 +73,10 @@ void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len)
 	stream->sreq_max_len = nwb_min(stream->sreq_max_len, max_len);
 	if (q->prepare_error) /* it collects its data and fails with it */
 		stream->sreq_max_len = max_len;
+	if (q->attempts)
+		return;
+	q->max_len = stream->sreq_max_len;
+	q->max_segs = stream->sreq_max_segs;
 }
 
 static void count_issue(struct nwb_sreq *q)
@@ -223,7 +227,8 @@ static size_t advance_write(struct issue *is, struct nwb_io_stream *stream,
 	}
 	q->s.len += part;
 	q->nr_pieces++;
-	if (q->s.len >= stream->sreq_max_len)
+	if (q->s.len >= stream->sreq_max_len ||
+	    (nwb_mutant(nf, NWB_MUT_CUT_EARLY) && q->s.len > NWB_PAGE_SIZE))
 		issue_construct(stream, NWB_CUT_SIZE);
 	else if (nwb_is_linux(nf) && q->nr_pieces >= stream->sreq_max_segs)
 		issue_construct(stream, NWB_CUT_SEGMENT);
@@ -293,7 +298,10 @@ bool nwb_wait_collected(struct nwb_io_request *rreq, uint64_t to)
 	bool is_good;
 
 	nwb_mutex_lock(&rreq->lock);
-	nwb_wait_event(&rreq->waitq, &rreq->lock, rreq->collected_to >= to);
+	/* what was not sent because of the error is not collected either,
+	 * before all is queued */
+	nwb_wait_event(&rreq->waitq, &rreq->lock,
+		       rreq->collected_to >= to || rreq->error);
 	is_good = !rreq->error;
 	nwb_mutex_unlock(&rreq->lock);
 	return is_good;
@@ -377,6 +385,8 @@ void nwb_begin_upload(struct nwb_io_request *rreq, enum nwb_wb_reason reason)
 	rreq->is_upload_begun = true;
 	if (nf->ops->init_request)
 		rc = nf->ops->init_request(rreq);
+	if (!rc && nf->tap && nf->tap->begin)
+		rc = nf->tap->begin(nf->tap, rreq);
 	/* Who waits for it is told by writepages itself. */
 	if (rc && reason != NWB_WB_SYNC && drops_dirty(rreq, NWB_H14))
 		return;
@@ -462,6 +472,10 @@ static struct nwb_claim *next_claim(struct issue *is)
 			nwb_end_issue_write(is->rreq);
 			is->rreq = NULL;
 		} else if (rc == -EAGAIN) {
+			/* All that we have issued may be answered, and what the
+			 * collector looked at was issued_to of before. */
+			if (is->rreq)
+				(void)nwb_work_queue(&is->rreq->work);
 			nf->mode->wait_room(nf, seen);
 		} else if (rc == -ENOMEM) {
 			nwb_sleep_until(nf->ex,
@@ -526,7 +540,7 @@ bool nwb_wb_trylock(struct nwb_inode *inode)
 	is_free = !inode->is_issuing;
 	inode->is_issuing = true;
 	nwb_mutex_unlock(&inode->lock);
-	if (!is_free)
+	if (!is_free && !nwb_mutant(inode->nf, NWB_MUT_SKIP_UNCOUNTED))
 		nwb_count(inode->nf, wblock_skip, 1);
 	return is_free;
 }
@@ -616,10 +630,13 @@ uint64_t nwb_inode_writepages(struct nwb_inode *inode,
 
 	if (is.end != UINT64_MAX)
 		is.end++;
-	if (is_sync)
+	wbc->was_skipped = false;
+	if (is_sync) {
 		nwb_wb_lock(inode);
-	else if (!nwb_wb_trylock(inode))
+	} else if (!nwb_wb_trylock(inode)) {
+		wbc->was_skipped = true;
 		return 0;
+	}
 	if (wbc->range_cyclic) {
 		nwb_mutex_lock(&inode->lock);
 		is.pos = inode->writeback_index << NWB_PAGE_SHIFT;

@@ -38,7 +38,7 @@ static void put_end(struct jfile *f, uint32_t *n, uint64_t end)
 
 static int cut(struct judge *J, struct jfile *f)
 {
-	uint64_t max = 2 + 3ull * f->nr_write + 2ull * f->nr_sync +
+	uint64_t max = 3 + 3ull * f->nr_write + 2ull * f->nr_sync +
 		       2ull * (f->nr_effect + f->nr_run) +
 		       2ull * (f->nr_sent + f->nr_acked) + 2ull * f->nr_upload;
 	uint32_t n = 0, out = 1;
@@ -50,6 +50,10 @@ static int cut(struct judge *J, struct jfile *f)
 		return -ENOMEM;
 	put_end(f, &n, 0);
 	put_end(f, &n, FOREVER);
+	/* or a lane that was there at first in part, and is zeros behind that,
+	 * would have to be explained as one */
+	if (f->content)
+		put_end(f, &n, f->content->initial);
 	for (uint32_t i = 0; i < f->nr_write; i++) {
 		put_end(f, &n, f->write[i].lo);
 		put_end(f, &n, f->write[i].owed_hi);

@@ -124,3 +124,28 @@ NWB_TEST(pool, counts_misses_and_survives_refusals)
 	nwb_pool_fini(&p);
 	nwb_check_eq(nwb_mem_live(), live);
 }
+
+NWB_TEST(pool, heap_that_refuses_every_third)
+{
+	uint64_t live = nwb_mem_live();
+	struct nwb_pool p;
+	void *got[7];
+
+	nwb_check_eq(nwb_pool_init(&p, 64, 1), 0);
+	nwb_mem_fail_pools(3);
+	for (unsigned int i = 0; i < 7; i++) {
+		/* the first is the pool's own; nobody else is refused */
+		void *other = nwb_alloc(8);
+
+		got[i] = nwb_pool_get(&p);
+		nwb_check_eq(got[i] == NULL, i == 3 || i == 6);
+		nwb_check(other);
+		nwb_free(other);
+	}
+	nwb_mem_fail_pools(0);
+	for (unsigned int i = 0; i < 7; i++)
+		if (got[i])
+			nwb_pool_put(&p, got[i]);
+	nwb_pool_fini(&p);
+	nwb_check_eq(nwb_mem_live(), live);
+}

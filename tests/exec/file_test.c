@@ -161,3 +161,51 @@ NWB_TEST(exec_file, a_directory_that_there_is_not)
 {
 	nwb_test_on_real(true, body_nowhere, NULL);
 }
+
+struct short_test {
+	struct nwb_exec *ex;
+	unsigned int nr_short;
+};
+
+static void body_short(void *arg)
+{
+	struct short_test *st = arg;
+	struct file_test ft = {0};
+	struct nwb_xfile *file = NULL;
+	uint8_t *mem = nwb_alloc_pages(2 * 8192);
+	struct nwb_err err = {0};
+
+	begin(&ft, st->ex);
+	nwb_check_eq(nwb_xfile_open(st->ex, "/", &file, &err), 0);
+	nwb_exec_sim_short_files(st->ex, 50);
+	for (unsigned int i = 1; i <= 40; i++) {
+		ssize_t n;
+
+		memset(mem, (int)i, 8192);
+		n = transfer(&ft, file, true, 0, mem, 8192);
+		nwb_check(n > 0 && n <= 8192 && n % 512 == 0);
+		st->nr_short += n < 8192;
+		/* as much is stored as was told, and not a byte more */
+		nwb_check_eq(transfer(&ft, file, false, 0, mem + 8192, 8192),
+			     8192);
+		nwb_check(!memcmp(mem, mem + 8192, (size_t)n));
+		if (i > 1 && n < 8192)
+			nwb_check(mem[8192 + n] != i);
+	}
+	nwb_xfile_close(file);
+	nwb_free(mem);
+}
+
+NWB_TEST(exec_file, simulated_writes_may_be_short)
+{
+	struct short_test st = {0};
+	struct nwb_err err = {0};
+	int rc = nwb_exec_sim_new(1, &st.ex, &err);
+
+	if (rc == -ENOTSUP)
+		nwb_test_skip("no simulation under ThreadSanitizer");
+	nwb_check_eq(rc, 0);
+	nwb_check_eq(nwb_exec_run(st.ex, body_short, &st, 0, &err), 0);
+	nwb_exec_free(st.ex);
+	nwb_check(st.nr_short > 5 && st.nr_short < 35);
+}

@@ -365,12 +365,21 @@ static void wb_lock_body(struct sfs_rig *rig)
 {
 	bool is_7_2 =
 		nwb_netfs_get_opts(rig->sfs->nf)->flavour == NWB_LINUX_7_2;
+	struct nwb_writeback_control wbc = {
+		.sync_mode = NWB_WB_SYNC_NONE,
+		.range_end = UINT64_MAX,
+		.nr_to_write = 99,
+	};
 	struct nwb_netfs_stats st;
 
 	put(rig, 0, 4096);
 	(void)pages(rig, NWB_WB_SYNC_NONE, 0, UINT64_MAX, 99, false);
 	put(rig, 8192, 4096);
-	(void)pages(rig, NWB_WB_SYNC_NONE, 0, UINT64_MAX, 99, false);
+	/* T12: who was skipped has touched nothing, and it is counted. */
+	nwb_check_eq(nwb_inode_writepages(rig->inode, &wbc),
+		     is_7_2 ? 0 : 4096);
+	nwb_check_eq(wbc.was_skipped, is_7_2);
+	nwb_check_eq(wbc.nr_to_write, is_7_2 ? 99 : 98);
 	nwb_netfs_get_stats(rig->sfs->nf, &st);
 	nwb_check_eq(sfs_pending(rig->sfs), is_7_2 ? 1 : 2);
 	nwb_check_eq(st.wblock_skip, is_7_2 ? 1 : 0);
