@@ -30,6 +30,7 @@ help:
 	@echo 'make test-slurm  a campaign as a Slurm job array, on this node'
 	@echo 'make sim      simulated worlds: ARGS="--seeds 100000" or "--minutes 10"'
 	@echo 'make sim-mutants  each listed defect of the engine is found by a check'
+	@echo 'make sim-coverage  branches of lib/netfs that simulation alone takes'
 	@echo 'make sim-digests  1,000 seeds: the same events twice, with two compilers'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
@@ -73,7 +74,7 @@ nightly: build
 test-slurm: build
 	@tests/e2e/slurm.sh $(BUILD)
 
-.PHONY: sim sim-mutants sim-digests
+.PHONY: sim sim-mutants sim-digests sim-coverage
 sim: build
 	@$(BUILD)/bench/netwb sim $(ARGS)
 
@@ -82,6 +83,9 @@ sim-mutants: deps
 		meson setup $(BUILD)-mutants -Dmutants=true >/dev/null
 	@ninja -C $(BUILD)-mutants -j $(JOBS) --quiet bench/netwb
 	@$(BUILD)-mutants/bench/netwb sim --mutant all $(ARGS)
+
+sim-coverage: deps
+	@scripts/sim-coverage $(BUILD) $(ARGS)
 
 sim-digests: build
 	@scripts/sim-digests $(BUILD) $(ARGS)
@@ -159,4 +163,4 @@ tsan: deps
 	@scripts/run-tests build-tsan
 
 clean:
-	rm -rf $(BUILD) $(BUILD)-mutants $(BUILD)-fuzz build-asan build-tsan
+	rm -rf $(BUILD) $(BUILD)-mutants $(BUILD)-fuzz $(BUILD)-coverage build-asan build-tsan

@@ -34,6 +34,8 @@ enum {
 	OPT_DROP_OPS,
 	OPT_DROP_FAULTS,
 	OPT_HALVE,
+	OPT_FLAVOUR,
+	OPT_HAZARDS,
 	OPT_HELP,
 };
 
@@ -51,6 +53,8 @@ static const struct option options[] = {
 	{"drop-ops", 1, NULL, OPT_DROP_OPS},
 	{"drop-faults", 1, NULL, OPT_DROP_FAULTS},
 	{"halve", 1, NULL, OPT_HALVE},
+	{"flavour", 1, NULL, OPT_FLAVOUR},
+	{"hazards", 1, NULL, OPT_HAZARDS},
 	{"help", 0, NULL, OPT_HELP},
 	{NULL, 0, NULL, 0},
 };
@@ -80,7 +84,15 @@ static void usage(FILE *out)
 		"  --drop-ops LIST     leave out operations (1,4-9) of the "
 		"plan\n"
 		"  --drop-faults LIST  leave out faults\n"
-		"  --halve N           halve the lengths N times\n\n"
+		"  --halve N           halve the lengths N times\n"
+		"  --flavour NAME      the client as linux-6.12 or linux-7.2 "
+		"has it: which of\n"
+		"                      its hazards do damage, each by itself, "
+		"and does\n"
+		"                      anything else?\n"
+		"  --hazards LIST      of the flavour only these (h3,h17, "
+		"none, all), and\n"
+		"                      worlds judged as without --flavour\n\n"
 		"A failing seed prints the command that repeats it. Exit: 0 "
 		"all held, 1 a check\nfailed (or a mutant was not found), 3 "
 		"bad usage.\n");
@@ -142,6 +154,28 @@ static int take_cut(struct sim_run_opts *o, int opt, const char *text)
 	return rc ? bad("no list like 1,4-9:", text) : 0;
 }
 
+static int take_flavour(struct sim_run_opts *o, const char *name)
+{
+	int flavour = nwb_flavour_find(name);
+
+	if (flavour < 0)
+		return bad("no flavour strict, linux-6.12, linux-7.2:", name);
+	o->flavour = (enum nwb_flavour)flavour;
+	return 0;
+}
+
+static int take_hazards(struct sim_run_opts *o, const char *list)
+{
+	struct nwb_err err = {0};
+	uint32_t on = 0, off = 0;
+
+	o->has_hazards = true;
+	if (strcmp(list, "none") && nwb_hazards_parse(list, &on, &off, &err))
+		return bad(err.text, list);
+	o->no_hazards = NWB_HAZARDS_ALL & ~(on & ~off);
+	return 0;
+}
+
 /* Return: 0; -1: bad usage; 1: help was printed. */
 static int take_option(struct sim_run_opts *o, int opt)
 {
@@ -178,6 +212,10 @@ static int take_option(struct sim_run_opts *o, int opt)
 	case OPT_DROP_FAULTS:
 	case OPT_HALVE:
 		return take_cut(o, opt, optarg);
+	case OPT_FLAVOUR:
+		return take_flavour(o, optarg);
+	case OPT_HAZARDS:
+		return take_hazards(o, optarg);
 	case OPT_HELP:
 		usage(stdout);
 		return 1;
@@ -204,6 +242,10 @@ static int finish_options(struct sim_run_opts *o)
 	o->jobs = nwb_min(o->jobs, SIM_JOBS_MAX);
 	if (o->trace && !o->has_seed)
 		return bad("--trace", "needs --seed");
+	if (o->has_hazards && o->flavour == NWB_STRICT)
+		return bad("--hazards", "needs --flavour");
+	if (has_mutant && o->flavour != NWB_STRICT)
+		return bad("--mutant", "is for the strict flavour");
 	return 0;
 }
 
@@ -230,5 +272,7 @@ int bench_cmd_sim(int argc, char **argv)
 		return sim_run_trace(&o);
 	if (o.all_mutants)
 		return sim_run_mutants(&o);
+	if (o.flavour != NWB_STRICT && !o.has_hazards && !o.shrink)
+		return sim_run_flavour(&o);
 	return o.mutant ? sim_run_mutant(&o) : sim_run_seeds(&o);
 }

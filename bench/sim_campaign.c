@@ -38,20 +38,49 @@ struct board {
 	struct worker worker[SIM_JOBS_MAX];
 };
 
-static uint64_t now_ns(void)
+static uint64_t clock_ns(clockid_t id)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(id, &ts);
 	return (uint64_t)ts.tv_sec * NWB_SEC + (uint64_t)ts.tv_nsec;
 }
 
-static void *shared(size_t size)
+static uint64_t now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+#ifdef NWB_COVERAGE
+void __gcov_dump(void);
+#endif
+
+void sim_exit(void)
+{
+#ifdef NWB_COVERAGE
+	__gcov_dump(); /* _exit() does not */
+#endif
+	_exit(0);
+}
+
+void *sim_shared(size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+struct nwb_sim_opts sim_world_opts(const struct sim_run_opts *o, uint64_t seed)
+{
+	return (struct nwb_sim_opts){
+		.seed = seed,
+		.mutants = o->mutant ? o->mutant->bit : 0,
+		.flavour = o->flavour,
+		.no_hazards = o->no_hazards,
+		.cut = o->cut,
+		.trace = o->trace,
+	};
 }
 
 static void add(struct sim_sums *s, const struct nwb_sim_result *r)
@@ -101,13 +130,13 @@ static void work(const struct sim_run_opts *o, uint64_t mutants,
 		uint64_t from = atomic_fetch_add(&b->next, CHUNK);
 
 		for (uint64_t s = from; s < from + CHUNK; s++) {
-			struct nwb_sim_opts so = {
-				.seed = s, .mutants = mutants, .cut = o->cut};
+			struct nwb_sim_opts so = sim_world_opts(o, s);
 			struct sim_failure f = {.seed = s};
 			struct nwb_err err = {0};
 
 			if (s >= b->end)
 				return;
+			so.mutants = mutants;
 			atomic_store(&me->seed, s + 1);
 			if (nwb_sim_run(&so, &f.r, &err)) {
 				snprintf(f.r.check, sizeof(f.r.check), "SETUP");
@@ -115,6 +144,7 @@ static void work(const struct sim_run_opts *o, uint64_t mutants,
 					 err.text);
 			}
 			add(&me->sums, &f.r);
+			me->sums.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 			if (o->digests)
 				print_digest(s, &f.r);
 			if (f.r.check[0])
@@ -144,7 +174,7 @@ static int start(const struct sim_run_opts *o, uint64_t mutants,
 		_exit(2);
 	work(o, mutants, b, w);
 	atomic_store(&w->seed, 0);
-	_exit(0);
+	sim_exit();
 }
 
 static void post_death(struct board *b, struct worker *w, int status)
@@ -205,6 +235,7 @@ static void collect(const struct board *b, unsigned int jobs,
 		ret->idle += s->idle;
 		ret->virtual_ns += s->virtual_ns;
 		ret->died += s->died;
+		ret->cpu_ns += s->cpu_ns;
 		for (unsigned int k = 0; k < 32; k++)
 			ret->family[k] += s->family[k];
 	}
@@ -215,7 +246,7 @@ int sim_campaign(const struct sim_run_opts *o, uint64_t mutants,
 		 unsigned int stop_at, struct sim_sums *ret_sums,
 		 struct sim_failure *ret_failure, unsigned int *ret_nr)
 {
-	struct board *b = shared(sizeof(*b));
+	struct board *b = sim_shared(sizeof(*b));
 	uint64_t began = now_ns();
 	int rc = 0;
 
@@ -242,7 +273,7 @@ int sim_campaign(const struct sim_run_opts *o, uint64_t mutants,
 
 int sim_one(const struct nwb_sim_opts *so, struct sim_failure *ret_f)
 {
-	struct sim_failure *f = shared(sizeof(*f));
+	struct sim_failure *f = sim_shared(sizeof(*f));
 	pid_t pid;
 	int status;
 
@@ -260,7 +291,7 @@ int sim_one(const struct nwb_sim_opts *so, struct sim_failure *ret_f)
 				 err.text);
 		}
 		fflush(NULL);
-		_exit(0);
+		sim_exit();
 	}
 	if (pid < 0) {
 		munmap(f, sizeof(*f));

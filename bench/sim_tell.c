@@ -19,14 +19,39 @@ static const char *mutant_option(const struct nwb_sim_mutant *m, char *buf,
 	return buf;
 }
 
+const char *sim_flavour_option(enum nwb_flavour flavour, uint32_t no_hazards,
+			       char *buf, size_t size)
+{
+	uint32_t on = NWB_HAZARDS_ALL & ~no_hazards;
+	size_t len;
+
+	buf[0] = '\0';
+	if (flavour == NWB_STRICT)
+		return buf;
+	len = (size_t)snprintf(buf, size, " --flavour %s --hazards %s",
+			       nwb_flavour_name(flavour),
+			       on == NWB_HAZARDS_ALL ? "all"
+			       : on		     ? ""
+						     : "none");
+	for (unsigned int h = NWB_H1;
+	     h < NWB_NR_HAZARDS && on != NWB_HAZARDS_ALL && len < size; h++)
+		if (on & NWB_HAZARD_BIT(h))
+			len += (size_t)snprintf(
+				buf + len, size - len, "%sh%u",
+				on & (NWB_HAZARD_BIT(h) - 1) ? "," : "", h);
+	return buf;
+}
+
 static void print_command(const struct sim_run_opts *o, uint64_t seed,
 			  const struct nwb_sim_cut *cut)
 {
-	char mutant[64], cuts[1600];
+	char mutant[64], cuts[1600], flavour[128];
 
 	nwb_sim_cut_print(cut, cuts, sizeof(cuts));
-	printf("again: netwb sim --seed %" PRIu64 "%s%s\n", seed, cuts,
-	       mutant_option(o->mutant, mutant, sizeof(mutant)));
+	printf("again: netwb sim --seed %" PRIu64 "%s%s%s\n", seed, cuts,
+	       mutant_option(o->mutant, mutant, sizeof(mutant)),
+	       sim_flavour_option(o->flavour, o->no_hazards, flavour,
+				  sizeof(flavour)));
 }
 
 /* --- shrinking ------------------------------------------------------------ */
@@ -47,8 +72,7 @@ static bool still_fails(void *arg, const struct nwb_sim_cut *cut)
 
 void sim_shrink_print(const struct sim_run_opts *o, struct sim_failure *f)
 {
-	struct hunt h = {.so = {.seed = f->seed,
-				.mutants = o->mutant ? o->mutant->bit : 0}};
+	struct hunt h = {.so = sim_world_opts(o, f->seed)};
 	struct nwb_sim_cut cut = o->cut;
 	char text[8192];
 	unsigned int asked;
@@ -77,9 +101,10 @@ static void print_json(const struct sim_sums *s, const struct sim_failure *f,
 	       ", \"steps\": %" PRIu64 ", \"events\": %" PRIu64
 	       ", \"rpcs\": %" PRIu64 ", \"firings\": %" PRIu64
 	       ", \"without_firing\": %" PRIu64 ", \"seconds\": %.3f"
+	       ", \"cpu_seconds\": %.3f"
 	       ", \"failures\": [",
 	       s->seeds, s->failed, s->steps, s->events, s->rpcs, s->firings,
-	       s->idle, (double)s->ns / 1e9);
+	       s->idle, (double)s->ns / 1e9, (double)s->cpu_ns / 1e9);
 	for (unsigned int i = 0; i < nr; i++)
 		printf("%s{\"seed\": %" PRIu64 ", \"check\": \"%s\"}",
 		       i ? ", " : "", f[i].seed, f[i].r.check);
@@ -88,11 +113,13 @@ static void print_json(const struct sim_sums *s, const struct sim_failure *f,
 
 static void print_sums(const struct sim_sums *s)
 {
-	printf("%" PRIu64 " seeds in %.1f s: %.0f seeds/s, %.0f steps/s; a "
-	       "seed: %.0f steps, %.0f RPCs, %.1f firings, %.0f operations, "
-	       "%.0f ms of virtual time; without a firing: %.1f %%\n",
+	/* of the processes' own time: the machine may have other work */
+	printf("%" PRIu64 " seeds in %.1f s: %.0f seeds/s, %.2f M events/s of "
+	       "CPU time; a seed: %.0f events, %.0f RPCs, %.1f firings, %.0f "
+	       "operations, %.0f ms of virtual time; without a firing: "
+	       "%.1f %%\n",
 	       s->seeds, (double)s->ns / 1e9, per(s->seeds * NWB_SEC, s->ns),
-	       per(s->steps * NWB_SEC, s->ns), per(s->steps, s->seeds),
+	       per(s->steps * 1000, s->cpu_ns), per(s->steps, s->seeds),
 	       per(s->rpcs, s->seeds), per(s->firings, s->seeds),
 	       per(s->ops, s->seeds), per(s->virtual_ns, s->seeds) / 1e6,
 	       100 * per(s->idle, s->seeds));
@@ -125,10 +152,7 @@ int sim_run_seeds(const struct sim_run_opts *o)
 
 int sim_run_trace(const struct sim_run_opts *o)
 {
-	struct nwb_sim_opts so = {.seed = o->first,
-				  .mutants = o->mutant ? o->mutant->bit : 0,
-				  .cut = o->cut,
-				  .trace = true};
+	struct nwb_sim_opts so = sim_world_opts(o, o->first);
 	struct sim_failure f;
 	char text[16384];
 

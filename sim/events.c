@@ -342,6 +342,15 @@ static void tap_gaveup(struct nwb_netfs_tap *tap, uint32_t id,
 	uint64_t off = sreq->start + sreq->transferred;
 	uint64_t len = sreq->len - sreq->transferred;
 
+	/* Who wrote it directly is told, and nobody else. */
+	if (nwb_rreq_is_direct(sreq->rreq)) {
+		sim_mix(&w->ev, off, (uint64_t)error);
+		return;
+	}
+	if (error == -EAGAIN && !sreq->wire_status &&
+	    sreq->retry_count + 1 < w->plan.opts.max_attempts)
+		sim_fail(w, "O15", "file %u: [%llu, +%llu) failed with EAGAIN",
+			 id, (unsigned long long)off, (unsigned long long)len);
 	(void)sim_point(&w->ev,
 			&(struct nwb_lrec){
 				.kind = NWB_L_GIVEUP,
@@ -380,12 +389,19 @@ static void tap_flush_gaveup(struct nwb_netfs_tap *tap, uint32_t id,
 	if (!f)
 		return;
 	f->nr_gaveup++;
-	sim_unsure(f, 0, SIM_FILE_MAX);
+	sim_unsure(f, 0, f->max);
 	f->is_size_unsure = true;
+}
+
+static int tap_begin(struct nwb_netfs_tap *tap, struct nwb_io_request *rreq)
+{
+	(void)rreq;
+	return sim_refuse(tap_world(tap));
 }
 
 void sim_tap_init(struct sim_world *w)
 {
+	w->tap.begin = tap_begin;
 	w->tap.sent = tap_sent;
 	w->tap.acked = tap_acked;
 	w->tap.gaveup = tap_gaveup;

@@ -6,7 +6,10 @@
  *	by time		a task sleeps until then: resets, crashes, credits
  *	all along	scatter, interim answers: fields of the fake
  *
- * Every fault fires at most once and says so in the ledger.
+ *	by request	a request of the client is about to be made
+ *
+ * Every fault fires at most once (a count of 0 may go on) and says so in the
+ * ledger.
  */
 #include "sim_i.h"
 
@@ -22,7 +25,8 @@ static bool is_left_out(const struct sim_world *w, unsigned int i)
 static bool is_timed(enum sim_family family)
 {
 	return family == SIM_CUT_TIMED || family == SIM_CRASH_TIMED ||
-	       family == SIM_STARVE || family == SIM_FAMINE;
+	       family == SIM_STARVE || family == SIM_FAMINE ||
+	       family == SIM_MIRROR_CUT || family == SIM_MIRROR_CRASH;
 }
 
 static bool is_of_flush(enum sim_family family)
@@ -33,6 +37,9 @@ static bool is_of_flush(enum sim_family family)
 
 static void fired(struct sim_world *w, unsigned int i)
 {
+	if (w->fired >> i & 1)
+		return;
+	w->fired |= 1ull << i;
 	w->nr_fired++;
 	(void)sim_point(&w->ev, &(struct nwb_lrec){.kind = NWB_L_FAULT,
 						   .rule = (uint16_t)i,
@@ -70,9 +77,34 @@ static void apply(const struct sim_fault *x, struct nwb_fake_fate *fate)
 	case SIM_ERROR_FLUSH:
 		fate->code = (uint32_t)x->arg;
 		break;
+	case SIM_ZERO:
+		fate->zero = true;
+		break;
 	default:
 		break;
 	}
+}
+
+static bool is_hit(const struct sim_fault *x, const struct nwb_fake_asked *a)
+{
+	if (x->family == SIM_ZERO)
+		return a->nr >= x->at && a->nr - x->at < x->arg;
+	return x->at == a->nr;
+}
+
+/* O4: a server that takes nothing is not asked for ever. */
+static void note_zero(struct sim_world *w, const struct nwb_fake_asked *a)
+{
+	struct sim_zeros *z = &w->zeros;
+
+	if (z->offset != a->offset || z->len != a->len)
+		*z = (struct sim_zeros){.offset = a->offset, .len = a->len};
+	if (++z->nr > w->plan.opts.max_attempts)
+		sim_note(w, "O4",
+			 "%s: [%llu, +%u) is sent for time %llu, and each time "
+			 "the count is 0",
+			 a->name, (unsigned long long)a->offset, a->len,
+			 (unsigned long long)z->nr);
 }
 
 void sim_decide(void *arg, const struct nwb_fake_asked *a,
@@ -86,20 +118,42 @@ void sim_decide(void *arg, const struct nwb_fake_asked *a,
 		const struct sim_fault *x = &w->plan.fault[i];
 
 		if (is_left_out(w, i) || is_timed(x->family) ||
-		    is_of_flush(x->family) != a->is_flush || x->at != a->nr)
+		    is_of_flush(x->family) != a->is_flush ||
+		    x->family == SIM_NO_REQUEST || !is_hit(x, a))
 			continue;
 		apply(x, fate);
 		fired(w, i);
 	}
+	if (fate->zero && !fate->code && !fate->crash && !fate->reset_before)
+		note_zero(w, a);
 	/* What a failed flush should have covered is nobody's promise. */
 	if (a->is_flush && fate->code && !fate->crash) {
 		struct sim_file *f = sim_file_by_name(w, a->name);
 
 		if (f)
-			sim_unsure(f, 0, SIM_FILE_MAX);
+			sim_unsure(f, 0, f->max);
 		if (f)
 			f->is_size_unsure = true;
 	}
+}
+
+/** sim_refuse() - may a request of the client be made? 0, or the error that its
+ * filesystem would give. */
+int sim_refuse(struct sim_world *w)
+{
+	if (w->is_healed || !w->began_ns)
+		return 0;
+	w->nr_begun++;
+	for (unsigned int i = 0; i < w->plan.nr_faults; i++) {
+		const struct sim_fault *x = &w->plan.fault[i];
+
+		if (is_left_out(w, i) || x->family != SIM_NO_REQUEST ||
+		    x->at != w->nr_begun)
+			continue;
+		fired(w, i);
+		return -(int)x->arg;
+	}
+	return 0;
 }
 
 /* --- by time -------------------------------------------------------------- */
@@ -159,6 +213,12 @@ static void do_timed(struct sim_world *w, unsigned int i)
 		break;
 	case SIM_CRASH_TIMED:
 		nwb_fake_crash(w->fake);
+		break;
+	case SIM_MIRROR_CUT:
+		nwb_fake_reset_all(w->mirror_fake);
+		break;
+	case SIM_MIRROR_CRASH:
+		nwb_fake_crash(w->mirror_fake);
 		break;
 	case SIM_STARVE:
 	case SIM_FAMINE:

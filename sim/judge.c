@@ -14,13 +14,12 @@
 static int read_content(struct sim_world *w, struct sim_file *f)
 {
 	uint64_t size = 0;
-	uint8_t *data = nwb_alloc(2 * SIM_FILE_MAX);
+	uint8_t *data = nwb_alloc(2 * f->max);
 	ssize_t n;
 
 	if (!data)
 		return -ENOMEM;
-	n = nwb_fake_get(w->fake, f->name, false, 0, data, 2 * SIM_FILE_MAX,
-			 &size);
+	n = nwb_fake_get(w->fake, f->name, false, 0, data, 2 * f->max, &size);
 	f->content = (struct nwb_content){
 		.file = f->id,
 		.is_missing = n < 0,
@@ -65,6 +64,18 @@ static bool is_after_loss(const struct sim_world *w,
 		!strcmp(f->kind, "SHRUNK"));
 }
 
+/*
+ * Linux gives an upload up for less than strict: a lost connection, a short
+ * count, what lies behind a failure. That is told, and no hazard; O15 and O4
+ * judge how long it has to try.
+ */
+static bool is_of_flavour(const struct sim_world *w,
+			  const struct nwb_finding *f)
+{
+	return w->plan.opts.flavour != NWB_STRICT &&
+	       (f->oracle == 15 || f->oracle == 4);
+}
+
 static void take_verdict(struct sim_world *w, const struct nwb_judgement *j)
 {
 	for (unsigned int i = 0; i < j->nr_findings; i++) {
@@ -73,7 +84,8 @@ static void take_verdict(struct sim_world *w, const struct nwb_judgement *j)
 
 		if (f->verdict != NWB_FAIL && f->verdict != NWB_INCONCLUSIVE)
 			continue;
-		if (is_of_flush(w, f) || is_after_loss(w, f))
+		if (is_of_flush(w, f) || is_after_loss(w, f) ||
+		    is_of_flavour(w, f))
 			continue;
 		snprintf(name, sizeof(name), "O%u", f->oracle);
 		sim_fail(w, name, "%s %s: %s [%llu, +%llu) slots %llu %llu",

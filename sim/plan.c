@@ -3,17 +3,16 @@
  * What a seed means.
  *
  *	seed ─┬─ "config"    server, mount
+ *	      ├─ "sides"     cache, mirror, limits, what is scarce
  *	      ├─ "faults"    which families, then which faults
  *	      └─ "ops"       the workload
  *
- * Three generators, so that a new knob of one does not change the others.
+ * Four generators, so that a new knob of one does not change the others.
  * Everything is drawn here, beforehand: an operation or a fault can be left out
  * without moving the rest.
  */
 #include "sim_i.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 uint64_t sim_draw(uint64_t *state, uint64_t below)
@@ -21,42 +20,6 @@ uint64_t sim_draw(uint64_t *state, uint64_t below)
 	uint64_t z = nwb_splitmix64(state);
 
 	return below ? z % below : z;
-}
-
-static const char *const family_name[SIM_FAMILIES] = {
-	[SIM_CUT_BEFORE] = "cut-before",
-	[SIM_CUT_AFTER] = "cut-after",
-	[SIM_CUT_FLUSH] = "cut-flush",
-	[SIM_CUT_TIMED] = "cut-timed",
-	[SIM_CRASH] = "crash",
-	[SIM_CRASH_FLUSH] = "crash-flush",
-	[SIM_CRASH_TIMED] = "crash-timed",
-	[SIM_SLOW_ACK] = "slow-ack",
-	[SIM_PARK] = "park",
-	[SIM_SHORT] = "short",
-	[SIM_ERROR] = "error",
-	[SIM_ERROR_AGAIN] = "error-again",
-	[SIM_ERROR_FLUSH] = "error-flush",
-	[SIM_STARVE] = "starve",
-	[SIM_FAMINE] = "famine",
-	[SIM_SCATTER] = "scatter",
-};
-
-const char *sim_family_name(enum sim_family family)
-{
-	return family_name[family];
-}
-
-static const char *const op_name[SIM_OP_KINDS] = {
-	[SIM_WRITE] = "write",	 [SIM_READ] = "read",
-	[SIM_FSYNC] = "fsync",	 [SIM_TRUNCATE] = "truncate",
-	[SIM_KICK] = "kick",	 [SIM_FLUSH] = "flush",
-	[SIM_REOPEN] = "reopen", [SIM_SLEEP] = "sleep",
-};
-
-const char *sim_op_name(enum sim_op_kind kind)
-{
-	return op_name[kind];
 }
 
 static uint64_t pick(uint64_t *s, const uint64_t *from, unsigned int nr)
@@ -91,9 +54,9 @@ static void plan_mount(struct sim_plan *p, uint64_t *s)
 
 	o->mode = sim_draw(s, 2) ? NWB_TEMP_PAGE : NWB_IN_PLACE;
 	o->cache_mode = NWB_CACHE_ALWAYS;
-	if (!sim_draw(s, 5))
-		o->cache_mode =
-			sim_draw(s, 2) ? NWB_CACHE_NONE : NWB_CACHE_LOOSE;
+	if (!sim_draw(s, 4))
+		o->cache_mode = (enum nwb_cache_mode)PICK(
+			s, NWB_CACHE_NONE, NWB_CACHE_LOOSE, NWB_CACHE_STRICT);
 	o->folio_bytes_max = (uint32_t)PICK(s, 4096, 8192, 16384, 65536);
 	o->wsize = (uint32_t)PICK(s, 3000, 4096, 8192, 16384, 20000, 65536,
 				  100000);
@@ -113,12 +76,71 @@ static void plan_mount(struct sim_plan *p, uint64_t *s)
 	o->max_subrequests = (uint32_t)PICK(s, 0, 0, 0, 16);
 }
 
+/* --- besides -------------------------------------------------------------- */
+
+/* Folios larger than a word of the arena, and more leaves than one. */
+static void plan_large(struct sim_plan *p, uint64_t *s)
+{
+	struct nwb_netfs_opts *o = &p->opts;
+
+	p->file_max = SIM_FILE_MAX;
+	p->len_max = SIM_LEN_MAX;
+	o->folio_bytes_max = (uint32_t)PICK(s, 262144, 524288, 2097152);
+	o->cache_bytes = 4ull * o->folio_bytes_max;
+	o->temp_bytes = 2ull * o->folio_bytes_max;
+	o->wsize = (uint32_t)PICK(s, 65536, 262144, 1000000);
+	p->disk_bytes = 0;
+}
+
+static void plan_limits(struct sim_plan *p, uint64_t *s)
+{
+	struct nwb_netfs_opts *o = &p->opts;
+
+	if (!sim_draw(s, 4))
+		o->dirty_limit_bytes = PICK(s, 16384, 65536, 200000);
+	if (!sim_draw(s, 6))
+		p->domain_bytes = PICK(s, 16384, 65536, 200000);
+	if (!sim_draw(s, 5)) {
+		p->budget_bytes = o->cache_bytes / PICK(s, 1, 2, 4);
+		p->is_legacy = sim_draw(s, 2);
+		o->writeback_may_deadlock = sim_draw(s, 2);
+		o->may_block_rules = sim_draw(s, 2);
+	}
+	o->no_data_integrity = !sim_draw(s, 4);
+	/* pools that run dry, and a heap that does not always help */
+	if (!sim_draw(s, 3)) {
+		o->reserve_percent = (uint32_t)PICK(s, 1, 5, 30);
+		p->refuse_every = PICK(s, 0, 3, 5, 7);
+	}
+}
+
+static void plan_sides(struct sim_plan *p, uint64_t *s)
+{
+	p->file_max = 512ull * 1024;
+	p->len_max = 96u * 1024;
+	if (!sim_draw(s, 24))
+		plan_large(p, s);
+	p->has_cache = !sim_draw(s, 4);
+	p->cache_max = PICK(s, 0, 0, 65536, 300000);
+	p->short_percent = (unsigned int)PICK(s, 0, 0, 5, 40);
+	p->has_mirror = !sim_draw(s, 6);
+	p->is_mirror_9p = sim_draw(s, 2);
+	p->has_identity = !p->is_9p && !sim_draw(s, 4);
+	if (!sim_draw(s, 4))
+		p->trace_events = (unsigned int)PICK(s, 64, 1024);
+	plan_limits(p, s);
+	if (!sim_draw(s, 5))
+		p->opts.max_subrequests = (uint32_t)PICK(s, 2, 4, 6);
+}
+
 /* --- faults --------------------------------------------------------------- */
 
 static bool is_for(const struct sim_plan *p, enum sim_family family)
 {
 	if (family == SIM_STARVE || family == SIM_FAMINE)
 		return !p->is_9p;
+	if (family == SIM_MIRROR_CUT || family == SIM_MIRROR_CRASH)
+		return p->has_mirror;
 	return true;
 }
 
@@ -158,6 +180,8 @@ static struct sim_fault make_fault(const struct sim_plan *p,
 		break;
 	case SIM_CUT_TIMED:
 	case SIM_CRASH_TIMED:
+	case SIM_MIRROR_CUT:
+	case SIM_MIRROR_CRASH:
 		x.at = sim_draw(s, 60 * NWB_MSEC);
 		break;
 	case SIM_STARVE:
@@ -180,6 +204,13 @@ static struct sim_fault make_fault(const struct sim_plan *p,
 	case SIM_ERROR_AGAIN:
 		x.arg = passing_error(p, s);
 		break;
+	case SIM_ZERO:
+		x.arg = PICK(s, 1, 2, 100); /* so often */
+		break;
+	case SIM_NO_REQUEST:
+		x.arg = PICK(s, 1, 5); /* EPERM, EIO */
+		x.at = 1 + sim_draw(s, 30);
+		break;
 	default:
 		break;
 	}
@@ -194,11 +225,17 @@ static void plan_faults(struct sim_plan *p, uint64_t *s)
 	for (unsigned int i = 0; i < SIM_FAMILIES; i++)
 		if (is_for(p, i) && !sim_draw(s, 3))
 			p->families |= 1u << i;
-	/* Of two sources of errors nobody could say which one was told. */
-	if (p->families & (1u << SIM_ERROR) || p->disk_bytes)
-		p->families &= ~(1u << SIM_ERROR_FLUSH);
+	/* What ends an upload for good leaves little to be seen behind it. */
 	if (sim_draw(s, 2))
 		p->families &= ~(1u << SIM_ERROR);
+	if (sim_draw(s, 4))
+		p->families &= ~(1u << SIM_ZERO);
+	if (sim_draw(s, 4))
+		p->families &= ~(1u << SIM_NO_REQUEST);
+	/* Of two sources of errors nobody could say which one was told. */
+	if (p->disk_bytes || p->families & (1u << SIM_ERROR | 1u << SIM_ZERO |
+					    1u << SIM_NO_REQUEST))
+		p->families &= ~(1u << SIM_ERROR_FLUSH);
 	if (p->families & (1u << SIM_SCATTER)) {
 		p->scatter_ns = PICK(s, 100, 3000, 15000) * NWB_USEC;
 		p->families &= ~(1u << SIM_SCATTER);
@@ -216,32 +253,78 @@ static void plan_faults(struct sim_plan *p, uint64_t *s)
 
 /* --- workload ------------------------------------------------------------- */
 
-static enum sim_op_kind draw_kind(uint64_t *s, uint64_t fsync_weight)
+static enum sim_op_kind draw_vm_kind(const struct sim_plan *p, uint64_t *s)
+{
+	switch (sim_draw(s, 8)) {
+	case 0:
+		return SIM_SYNC;
+	case 1:
+		return SIM_MIGRATE;
+	case 2:
+		return SIM_OFFLINE;
+	case 3:
+		return p->budget_bytes ? SIM_HOG : SIM_WRITEPAGES;
+	case 4:
+	case 5:
+		if (p->opts.cache_mode < NWB_CACHE_STRICT)
+			return SIM_WRITEPAGES;
+		return sim_draw(s, 2) ? SIM_GRANT : SIM_BREAK;
+	case 6:
+		return SIM_FAR_READ;
+	default:
+		return SIM_WRITEPAGES;
+	}
+}
+
+static enum sim_op_kind draw_kind(const struct sim_plan *p, uint64_t *s,
+				  uint64_t fsync_weight)
 {
 	uint64_t r = sim_draw(s, 100 + fsync_weight);
 
-	if (r < 62)
+	if (r < 58)
 		return SIM_WRITE;
-	if (r < 74)
+	if (r < 70)
 		return SIM_READ;
-	if (r < 78)
+	if (r < 74)
 		return SIM_TRUNCATE;
-	if (r < 82)
+	if (r < 77)
 		return SIM_KICK;
-	if (r < 84)
+	if (r < 79)
 		return SIM_FLUSH;
-	if (r < 86)
+	if (r < 81)
 		return SIM_REOPEN;
+	if (r < 90)
+		return draw_vm_kind(p, s);
 	if (r < 100)
 		return SIM_SLEEP;
 	return SIM_FSYNC;
 }
 
-/* Where the next write goes: on, back over what was there, or anywhere. */
-static uint64_t draw_pos(uint64_t *s, uint64_t next, uint32_t len,
-			 uint64_t style)
+/* How a world's files are written to, besides plainly: bits. */
+#define STYLE_SYNC   1u
+#define STYLE_DIRECT 2u
+#define STYLE_APPEND 4u
+#define STYLE_GROUPS 8u
+
+static void draw_flags(struct sim_op *op, uint64_t *s, uint64_t style)
 {
-	uint64_t max = SIM_FILE_MAX - len, pos = next;
+	uint64_t r = sim_draw(s, 8);
+
+	op->arg = style & STYLE_GROUPS ? (uint32_t)sim_draw(s, 3) : 0;
+	if (r == 0 && style & STYLE_SYNC)
+		op->flags |= sim_draw(s, 2) ? NWB_F_SYNC : NWB_F_DSYNC;
+	/* not both: nobody could say which error it is that it returns */
+	if (r <= 1 && style & STYLE_DIRECT)
+		op->flags = NWB_F_DIRECT | (sim_draw(s, 3) ? 0 : SIM_F_ASYNC);
+	if (r >= 6 && style & STYLE_APPEND)
+		op->flags |= NWB_F_APPEND;
+}
+
+/* Where the next write goes: on, back over what was there, or anywhere. */
+static uint64_t draw_pos(const struct sim_plan *p, uint64_t *s, uint64_t next,
+			 uint32_t len, uint64_t style)
+{
+	uint64_t max = p->file_max - len, pos = next;
 
 	switch (style ? sim_draw(s, 4) : 0) {
 	case 1:
@@ -262,135 +345,93 @@ static uint64_t draw_pos(uint64_t *s, uint64_t next, uint32_t len,
 static void plan_ops(struct sim_plan *p, uint64_t *s)
 {
 	uint64_t fsync_weight = PICK(s, 2, 10, 30), style = sim_draw(s, 3);
-	uint64_t len_max = PICK(s, 5000, 20000, 40000, SIM_LEN_MAX);
+	uint64_t len_max = PICK(s, 5000, 20000, 40000, p->len_max);
 	uint64_t next[SIM_TASKS] = {0};
+	uint64_t ways = sim_draw(s, 2) ? sim_draw(s, 16) : 0;
+	bool is_large = p->file_max == SIM_FILE_MAX;
 
 	p->nr_files = 1 + (unsigned int)sim_draw(s, SIM_FILES);
 	p->nr_tasks = 1 + (unsigned int)sim_draw(s, SIM_TASKS);
-	p->initial = sim_draw(s, 2) ? 0 : sim_draw(s, SIM_FILE_MAX);
+	p->initial = sim_draw(s, 2) ? 0 : sim_draw(s, p->file_max);
 	p->nr_ops = 40 + (unsigned int)sim_draw(s, NWB_SIM_OPS - 40);
+	if (is_large) {
+		len_max = p->len_max;
+		p->nr_ops = 40;
+	}
 	for (unsigned int i = 0; i < p->nr_ops; i++) {
 		struct sim_op *op = &p->op[i];
 
 		op->task = (unsigned int)sim_draw(s, p->nr_tasks);
-		op->kind = draw_kind(s, fsync_weight);
+		op->kind = draw_kind(p, s, fsync_weight);
 		op->len = 1 + (uint32_t)sim_draw(s, len_max);
 		if (sim_draw(s, 2))
 			op->len = NWB_ROUND_UP(op->len, 4096u);
-		op->pos = draw_pos(s, next[op->task], op->len, style);
+		op->pos = draw_pos(p, s, next[op->task], op->len, style);
 		op->ns = sim_draw(s, PICK(s, 100, 10000, 300000) * NWB_USEC);
-		if (op->kind == SIM_WRITE)
+		op->arg = (uint32_t)sim_draw(s, 0);
+		if (op->kind == SIM_WRITE) {
 			next[op->task] = op->pos + op->len;
+			draw_flags(op, s, ways);
+		}
 		if (op->kind == SIM_TRUNCATE)
-			op->pos = sim_draw(s, SIM_FILE_MAX);
+			op->pos = sim_draw(s, p->file_max);
 	}
 }
 
-void sim_plan_make(uint64_t seed, struct sim_plan *ret_plan)
+/*
+ * Linux' flavours retry in one way. What they wrote directly is the
+ * application's own to flush (H17), so no promise is left of it once a server
+ * may forget.
+ */
+static void plan_flavour(struct sim_plan *p, const struct nwb_sim_opts *so)
 {
+	uint32_t crashes =
+		1u << SIM_CRASH | 1u << SIM_CRASH_FLUSH | 1u << SIM_CRASH_TIMED;
+
+	p->opts.flavour = so->flavour;
+	p->opts.no_hazards = so->no_hazards;
+	if (so->flavour == NWB_STRICT)
+		return;
+	p->opts.strategy = NWB_RETRY_COMBINE;
+	for (unsigned int i = 0; i < p->nr_ops; i++)
+		if (p->op[i].kind == SIM_WRITE && p->families & crashes)
+			p->op[i].flags &= ~(NWB_F_DIRECT | SIM_F_ASYNC);
+}
+
+void sim_plan_make(const struct nwb_sim_opts *so, struct sim_plan *ret_plan)
+{
+	uint64_t seed = so->seed;
 	uint64_t config = seed * 3 + 1, faults = seed * 3 + 2, ops = seed * 3;
+	uint64_t sides = seed;
 
 	memset(ret_plan, 0, sizeof(*ret_plan));
 	/* Three neighbours would be three shifted copies of one sequence. */
 	config = sim_draw(&config, 0);
 	faults = sim_draw(&faults, 0) ^ 0x5851f42d4c957f2dull;
 	ops = sim_draw(&ops, 0) ^ 0x14057b7ef767814full;
+	sides = sim_draw(&sides, 0) ^ 0xd1342543de82ef95ull;
 	plan_server(ret_plan, &config);
 	plan_mount(ret_plan, &config);
+	plan_sides(ret_plan, &sides);
 	plan_faults(ret_plan, &faults);
 	plan_ops(ret_plan, &ops);
+	plan_flavour(ret_plan, so);
 }
 
 unsigned int nwb_sim_nr_ops(uint64_t seed)
 {
+	struct nwb_sim_opts so = {.seed = seed};
 	struct sim_plan p;
 
-	sim_plan_make(seed, &p);
+	sim_plan_make(&so, &p);
 	return p.nr_ops;
 }
 
 unsigned int nwb_sim_nr_faults(uint64_t seed)
 {
+	struct nwb_sim_opts so = {.seed = seed};
 	struct sim_plan p;
 
-	sim_plan_make(seed, &p);
+	sim_plan_make(&so, &p);
 	return p.nr_faults;
-}
-
-/* --- in words ------------------------------------------------------------- */
-
-struct text {
-	char *at;
-	size_t left;
-};
-
-static void nwb_printf(2, 3) add(struct text *t, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(t->at, t->left, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= t->left)
-		n = t->left ? (int)t->left - 1 : 0;
-	t->at += n;
-	t->left -= (size_t)n;
-}
-
-static bool is_left_out(const uint64_t *bits, unsigned int i)
-{
-	return bits[i / 64] >> (i % 64) & 1;
-}
-
-void nwb_sim_describe(const struct nwb_sim_opts *opts, char *buf, size_t size)
-{
-	struct text t = {.at = buf, .left = size};
-	struct sim_plan p;
-	const struct nwb_netfs_opts *o = &p.opts;
-	uint64_t left_out = opts->cut.faults;
-
-	buf[0] = '\0';
-	sim_plan_make(opts->seed, &p);
-	add(&t, "server %s, ", p.is_9p ? "9p" : "smb");
-	if (p.is_9p)
-		add(&t, "msize %u, settle %llu ms", p.msize,
-		    (unsigned long long)(p.settle_ns / NWB_MSEC));
-	else
-		add(&t, "credits %u, max write %u", p.max_credits, p.max_write);
-	add(&t,
-	    ", latency %llu us, %u workers, down %llu ms\nclient %s, wsize %u, "
-	    "folios to %u, cache %llu KiB, attempts %u, patience %llu ms%s%s\n",
-	    (unsigned long long)(p.latency_ns / NWB_USEC), p.nr_workers,
-	    (unsigned long long)(p.down_ns / NWB_MSEC),
-	    o->mode == NWB_TEMP_PAGE ? "temp-page" : "in-place", o->wsize,
-	    o->folio_bytes_max, (unsigned long long)(o->cache_bytes / 1024),
-	    o->max_attempts, (unsigned long long)(o->patience_ns / NWB_MSEC),
-	    o->stable_writes ? ", stable" : "",
-	    o->cache_mode == NWB_CACHE_NONE    ? ", cache none"
-	    : o->cache_mode == NWB_CACHE_LOOSE ? ", cache loose"
-					       : "");
-	add(&t, "retries: %s, %u subrequests\n",
-	    o->strategy == NWB_RETRY_COMBINE	    ? "combine"
-	    : o->strategy == NWB_RETRY_RESPLIT_EACH ? "resplit-each"
-						    : "smaller-bits",
-	    o->max_subrequests);
-	for (unsigned int i = 0; i < p.nr_faults; i++)
-		if (!is_left_out(&left_out, i))
-			add(&t, "fault %u: %s at %llu (%llu)\n", i,
-			    family_name[p.fault[i].family],
-			    (unsigned long long)p.fault[i].at,
-			    (unsigned long long)p.fault[i].arg);
-	if (p.scatter_ns)
-		add(&t, "scatter %llu us\n",
-		    (unsigned long long)(p.scatter_ns / NWB_USEC));
-	add(&t, "%u tasks, %u files, %llu bytes at first\n", p.nr_tasks,
-	    p.nr_files, (unsigned long long)p.initial);
-	for (unsigned int i = 0; i < p.nr_ops; i++)
-		if (!is_left_out(opts->cut.ops, i))
-			add(&t, "op %u: task %u %s %llu+%u, %llu us\n", i,
-			    p.op[i].task, op_name[p.op[i].kind],
-			    (unsigned long long)p.op[i].pos,
-			    nwb_max(p.op[i].len >> opts->cut.halve, 1u),
-			    (unsigned long long)(p.op[i].ns / NWB_USEC));
 }

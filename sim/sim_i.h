@@ -4,7 +4,9 @@
  *
  *	plan.c     what a seed means
  *	world.c    a world: build, run, heal, take down
- *	tasks.c    the workload's operations, and what they must see
+ *	tasks.c    reading and writing, and what it must see
+ *	vm.c       what else a kernel does with a file: writepages, sync, ...
+ *	sides.c    what a mount may have besides: cache, mirror, limits, trace
  *	faults.c   when the server misbehaves
  *	events.c   the ledger in memory, its digest, the client's tap
  *	judge.c    the oracles at the end
@@ -14,12 +16,15 @@
 #ifndef NWB_SIM_SIM_I_H
 #define NWB_SIM_SIM_I_H
 
+#include "nwb/budget.h"
+#include "nwb/cache.h"
 #include "nwb/fake.h"
 #include "nwb/fs.h"
 #include "nwb/netfs_check.h"
 #include "nwb/oracle.h"
 #include "nwb/sim.h"
 #include "nwb/stamp.h"
+#include "nwb/trace.h"
 
 #include <nettle/sha2.h>
 
@@ -27,10 +32,11 @@
 #define SIM_MUT_CREDITS_TWICE (1ull << 62)
 #define SIM_MUT_NO_SETTLE     (1ull << 63)
 
-#define SIM_FILES    2u
-#define SIM_TASKS    3u
-#define SIM_FILE_MAX (512u * 1024)
-#define SIM_LEN_MAX  (96u * 1024)
+#define SIM_FILES 2u
+#define SIM_TASKS 3u
+/* Most of a plan's file_max and len_max. */
+#define SIM_FILE_MAX (3u * 1024 * 1024)
+#define SIM_LEN_MAX  (1280u * 1024)
 
 /* --- plan.c --------------------------------------------------------------- */
 
@@ -43,14 +49,28 @@ enum sim_op_kind {
 	SIM_FLUSH, /* nwb_file_flush() */
 	SIM_REOPEN,
 	SIM_SLEEP,
+	SIM_WRITEPAGES, /* nwb_inode_writepages(), all its ways */
+	SIM_SYNC,	/* nwb_netfs_sync() */
+	SIM_MIGRATE,
+	SIM_OFFLINE,
+	SIM_HOG,   /* somebody else takes of the page budget */
+	SIM_GRANT, /* the server grants caching, or takes it back */
+	SIM_BREAK,
+	SIM_FAR_READ, /* behind all that there is */
 	SIM_OP_KINDS
 };
 
+/* Of a write, besides NWB_F_*. */
+#define SIM_F_ASYNC 0x100u
+
+/* @arg: of SIM_WRITE the group, of others what their function in vm.c says. */
 struct sim_op {
 	enum sim_op_kind kind;
 	unsigned int task;
 	uint64_t pos;
 	uint32_t len;
+	uint32_t flags;
+	uint32_t arg;
 	uint64_t ns;
 };
 
@@ -69,9 +89,13 @@ enum sim_family {
 	SIM_ERROR,	 /* for good: ENOSPC, EIO, EACCES */
 	SIM_ERROR_AGAIN, /* to be tried again */
 	SIM_ERROR_FLUSH,
-	SIM_STARVE,  /* no credits for a while */
-	SIM_FAMINE,  /* credits withheld until little is left */
-	SIM_SCATTER, /* all WRITEs take a random time: reordered */
+	SIM_STARVE,	/* no credits for a while */
+	SIM_FAMINE,	/* credits withheld until little is left */
+	SIM_SCATTER,	/* all WRITEs take a random time: reordered */
+	SIM_ZERO,	/* a count of 0, once or for a long time */
+	SIM_NO_REQUEST, /* ->init_request() refuses */
+	SIM_MIRROR_CUT, /* the mirror's connections are reset */
+	SIM_MIRROR_CRASH,
 	SIM_FAMILIES
 };
 
@@ -93,7 +117,14 @@ struct sim_plan {
 	struct nwb_netfs_opts opts;
 	uint32_t credits;
 	uint64_t timeout_ns, settle_ns;
+	/* besides (sides.c); 0: not there */
+	bool has_cache, has_mirror, has_identity, is_mirror_9p, is_legacy;
+	uint64_t cache_max, domain_bytes, budget_bytes;
+	unsigned int trace_events, short_percent;
+	uint64_t refuse_every; /* n-th object that no pool has */
 	/* workload */
+	uint64_t file_max;
+	uint32_t len_max;
 	unsigned int nr_files, nr_tasks, nr_ops, nr_faults;
 	uint64_t initial; /* bytes that each file has before */
 	uint32_t families;
@@ -103,7 +134,7 @@ struct sim_plan {
 
 /* One draw below @below (0: any 64 bits). */
 uint64_t sim_draw(uint64_t *state, uint64_t below);
-void sim_plan_make(uint64_t seed, struct sim_plan *ret_plan);
+void sim_plan_make(const struct nwb_sim_opts *opts, struct sim_plan *ret_plan);
 const char *sim_family_name(enum sim_family family);
 const char *sim_op_name(enum sim_op_kind kind);
 
@@ -152,6 +183,7 @@ struct sim_file {
 	struct nwb_content content; /* at the end */
 	bool is_size_unsure;	    /* something was given up or refused */
 	uint64_t nr_gaveup;
+	uint64_t max; /* as the plan has it */
 	uint8_t *shadow;
 	uint8_t *unsure; /* by byte: no promise any more */
 };
@@ -164,7 +196,18 @@ struct sim_task_state {
 	struct nwb_file *handle;
 	struct nwb_task *task;
 	uint8_t *buf;
-	uint8_t *scratch; /* SIM_FILE_MAX */
+	uint8_t *scratch; /* plan.file_max */
+	/* of an asynchronous write */
+	struct nwb_mutex aio_lock;
+	struct nwb_waitq aio_wake;
+	bool is_aio_done;
+};
+
+/* The same bytes, of which a server takes none. */
+struct sim_zeros {
+	uint64_t offset;
+	uint32_t len;
+	uint64_t nr;
 };
 
 struct sim_world {
@@ -189,7 +232,17 @@ struct sim_world {
 	struct nwb_waitq fault_wake;
 	bool fault_stop;
 	uint64_t nr_fired;
+	uint64_t nr_begun; /* requests, for SIM_NO_REQUEST */
+	uint64_t fired;	   /* bit of each fault that fired */
 	uint64_t nr_crashes;
+	struct sim_zeros zeros;
+	/* sides.c */
+	struct nwb_cache *cache;
+	struct nwb_fake *mirror_fake;
+	struct nwb_mount *mirror;
+	struct nwb_dirty_domain *domain;
+	struct nwb_budget *budget;
+	struct nwb_trace *ring;
 	bool was_told; /* of something that was lost */
 	uint64_t began_ns;
 	int setup_rc;
@@ -199,6 +252,10 @@ struct sim_world {
 /** sim_fail() - @check does not hold: note it, end the world. Does not return
  * when called from inside a task. */
 void sim_fail(struct sim_world *w, const char *check, const char *fmt, ...)
+	nwb_printf(3, 4);
+/** sim_note() - the same, but where the world cannot be ended from (under a
+ * lock of the server): it goes on until something else looks. */
+void sim_note(struct sim_world *w, const char *check, const char *fmt, ...)
 	nwb_printf(3, 4);
 struct sim_file *sim_file_by_name(struct sim_world *w, const char *name);
 struct sim_file *sim_file_by_id(struct sim_world *w, uint32_t id);
@@ -214,6 +271,7 @@ void sim_on_event(void *arg, enum nwb_fake_event event, const char *name,
 /* faults.c */
 void sim_decide(void *arg, const struct nwb_fake_asked *a,
 		struct nwb_fake_fate *fate);
+int sim_refuse(struct sim_world *w);
 int sim_faults_start(struct sim_world *w);
 /** sim_faults_stop() - heal: from now on the server behaves. */
 void sim_faults_stop(struct sim_world *w);
@@ -223,6 +281,23 @@ void sim_task_main(void *arg);
 int sim_open(struct sim_task_state *t);
 void sim_close(struct sim_task_state *t);
 int sim_fsync(struct sim_task_state *t);
+
+/** sim_check_durable() - O1, O9: a promise was made of all that was written
+ * before; @gen: of the file, since when nobody wrote. */
+void sim_check_durable(struct sim_task_state *t, uint64_t gen);
+
+/* vm.c */
+void sim_do_vm(struct sim_task_state *t, const struct sim_op *op);
+
+/* sides.c */
+/** sim_sides_opts() - what the mount's options need; before it is made. */
+int sim_sides_opts(struct sim_world *w);
+/** sim_sides_attach() - cache, mirror, identity; after it was made. */
+int sim_sides_attach(struct sim_world *w);
+/** sim_sides_check() - at rest: does the cache have what the server has? */
+void sim_sides_check(struct sim_world *w);
+/** sim_sides_down() - after the mount is gone. */
+void sim_sides_down(struct sim_world *w);
 
 /* judge.c */
 /** sim_read_contents() - what the files hold now, for sim_judge(). Context: task. */

@@ -46,28 +46,104 @@ static void writer_out(struct sim_file *f)
 
 void sim_unsure(struct sim_file *f, uint64_t pos, uint64_t len)
 {
-	if (pos >= SIM_FILE_MAX)
+	if (pos >= f->max)
 		return;
-	memset(f->unsure + pos, 1, nwb_min(len, SIM_FILE_MAX - pos));
+	memset(f->unsure + pos, 1, nwb_min(len, f->max - pos));
 }
+
+struct aio {
+	struct nwb_kiocb iocb;
+	struct sim_task_state *t;
+};
 
 /* --- one operation each --------------------------------------------------- */
 
-static void do_write(struct sim_task_state *t, uint64_t pos, uint32_t len)
+static void aio_done(struct nwb_kiocb *iocb)
+{
+	struct aio *a = nwb_container_of(iocb, struct aio, iocb);
+	struct sim_task_state *t = a->t;
+
+	nwb_mutex_lock(&t->aio_lock);
+	t->is_aio_done = true;
+	nwb_waitq_wake_all(&t->aio_wake);
+	nwb_mutex_unlock(&t->aio_lock);
+}
+
+static ssize_t write_async(struct sim_task_state *t, uint64_t pos, uint32_t len)
+{
+	struct aio a = {.iocb = {.done = aio_done}, .t = t};
+	int rc;
+
+	t->is_aio_done = false;
+	rc = nwb_file_write_async(t->handle, t->buf, len, pos, &a.iocb);
+	if (rc != -EIOCBQUEUED)
+		return rc;
+	nwb_mutex_lock(&t->aio_lock);
+	nwb_wait_event(&t->aio_wake, &t->aio_lock, t->is_aio_done);
+	nwb_mutex_unlock(&t->aio_lock);
+	return a.iocb.result;
+}
+
+/* Appending is only done where the end is known. */
+static uint64_t take_pos(const struct sim_file *f, const struct sim_op *op,
+			 uint32_t len, uint32_t *flags)
+{
+	if (!(*flags & NWB_F_APPEND))
+		return op->pos;
+	if (!f->is_size_unsure && f->size + len <= f->max)
+		return f->size;
+	*flags &= ~NWB_F_APPEND;
+	return op->pos;
+}
+
+/* O_SYNC: the error that it returned is told to this file now. */
+static void take_error(struct sim_task_state *t, uint32_t flags)
+{
+	if (!(flags & (NWB_F_SYNC | NWB_F_DSYNC)))
+		return;
+	t->w->was_told = true;
+	sim_unsure(t->file, 0, t->file->max);
+}
+
+static void check_count(const struct sim_task_state *t, uint32_t flags,
+			uint32_t len, ssize_t n)
+{
+	if (n > (ssize_t)len)
+		sim_fail(t->w, "O6", "write of %u bytes returned %lld", len,
+			 (long long)n);
+	if (!n && flags & NWB_F_DIRECT)
+		sim_fail(t->w, "O6",
+			 "a direct write of %u bytes returned 0: no error, and "
+			 "nothing was written",
+			 len);
+}
+
+static void do_write(struct sim_task_state *t, const struct sim_op *op,
+		     uint32_t len)
 {
 	struct sim_world *w = t->w;
 	struct sim_file *f = t->file;
+	uint32_t flags = op->flags;
 	struct nwb_lrec rec;
-	uint64_t i, nr_gaveup;
+	uint64_t i, nr_gaveup, gen, pos;
 	ssize_t n;
 
 	writer_in(f);
 	nr_gaveup = f->nr_gaveup;
+	pos = take_pos(f, op, len, &flags);
+	nwb_file_set_flags(t->handle, flags & ~SIM_F_ASYNC);
+	nwb_file_set_group(t->handle, op->arg);
 	rec = op_rec(t, NWB_L_WRITE, pos, len);
 	rec.version = ++f->version;
+	if (flags & (NWB_F_SYNC | NWB_F_DSYNC))
+		rec.flags = NWB_LF_SYNC;
 	nwb_stamp_fill(&w->key, f->id, f->version, pos, t->buf, len);
 	i = sim_begin(&w->ev, &rec);
-	n = nwb_file_write(t->handle, t->buf, len, pos);
+	n = flags & SIM_F_ASYNC ? write_async(t, pos, len)
+				: nwb_file_write(t->handle, t->buf, len, pos);
+	/* not all was copied: no fsync has told anything */
+	if (n == -ENOMEM && i != SIM_NO_REC)
+		w->ev.rec[i].flags = 0;
 	sim_end(&w->ev, i, n);
 	if (n == (ssize_t)len) {
 		memcpy(f->shadow + pos, t->buf, len);
@@ -77,13 +153,15 @@ static void do_write(struct sim_task_state *t, uint64_t pos, uint32_t len)
 		/* Some of it may be there, now or later. */
 		sim_unsure(f, pos, len);
 		f->is_size_unsure = true;
+		take_error(t, flags);
 	}
 	if (n > 0)
 		f->size = nwb_max(f->size, pos + (uint64_t)n);
 	writer_out(f);
-	if (n > (ssize_t)len)
-		sim_fail(w, "O6", "write of %u bytes returned %lld", len,
-			 (long long)n);
+	gen = f->gen;
+	check_count(t, flags, len, n);
+	if (n == (ssize_t)len && rec.flags)
+		sim_check_durable(t, gen);
 }
 
 /* O12: what a read returned, while nobody wrote. */
@@ -118,19 +196,19 @@ static void do_read(struct sim_task_state *t, uint64_t pos, uint32_t len)
 
 /* O1, O9. Looking takes a lock, and who takes a lock may be overtaken: only
  * then it is asked whether somebody has written since @gen. */
-static void check_durable(struct sim_task_state *t, uint64_t gen)
+void sim_check_durable(struct sim_task_state *t, uint64_t gen)
 {
 	struct sim_world *w = t->w;
 	struct sim_file *f = t->file;
 	uint64_t size = 0;
-	ssize_t n = nwb_fake_get(w->fake, f->name, true, 0, t->scratch,
-				 SIM_FILE_MAX, &size);
+	ssize_t n = nwb_fake_get(w->fake, f->name, true, 0, t->scratch, f->max,
+				 &size);
 
 	if (gen != f->gen || (gen & 1))
 		return;
 	if (n < 0)
 		n = 0;
-	memset(t->scratch + n, 0, SIM_FILE_MAX - (size_t)n);
+	memset(t->scratch + n, 0, f->max - (size_t)n);
 	for (uint64_t i = 0; i < f->size; i++) {
 		/* most of it is as it should be */
 		while (f->size - i >= BLOCK &&
@@ -164,10 +242,10 @@ int sim_fsync(struct sim_task_state *t)
 	sim_end(&t->w->ev, i, rc);
 	if (rc) {
 		t->w->was_told = true;
-		sim_unsure(f, 0, SIM_FILE_MAX);
+		sim_unsure(f, 0, f->max);
 		f->is_size_unsure = true;
 	} else {
-		check_durable(t, gen);
+		sim_check_durable(t, gen);
 	}
 	return rc;
 }
@@ -186,11 +264,11 @@ static void do_truncate(struct sim_task_state *t, uint64_t size)
 	sim_end(&t->w->ev, i, rc);
 	if (rc) {
 		t->w->was_told = true;
-		sim_unsure(f, 0, SIM_FILE_MAX);
+		sim_unsure(f, 0, f->max);
 		f->is_size_unsure = true;
 	} else if (size < f->size) {
-		memset(f->shadow + size, 0, SIM_FILE_MAX - size);
-		memset(f->unsure + size, 0, SIM_FILE_MAX - size);
+		memset(f->shadow + size, 0, f->max - size);
+		memset(f->unsure + size, 0, f->max - size);
 	}
 	if (!rc)
 		f->size = size;
@@ -244,7 +322,7 @@ void sim_close(struct sim_task_state *t)
 	/* Whoever opens it next is not told any more of what was lost. */
 	if (rc) {
 		w->was_told = true;
-		sim_unsure(t->file, 0, SIM_FILE_MAX);
+		sim_unsure(t->file, 0, t->file->max);
 		t->file->is_size_unsure = true;
 	}
 }
@@ -257,7 +335,7 @@ static void do_op(struct sim_task_state *t, const struct sim_op *op)
 
 	switch (op->kind) {
 	case SIM_WRITE:
-		do_write(t, op->pos, len);
+		do_write(t, op, len);
 		break;
 	case SIM_READ:
 		do_read(t, op->pos, len);
@@ -280,7 +358,8 @@ static void do_op(struct sim_task_state *t, const struct sim_op *op)
 	case SIM_SLEEP:
 		nwb_sleep_until(t->w->ex, nwb_now_ns(t->w->ex) + op->ns);
 		break;
-	case SIM_OP_KINDS:
+	default:
+		sim_do_vm(t, op);
 		break;
 	}
 }

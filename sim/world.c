@@ -38,6 +38,18 @@ void sim_fail(struct sim_world *w, const char *check, const char *fmt, ...)
 		nwb_exec_sim_stop(w->ex, -ECANCELED);
 }
 
+void sim_note(struct sim_world *w, const char *check, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->r->check[0])
+		return;
+	snprintf(w->r->check, sizeof(w->r->check), "%s", check);
+	va_start(ap, fmt);
+	vsnprintf(w->r->text, sizeof(w->r->text), fmt, ap);
+	va_end(ap);
+}
+
 struct sim_file *sim_file_by_id(struct sim_world *w, uint32_t id)
 {
 	for (unsigned int i = 0; i < w->plan.nr_files; i++)
@@ -60,6 +72,8 @@ static int watch(void *arg, const struct nwb_mutex *m)
 	struct sim_world *w = arg;
 	struct nwb_netfs_broken b;
 
+	if (w->r->check[0]) /* noted where nobody could stop */
+		return -ECANCELED;
 	if (nwb_netfs_check_section(w->check, m, &b))
 		return 0;
 	snprintf(w->r->check, sizeof(w->r->check), "%s",
@@ -77,8 +91,9 @@ static int make_file(struct sim_world *w, unsigned int i)
 
 	snprintf(f->name, sizeof(f->name), "f%u", i + 1);
 	f->id = (uint16_t)(i + 1);
-	f->shadow = nwb_zalloc(SIM_FILE_MAX);
-	f->unsure = nwb_zalloc(SIM_FILE_MAX);
+	f->max = w->plan.file_max;
+	f->shadow = nwb_zalloc(f->max);
+	f->unsure = nwb_zalloc(f->max);
 	if (!f->shadow || !f->unsure)
 		return -ENOMEM;
 	nwb_mutex_init(&f->lock, w->ex, "sim file");
@@ -155,8 +170,10 @@ static int make_tasks(struct sim_world *w)
 		t->w = w;
 		t->nr = i;
 		t->file = &w->file[i % w->plan.nr_files];
-		t->buf = nwb_alloc(SIM_LEN_MAX + 4096);
-		t->scratch = nwb_alloc(SIM_FILE_MAX);
+		t->buf = nwb_alloc(w->plan.len_max + 4096ul);
+		t->scratch = nwb_alloc(w->plan.file_max);
+		nwb_mutex_init(&t->aio_lock, w->ex, "sim async write");
+		nwb_waitq_init(&t->aio_wake, w->ex, "sim async write");
 		rc = t->buf && t->scratch ? sim_open(t) : -ENOMEM;
 	}
 	return rc;
@@ -167,7 +184,11 @@ static int build(struct sim_world *w)
 	int rc = make_server(w);
 
 	if (!rc)
+		rc = sim_sides_opts(w);
+	if (!rc)
 		rc = make_mount(w);
+	if (!rc)
+		rc = sim_sides_attach(w);
 	if (!rc)
 		rc = nwb_netfs_check_new(nwb_mount_netfs(w->mnt), &w->check);
 	if (!rc)
@@ -176,6 +197,13 @@ static int build(struct sim_world *w)
 }
 
 /* --- heal ----------------------------------------------------------------- */
+
+/* Linux' 9P never makes a connection again: nothing works any more. */
+static bool is_dead(const struct sim_world *w)
+{
+	return w->plan.is_9p && w->plan.opts.flavour != NWB_STRICT &&
+	       nwb_p9_epoch(nwb_mount_p9(w->mnt)) != 1;
+}
 
 /* Each file is told of what was lost, then all is well and durable. */
 static void converge(struct sim_world *w)
@@ -186,13 +214,16 @@ static void converge(struct sim_world *w)
 		struct sim_task_state *t = &w->task[i];
 		int rc;
 
-		if (!t->handle && sim_open(t))
-			sim_fail(w, "HEAL", "%s cannot be opened",
-				 t->file->name);
+		if (!t->handle && sim_open(t)) {
+			if (!is_dead(w))
+				sim_fail(w, "HEAL", "%s cannot be opened",
+					 t->file->name);
+			continue;
+		}
 		/* A full disk is still full. */
 		(void)sim_fsync(t);
 		rc = sim_fsync(t);
-		if (rc)
+		if (rc && !is_dead(w))
 			sim_fail(w, "HEAL", "%s: the second fsync says %s",
 				 t->file->name, nwb_errno_name(rc));
 	}
@@ -222,6 +253,30 @@ static void check_client(struct sim_world *w)
 			 st.in_flight, st.credits, st.credits_min);
 }
 
+/* Also where the world was ended. */
+static void note_hazards(struct sim_world *w)
+{
+	struct nwb_netfs_stats st;
+
+	nwb_netfs_get_stats(nwb_mount_netfs(w->mnt), &st);
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++)
+		if (st.hazards_fired[h])
+			w->r->hazards |= NWB_HAZARD_BIT(h);
+}
+
+/* H11 waits in the protocol client. */
+static void note_starved(struct sim_world *w)
+{
+	struct nwb_smb2 *smb2 = nwb_mount_smb2(w->mnt);
+	struct nwb_smb2_stats st;
+
+	if (!smb2)
+		return;
+	nwb_smb2_get_stats(smb2, &st);
+	if (st.starved_waits)
+		w->r->hazards |= NWB_HAZARD_BIT(NWB_H11);
+}
+
 static void take_down(struct sim_world *w)
 {
 	for (unsigned int i = 0; i < w->plan.nr_tasks; i++) {
@@ -231,7 +286,11 @@ static void take_down(struct sim_world *w)
 	}
 	nwb_exec_sim_watch(w->ex, NULL, NULL);
 	nwb_netfs_check_free(w->check);
+	note_hazards(w);
+	note_starved(w);
 	nwb_mount_free(w->mnt);
+	w->mnt = NULL;
+	sim_sides_down(w);
 }
 
 static void count_rpcs(struct sim_world *w)
@@ -270,6 +329,7 @@ static void world_main(void *arg)
 			 (unsigned long long)((nwb_now_ns(w->ex) - healed) /
 					      NWB_MSEC));
 	check_client(w);
+	sim_sides_check(w);
 	take_down(w);
 	w->setup_rc = sim_read_contents(w);
 	count_rpcs(w);
@@ -325,6 +385,7 @@ static void fake_down(void *arg)
 {
 	struct sim_world *w = arg;
 
+	nwb_fake_free(w->mirror_fake);
 	nwb_fake_free(w->fake);
 	w->fake = NULL;
 }
@@ -349,6 +410,8 @@ static int run_world(struct sim_world *w, struct nwb_err *err)
 	began = NWB_SEC;
 	w->r->virtual_ns = nwb_now_ns(w->ex) - began;
 	take_end(w, rc, &end);
+	if (w->mnt)
+		note_hazards(w);
 	w->r->steps = nwb_exec_steps(w->ex);
 	finish_digest(w);
 	/* Without a world there is nobody to stop. */
@@ -376,11 +439,12 @@ int nwb_sim_run(const struct nwb_sim_opts *opts, struct nwb_sim_result *ret_r,
 	w->opts = *opts;
 	w->r = ret_r;
 	w->setup_err = err;
-	sim_plan_make(opts->seed, &w->plan);
+	sim_plan_make(opts, &w->plan);
 	w->plan.opts.mutants =
 		opts->mutants & ~(SIM_MUT_CREDITS_TWICE | SIM_MUT_NO_SETTLE);
 	nwb_stamp_key_init(&w->key, (const uint8_t *)"simulation's key");
 	make_policy(w);
+	nwb_mem_fail_pools(w->plan.refuse_every);
 	rc = sim_events_init(&w->ev, opts->trace);
 	if (!rc)
 		rc = nwb_exec_sim_new(opts->seed, &w->ex, err);
@@ -405,6 +469,7 @@ int nwb_sim_run(const struct nwb_sim_opts *opts, struct nwb_sim_result *ret_r,
 				 (unsigned long long)(nwb_mem_live() - live -
 						      1));
 	}
+	nwb_mem_fail_pools(0);
 	sim_events_fini(&w->ev);
 	nwb_free(w);
 	return rc;

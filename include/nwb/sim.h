@@ -21,6 +21,7 @@
 #define NWB_SIM_H
 
 #include "nwb/err.h"
+#include "nwb/hazard.h"
 
 #define NWB_SIM_OPS    128u
 #define NWB_SIM_FAULTS 32u
@@ -40,12 +41,17 @@ struct nwb_sim_cut {
  * struct nwb_sim_opts - one world.
  * @seed: decides all
  * @mutants: NWB_MUT_* of nwb/netfs.h; obeyed in builds with NWB_MUTANTS only
+ * @flavour, @no_hazards: of the client (nwb/hazard.h). With one of Linux' the
+ *	law is what those kernels mean to do: an upload may be given up for less,
+ *	a lost 9P connection stays lost; but nothing is lost in silence
  * @cut: see above
  * @trace: print what happens to stdout
  */
 struct nwb_sim_opts {
 	uint64_t seed;
 	uint64_t mutants;
+	enum nwb_flavour flavour;
+	uint32_t no_hazards;
 	struct nwb_sim_cut cut;
 	bool trace;
 };
@@ -53,7 +59,8 @@ struct nwb_sim_opts {
 /**
  * struct nwb_sim_result - what became of it.
  * @check: name of the check that failed, "" when all held: T1..T18, D8, SUM
- *	(nwb/netfs_check.h), O1..O15, HEAL (it did not converge), LEAK
+ *	(nwb/netfs_check.h), O1..O15, CACHE (it has what the server has not),
+ *	HEAL (it did not converge), LEAK
  * @text: what it says
  * @digest: SHA-256 of all events, in order
  * @steps: scheduling decisions
@@ -61,6 +68,7 @@ struct nwb_sim_opts {
  * @rpcs, @firings, @ops: requests that the server read, faults that fired,
  *	operations of the workload
  * @families: bit of each fault family that the plan has
+ * @hazards: NWB_HAZARD_BIT()s that fired
  * @virtual_ns: how long it took there
  */
 struct nwb_sim_result {
@@ -69,6 +77,7 @@ struct nwb_sim_result {
 	uint8_t digest[32];
 	uint64_t steps, events, rpcs, firings, ops;
 	uint32_t families;
+	uint32_t hazards;
 	uint64_t virtual_ns;
 };
 

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * S3: what a flavour of Linux does wrong, by name, and nothing else.
+ *
+ *	seed ─► the flavour ──all held──► fired hazards are counted
+ *	              │ a check failed
+ *	              ├─► none of its hazards:  fails as well ─► OTHER
+ *	              └─► each that fired, alone: fails ─► that one did it
+ *	                     none did ─► all but one: holds ─► it takes that one
+ *	                        neither ─► OTHER
+ *
+ * OTHER is what must not be: a defect that no switch is the name of. Each world
+ * runs in a process of its own, for one that fails leaves memory behind.
+ */
+#include "bench_i.h"
+#include "sim_run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* So many worlds show what a hazard does; later ones only name the culprit. */
+#define ENOUGH 4u
+
+struct row {
+	_Atomic uint64_t fired, damaged;
+	_Atomic int lock;
+	uint64_t seed; /* the first that was damaged, and by whom found */
+	uint32_t no_hazards;
+	char check[8];
+	char text[200];
+};
+
+struct board {
+	_Atomic uint64_t next, seeds, failed, nr_other;
+	uint64_t end, deadline_ns;
+	struct row row[NWB_NR_HAZARDS];
+	struct sim_failure other[SIM_FAILURES];
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NWB_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static void row_lock(struct row *r)
+{
+	while (atomic_exchange(&r->lock, 1))
+		sched_yield();
+}
+
+/* @f, found with @off switched off, is the work of @h. */
+static void damaged(struct board *b, unsigned int h, uint32_t off,
+		    const struct sim_failure *f)
+{
+	struct row *r = &b->row[h];
+
+	atomic_fetch_add(&r->damaged, 1);
+	row_lock(r);
+	if (!r->check[0] || f->seed < r->seed) {
+		r->seed = f->seed;
+		r->no_hazards = off;
+		memcpy(r->check, f->r.check, sizeof(r->check));
+		snprintf(r->text, sizeof(r->text), "%.190s", f->r.text);
+	}
+	atomic_store(&r->lock, 0);
+}
+
+static void other(struct board *b, const struct sim_failure *f)
+{
+	uint64_t i = atomic_fetch_add(&b->nr_other, 1);
+
+	if (i < SIM_FAILURES)
+		b->other[i] = *f;
+}
+
+/* True when the world of @seed without @off fails. */
+static bool fails(const struct sim_run_opts *o, uint64_t seed, uint32_t off,
+		  struct sim_failure *ret_f)
+{
+	struct nwb_sim_opts so = sim_world_opts(o, seed);
+
+	so.no_hazards = off;
+	if (sim_one(&so, ret_f)) {
+		snprintf(ret_f->r.check, sizeof(ret_f->r.check), "SETUP");
+		ret_f->seed = seed;
+	}
+	return ret_f->r.check[0];
+}
+
+/* H11 waits inside the protocol client, where nobody counts it. */
+static uint32_t suspects(const struct sim_run_opts *o, uint32_t fired)
+{
+	return fired | (nwb_flavour_hazards(o->flavour, "smb", false) &
+			NWB_HAZARD_BIT(NWB_H11));
+}
+
+static bool try_each(const struct sim_run_opts *o, struct board *b,
+		     uint64_t seed, uint32_t hazards)
+{
+	bool found = false;
+	struct sim_failure f;
+
+	/* first those of which little was seen so far */
+	for (int pass = 0; pass < 2; pass++) {
+		for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++) {
+			uint32_t off = NWB_HAZARDS_ALL & ~NWB_HAZARD_BIT(h);
+			bool is_rare = atomic_load(&b->row[h].damaged) < ENOUGH;
+
+			if (!(hazards & NWB_HAZARD_BIT(h)) ||
+			    is_rare == (pass == 1) || (pass && found))
+				continue;
+			if (!fails(o, seed, off, &f))
+				continue;
+			damaged(b, h, off, &f);
+			found = true;
+		}
+	}
+	return found;
+}
+
+static bool try_without(const struct sim_run_opts *o, struct board *b,
+			const struct sim_failure *full, uint32_t hazards)
+{
+	struct sim_failure f;
+
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++) {
+		if (!(hazards & NWB_HAZARD_BIT(h)) ||
+		    fails(o, full->seed, NWB_HAZARD_BIT(h), &f))
+			continue;
+		damaged(b, h, 0, full);
+		return true;
+	}
+	return false;
+}
+
+static void look_at(const struct sim_run_opts *o, struct board *b,
+		    uint64_t seed)
+{
+	struct sim_failure full, base;
+	uint32_t fired;
+	bool is_bad = fails(o, seed, 0, &full);
+
+	atomic_fetch_add(&b->seeds, 1);
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++)
+		if (full.r.hazards & NWB_HAZARD_BIT(h))
+			atomic_fetch_add(&b->row[h].fired, 1);
+	if (!is_bad)
+		return;
+	atomic_fetch_add(&b->failed, 1);
+	/* one that died has not said what fired */
+	fired = strcmp(full.r.check, "DIED") ? suspects(o, full.r.hazards)
+					     : NWB_HAZARDS_ALL;
+	if (fails(o, seed, NWB_HAZARDS_ALL, &base))
+		other(b, &base);
+	else if (!try_each(o, b, seed, fired) &&
+		 !try_without(o, b, &full, fired))
+		other(b, &full);
+}
+
+static void work(const struct sim_run_opts *o, struct board *b)
+{
+	for (;;) {
+		uint64_t seed = atomic_fetch_add(&b->next, 1);
+
+		if (seed >= b->end ||
+		    atomic_load(&b->nr_other) >= SIM_FAILURES ||
+		    (b->deadline_ns && now_ns() >= b->deadline_ns))
+			return;
+		look_at(o, b, seed);
+	}
+}
+
+static int run_workers(const struct sim_run_opts *o, struct board *b)
+{
+	pid_t parent = getpid(), pid[SIM_JOBS_MAX];
+	unsigned int nr = 0;
+	int status, rc = 0;
+
+	fflush(NULL);
+	for (; nr < o->jobs && !rc; nr++) {
+		pid[nr] = fork();
+		if (pid[nr] < 0) {
+			rc = -errno;
+			break;
+		}
+		if (pid[nr])
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(2);
+		work(o, b);
+		sim_exit();
+	}
+	while (nr--) {
+		while (waitpid(pid[nr], &status, 0) < 0 && errno == EINTR)
+			;
+		if (!WIFEXITED(status) || WEXITSTATUS(status))
+			rc = rc ? rc : -ECHILD;
+	}
+	return rc;
+}
+
+static void print_table(const struct sim_run_opts *o, const struct board *b)
+{
+	uint32_t has = nwb_flavour_hazards(o->flavour, "", true);
+	char option[128];
+
+	printf("%s: %" PRIu64 " seeds, a check failed in %" PRIu64 "\n",
+	       nwb_flavour_name(o->flavour), atomic_load(&b->seeds),
+	       atomic_load(&b->failed));
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++) {
+		const struct row *r = &b->row[h];
+
+		if (!(has & NWB_HAZARD_BIT(h)) && !r->fired && !r->damaged)
+			continue;
+		printf("h%-3u fired %6" PRIu64 "  damage %6" PRIu64 "  %s%s\n",
+		       h, r->fired, r->damaged, nwb_hazard_text(h),
+		       has & NWB_HAZARD_BIT(h) ? "" : " (NOT ITS OWN)");
+		if (r->check[0])
+			printf("     %s: %s\n     again: netwb sim --seed "
+			       "%" PRIu64 "%s\n",
+			       r->check, r->text, r->seed,
+			       sim_flavour_option(o->flavour, r->no_hazards,
+						  option, sizeof(option)));
+	}
+}
+
+static void print_others(const struct sim_run_opts *o, const struct board *b)
+{
+	uint64_t nr =
+		nwb_min(atomic_load(&b->nr_other), (uint64_t)SIM_FAILURES);
+	char option[128];
+
+	for (uint64_t i = 0; i < nr; i++) {
+		const struct sim_failure *f = &b->other[i];
+
+		printf("OTHER: seed %" PRIu64 ": %s: %s\nagain: netwb sim "
+		       "--seed %" PRIu64 "%s\n",
+		       f->seed, f->r.check, f->r.text, f->seed,
+		       sim_flavour_option(o->flavour, NWB_HAZARDS_ALL, option,
+					  sizeof(option)));
+	}
+	printf("%" PRIu64 " of another cause\n", atomic_load(&b->nr_other));
+}
+
+int sim_run_flavour(const struct sim_run_opts *o)
+{
+	uint32_t has = nwb_flavour_hazards(o->flavour, "", true);
+	struct board *b = sim_shared(sizeof(*b));
+	bool is_bad;
+	int rc;
+
+	if (!b)
+		return NWB_EXIT_BROKEN;
+	b->next = o->first;
+	b->end = o->first + o->nr_seeds;
+	if (o->minutes)
+		b->deadline_ns = now_ns() + o->minutes * 60 * NWB_SEC;
+	rc = run_workers(o, b);
+	print_table(o, b);
+	print_others(o, b);
+	is_bad = atomic_load(&b->nr_other) != 0;
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++)
+		is_bad |= b->row[h].fired && !(has & NWB_HAZARD_BIT(h));
+	munmap(b, sizeof(*b));
+	if (rc) {
+		fprintf(stderr, "netwb sim: %s\n", nwb_errno_name(rc));
+		return NWB_EXIT_BROKEN;
+	}
+	return is_bad ? NWB_EXIT_FAIL : NWB_EXIT_OK;
+}
