@@ -119,7 +119,9 @@ void nwb_inode_invalidate(struct nwb_inode *inode, uint64_t size)
 	while ((f = nwb_folio_next(inode, index))) {
 		index = f->index + f->bytes / NWB_PAGE_SIZE;
 		nwb_folio_keep_ours(f);
-		end = nwb_max(end, nwb_folio_pos(f) + f->valid.to);
+		/* Linux has whole folios dirty, also behind the end */
+		end = nwb_max(end, nwb_min(nwb_folio_pos(f) + f->valid.to,
+					   inode->size));
 	}
 	inode->remote_size = size;
 	inode->size = end;
@@ -230,7 +232,9 @@ static bool has_foreign(struct nwb_inode *inode, uint32_t instance)
 	return has;
 }
 
-static uint64_t resend_gen(struct nwb_inode *inode)
+/** nwb_resend_gen() - changes whenever bytes that were acknowledged are made
+ * dirty again. No lock held. */
+uint64_t nwb_resend_gen(struct nwb_inode *inode)
 {
 	uint64_t gen;
 
@@ -249,7 +253,7 @@ static int settle_before_read(struct nwb_inode *inode, uint32_t *ret_instance)
 
 	*ret_instance = 0;
 	for (uint32_t i = 0; i < nf->opts.max_attempts; i++) {
-		uint64_t gen = resend_gen(inode);
+		uint64_t gen = nwb_resend_gen(inode);
 		int rc;
 
 		if (atomic_load(&inode->dirty_bytes))
@@ -264,7 +268,7 @@ static int settle_before_read(struct nwb_inode *inode, uint32_t *ret_instance)
 			rc = nwb_inode_commit(inode);
 			if (rc)
 				return rc;
-		} else if (gen == resend_gen(inode)) {
+		} else if (gen == nwb_resend_gen(inode)) {
 			return 0;
 		}
 	}

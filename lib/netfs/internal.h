@@ -613,6 +613,7 @@ int nwb_folio_fill(struct nwb_folio *f) nwb_must_check;
 bool nwb_folio_fill_zero(struct nwb_folio *f);
 
 /* caching.c */
+uint64_t nwb_resend_gen(struct nwb_inode *inode);
 bool nwb_is_write_through(const struct nwb_inode *inode);
 void nwb_inode_drop_clean(struct nwb_inode *inode, uint64_t index,
 			  uint64_t end);

@@ -176,18 +176,24 @@ static bool is_any(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 	return f && f->index < last_page(end);
 }
 
-/* Written, answered, and durable where that can be undone: else it could not be
- * forgotten. Errors are in the error sequence. */
+/*
+ * Written, answered, and durable where that can be undone: else it could not be
+ * forgotten. Also if somebody else's flush finds that it was undone, and makes it
+ * dirty again meanwhile. Errors are in the error sequence.
+ */
 static void flush_range(struct nwb_inode *inode, uint64_t pos, uint64_t end)
 {
 	for (uint32_t round = 0; round < inode->nf->opts.max_attempts;
 	     round++) {
-		bool again;
+		uint64_t gen = nwb_resend_gen(inode);
+		bool again = false;
 
 		(void)nwb_writepages_range(inode, pos, end);
 		nwb_request_wait_all(inode);
-		if (!is_any(inode, pos, end, NWB_FOLIO_UNSTABLE) ||
-		    nwb_flush_unstable(inode, &again) || !again)
+		if (is_any(inode, pos, end, NWB_FOLIO_UNSTABLE) &&
+		    nwb_flush_unstable(inode, &again))
+			continue;
+		if (!again && gen == nwb_resend_gen(inode))
 			return;
 	}
 	(void)!nwb_inode_commit(inode); /* which tells that there is no end */
