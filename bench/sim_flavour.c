@@ -6,8 +6,7 @@
  *	              │ a check failed
  *	              ├─► none of its hazards:  fails as well ─► OTHER
  *	              └─► each that fired, alone: fails ─► that one did it
- *	                     none did ─► all but one: holds ─► it takes that one
- *	                        neither ─► OTHER
+ *	                     none did ─► as few as still fail ─► it takes them all
  *
  * OTHER is what must not be: a defect that no switch is the name of. Each world
  * runs in a process of its own, for one that fails leaves memory behind.
@@ -131,19 +130,23 @@ static bool try_each(const struct sim_run_opts *o, struct board *b,
 	return found;
 }
 
-static bool try_without(const struct sim_run_opts *o, struct board *b,
-			const struct sim_failure *full, uint32_t hazards)
+/* None does it alone: leave out one after the other as long as it fails. What
+ * is left takes all of them. */
+static void try_fewer(const struct sim_run_opts *o, struct board *b,
+		      struct sim_failure *full)
 {
+	uint32_t off = 0;
 	struct sim_failure f;
 
 	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++) {
-		if (!(hazards & NWB_HAZARD_BIT(h)) ||
-		    fails(o, full->seed, NWB_HAZARD_BIT(h), &f))
+		if (!fails(o, full->seed, off | NWB_HAZARD_BIT(h), &f))
 			continue;
-		damaged(b, h, 0, full);
-		return true;
+		off |= NWB_HAZARD_BIT(h);
+		*full = f;
 	}
-	return false;
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++)
+		if (!(off & NWB_HAZARD_BIT(h)))
+			damaged(b, h, off, full);
 }
 
 static void look_at(const struct sim_run_opts *o, struct board *b,
@@ -165,9 +168,8 @@ static void look_at(const struct sim_run_opts *o, struct board *b,
 					     : NWB_HAZARDS_ALL;
 	if (fails(o, seed, NWB_HAZARDS_ALL, &base))
 		other(b, &base);
-	else if (!try_each(o, b, seed, fired) &&
-		 !try_without(o, b, &full, fired))
-		other(b, &full);
+	else if (!try_each(o, b, seed, fired))
+		try_fewer(o, b, &full);
 }
 
 static void work(const struct sim_run_opts *o, struct board *b)

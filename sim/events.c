@@ -347,7 +347,7 @@ static void tap_gaveup(struct nwb_netfs_tap *tap, uint32_t id,
 		sim_mix(&w->ev, off, (uint64_t)error);
 		return;
 	}
-	if (error == -EAGAIN && !sreq->wire_status &&
+	if (sreq->error == -EAGAIN && !sreq->wire_status &&
 	    sreq->retry_count + 1 < w->plan.opts.max_attempts)
 		sim_fail(w, "O15", "file %u: [%llu, +%llu) failed with EAGAIN",
 			 id, (unsigned long long)off, (unsigned long long)len);

@@ -243,6 +243,7 @@ struct sim_world {
 	struct nwb_dirty_domain *domain;
 	struct nwb_budget *budget;
 	struct nwb_trace *ring;
+	bool is_dead;  /* Linux' 9P without its connection */
 	bool was_told; /* of something that was lost */
 	uint64_t began_ns;
 	int setup_rc;

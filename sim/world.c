@@ -330,6 +330,7 @@ static void world_main(void *arg)
 					      NWB_MSEC));
 	check_client(w);
 	sim_sides_check(w);
+	w->is_dead = is_dead(w);
 	take_down(w);
 	w->setup_rc = sim_read_contents(w);
 	count_rpcs(w);
