@@ -59,8 +59,7 @@ static struct {
 	struct worker *w;
 	bool has_writeback;
 	uint64_t delay_ms, fail_at, hang_at, capacity;
-	uint64_t lose_at, cut_at, tear_at;
-	unsigned int max_write;
+	uint64_t lose_at, cut_at, tear_at, max_write;
 	_Atomic uint64_t nr_writes;
 	_Atomic uint32_t next_id;
 } fs = {
@@ -144,7 +143,7 @@ static void do_init(void *arg, struct fuse_conn_info *c)
 	if (fs.has_writeback && (c->capable & FUSE_CAP_WRITEBACK_CACHE))
 		c->want |= FUSE_CAP_WRITEBACK_CACHE;
 	if (fs.max_write)
-		c->max_write = fs.max_write;
+		c->max_write = (unsigned int)fs.max_write;
 	out_say("fuse %u.%u: max_write %u, writeback cache %s", c->proto_major,
 		c->proto_minor, c->max_write,
 		c->want & FUSE_CAP_WRITEBACK_CACHE ? "on" : "off");
@@ -439,41 +438,45 @@ void cuse_lowlevel_init(fuse_req_t req, fuse_ino_t ino, const void *arg)
 
 /* --- the process ----------------------------------------------------------- */
 
+static int set_number(const char *name, uint64_t nr)
+{
+	static const struct {
+		const char *name;
+		uint64_t *to;
+	} numbers[] = {
+		{"delay", &fs.delay_ms},    {"fail", &fs.fail_at},
+		{"hang", &fs.hang_at},	    {"lose", &fs.lose_at},
+		{"cut", &fs.cut_at},	    {"tear", &fs.tear_at},
+		{"capacity", &fs.capacity}, {"max_write", &fs.max_write},
+	};
+
+	for (unsigned int i = 0; nr && i < NWB_ARRAY_SIZE(numbers); i++) {
+		if (strcmp(numbers[i].name, name) != 0)
+			continue;
+		*numbers[i].to = nr;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 static int parse(const char *options)
 {
 	char copy[512], *save = NULL, *w, *eq;
+	int rc = 0;
 
 	snprintf(copy, sizeof(copy), "%s", options);
-	for (w = strtok_r(copy, ",", &save); w;
+	for (w = strtok_r(copy, ",", &save); w && !rc;
 	     w = strtok_r(NULL, ",", &save)) {
-		uint64_t nr;
-
 		eq = strchr(w, '=');
-		nr = eq ? strtoull(eq + 1, NULL, 0) : 0;
 		if (eq)
 			*eq = '\0';
 		if (!strcmp(w, "writeback"))
 			fs.has_writeback = true;
-		else if (!strcmp(w, "delay") && nr)
-			fs.delay_ms = nr;
-		else if (!strcmp(w, "fail") && nr)
-			fs.fail_at = nr;
-		else if (!strcmp(w, "hang") && nr)
-			fs.hang_at = nr;
-		else if (!strcmp(w, "lose") && nr)
-			fs.lose_at = nr;
-		else if (!strcmp(w, "cut") && nr)
-			fs.cut_at = nr;
-		else if (!strcmp(w, "tear") && nr)
-			fs.tear_at = nr;
-		else if (!strcmp(w, "capacity") && nr)
-			fs.capacity = nwb_min(nr, SIZE_MAX_ + 0ull);
-		else if (!strcmp(w, "max_write") && nr)
-			fs.max_write = (unsigned int)nr;
 		else
-			return -EINVAL;
+			rc = set_number(w, eq ? strtoull(eq + 1, NULL, 0) : 0);
 	}
-	return 0;
+	fs.capacity = nwb_min(fs.capacity, SIZE_MAX_ + 0ull);
+	return rc;
 }
 
 /* Not libfuse's own loop: it is part of the high-level library, see above. */
