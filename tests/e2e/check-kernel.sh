@@ -56,7 +56,9 @@ run 0 check --kernel "$kernel" --keep --out kept cifs-hard.none 9p.none
 says '^  cifs-hard.none  *PASS 1/1'
 says '^  9p.none  *PASS 1/1'
 bundle=$(echo "$tmp"/kept/*/guest/smbd.*cifs-hard.none-1)
-for f in README plan job run.ledger run.trace.gz run.stat wire.pcapng console \
+trace=
+"$netwb" kernel show "$kernel" | grep -q ' tracepoints' && trace=run.trace.gz
+for f in README plan job run.ledger $trace run.stat wire.pcapng console \
 	reproducer.sh reproducer.c; do
 	[ -s "$bundle/$f" ] && ok || bad "the bundle has no $f"
 done
