@@ -814,6 +814,34 @@ void nwb_file_writeback(struct nwb_file *f);
  * it, as close(2) does; not durable yet. Return: 0, or an error not yet told to
  * @f, which stays to be told. */
 int nwb_file_flush(struct nwb_file *f) nwb_must_check;
+/* Of nwb_file_sync_range(): SYNC_FILE_RANGE_WAIT_BEFORE, _WRITE, _WAIT_AFTER. */
+#define NWB_SYNC_WAIT_BEFORE 0x1u
+#define NWB_SYNC_WRITE	     0x2u
+#define NWB_SYNC_WAIT_AFTER  0x4u
+/**
+ * nwb_file_sync_range() - sync_file_range(2), as ksys_sync_file_range(): wait
+ * for what is under writeback in the range, start writing what is dirty there,
+ * wait again. Never durable. In place it waits for the server's answers,
+ * whatever opts.writeback_may_deadlock says; with temp pages nothing is under
+ * writeback once it was sent, so an answer is waited for by nobody.
+ * @pos, @len: bytes; @len 0: to the end
+ * @flags: NWB_SYNC_*. All three write as WB_SYNC_ALL, NWB_SYNC_WRITE without
+ *	both waits as WB_SYNC_NONE
+ * Return: 0; -EINVAL; with a wait: an error not yet told to @f, which is told
+ * hereby. Context: blocks.
+ */
+int nwb_file_sync_range(struct nwb_file *f, uint64_t pos, uint64_t len,
+			uint32_t flags) nwb_must_check;
+/**
+ * nwb_file_readahead() - readahead(2): have [@pos, @pos + @len) in the cache as
+ * far as the file goes, there is room and the server can be reached; what is
+ * there is left as it is. With temp pages, and with opts.may_block_rules, it
+ * first waits for all that is on its way in the range (fuse_readahead() until
+ * 6.15, and in the fourth posting of the FUSE series). Nothing happens where
+ * reads go past the cache. Errors are nobody's: whoever reads meets them again.
+ * Context: blocks; unlike the kernel's it returns when all of it was read.
+ */
+void nwb_file_readahead(struct nwb_file *f, uint64_t pos, uint64_t len);
 /** nwb_file_commit() - as nwb_file_fsync(), but nothing is sent when everything
  * is durable. For the last close of a file: what is lost afterwards nobody can
  * be told. Return: 0, or an error not yet told to @f. */

@@ -45,7 +45,8 @@ bool nwb_is_write_through(const struct nwb_inode *inode)
 	}
 }
 
-static bool is_read_through(struct nwb_inode *inode)
+/** nwb_is_read_through() - must read(2) ask the server? */
+bool nwb_is_read_through(struct nwb_inode *inode)
 {
 	const struct nwb_netfs_ops *ops = inode->nf->ops;
 
@@ -306,7 +307,7 @@ bool nwb_read_through(struct nwb_inode *inode, void *buf, size_t len,
 	uint32_t before, after = 0;
 	int rc;
 
-	if (!is_read_through(inode))
+	if (!nwb_is_read_through(inode))
 		return false;
 	for (uint32_t i = 0; i < nf->opts.max_attempts; i++) {
 		*ret_n = settle_before_read(inode, &before);

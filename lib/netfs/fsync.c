@@ -29,8 +29,9 @@ void nwb_errseq_set(struct nwb_inode *inode, int err)
 	inode->err = err;
 }
 
-/* errseq_check_and_advance() */
-static int errseq_check_and_advance(struct nwb_file *f)
+/** nwb_errseq_check_and_advance() - the newest error that @f has not been told
+ * (errseq_check_and_advance()), or 0. No lock held. */
+int nwb_errseq_check_and_advance(struct nwb_file *f)
 {
 	struct nwb_inode *inode = f->inode;
 	int err = 0;
@@ -223,7 +224,7 @@ int nwb_file_fsync(struct nwb_file *f)
 
 	(void)rc;
 	nwb_sides_flush(f->inode);
-	return errseq_check_and_advance(f);
+	return nwb_errseq_check_and_advance(f);
 }
 
 int nwb_file_flush(struct nwb_file *f)

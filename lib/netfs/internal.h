@@ -568,9 +568,13 @@ uint64_t nwb_background_bytes(const struct nwb_netfs *nf);
 
 /* fsync.c */
 void nwb_errseq_set(struct nwb_inode *inode, int err); /* inode->lock held */
+int nwb_errseq_check_and_advance(struct nwb_file *f) nwb_must_check;
 int nwb_inode_commit(struct nwb_inode *inode) nwb_must_check;
 int nwb_flush_unstable(struct nwb_inode *inode, bool *ret_again) nwb_must_check;
 uint64_t nwb_backoff_ns(const struct nwb_netfs *nf, uint32_t attempts);
+
+/* sync_range.c */
+void nwb_wait_writeback(struct nwb_inode *inode, uint64_t pos, uint64_t end);
 
 /* inode.c */
 void nwb_inode_get(struct nwb_inode *inode);
@@ -615,6 +619,7 @@ bool nwb_folio_fill_zero(struct nwb_folio *f);
 /* caching.c */
 uint64_t nwb_resend_gen(struct nwb_inode *inode);
 bool nwb_is_write_through(const struct nwb_inode *inode);
+bool nwb_is_read_through(struct nwb_inode *inode);
 void nwb_inode_drop_clean(struct nwb_inode *inode, uint64_t index,
 			  uint64_t end);
 void nwb_folio_keep_ours(struct nwb_folio *f);
