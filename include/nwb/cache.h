@@ -37,10 +37,13 @@ struct nwb_cache_object;
  * @dir: where the files lie; borrowed
  * @max_bytes: of all objects together; a write beyond it fails with -ENOBUFS
  *	(cachefiles_has_space() below "stop"); 0 = 1 GiB
+ * @short_bytes: a fault: the first write that is longer stops after so many, as
+ *	on a disk that is full, and keeps the whole blocks of them; 0 = none
  */
 struct nwb_cache_opts {
 	const char *dir;
 	uint64_t max_bytes;
+	size_t short_bytes;
 };
 
 struct nwb_cache_stats {
@@ -50,7 +53,7 @@ struct nwb_cache_stats {
 	uint64_t reads, read_bytes;
 	uint64_t present_bytes;
 	uint64_t invalidations;
-	uint64_t h8_fired; /* unskipped_start has made a difference */
+	uint64_t nr_short; /* 1: opts.short_bytes has ended a write */
 	bool is_direct;	   /* the latest file goes past the host's page cache */
 };
 
@@ -70,10 +73,12 @@ void nwb_cache_close(struct nwb_cache_object *obj);
 /**
  * struct nwb_cache_write - store @len bytes at @start.
  * @iov, @nr_iov: the bytes; they stay until @done
- * @unskipped_start: if the start is skipped, it is stored from the start that it
- *	had all the same (H8: misplaced, or refused for its alignment)
+ * @unskipped_start: NWB_H8 is on: if the start is skipped, what follows is
+ *	stored from the start that it had all the same (misplaced, or refused for
+ *	its alignment)
  * @done: called once, from any task, possibly before nwb_cache_write() returned
  * @result: bytes that count as stored, or negative errno
+ * @is_misplaced: @unskipped_start made a difference
  */
 struct nwb_cache_write {
 	struct nwb_cache_object *obj;
@@ -84,11 +89,13 @@ struct nwb_cache_write {
 	bool unskipped_start;
 	void (*done)(struct nwb_cache_write *w);
 	int64_t result;
+	bool is_misplaced;
 	/* private */
 	struct nwb_xfile_io io;
 	struct nwb_cache_file *file;
 	size_t skipped;
 	size_t cut;
+	size_t told; /* short_bytes, of the write that it ends */
 	uint64_t forget_seq;
 	unsigned int nr_vec;
 	struct iovec vec[NWB_CACHE_SEGMENTS];

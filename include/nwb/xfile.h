@@ -17,14 +17,15 @@
 #include "nwb/exec.h"
 #include "nwb/wait.h"
 
-#define NWB_XFILE_BLOCK 4096u /* of position, length and memory */
+#define NWB_XFILE_BLOCK	 4096u /* of length and memory */
+#define NWB_XFILE_SECTOR 512u  /* of position, as most disks have it */
 
 struct nwb_xfile;
 
 /**
  * struct nwb_xfile_io - one transfer.
- * @file, @is_write, @pos, @iov, @nr_iov: what; everything in whole blocks;
- *	@iov and its memory stay until @done
+ * @file, @is_write, @pos, @iov, @nr_iov: what; in whole blocks, from the begin
+ *	of a sector on; @iov and its memory stay until @done
  * @done: called once, from any task, possibly before nwb_xfile_submit()
  *	returned; @io may be freed there. Must not block on I/O.
  * @result: bytes, which may be fewer than asked for, or negative errno
@@ -51,7 +52,7 @@ int nwb_xfile_open(struct nwb_exec *ex, const char *dir,
 		   struct nwb_xfile **ret_file,
 		   struct nwb_err *err) nwb_must_check;
 /** nwb_xfile_submit() - start @io. A transfer that breaks the rules of whole
- * blocks ends with -EINVAL. Context: may wait for transfers under way. */
+ * blocks and sectors ends with -EINVAL. Context: may wait for transfers under way. */
 void nwb_xfile_submit(struct nwb_xfile_io *io);
 /** nwb_xfile_is_direct() - does it go past the host's page cache? For reports. */
 bool nwb_xfile_is_direct(const struct nwb_xfile *file);

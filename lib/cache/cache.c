@@ -225,6 +225,6 @@ void nwb_cache_get_stats(struct nwb_cache *c, struct nwb_cache_stats *ret)
 	ret->read_bytes = atomic_load(&c->n.read_bytes);
 	ret->present_bytes = atomic_load(&c->n.present);
 	ret->invalidations = atomic_load(&c->n.invalidations);
-	ret->h8_fired = atomic_load(&c->n.h8_fired);
+	ret->nr_short = atomic_load(&c->n.nr_short);
 	ret->is_direct = c->is_direct;
 }

@@ -15,7 +15,7 @@ struct nwb_cache {
 	bool is_direct;
 	struct {
 		_Atomic uint64_t writes, write_bytes, write_errors, mis, nwr,
-			reads, read_bytes, present, invalidations, h8_fired;
+			reads, read_bytes, present, invalidations, nr_short;
 	} n;
 };
 

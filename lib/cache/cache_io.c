@@ -83,7 +83,9 @@ static void write_done(struct nwb_xfile_io *io)
 	} else if (n < 0) {
 		atomic_fetch_add(&c->n.write_errors, 1);
 	}
-	if (n == want)
+	if (n == want && w->told)
+		n = (int64_t)(w->skipped + w->told);
+	else if (n == want)
 		n += (int64_t)(w->skipped + w->cut);
 	else if (n >= 0)
 		n += (int64_t)w->skipped;
@@ -113,6 +115,20 @@ static void trim(struct nwb_cache_write *w, size_t skip, size_t cut)
 	}
 }
 
+/* opts.short_bytes, once: the blocks behind are not stored, and of the block
+ * that it ends in more is told than is kept. */
+static void cut_short(struct nwb_cache *c, struct nwb_cache_write *w)
+{
+	size_t whole = w->len - w->skipped - w->cut, told = c->opts.short_bytes;
+
+	if (!told || whole <= told || atomic_exchange(&c->n.nr_short, 1)) {
+		w->told = 0;
+		return;
+	}
+	w->told = told;
+	w->cut += whole - told / NWB_CACHE_BLOCK * NWB_CACHE_BLOCK;
+}
+
 void nwb_cache_write(struct nwb_cache_write *w)
 {
 	struct nwb_cache_object *obj = w->obj;
@@ -127,6 +143,7 @@ void nwb_cache_write(struct nwb_cache_write *w)
 	/* of a block that is stored in part nothing is known any more */
 	if (w->skipped || w->cut)
 		nwb_cache_forget(obj, w->start, w->len);
+	w->is_misplaced = false;
 	if (w->skipped + w->cut == w->len) {
 		finish(w, (int64_t)w->len);
 		return;
@@ -140,6 +157,7 @@ void nwb_cache_write(struct nwb_cache_write *w)
 	nwb_mutex_lock(&obj->lock);
 	w->forget_seq = obj->forget_seq;
 	nwb_mutex_unlock(&obj->lock);
+	cut_short(c, w);
 	trim(w, w->skipped, w->cut);
 	w->io = (struct nwb_xfile_io){
 		.file = w->file->xf,
@@ -149,10 +167,9 @@ void nwb_cache_write(struct nwb_cache_write *w)
 		.nr_iov = w->nr_vec,
 		.done = write_done,
 	};
-	if (w->skipped && w->unskipped_start) {
-		atomic_fetch_add(&c->n.h8_fired, 1);
+	w->is_misplaced = w->skipped && w->unskipped_start;
+	if (w->is_misplaced)
 		w->io.pos = w->start;
-	}
 	nwb_xfile_submit(&w->io);
 }
 

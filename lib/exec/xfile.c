@@ -17,10 +17,11 @@ static bool is_whole(uint64_t n)
 	return n % NWB_XFILE_BLOCK == 0;
 }
 
-/* As the strictest O_DIRECT has it, so that all executors agree. */
+/* As O_DIRECT has it on a disk with sectors of 512 bytes, whatever it is here,
+ * so that all executors agree. A disk with larger ones refuses some more. */
 static bool is_aligned(const struct nwb_xfile_io *io)
 {
-	if (!is_whole(io->pos) || !io->nr_iov)
+	if (io->pos % NWB_XFILE_SECTOR || !io->nr_iov)
 		return false;
 	for (unsigned int i = 0; i < io->nr_iov; i++)
 		if (!is_whole((uintptr_t)io->iov[i].iov_base) ||

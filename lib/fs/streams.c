@@ -56,7 +56,12 @@ static int cache_prepare(struct nwb_io_subrequest *sreq)
 
 static void cache_done(struct nwb_cache_write *w)
 {
-	nwb_write_subrequest_terminated(cache_sreq(w), w->result);
+	struct nwb_io_subrequest *sreq = cache_sreq(w);
+
+	if (w->is_misplaced)
+		nwb_netfs_hazard_fired(
+			nwb_inode_netfs(nwb_rreq_inode(sreq->rreq)), NWB_H8);
+	nwb_write_subrequest_terminated(sreq, w->result);
 }
 
 static void cache_issue(struct nwb_io_subrequest *sreq)
@@ -64,17 +69,14 @@ static void cache_issue(struct nwb_io_subrequest *sreq)
 	struct nwb_cache_write *w =
 		(struct nwb_cache_write *)(void *)sreq->fs_priv;
 	struct nwb_netfs *nf = nwb_inode_netfs(nwb_rreq_inode(sreq->rreq));
-	bool has_h8 = nwb_netfs_hazard(nf, NWB_H8);
 
-	if (has_h8 && (sreq->start + sreq->transferred) % NWB_CACHE_BLOCK)
-		nwb_netfs_hazard_fired(nf, NWB_H8);
 	*w = (struct nwb_cache_write){
 		.obj = nwb_inode_side(nwb_rreq_inode(sreq->rreq), 1),
 		.start = sreq->start + sreq->transferred,
 		.len = sreq->len - sreq->transferred,
 		.iov = sreq->iov,
 		.nr_iov = sreq->nr_iov,
-		.unskipped_start = has_h8,
+		.unskipped_start = nwb_netfs_hazard(nf, NWB_H8),
 		.done = cache_done,
 	};
 	nwb_cache_write(w);

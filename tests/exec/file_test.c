@@ -126,7 +126,7 @@ static void body_rules(void *arg)
 	begin(ft, te->ex);
 	nwb_check(mem != NULL);
 	nwb_check_eq(nwb_xfile_open(ft->ex, "/tmp", &file, &err), 0);
-	nwb_check_eq(transfer(ft, file, true, 512, mem, 4096), -EINVAL);
+	nwb_check_eq(transfer(ft, file, true, 100, mem, 4096), -EINVAL);
 	nwb_check_eq(transfer(ft, file, true, 0, mem + 16, 4096), -EINVAL);
 	nwb_check_eq(transfer(ft, file, true, 0, mem, 4000), -EINVAL);
 	nwb_check_eq(transfer(ft, file, true, 0, mem, 0), -EINVAL);

@@ -15,6 +15,10 @@
 struct scene {
 	void (*body)(struct scene *sc);
 	enum nwb_wb_mode mode;
+	enum nwb_flavour flavour;
+	uint32_t hazards, no_hazards;
+	size_t short_bytes;
+	bool is_damaged; /* expected */
 	struct nwb_exec *ex;
 	struct nwb_fake *srv[2];
 	struct nwb_mount *mnt[2];
@@ -33,6 +37,9 @@ static struct nwb_mount *mount_on(struct scene *sc, struct nwb_fake *srv)
 	struct nwb_netfs_opts no = {.mode = sc->mode,
 				    .cache_bytes = 3 * NWB_MIB,
 				    .temp_bytes = NWB_MIB,
+				    .flavour = sc->flavour,
+				    .hazards = sc->hazards,
+				    .no_hazards = sc->no_hazards,
 				    .wsize = 100000};
 	struct nwb_mount *mnt = NULL;
 	struct nwb_err err = {0};
@@ -46,7 +53,8 @@ static void scene_run(void *arg)
 {
 	struct nwb_test_exec *te = arg;
 	struct scene *sc = te->arg;
-	struct nwb_cache_opts co = {.dir = "/tmp"};
+	struct nwb_cache_opts co = {.dir = "/tmp",
+				    .short_bytes = sc->short_bytes};
 	struct nwb_fake_opts fo = {0};
 	struct nwb_err err = {0};
 
@@ -142,6 +150,51 @@ NWB_TEST(fs_streams, item2_a_cache_in_files)
 	sc.mode = NWB_TEMP_PAGE;
 	nwb_test_on_all(scene_run, &sc);
 	nwb_check(sc.runs > 2);
+}
+
+/* Everything goes to the server as it should; one write to the cache's file
+ * stops within a block, and what is left of it begins there. */
+static void h8_body(struct scene *sc)
+{
+	struct nwb_netfs_stats st;
+	struct nwb_cache_stats cs;
+	struct nwb_inode *inode;
+
+	nwb_mount_use_cache(sc->mnt[0], sc->cache);
+	open_file(sc);
+	write_all(sc);
+	nwb_check_eq(nwb_file_fsync(sc->f), 0);
+	check_server(sc, 0);
+	nwb_cache_get_stats(sc->cache, &cs);
+	nwb_check_eq(cs.nr_short, 1);
+	nwb_netfs_get_stats(nwb_mount_netfs(sc->mnt[0]), &st);
+	nwb_check((st.hazards_fired[NWB_H8] != 0) == sc->is_damaged);
+	inode = nwb_file_inode(sc->f);
+	nwb_inode_set_caching(inode, NWB_MAY_READ);
+	nwb_check_eq(nwb_inode_break(inode, 0), 0);
+	nwb_check_eq(nwb_file_read(sc->f, sc->back, FILE_BYTES, 0), FILE_BYTES);
+	nwb_check(!memcmp(sc->back, sc->bytes, FILE_BYTES) == !sc->is_damaged);
+	nwb_cache_get_stats(sc->cache, &cs);
+	nwb_check(cs.read_bytes > FILE_BYTES / 2);
+}
+
+NWB_TEST(fs_streams, h8_the_cache_has_bytes_of_another_offset)
+{
+	struct scene sc = {.body = h8_body, .short_bytes = 4096 + 512};
+	const uint32_t h8 = NWB_HAZARD_BIT(NWB_H8);
+
+	nwb_test_on_sim(scene_run, &sc);
+	sc.flavour = NWB_LINUX_6_12;
+	sc.no_hazards = h8;
+	nwb_test_on_sim(scene_run, &sc);
+	sc.is_damaged = true;
+	sc.no_hazards = 0;
+	nwb_test_on_sim(scene_run, &sc);
+	sc.flavour = NWB_LINUX_7_2;
+	nwb_test_on_sim(scene_run, &sc);
+	sc.flavour = NWB_STRICT;
+	sc.hazards = h8;
+	nwb_test_on_sim(scene_run, &sc);
 }
 
 static void mirror_body(struct scene *sc)
