@@ -121,6 +121,10 @@ void bench_client_opts(const struct bench_run_opts *o,
 	so->mutant_credits = o->mutant_credits;
 	so->mutant_channel = o->mutant_channel;
 	so->channels = bench_channels(o);
+	so->dirty = o->dirty;
+	so->dirty_bg = o->dirty_bg;
+	so->strictlimit = o->strictlimit;
+	so->fscache_short = o->fscache_short;
 	bench_client_security(o, so);
 	if (o->plan)
 		plan_client(o->plan, so);

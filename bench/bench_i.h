@@ -91,6 +91,10 @@ struct bench_load {
  * @capture_path: capture the wire to there, NULL: do not
  * @fscache: directory for a local cache, NULL: none
  * @trace_path: the reference client's tracepoints, NULL: off
+ * @second_user: SMB: only a second user may write
+ * @mirror, @mirror_room: name of a second server that gets what is written, too
+ *	("": none), and the size of its filesystem (0: its usual)
+ * @dirty, @dirty_bg, @strictlimit, @fscache_short: see struct nwb_subject_opts
  * @plant: see there
  * @load: NULL: each write begins when the one before has returned
  */
@@ -136,6 +140,10 @@ struct bench_run_opts {
 	const char *capture_path;
 	const char *fscache;
 	const char *trace_path;
+	bool second_user;
+	char mirror[16];
+	uint64_t mirror_room;
+	uint64_t dirty, dirty_bg, strictlimit, fscache_short;
 	struct bench_plant plant;
 	const struct bench_load *load;
 	/* The client hangs: told and recorded here, then the process ends. */
@@ -164,6 +172,8 @@ struct bench_run_result {
 	unsigned int nr_died; /* earlier attempts in which the server ended by
 			       * itself, and not one of them a FAIL */
 	char died[64];	      /* how, the last time; empty: never */
+	bool is_mirror_read;  /* and compared with the file */
+	uint64_t mirror_wrong, mirror_wrong_at; /* bytes that differ */
 	char server_version[64];
 	char isolation[16];
 	char isolation_why[96];
@@ -483,6 +493,8 @@ struct bench_cli {
  */
 int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
 		    unsigned int groups, const char *about);
+/** bench_parse_size() - "64K". Return: 0 or -EINVAL. */
+int bench_parse_size(const char *s, uint64_t *ret);
 /** bench_cli_plan() - read --plan files and -e lines into c->plan (stays NULL
  * when there are none), take server and client from it. */
 int bench_cli_plan(struct bench_cli *c, struct nwb_err *err) nwb_must_check;
@@ -549,6 +561,42 @@ int bench_set_strategy(struct bench_run_opts *o, const char *value);
 void bench_flavour_args(const struct bench_run_opts *o, char *buf, size_t size);
 /** bench_hazard_names() - "h3,h17"; "": none. */
 void bench_hazard_names(uint32_t bits, char *buf, size_t size);
+
+/* client.c: what the client has beside a server */
+/** bench_set_mirror() - "SERVER" or "SERVER:SIZE". -EINVAL: it is neither. */
+int bench_set_mirror(struct bench_run_opts *o, const char *value);
+/** bench_client_from_plan() - words of its "client" line that are options of
+ * the command line, too; the plan wins. */
+void bench_client_from_plan(struct bench_run_opts *o,
+			    const struct nwb_plan *plan);
+/** bench_client_check() - does it fit together, and with the server? */
+int bench_client_check(const struct bench_run_opts *o,
+		       struct nwb_err *err) nwb_must_check;
+/** bench_client_args() - the options again, each with a blank before it. */
+void bench_client_args(const struct bench_run_opts *o, char *buf, size_t size);
+void bench_client_tell(const struct bench_run_opts *o,
+		       const struct bench_run_result *r);
+void bench_client_record(json_t *rec, const struct bench_run_opts *o,
+			 const struct bench_run_result *r);
+
+/* run_sides.c */
+struct bench_mirror {
+	struct nwb_server *srv; /* NULL: none */
+	struct nwb_dialer dialer;
+	struct nwb_subject_peer peer;
+};
+/** bench_mirror_up() - start the server that @o wants, if any. */
+int bench_mirror_up(struct bench_mirror *m, const struct bench_run_opts *o,
+		    struct nwb_err *err) nwb_must_check;
+void bench_mirror_down(struct bench_mirror *m);
+/** bench_mirror_compare() - hold @file of the mirror to that of @srv, unless it
+ * was left behind; to @res. */
+int bench_mirror_compare(struct bench_mirror *m, struct nwb_server *srv,
+			 const char *file, struct bench_run_result *res,
+			 struct nwb_err *err) nwb_must_check;
+/** bench_judge_sides() - add to @res' judgement what its mirror and its local
+ * cache are convicted of. */
+void bench_judge_sides(struct bench_run_result *res, uint16_t file_id);
 
 /* retry_cost.c */
 int bench_retry_cost(struct bench_cli *c, int argc, char **argv);

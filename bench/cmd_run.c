@@ -78,6 +78,7 @@ static void tell(const struct bench_run_opts *o,
 		printf("  flavour %s, hazards that fired: %s\n",
 		       nwb_flavour_name(o->flavour), fired[0] ? fired : "none");
 	}
+	bench_client_tell(o, r);
 	if (r->stats.lost_why[0])
 		printf("  the connection lost last: %s\n", r->stats.lost_why);
 	for (unsigned int i = 0; i < r->nr_rules; i++)

@@ -61,6 +61,11 @@ int mount_check(struct serve *s, struct nwb_err *err)
 		return nwb_err_set(err, -EINVAL,
 				   "client %s of the plan is no file system",
 				   nwb_subject_kind_name(c->run.subject));
+	if (c->run.second_user || c->run.mirror[0])
+		return nwb_err_set(
+			err, -EOPNOTSUPP,
+			"a second user and a mirror are of `netwb run`, "
+			"not of a mount");
 	c->is_raw |= c->kernel_cache;
 	if (c->is_raw)
 		c->run.cache = NWB_CACHE_NONE;

@@ -78,8 +78,15 @@ static int check_server(const struct bench_run_opts *o, char *why, size_t size)
 int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
 		struct nwb_err *err)
 {
-	int rc = check_server(o, why, size);
+	int rc = bench_client_check(o, err);
 
+	if (rc)
+		return rc;
+	rc = check_server(o, why, size);
+	if (!rc && o->second_user && !is_isolated(o, NWB_ISOLATION_USERNS)) {
+		snprintf(why, size, "a second user needs namespaces");
+		rc = 1;
+	}
 	for (unsigned int i = 0; o->plan && i < o->plan->nr_needs && !rc; i++)
 		rc = check_need(o, o->plan->needs[i], why, size, err);
 	return rc;

@@ -64,6 +64,12 @@ enum {
 	OPT_PIN,
 	OPT_TURNS,
 	OPT_SHARD,
+	OPT_SECOND_USER,
+	OPT_MIRROR,
+	OPT_DIRTY,
+	OPT_DIRTY_BG,
+	OPT_STRICTLIMIT,
+	OPT_FSCACHE_SHORT,
 };
 
 static const struct {
@@ -302,6 +308,30 @@ static const struct {
 	 BENCH_CLI_MOUNT,
 	 NULL,
 	 "for measuring: keep no copy, so content is not judged"},
+	{{"second-user", 0, NULL, OPT_SECOND_USER},
+	 BENCH_CLI_RUN,
+	 NULL,
+	 "SMB: the first user may only read; a second one may write"},
+	{{"mirror", 1, NULL, OPT_MIRROR},
+	 BENCH_CLI_RUN,
+	 "NAME[:SIZE]",
+	 "a second server that gets all that is written; SIZE: its disk"},
+	{{"dirty", 1, NULL, OPT_DIRTY},
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
+	 "SIZE",
+	 "writers wait while more is dirty or under writeback"},
+	{{"dirty-bg", 1, NULL, OPT_DIRTY_BG},
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
+	 "SIZE",
+	 "writeback begins above that (default half of --dirty)"},
+	{{"strictlimit", 1, NULL, OPT_STRICTLIMIT},
+	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
+	 "SIZE",
+	 "a limit of the mount's own; temp pages count, too"},
+	{{"fscache-short", 1, NULL, OPT_FSCACHE_SHORT},
+	 BENCH_CLI_ONE,
+	 "SIZE",
+	 "a fault: one write to --fscache stops after that, at 4K or more"},
 	{{"help", 0, NULL, 'h'}, ~0u, NULL, "this text"},
 };
 
@@ -320,7 +350,7 @@ static void print_help(unsigned int groups, const char *name, const char *about)
 	}
 }
 
-static int parse_size(const char *s, uint64_t *ret)
+int bench_parse_size(const char *s, uint64_t *ret)
 {
 	char *end;
 	unsigned long long v;
@@ -528,7 +558,7 @@ static int set_number(struct bench_cli *c, int opt, const char *name,
 {
 	uint64_t n;
 
-	if (parse_size(value, &n))
+	if (bench_parse_size(value, &n))
 		return bad_value(name, value, "not a number");
 	if (!n && opt != OPT_SEED)
 		return bad_value(name, value, "must be above 0");
@@ -558,6 +588,20 @@ static int set_number(struct bench_cli *c, int opt, const char *name,
 		break;
 	case OPT_DEPTH:
 		c->run.depth = (uint32_t)n;
+		break;
+	case OPT_DIRTY:
+		c->run.dirty = n;
+		break;
+	case OPT_DIRTY_BG:
+		c->run.dirty_bg = n;
+		break;
+	case OPT_STRICTLIMIT:
+		c->run.strictlimit = n;
+		break;
+	case OPT_FSCACHE_SHORT:
+		if (n < 4096)
+			return bad_value(name, value, "4K at least");
+		c->run.fscache_short = n;
 		break;
 	case OPT_PAIRS:
 		if (n > 64)
@@ -697,6 +741,16 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 	case OPT_TRACE:
 		c->run.trace_path = value;
 		return 0;
+	case OPT_SECOND_USER:
+		c->run.second_user = true;
+		return 0;
+	case OPT_MIRROR:
+		return bench_set_mirror(&c->run, value)
+			       ? bad_value("mirror", value,
+					   "a server, see `netwb list`, and "
+					   ":SIZE "
+					   "of 1M or more")
+			       : 0;
 	case OPT_MUTANT:
 		c->mutant = value;
 		return 0;

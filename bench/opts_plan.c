@@ -113,6 +113,7 @@ int bench_cli_plan(struct bench_cli *c, struct nwb_err *err)
 	if (!strcmp(plan->client.name, "kernel"))
 		return nwb_err_set(err, -EINVAL, "client kernel: see `netwb "
 						 "check --kernel --help`");
+	bench_client_from_plan(&c->run, plan);
 	if (plan->has_seed && !c->has_seed)
 		c->run.seed = plan->seed;
 	return 0;

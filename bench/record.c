@@ -36,7 +36,7 @@ static void append(char *buf, size_t size, const char *fmt, ...)
 
 void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 {
-	char security[80], flavour[200], load[200] = "";
+	char security[80], flavour[200], client[200], load[200] = "";
 
 	if (o->load)
 		bench_load_args(o, load, sizeof(load));
@@ -71,7 +71,8 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --retrans %u", o->retrans);
 	bench_flavour_args(o, flavour, sizeof(flavour));
 	bench_security_args(o, security, sizeof(security));
-	append(buf, size, "%s%s", flavour, security);
+	bench_client_args(o, client, sizeof(client));
+	append(buf, size, "%s%s%s", flavour, security, client);
 	if (!o->level && !o->load)
 		append(buf, size, " --level bench");
 	if (o->level && o->load)
@@ -204,6 +205,7 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 				    json_string(nwb_flavour_name(o->flavour)));
 		json_object_set_new(rec, "hazards_fired", json_string(fired));
 	}
+	bench_client_record(rec, o, r);
 	json_object_set_new(rec, "unstable_resent",
 			    number(st->unstable_resent));
 	if (r->nr_died) {

@@ -40,6 +40,7 @@ struct run {
 	struct bench_supervisor *sup;
 	struct nwb_server *srv; /* NULL: @fake */
 	struct bench_pin pin;
+	struct bench_mirror mirror;
 	struct nwb_fake *fake;
 	struct bench_capture *capture;
 	struct nwb_trace *trace;
@@ -106,6 +107,7 @@ static int run_server(struct run *r)
 
 	bench_server_opts(plan, &so);
 	so.multichannel |= bench_channels(o) > 1;
+	so.second_user = o->second_user;
 	rc = bench_supervisor_start(&r->l.ledger, so.volatile_storage,
 				    100 * NWB_MSEC, &r->sup);
 	if (rc)
@@ -130,6 +132,8 @@ static int run_server(struct run *r)
 		rc = bench_pin_server(&r->pin, r->err);
 	if (!rc)
 		rc = nwb_server_start(&so, &r->srv, r->err);
+	if (!rc)
+		rc = bench_mirror_up(&r->mirror, o, r->err);
 	if (!rc)
 		rc = bench_pin_client(&r->pin, r->err);
 	if (rc)
@@ -196,6 +200,8 @@ static void run_real(struct run *r, struct nwb_subject_opts *so)
 	so->user = info.user;
 	so->uid = info.uid;
 	so->password = info.password;
+	so->second_user = info.second_user;
+	so->mirror = r->mirror.srv ? &r->mirror.peer : NULL;
 }
 
 static int run_subject(struct run *r)
@@ -426,12 +432,15 @@ static int run_judge(struct run *r)
 	rc = end_capture(r);
 	if (!rc && r->trace)
 		rc = bench_trace_keep(r->trace, r->o->trace_path, r->err);
-	if (rc)
+	if (!rc)
+		rc = bench_mirror_compare(&r->mirror, r->srv, FILE_NAME, res,
+					  r->err);
+	if (rc || !r->o->judge)
 		return rc;
-	if (!r->o->judge)
-		return 0;
 	rc = bench_judge(&in, &res->judgement, r->err);
 	res->is_judged = !rc;
+	if (!rc)
+		bench_judge_sides(res, r->l.file_id);
 	if (!rc)
 		bench_keep_failed(&r->l.ledger, r->o, res);
 	return rc;
@@ -522,6 +531,7 @@ static int attempt(const struct bench_run_opts *o, bool may_repeat,
 	if (r->ex)
 		nwb_exec_free(r->ex);
 	nwb_server_free(r->srv);
+	bench_mirror_down(&r->mirror);
 	bench_pin_none(&r->pin);
 	bench_supervisor_stop(r->sup);
 	nwb_trace_free(r->trace);

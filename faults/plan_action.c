@@ -162,6 +162,50 @@ static int opt_number(struct pl_cur *c, const struct pl_opt_desc *d,
 	return 0;
 }
 
+/* One of the list: h3, or -h3. Return: its bit in @ret_nr, 0: it is neither. */
+static uint64_t hazard_bit(const char *s, size_t len)
+{
+	bool is_off = len && *s == '-';
+	unsigned int h = 0;
+
+	s += is_off;
+	len -= is_off;
+	if (len < 2 || len > 3 || *s != 'h')
+		return 0;
+	for (size_t i = 1; i < len; i++) {
+		if (s[i] < '0' || s[i] > '9')
+			return 0;
+		h = h * 10 + (unsigned int)(s[i] - '0');
+	}
+	if (!h || h > NWB_PLAN_HAZARDS)
+		return 0;
+	return 1ull << (is_off ? h + 32 : h);
+}
+
+static int opt_hazards(struct pl_cur *c, const struct pl_tok *t,
+		       struct nwb_plan_opt *o)
+{
+	size_t at = 0;
+
+	if (!pl_copy(t, o->value, sizeof(o->value)))
+		return pl_fail(c, t->s, -EINVAL,
+			       "a list of %u characters at most",
+			       (unsigned int)sizeof(o->value) - 1);
+	while (at <= t->len) {
+		size_t len = strcspn(o->value + at, ",");
+		uint64_t bit = hazard_bit(o->value + at, len);
+
+		if (!bit)
+			return pl_fail(c, t->s + at, -EINVAL,
+				       "hazards are h1 to h%u, with a minus to "
+				       "switch one off",
+				       NWB_PLAN_HAZARDS);
+		o->nr |= bit;
+		at += len + 1;
+	}
+	return 0;
+}
+
 static int opt_value(struct pl_cur *c, const struct pl_opt_desc *d,
 		     struct nwb_plan_opt *o)
 {
@@ -190,6 +234,8 @@ static int opt_value(struct pl_cur *c, const struct pl_opt_desc *d,
 	if (!pl_value(c, "", &t))
 		return pl_fail(c, c->at, -EINVAL, "\"%s=\" needs a value",
 			       d->key);
+	if (d->type == PL_OPT_HAZARDS)
+		return opt_hazards(c, &t, o);
 	if (!words)
 		return opt_number(c, d, &t, o);
 	err = pl_lookup(c, "value", &t, words, &id);

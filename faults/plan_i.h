@@ -79,7 +79,8 @@ enum pl_opt_type {
 	PL_OPT_SIZE,
 	PL_OPT_TIME,
 	PL_OPT_FLAG,
-	PL_OPT_WORD, /* one of @words */
+	PL_OPT_WORD,	/* one of @words */
+	PL_OPT_HAZARDS, /* "h3,-h9" */
 };
 struct pl_opt_desc {
 	const char *key;

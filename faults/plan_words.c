@@ -246,6 +246,28 @@ static const struct pl_word_id durable_words[] = {
 	{NULL, 0},
 };
 
+/* enum nwb_flavour, enum nwb_retry_strategy */
+static const struct pl_word_id flavour_words[] = {
+	{"strict", 0},
+	{"linux-6.12", 1},
+	{"linux-7.2", 2},
+	{NULL, 0},
+};
+
+static const struct pl_word_id retry_words[] = {
+	{"combine", 0},
+	{"resplit-each", 1},
+	{"smaller-bits", 2},
+	{NULL, 0},
+};
+
+static const struct pl_word_id mirror_words[] = {
+	{"smbd", 0},
+	{"diod", 1},
+	{"ganesha", 2},
+	{NULL, 0},
+};
+
 const struct pl_opt_desc pl_server_opts[] = {
 	{"credits", PL_OPT_COUNT, 1, 8192, NULL, "smbd"},
 	{"sign", PL_OPT_WORD, 0, 0, server_sign_words, "smbd"},
@@ -282,6 +304,16 @@ const struct pl_opt_desc pl_client_opts[] = {
 	{"sign", PL_OPT_WORD, 0, 0, sign_words, NULL, "on"},
 	{"encrypt", PL_OPT_WORD, 0, 0, encrypt_words, NULL, "on"},
 	{"channels", PL_OPT_COUNT, 1, 4, NULL, NULL},
+	{"flavour", PL_OPT_WORD, 0, 0, flavour_words, NULL},
+	{"hazard", PL_OPT_HAZARDS, 0, 0, NULL, NULL},
+	{"retry", PL_OPT_WORD, 0, 0, retry_words, NULL},
+	{"second-user", PL_OPT_FLAG, 0, 1, NULL, NULL},
+	{"mirror", PL_OPT_WORD, 0, 0, mirror_words, NULL},
+	{"mirror-room", PL_OPT_SIZE, NWB_MIB, 1024 * NWB_MIB, NULL, NULL},
+	{"dirty", PL_OPT_SIZE, 65536, 1024 * 1024 * NWB_MIB, NULL, NULL},
+	{"dirty-bg", PL_OPT_SIZE, 4096, 1024 * 1024 * NWB_MIB, NULL, NULL},
+	{"strictlimit", PL_OPT_SIZE, 65536, 1024 * 1024 * NWB_MIB, NULL, NULL},
+	{"fscache-short", PL_OPT_SIZE, 4096, 1024 * NWB_MIB, NULL, NULL},
 	{NULL, 0, 0, 0, NULL, NULL},
 };
 

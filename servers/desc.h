@@ -47,6 +47,7 @@ struct nwb_server_desc {
 	const char *share;
 	const char *user;
 	const char *password;
+	const char *second_user; /* NULL: it cannot have one */
 	uint32_t msize_max;
 	bool is_killed_to_stop;
 	enum nwb_isolation lowest;

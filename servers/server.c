@@ -162,6 +162,11 @@ static int check_opts(const struct nwb_server_desc *desc,
 				   "msize %u of %s is not within %u..%u",
 				   opts->msize, desc->name,
 				   NWB_SERVER_MSIZE_MIN, desc->msize_max);
+	if (opts->second_user && !desc->second_user)
+		return nwb_err_set(
+			err, -EOPNOTSUPP,
+			"%s cannot tell a second user from the first",
+			desc->name);
 	return 0;
 }
 
@@ -394,6 +399,8 @@ void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info)
 		.user = srv->user,
 		.uid = srv->uid,
 		.password = srv->desc->password,
+		.second_user =
+			srv->opts.second_user ? srv->desc->second_user : NULL,
 		.isolation = nwb_isolation_name(srv->step),
 		.isolation_why = srv->why,
 		.main_pid_in_ns = atomic_load(&srv->main_pid),

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define USER	 "u"
+#define SECOND	 "v" /* who may write, if there are two */
 #define PASSWORD "pw"
 #define TEXT_MAX 4096
 
@@ -57,7 +58,7 @@ static const char conf[] = "[global]\n"
 			   "store dos attributes = no\n"
 			   "[s]\n"
 			   "path = %1$s/share\n"
-			   "read only = no\n"
+			   "%11$s"
 			   "guest ok = yes\n"
 			   "case sensitive = yes\n"
 			   "mangled names = no\n"
@@ -82,7 +83,8 @@ static const struct accounts {
 } many =
 	{
 		.passwd = "root:x:0:0:root:/:/bin/false\n" USER
-			  ":x:1000:1000::/:/bin/false\n"
+			  ":x:1000:1000::/:/bin/false\n" SECOND
+			  ":x:1001:1000::/:/bin/false\n"
 			  "nobody:x:65534:65534::/:/bin/false\n",
 		.group = "root:x:0:\n" USER ":x:1000:\n"
 			 "nogroup:x:65534:\n",
@@ -90,7 +92,7 @@ static const struct accounts {
 },
   one = {
 	  .passwd = "root:x:0:0:root:/:/bin/false\n" USER
-		    ":x:0:0::/:/bin/false\n",
+		    ":x:0:0::/:/bin/false\n" SECOND ":x:0:0::/:/bin/false\n",
 	  .group = "root:x:0:\n",
 	  .guest = "root",
 };
@@ -112,7 +114,10 @@ static int write_files(struct nwb_server *srv, const struct accounts *who,
 		     security, guest,
 		     srv->opts.multichannel ? two_ifaces : one_iface,
 		     srv->opts.multichannel ? "yes" : "no", share,
-		     srv->opts.tap ? " " NWB_TAP_ADDR "/24" : "");
+		     srv->opts.tap ? " " NWB_TAP_ADDR "/24" : "",
+		     srv->opts.second_user ? "read only = yes\n"
+					     "write list = " SECOND "\n"
+					   : "read only = no\n");
 	nwb_assert(n > 0 && (size_t)n < sizeof(text));
 	rc = nwb_state_write(srv, "smb.conf", 0644, text, err);
 	if (rc || !who)
@@ -140,30 +145,44 @@ static int bind_accounts(struct nwb_server *srv, struct nwb_err *err)
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static int configure(struct nwb_server *srv, struct nwb_err *err)
+static int add_user(struct nwb_server *srv, const char *name,
+		    struct nwb_err *err)
 {
-	/* Root of a container may be one of those who know one id only. */
-	const struct accounts *who =
-		srv->step == NWB_ISOLATION_NS && !nwb_agent_lacks_ids() ? &many
-									: &one;
 	struct nwb_strings argv = {.len = 0};
-	int rc;
 
-	if (srv->step == NWB_ISOLATION_NONE)
-		who = NULL; /* the host's */
-	rc = write_files(srv, who, err);
-	if (!rc && who)
-		rc = bind_accounts(srv, err);
-	if (rc)
-		return rc;
 	nwb_strings_add(&argv, "/usr/bin/pdbedit");
 	nwb_strings_add(&argv, "-s");
 	nwb_strings_add(&argv, "%s/smb.conf", srv->dir);
 	nwb_strings_add(&argv, "-t");
 	nwb_strings_add(&argv, "-a");
 	nwb_strings_add(&argv, "-u");
-	nwb_strings_add(&argv, "%s", srv->user);
+	nwb_strings_add(&argv, "%s", name);
 	return nwb_server_run(srv, &argv, PASSWORD "\n" PASSWORD "\n", err);
+}
+
+static int configure(struct nwb_server *srv, struct nwb_err *err)
+{
+	/* Root of a container may be one of those who know one id only. */
+	const struct accounts *who =
+		srv->step == NWB_ISOLATION_NS && !nwb_agent_lacks_ids() ? &many
+									: &one;
+	int rc;
+
+	if (srv->step == NWB_ISOLATION_NONE)
+		who = NULL; /* the host's */
+	if (!who && srv->opts.second_user)
+		return nwb_err_set(err, -EOPNOTSUPP,
+				   "a second user needs namespaces: without "
+				   "them there is the host's account only");
+	rc = write_files(srv, who, err);
+	if (!rc && who)
+		rc = bind_accounts(srv, err);
+	if (rc)
+		return rc;
+	rc = add_user(srv, srv->user, err);
+	if (!rc && srv->opts.second_user)
+		rc = add_user(srv, SECOND, err);
+	return rc;
 }
 
 static void command(struct nwb_server *srv, struct nwb_strings *argv)
@@ -232,6 +251,7 @@ const struct nwb_server_desc nwb_server_smbd = {
 	.port = 445,
 	.share = "s",
 	.user = USER,
+	.second_user = SECOND,
 	.password = PASSWORD,
 	.dirs = dirs,
 	.configure = configure,

@@ -136,6 +136,23 @@ static void set_policy(const struct nwb_subject_opts *o, bool is_protected,
 	}
 	memcpy(p->retryable, smb_retryable, sizeof(smb_retryable));
 	p->nr_retryable = NWB_ARRAY_SIZE(smb_retryable);
+	if (o->second_user) /* it goes on as that one */
+		p->retryable[p->nr_retryable++] =
+			0xc0000022; /* ACCESS_DENIED */
+}
+
+/* Of what only the reference client has; NULL: nothing. */
+static const char *needs_netfs(const struct nwb_subject_opts *o)
+{
+	if (o->fscache)
+		return "a local cache";
+	if (o->mirror)
+		return "a mirror";
+	if (o->second_user)
+		return "a second user";
+	if (o->dirty || o->dirty_bg || o->strictlimit)
+		return "a limit of dirty bytes";
+	return NULL;
 }
 
 /* What is SMB's is refused, not skipped in silence. */
@@ -147,6 +164,8 @@ static int check_9p(const struct nwb_subject_opts *o, struct nwb_err *err)
 		what = "durable handles are";
 	else if (o->channels > 1)
 		what = "several channels are";
+	else if (o->second_user)
+		what = "a second user is";
 	else if (o->sign)
 		what = "signing is";
 	else if (o->encryption == NWB_ENCRYPT_ON)
@@ -173,11 +192,13 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 	if (!o.settle_ns)
 		o.settle_ns = 150 * NWB_MSEC;
 	rc = o.is_9p ? check_9p(&o, err) : 0;
-	if (!rc && o.fscache && o.kind != NWB_SUBJ_IN_PLACE &&
+	if (!rc && needs_netfs(&o) && o.kind != NWB_SUBJ_IN_PLACE &&
 	    o.kind != NWB_SUBJ_TEMP_PAGE)
 		rc = nwb_err_set(err, -EOPNOTSUPP,
-				 "%s caches nothing: it has no local cache",
-				 nwb_subject_kind_name(o.kind));
+				 "%s caches nothing: %s is the reference "
+				 "client's",
+				 nwb_subject_kind_name(o.kind),
+				 needs_netfs(&o));
 	if (rc)
 		return rc;
 	if (o.hard)

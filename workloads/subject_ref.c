@@ -14,7 +14,11 @@ struct subject_ref {
 	struct nwb_ledger_tap *tap;
 	struct nwb_mount *mnt;
 	struct nwb_cache *cache;
+	struct nwb_mount *mirror;
+	struct nwb_dirty_domain *domain;
 	struct nwb_file *file;
+	uint64_t cache_bytes, cache_wrong, cache_wrong_at;
+	bool is_behind;
 };
 
 static struct subject_ref *to_ref(struct nwb_subject *s)
@@ -49,6 +53,15 @@ static int ref_close(struct nwb_subject *s)
 	struct nwb_file *f = r->file;
 
 	r->file = NULL;
+	if (f && r->mirror) {
+		(void)!nwb_file_flush(f);
+		r->is_behind = nwb_mount_mirror_is_behind(f);
+	}
+	/* what cannot be read is not compared */
+	if (f && r->cache)
+		(void)!nwb_mount_check_cache(f, &r->cache_bytes,
+					     &r->cache_wrong,
+					     &r->cache_wrong_at);
 	return f ? nwb_mount_close(r->mnt, f) : 0;
 }
 
@@ -88,6 +101,15 @@ static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.retry_rounds = ns.retry_requests,
 		.bytes_reissued = ns.bytes_reissued,
 		.hazards_fired = fired(r->mnt, &ns),
+		.rotations = ns.rotations,
+		.throttled = ns.throttled,
+		.throttled_ns = ns.throttled_ns,
+		.dirty_max = ns.dirty_bytes_max,
+		.fscache_bytes = r->cache_bytes,
+		.fscache_wrong = r->cache_wrong,
+		.fscache_wrong_at = r->cache_wrong_at,
+		.mirror_bytes = ns.mirror_bytes,
+		.mirror_is_behind = r->is_behind,
 	};
 	if (nwb_mount_smb2(r->mnt)) {
 		struct nwb_smb2_stats st;
@@ -119,6 +141,8 @@ static void ref_free(struct nwb_subject *s)
 	nwb_assert(!r->file);
 	if (r->mnt)
 		nwb_mount_free(r->mnt);
+	nwb_mount_free(r->mirror);
+	nwb_dirty_domain_free(r->domain);
 	nwb_cache_free(r->cache);
 	nwb_ledger_tap_free(r->tap);
 	nwb_free(r);
@@ -141,12 +165,75 @@ struct nwb_mount *nwb_subject_mount(struct nwb_subject *s)
 static int use_cache(struct subject_ref *r, const char *dir,
 		     struct nwb_err *err)
 {
-	struct nwb_cache_opts co = {.dir = dir};
+	struct nwb_cache_opts co = {.dir = dir,
+				    .short_bytes = r->s.opts.fscache_short};
 	int rc = nwb_cache_new(r->s.ex, &co, &r->cache, err);
 
 	if (!rc)
 		nwb_mount_use_cache(r->mnt, r->cache);
 	return rc;
+}
+
+/* Nobody records what goes there: it is not the file under judgement. */
+static int use_mirror(struct subject_ref *r,
+		      const struct nwb_subject_peer *peer, struct nwb_err *err)
+{
+	const struct nwb_subject_opts *own = &r->s.opts;
+	struct nwb_netfs_opts no = {.wsize = peer->is_9p ? 0 : own->wsize,
+				    .cache_bytes = own->cache_bytes,
+				    .patience_ns = own->patience_ns};
+	struct nwb_subject_opts so = {.dialer = peer->dialer,
+				      .share = peer->share,
+				      .user = peer->user,
+				      .uid = peer->uid,
+				      .password = peer->password,
+				      .settle_ns = own->settle_ns,
+				      .timeout_ns = own->timeout_ns};
+	struct nwb_smb2_opts smb;
+	struct nwb_p9_opts p9;
+	int rc;
+
+	nwb_subject_smb2_opts(&so, &smb);
+	nwb_subject_p9_opts(&so, &p9);
+	rc = peer->is_9p
+		     ? nwb_mount_9p(r->s.ex, &p9, &no, NULL, &r->mirror, err)
+		     : nwb_mount_smb(r->s.ex, &smb, &no, NULL, &r->mirror, err);
+	if (rc)
+		return nwb_err_wrap(err, rc, "mirror");
+	rc = nwb_mount_use_mirror(r->mnt, r->mirror);
+	return rc ? nwb_err_set(err, rc, "mirror: no task") : 0;
+}
+
+static int use_second_user(struct subject_ref *r, struct nwb_err *err)
+{
+	struct nwb_subject_opts so = r->s.opts;
+	struct nwb_smb2_opts smb;
+
+	so.user = so.second_user;
+	nwb_subject_smb2_opts(&so, &smb);
+	return nwb_mount_add_identity(r->mnt, &smb, err);
+}
+
+static int use_limits(struct subject_ref *r, struct nwb_netfs_opts *no,
+		      struct nwb_err *err)
+{
+	const struct nwb_subject_opts *o = &r->s.opts;
+	int rc;
+
+	no->dirty_limit_bytes = o->strictlimit;
+	if (!o->dirty)
+		return o->dirty_bg ? nwb_err_set(err, -EINVAL,
+						 "a background limit of dirty "
+						 "bytes without the limit")
+				   : 0;
+	rc = nwb_dirty_domain_new(r->s.ex,
+				  o->dirty_bg ? o->dirty_bg : o->dirty / 2,
+				  o->dirty, &r->domain);
+	no->dirty_domain = r->domain;
+	return rc ? nwb_err_set(err, rc,
+				"the limit of dirty bytes must be above the "
+				"background limit")
+		  : 0;
 }
 
 int nwb_subject_ref_new(struct nwb_exec *ex,
@@ -185,6 +272,11 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 		}
 		tap = nwb_ledger_tap_netfs(r->tap);
 	}
+	rc = use_limits(r, &no, err);
+	if (rc) {
+		ref_free(&r->s);
+		return rc;
+	}
 	if (opts->is_9p) {
 		struct nwb_p9_opts po;
 
@@ -202,6 +294,10 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 		r->mnt = NULL;
 	if (!rc && opts->fscache)
 		rc = use_cache(r, opts->fscache, err);
+	if (!rc && opts->second_user)
+		rc = use_second_user(r, err);
+	if (!rc && opts->mirror)
+		rc = use_mirror(r, opts->mirror, err);
 	if (rc) {
 		ref_free(&r->s);
 		return rc;

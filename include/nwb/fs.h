@@ -74,6 +74,19 @@ void nwb_mount_use_cache(struct nwb_mount *mnt, struct nwb_cache *cache);
  */
 int nwb_mount_use_mirror(struct nwb_mount *mnt,
 			 struct nwb_mount *mirror) nwb_must_check;
+/** nwb_mount_mirror_is_behind() - has the mirror missed something of @f? Not
+ * while something of @f is on its way. */
+bool nwb_mount_mirror_is_behind(const struct nwb_file *f);
+/**
+ * nwb_mount_check_cache() - read all that the local cache has of @f, and hold it
+ * to what the server has. @f is written first; its page cache is forgotten.
+ * @ret_bytes: compared; @ret_wrong: of these, different; @ret_at: the first of
+ *	them
+ * Return: 0, or negative errno: it could not be read. Context: blocks; nobody
+ * else uses @f.
+ */
+int nwb_mount_check_cache(struct nwb_file *f, uint64_t *ret_bytes,
+			  uint64_t *ret_wrong, uint64_t *ret_at) nwb_must_check;
 struct nwb_netfs *nwb_mount_netfs(struct nwb_mount *mnt);
 /* NULL when it is the other protocol. */
 struct nwb_smb2 *nwb_mount_smb2(struct nwb_mount *mnt);

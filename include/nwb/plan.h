@@ -33,7 +33,10 @@
  *	CMP     = "<" | "<=" | ">" | ">=" | "=" ("=" may be left out in len=)
  *
  * opts are words, "key", "key=value"; docs/plans.md lists them. A bare key is a
- * flag, or the usual one of its values ("encrypt" of smbd: required).
+ * flag, or the usual one of its values ("encrypt" of smbd: required). Of the
+ * client, among others: "flavour=linux-7.2", "hazard=h3,-h9", and "retry=" one
+ * of combine, resplit-each, smaller-bits say as whom it does
+ * (nwb/hazard.h); "second-user", "mirror=SERVER", "dirty=SIZE" what it has.
  *
  * Numbers take K, M, G (powers of 1024), times us, ms, s; both may have a
  * fraction ("1.5M") as long as the result is whole. A range is FIRST..END in
@@ -216,6 +219,10 @@ struct nwb_plan_expect {
 	int err;     /* FSYNC: positive errno, 0 = success */
 	struct nwb_plan_pos pos;
 };
+
+/* Hazards that "client ... hazard=" knows: h1 to that (nwb/hazard.h). Its value
+ * has bit N for hN, and bit 32 + N for -hN. */
+#define NWB_PLAN_HAZARDS 17u
 
 /* Value of "client ... sign=off"; others are enum nwb_smb2_signing. */
 #define NWB_PLAN_SIGN_OFF 255u

@@ -98,6 +98,8 @@ enum nwb_server_event {
  * @max_credits: smbd: `smb2 max credits`; 0 = the default 8192
  * @security: smbd
  * @multichannel: smbd: offer it, on NWB_SERVER_ADDRS addresses
+ * @second_user: smbd: only a second user may write, the first one reads; not
+ *	with isolation "none", where there is one account
  * @dos_attributes: smbd: keep them (in extended attributes of the export); a
  *	file cannot be sparse without
  * @tap: a tap device NWB_TAP_NAME, on which the server listens too, for a guest
@@ -129,6 +131,7 @@ struct nwb_server_opts {
 	unsigned int max_credits;
 	struct nwb_server_security security;
 	bool multichannel;
+	bool second_user;
 	bool dos_attributes;
 	bool tap;
 	uint32_t max_write, max_write_again;
@@ -157,6 +160,7 @@ struct nwb_server_info {
 	const char *user;	   /* SMB account, 9P uname */
 	uint32_t uid;		   /* 9P: n_uname of Tattach */
 	const char *password;	   /* SMB */
+	const char *second_user;   /* who may write then, same password; or NULL */
 	const char *isolation;	   /* "ns", "userns" or "none" */
 	const char *isolation_why; /* why no higher step; may be "" */
 	int main_pid_in_ns;

@@ -189,9 +189,10 @@ void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats);
 #define NWB_O_CREATE 0x1u /* create when missing */
 #define NWB_O_TRUNC  0x2u /* overwrite */
 #define NWB_O_EXCL   0x4u /* create only */
+#define NWB_O_RDONLY 0x8u /* SMB: and not for writing */
 
-/** nwb_smb2_open() - connect if needed and open @name for reading and writing.
- * Reopening later never creates or truncates. */
+/** nwb_smb2_open() - connect if needed and open @name for reading and writing,
+ * or as @flags say. Reopening later never creates or truncates. */
 int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 		  struct nwb_smb2_file **ret_file,
 		  struct nwb_err *err) nwb_must_check;
@@ -200,6 +201,8 @@ int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 int nwb_smb2_open_like(struct nwb_smb2 *c, struct nwb_smb2_file *like,
 		       struct nwb_smb2_file **ret_file,
 		       struct nwb_err *err) nwb_must_check;
+/** nwb_smb2_file_is_rdonly() - was it opened with NWB_O_RDONLY? */
+bool nwb_smb2_file_is_rdonly(const struct nwb_smb2_file *f);
 /** nwb_smb2_close() - CLOSE if open on this epoch, and free @f. Return: 0 or
  * the error of the CLOSE. */
 int nwb_smb2_close(struct nwb_smb2_file *f);

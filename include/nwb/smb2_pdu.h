@@ -138,6 +138,10 @@ enum nwb_smb2_command {
 	0x0012019fu /* read/write data, EA and attributes; append;             \
 		       READ_CONTROL, SYNCHRONIZE */
 
+#define NWB_SMB2_ACCESS_RO                                                     \
+	0x00120089u /* read data, EA and attributes; READ_CONTROL,             \
+		       SYNCHRONIZE */
+
 /* WRITE */
 #define NWB_SMB2_WRITE_THROUGH 1u
 

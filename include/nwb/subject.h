@@ -18,6 +18,16 @@
 
 struct nwb_subject;
 
+/* A server and who comes to it, as nwb_server_info() says; all borrowed. */
+struct nwb_subject_peer {
+	struct nwb_dialer *dialer;
+	bool is_9p;
+	const char *share;
+	const char *user;
+	uint32_t uid;
+	const char *password;
+};
+
 enum nwb_subject_kind {
 	NWB_SUBJ_IN_PLACE,
 	NWB_SUBJ_TEMP_PAGE,
@@ -57,6 +67,16 @@ enum nwb_subject_kind {
  *	none
  * @trace: ring for the reference client's tracepoints (nwb/trace.h); borrowed,
  *	NULL: off
+ * @second_user: SMB, reference client: who may write where @user may not, same
+ *	password; NULL: nobody
+ * @mirror: reference client: a server that gets what is written, too; NULL:
+ *	none; borrowed
+ * @dirty, @dirty_bg: reference client: bytes that may be dirty or under
+ *	writeback before a writer waits, and before writeback begins
+ *	(vm.dirty_bytes, vm.dirty_background_bytes; temp pages do not count); 0:
+ *	no limit, half of @dirty
+ * @strictlimit: the same of this mount alone, temp pages count; 0: none
+ * @fscache_short: a fault of @fscache: see struct nwb_cache_opts
  * @ledger: borrowed; the client's SENT, ACKED, GIVEUP and CONNECT go there.
  *	NULL = none
  */
@@ -95,6 +115,10 @@ struct nwb_subject_opts {
 	bool mutant_channel;
 	const char *fscache;
 	struct nwb_trace *trace;
+	const char *second_user;
+	const struct nwb_subject_peer *mirror;
+	uint64_t dirty, dirty_bg, strictlimit;
+	uint64_t fscache_short;
 	struct nwb_ledger *ledger;
 };
 
@@ -117,6 +141,15 @@ struct nwb_subject_stats {
 	uint64_t retry_rounds;
 	uint64_t bytes_reissued;
 	uint32_t hazards_fired; /* NWB_HAZARD_BIT()s */
+	uint64_t rotations; /* the first identity was refused, the second took
+			     * over */
+	uint64_t throttled, throttled_ns; /* writers that met a dirty limit */
+	uint64_t dirty_max;		  /* dirty or under writeback at once */
+	/* of the last close: the local cache held to the server, what the
+	 * mirror got */
+	uint64_t fscache_bytes, fscache_wrong, fscache_wrong_at;
+	uint64_t mirror_bytes;
+	bool mirror_is_behind;
 	uint32_t depth; /* most WRITEs in flight; 0: credits or tags decide */
 	uint32_t wsize;
 	char signing[16];

@@ -32,7 +32,9 @@
  * or of opening the file again, needs a retry: smb_retry_request() opens the
  * file as the other user and all goes on with that handle. Its instances have
  * the topmost bit set, so what the first had acknowledged is sent again by the
- * other before a flush of the other's counts for it.
+ * other before a flush of the other's counts for it. A file that the first may
+ * not even open for writing is opened for reading only, and what is written to
+ * it finds out.
  */
 #include "ns.h"
 
@@ -335,7 +337,9 @@ static void write_done(struct nwb_smb2_write *w)
 		with_identity(nwb_inode_fs_priv(inode), w->file, w->instance);
 	if (opts->flavour != NWB_STRICT)
 		result = linux_outcome(opts, w, &again);
-	sreq->is_refused = result == 0;
+	/* with two identities EACCES is final only of the second one */
+	sreq->is_refused = result == 0 || (result == -EACCES && !again &&
+					   inode_ctx(inode)->other);
 	if (result == 0 && !again)
 		result = -EIO; /* no progress, and none to be expected */
 	else if (result < 0 && again)
@@ -412,8 +416,12 @@ static void smb_issue_write(struct nwb_io_subrequest *sreq)
 static int smb_flush(struct nwb_inode *inode, uint32_t *ret_instance)
 {
 	struct nwb_smb2_file *f = inode_file(inode);
-	int rc = nwb_smb2_flush(f, ret_instance, NULL);
+	int rc;
 
+	/* Nothing was written through it, and FLUSH wants write access. */
+	if (nwb_smb2_file_is_rdonly(f))
+		return smb_ready(inode, ret_instance);
+	rc = nwb_smb2_flush(f, ret_instance, NULL);
 	if (!rc)
 		*ret_instance = with_identity(nwb_inode_fs_priv(inode), f,
 					      *ret_instance);
@@ -539,6 +547,25 @@ static int try_open(void *arg, uint32_t *ret_epoch, struct nwb_err *err)
 	return rc;
 }
 
+/* The other one makes the file, as @a says, and the first one reads it. */
+static int open_rdonly(struct nwb_fs_ctx *ctx, struct open_args *a,
+		       uint32_t *ret_instance, struct nwb_err *err)
+{
+	struct open_args other = *a;
+	int rc;
+
+	if (a->file)
+		return -EACCES;
+	other.c = ctx->other;
+	rc = nwb_fs_reach(ctx, try_open, &other, ret_instance, NULL, err);
+	if (other.file)
+		(void)!nwb_smb2_close(other.file);
+	if (rc)
+		return rc;
+	a->flags = NWB_O_RDONLY;
+	return nwb_fs_reach(ctx, try_open, a, ret_instance, NULL, err);
+}
+
 static int smb_open(void *fs_priv, const char *name, unsigned int flags,
 		    void **ret_priv, uint64_t *ret_size, struct nwb_err *err)
 {
@@ -551,6 +578,8 @@ static int smb_open(void *fs_priv, const char *name, unsigned int flags,
 	if (!p)
 		return nwb_err_set(err, -ENOMEM, "smb: out of memory");
 	rc = nwb_fs_reach(ctx, try_open, &a, &instance, NULL, err);
+	if (rc == -EACCES && ctx->other)
+		rc = open_rdonly(ctx, &a, &instance, err);
 	if (rc) {
 		if (a.file && nwb_smb2_close(a.file))
 			(void)nwb_err_wrap(err, rc, "smb: and CLOSE failed");

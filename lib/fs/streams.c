@@ -114,6 +114,63 @@ void nwb_mount_use_cache(struct nwb_mount *mnt, struct nwb_cache *cache)
 	nwb_netfs_attach(mnt->nf, 1, &cache_ops, cache);
 }
 
+#define CHECK_BYTES 65536u
+
+/* Of both files [@pos, @pos + CHECK_BYTES): the cache's, then the server's. */
+static int compare(struct nwb_file *f, struct nwb_cache_object *obj,
+		   uint64_t *pos, uint8_t *buf, uint64_t ret[3])
+{
+	uint8_t *other = buf + CHECK_BYTES;
+	ssize_t n = nwb_cache_read(obj, *pos, buf, CHECK_BYTES), m;
+
+	if (n <= 0) {
+		*pos += NWB_CACHE_BLOCK;
+		return (int)n;
+	}
+	m = nwb_file_read(f, other, (size_t)n, *pos);
+	if (m < 0)
+		return (int)m;
+	/* behind the end of the file a block has zeros, or whatever */
+	for (ssize_t i = 0; i < m; i++) {
+		if (buf[i] == other[i])
+			continue;
+		if (!ret[1]++)
+			ret[2] = *pos + (uint64_t)i;
+	}
+	ret[0] += (uint64_t)m;
+	*pos += (uint64_t)n;
+	return 0;
+}
+
+int nwb_mount_check_cache(struct nwb_file *f, uint64_t *ret_bytes,
+			  uint64_t *ret_wrong, uint64_t *ret_at)
+{
+	struct nwb_inode *inode = nwb_file_inode(f);
+	struct nwb_cache_object *obj = nwb_inode_side(inode, 1);
+	uint64_t ret[3] = {0}, pos = 0, size;
+	uint8_t *buf = NULL;
+	int rc = 0;
+
+	/* An error stays to be told, by whoever asks for it. */
+	(void)!nwb_file_flush(f);
+	if (obj)
+		buf = nwb_alloc_pages((size_t)2 * CHECK_BYTES);
+	if (obj && !buf)
+		return -ENOMEM;
+	/* What is read from now on comes from the server. */
+	nwb_inode_set_side(inode, 1, NULL);
+	size = nwb_inode_size(inode);
+	nwb_inode_invalidate(inode, size);
+	while (obj && !rc && pos < size)
+		rc = compare(f, obj, &pos, buf, ret);
+	nwb_inode_set_side(inode, 1, obj);
+	nwb_free(buf);
+	*ret_bytes = ret[0];
+	*ret_wrong = ret[1];
+	*ret_at = ret[2];
+	return rc;
+}
+
 /* --- mirror --------------------------------------------------------------- */
 
 /*
@@ -287,6 +344,13 @@ static struct mirror_file *mirror_open(struct nwb_fs_mirror *mir,
 		return NULL;
 	}
 	return m;
+}
+
+bool nwb_mount_mirror_is_behind(const struct nwb_file *f)
+{
+	struct mirror_file *m = nwb_inode_side(nwb_file_inode(f), 2);
+
+	return !m || atomic_load(&m->is_behind);
 }
 
 /* --- files ---------------------------------------------------------------- */

@@ -183,6 +183,7 @@ struct nwb_smb2_file {
 	_Atomic bool was_parked;
 	bool is_renamed; /* under lock: it had another name once */
 	bool is_parked;	 /* under lock: not to be opened before it is renamed */
+	bool is_rdonly;	 /* constant */
 	uint32_t name_len;
 	uint8_t name[NAME_BYTES_MAX];
 };

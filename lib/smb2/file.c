@@ -32,7 +32,8 @@ static int create_pdu(struct nwb_smb2_file *f, uint32_t disposition,
 	struct nwb_smb2_ctx_list list = {.buf = ctx, .size = sizeof(ctx)};
 	struct nwb_smb2_create_req m = {
 		.impersonation = NWB_SMB2_IMPERSONATION,
-		.access = NWB_SMB2_ACCESS_RW,
+		.access =
+			f->is_rdonly ? NWB_SMB2_ACCESS_RO : NWB_SMB2_ACCESS_RW,
 		.attributes = NWB_SMB2_ATTR_NORMAL,
 		.share_access = NWB_SMB2_SHARE_ALL,
 		.disposition = disposition,
@@ -210,6 +211,7 @@ int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 	if (rc)
 		return rc;
 	rc = nwb_smb2_set_name(f->name, name, &f->name_len);
+	f->is_rdonly = (flags & NWB_O_RDONLY) != 0;
 	if (rc || !f->name_len)
 		rc = nwb_err_set(err, rc ? rc : -EINVAL, "bad file name");
 	if (!rc)
@@ -221,6 +223,11 @@ int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 	}
 	*ret_file = f;
 	return 0;
+}
+
+bool nwb_smb2_file_is_rdonly(const struct nwb_smb2_file *f)
+{
+	return f->is_rdonly;
 }
 
 int nwb_smb2_open_like(struct nwb_smb2 *c, struct nwb_smb2_file *like,

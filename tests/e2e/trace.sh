@@ -65,7 +65,7 @@ same "$(count ': netfs_sreq: .* WRIT SUBMT ' cache.txt)" \
 run 2 run --write 8M --fscache /nowhere
 says '/nowhere: a file cannot be made there: No such file or directory'
 run 3 run --write 8M --client raw-cold --fscache "$tmp/cache"
-says 'no local cache'
+says 'a local cache is the reference'
 
 run 2 run --write 8M --trace /nowhere/t.txt
 says 'trace: /nowhere/t.txt: No such file or directory'

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a run has beside its server: the mirror, a server of its own without a
+ * shim, and the verdict on what the client keeps in other places than there.
+ *
+ *	mirror		promises, with an ok fsync, what the file promises: it
+ *			has all of it, unless it was left behind	O1
+ *	local cache	what it has is what the server has		O12
+ */
+#include "bench_i.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PIECE 65536u
+
+static int mirror_dial_to(struct nwb_dialer *d, struct nwb_exec *ex,
+			  uint32_t addr, struct nwb_sock **ret_sock,
+			  struct nwb_err *err)
+{
+	struct bench_mirror *m =
+		nwb_container_of(d, struct bench_mirror, dialer);
+	int fd, rc = nwb_server_dial_to(m->srv, addr, &fd, err);
+
+	if (rc)
+		return rc;
+	rc = nwb_sock_from_fd(ex, fd, ret_sock);
+	return rc ? nwb_err_set(err, rc, "socket: %s", strerror(-rc)) : 0;
+}
+
+static int mirror_dial(struct nwb_dialer *d, struct nwb_exec *ex,
+		       struct nwb_sock **ret_sock, struct nwb_err *err)
+{
+	return mirror_dial_to(d, ex, NWB_SERVER_ADDR, ret_sock, err);
+}
+
+int bench_mirror_up(struct bench_mirror *m, const struct bench_run_opts *o,
+		    struct nwb_err *err)
+{
+	const struct nwb_server_opts so = {
+		.name = o->mirror,
+		.isolation = o->isolation,
+		.state_bytes = o->mirror_room,
+		.ctl_fd = -1,
+		.ledger_fd = -1,
+		.ignore_sigpipe = true,
+	};
+	struct nwb_server_info info;
+	int rc;
+
+	if (!o->mirror[0])
+		return 0;
+	rc = nwb_server_start(&so, &m->srv, err);
+	if (rc)
+		return nwb_err_wrap(err, rc, "mirror");
+	nwb_server_info(m->srv, &info);
+	m->dialer = (struct nwb_dialer){
+		.dial = mirror_dial,
+		.dial_to = mirror_dial_to,
+		.addr = NWB_SERVER_ADDR,
+	};
+	m->peer = (struct nwb_subject_peer){
+		.dialer = &m->dialer,
+		.is_9p = info.is_9p,
+		.share = info.share,
+		.user = info.user,
+		.uid = info.uid,
+		.password = info.password,
+	};
+	return 0;
+}
+
+void bench_mirror_down(struct bench_mirror *m)
+{
+	nwb_server_free(m->srv);
+	m->srv = NULL;
+}
+
+static ssize_t read_all(int fd, uint8_t *buf, size_t len, uint64_t pos)
+{
+	size_t got = 0;
+
+	while (got < len) {
+		ssize_t n = pread(fd, buf + got, len - got, (off_t)(pos + got));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+/* Bytes that differ, a missing one counts. */
+static int compare(int fd, int other, struct bench_run_result *res)
+{
+	static uint8_t a[PIECE], b[PIECE];
+
+	for (uint64_t pos = 0;; pos += PIECE) {
+		ssize_t n = read_all(fd, a, PIECE, pos);
+		ssize_t m = read_all(other, b, PIECE, pos);
+
+		if (n < 0 || m < 0)
+			return n < 0 ? (int)n : (int)m;
+		for (ssize_t i = 0; i < nwb_max(n, m); i++) {
+			if (i < n && i < m && a[i] == b[i])
+				continue;
+			if (!res->mirror_wrong++)
+				res->mirror_wrong_at = pos + (uint64_t)i;
+		}
+		if (nwb_max(n, m) < (ssize_t)PIECE)
+			return 0;
+	}
+}
+
+int bench_mirror_compare(struct bench_mirror *m, struct nwb_server *srv,
+			 const char *file, struct bench_run_result *res,
+			 struct nwb_err *err)
+{
+	int fd = -1, other = -1, rc;
+
+	if (!m->srv || !srv || res->stats.mirror_is_behind)
+		return 0;
+	rc = nwb_server_open(srv, file, O_RDONLY, &fd, err);
+	if (!rc)
+		rc = nwb_server_open(m->srv, file, O_RDONLY, &other, err);
+	if (!rc) {
+		rc = compare(fd, other, res);
+		if (rc)
+			(void)nwb_err_set(err, rc, "reading %s: %s", file,
+					  strerror(-rc));
+		res->is_mirror_read = !rc;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (other >= 0)
+		close(other);
+	/* no file there, and none here: nothing was written */
+	return rc == -ENOENT ? 0 : rc;
+}
+
+static void convict(struct nwb_judgement *j, const struct nwb_finding *f)
+{
+	unsigned int nr = nwb_min(j->nr_findings, NWB_FINDINGS_MAX - 1u);
+
+	memmove(&j->finding[1], &j->finding[0], nr * sizeof(*f));
+	j->finding[0] = *f;
+	j->nr_findings = nr + 1;
+	j->nr_found++;
+	j->ran |= 1u << f->oracle;
+	j->failed |= 1u << f->oracle;
+	j->verdict = NWB_FAIL;
+}
+
+void bench_judge_sides(struct bench_run_result *res, uint16_t file_id)
+{
+	const struct nwb_subject_stats *st = &res->stats;
+	struct nwb_finding f = {.verdict = NWB_FAIL,
+				.file = file_id,
+				.rec_a = UINT64_MAX,
+				.rec_b = UINT64_MAX};
+
+	if (res->mirror_wrong) {
+		f.oracle = 1;
+		f.kind = "LOST";
+		f.off = res->mirror_wrong_at;
+		f.len = res->mirror_wrong;
+		snprintf(f.text, sizeof(f.text),
+			 "the mirror was not left behind, and %llu of its "
+			 "bytes are not the file's, the first at %llu",
+			 (unsigned long long)f.len, (unsigned long long)f.off);
+		convict(&res->judgement, &f);
+	}
+	if (st->fscache_wrong) {
+		f.oracle = 12;
+		f.kind = "STALE-READ";
+		f.off = st->fscache_wrong_at;
+		f.len = st->fscache_wrong;
+		snprintf(f.text, sizeof(f.text),
+			 "the local cache gives %llu bytes that the server "
+			 "has not, the first at %llu",
+			 (unsigned long long)f.len, (unsigned long long)f.off);
+		convict(&res->judgement, &f);
+	}
+}
