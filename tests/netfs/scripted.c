@@ -244,6 +244,10 @@ static int sfs_flush(struct nwb_inode *inode, uint32_t *ret_instance)
 
 	nwb_mutex_lock(&sfs->lock);
 	sfs->nr_flushes++;
+	if (sfs->flush_crashes) {
+		sfs->flush_crashes--;
+		reset_locked(sfs, false, true);
+	}
 	before = sfs->instance;
 	if (sfs->dice.is_on) {
 		nwb_mutex_unlock(&sfs->lock);

@@ -76,12 +76,13 @@ struct sfs {
 	unsigned int max_segs;	  /* 0 = no limit */
 	unsigned int max_pending; /* prepare waits; 0 = no limit */
 	int init_error, begin_error, prepare_error, flush_error;
-	bool can_rotate;	   /* there is a second identity */
-	bool gives_up;		   /* retry_request fails the stream */
-	unsigned int flush_aborts; /* so many flushes to be aborted */
-	unsigned int size_crashes; /* so many crashes right after set_size */
-	bool hold_flush;	   /* a flush that is done is not answered */
-	bool hold_read;		   /* nor is a read */
+	bool can_rotate;	    /* there is a second identity */
+	bool gives_up;		    /* retry_request fails the stream */
+	unsigned int flush_aborts;  /* so many flushes to be aborted */
+	unsigned int flush_crashes; /* so many crashes right before a flush */
+	unsigned int size_crashes;  /* so many crashes right after set_size */
+	bool hold_flush;	    /* a flush that is done is not answered */
+	bool hold_read;		    /* nor is a read */
 	uint32_t instance;
 	struct nwb_list pending;
 	unsigned int nr_pending;
