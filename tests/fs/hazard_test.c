@@ -396,7 +396,7 @@ static void identity_body(struct scene *sc)
 
 /* What the first one wrote before it was refused is sent again by the other:
  * only that one's flush counts. (The two servers are one in real life.) */
-NWB_TEST(fs_hazard, another_identity_writes_where_the_first_may_not)
+NWB_TEST(fs_hazard, item4_another_identity_writes_where_the_first_may_not)
 {
 	for (unsigned int i = 0; i < 4; i++) {
 		struct scene sc = {
@@ -422,7 +422,7 @@ static void refused_body(struct scene *sc)
 	EXPECT(sc, !nwb_file_fsync(sc->f));
 }
 
-NWB_TEST(fs_hazard, when_both_identities_are_refused_it_is_told)
+NWB_TEST(fs_hazard, item4_when_both_identities_are_refused_it_is_told)
 {
 	struct scene sc = {.body = refused_body,
 			   .has_other = true,

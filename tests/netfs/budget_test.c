@@ -159,22 +159,22 @@ static void run(struct world like)
 	}
 }
 
-NWB_TEST(budget, in_place_without_the_flag_stands_still)
+NWB_TEST(budget, item7_in_place_without_the_flag_stands_still)
 {
 	run((struct world){.is_legacy = true, .stands_still = true});
 }
 
-NWB_TEST(budget, the_flag_makes_reclaim_pass_over)
+NWB_TEST(budget, item7_the_flag_makes_reclaim_pass_over)
 {
 	run((struct world){.is_legacy = true, .has_flag = true});
 }
 
-NWB_TEST(budget, temp_pages_are_not_waited_for)
+NWB_TEST(budget, item7_temp_pages_are_not_waited_for)
 {
 	run((struct world){.is_legacy = true, .mode = NWB_TEMP_PAGE});
 }
 
-NWB_TEST(budget, only_legacy_reclaim_waits)
+NWB_TEST(budget, item7_only_legacy_reclaim_waits)
 {
 	run((struct world){.is_legacy = false});
 }
@@ -249,7 +249,7 @@ static void writer_main(void *arg)
 	nwb_budget_free(b);
 }
 
-NWB_TEST(budget, a_cache_lives_within_it)
+NWB_TEST(budget, item7_a_cache_lives_within_it)
 {
 	for (uint64_t seed = 1; seed < 8; seed++) {
 		struct nwb_err err = {0};

@@ -88,7 +88,7 @@ static void order_body(struct sfs_rig *rig)
 	nwb_check(!memcmp(rig->file->dur, buf, 4 * 4096));
 }
 
-NWB_TEST(collect, writeback_ends_in_order)
+NWB_TEST(collect, item3_writeback_ends_in_order)
 {
 	struct nwb_netfs_opts opts = {.stable_writes = true,
 				      .dirty_age_ns = 1000 * NWB_SEC};
@@ -113,7 +113,7 @@ static void front_first_body(struct sfs_rig *rig)
 	nwb_check_eq(st.stable_waits, 0);
 }
 
-NWB_TEST(collect, front_ends_alone)
+NWB_TEST(collect, item3_front_ends_alone)
 {
 	struct nwb_netfs_opts opts = {.stable_writes = true,
 				      .dirty_age_ns = 1000 * NWB_SEC};
@@ -140,7 +140,7 @@ static void redirty_body(struct sfs_rig *rig)
 	nwb_check(!memcmp(rig->file->dur, buf, 4096));
 }
 
-NWB_TEST(collect, dirty_again_in_flight)
+NWB_TEST(collect, item6_dirty_again_in_flight)
 {
 	struct nwb_netfs_opts opts = {.dirty_age_ns = 1000 * NWB_SEC};
 
@@ -177,7 +177,7 @@ static void generations_body(struct sfs_rig *rig)
 	nwb_check_eq(st.stable_waits, 0);
 }
 
-NWB_TEST(temp_page, two_generations)
+NWB_TEST(temp_page, item6_two_generations)
 {
 	struct nwb_netfs_opts opts = {.mode = NWB_TEMP_PAGE,
 				      .stable_writes = true,
@@ -201,7 +201,7 @@ static void temp_short_body(struct sfs_rig *rig)
 	nwb_check_eq(st.copies, 600000);
 }
 
-NWB_TEST(temp_page, issuer_waits_when_the_pool_is_empty)
+NWB_TEST(temp_page, item6_issuer_waits_when_the_pool_is_empty)
 {
 	struct nwb_netfs_opts opts = {.mode = NWB_TEMP_PAGE,
 				      .temp_bytes = 262144,
@@ -231,7 +231,7 @@ static void room_body(struct sfs_rig *rig)
 	nwb_check(!memcmp(back, buf, 1 << 20));
 }
 
-NWB_TEST(cache, a_file_larger_than_the_cache)
+NWB_TEST(cache, item9_a_file_larger_than_the_cache)
 {
 	struct nwb_netfs_opts opts = {.cache_bytes = 262144,
 				      .temp_bytes = 262144};
@@ -264,7 +264,7 @@ static void truncate_body(struct sfs_rig *rig)
 	nwb_check_eq(nwb_file_truncate(rig->f, 1ull << 63), -EFBIG);
 }
 
-NWB_TEST(cache, truncate)
+NWB_TEST(cache, item9_truncate)
 {
 	struct nwb_netfs_opts opts = {0};
 
@@ -325,7 +325,7 @@ static void two_claims_body(struct sfs_rig *rig)
 	nwb_check(!memcmp(rig->file->dur, buf, 16384));
 }
 
-NWB_TEST(collect, a_folio_claimed_in_two_parts)
+NWB_TEST(collect, item3_a_folio_claimed_in_two_parts)
 {
 	struct nwb_netfs_opts opts = {.folio_bytes_max = 8192,
 				      .wsize = 6144,
@@ -349,7 +349,7 @@ static void truncate_crash_body(struct sfs_rig *rig)
 	nwb_check_eq(rig->file->dur_size, 20000);
 }
 
-NWB_TEST(cache, truncate_over_a_crash)
+NWB_TEST(cache, item9_truncate_over_a_crash)
 {
 	struct nwb_netfs_opts opts = {0};
 

@@ -60,7 +60,7 @@ static void errseq_body(struct sfs_rig *rig)
 	nwb_check(!memcmp(rig->file->dur, buf, 4096));
 }
 
-NWB_TEST(fsync, each_file_is_told_once)
+NWB_TEST(fsync, item3_each_file_is_told_once)
 {
 	struct nwb_netfs_opts opts = {0};
 
@@ -84,7 +84,7 @@ static void flush_error_body(struct sfs_rig *rig)
 	nwb_check_eq(nwb_file_close(b, false), 0);
 }
 
-NWB_TEST(fsync, a_failed_flush_is_told)
+NWB_TEST(fsync, item3_a_failed_flush_is_told)
 {
 	struct nwb_netfs_opts opts = {0};
 

@@ -353,7 +353,7 @@ static uint32_t bits_of(const char *text)
 	return on;
 }
 
-NWB_TEST(hazard, each_flavour_has_its_own)
+NWB_TEST(hazard, item5_each_flavour_has_its_own)
 {
 	nwb_check_eq(nwb_flavour_hazards(NWB_STRICT, "smb", false), 0);
 	nwb_check_eq(nwb_flavour_hazards(NWB_STRICT, "9p", true), 0);

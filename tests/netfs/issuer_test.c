@@ -61,7 +61,7 @@ static void no_ack_body(struct sfs_rig *rig)
 	nwb_check_eq(rig->sfs->nr_acked, 0);
 }
 
-NWB_TEST(issuer, item1_returns_before_any_ack)
+NWB_TEST(issuer, item1_the_issuer_returns_before_any_ack)
 {
 	struct nwb_netfs_opts opts = {.dirty_kick_bytes = NWB_MIB,
 				      .dirty_age_ns = LATE};

@@ -151,17 +151,17 @@ static void run_all(sfs_body_fn body)
 	}
 }
 
-NWB_TEST(migrate, a_folio_under_writeback_is_busy_or_waited_for)
+NWB_TEST(migrate, item7_a_folio_under_writeback_is_busy_or_waited_for)
 {
 	run_all(migrate_body);
 }
 
-NWB_TEST(migrate, memory_is_taken_away)
+NWB_TEST(migrate, item7_hotplug_ends_after_finite_retries_in_v4)
 {
 	run_all(offline_body);
 }
 
-NWB_TEST(migrate, sync_waits_for_what_is_under_writeback)
+NWB_TEST(migrate, item7_sync_waits_for_what_is_under_writeback)
 {
 	run_all(sync_body);
 }

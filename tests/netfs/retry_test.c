@@ -60,7 +60,7 @@ static void short_body(struct sfs_rig *rig)
 	nwb_check_eq(rig->sfs->bytes_acked, 8192);
 }
 
-NWB_TEST(retry, only_the_rest_of_a_short_write)
+NWB_TEST(retry, item4_only_the_rest_of_a_short_write)
 {
 	struct nwb_netfs_opts opts = {0};
 
@@ -80,7 +80,7 @@ static void split_body(struct sfs_rig *rig)
 	finish(rig, 40000);
 }
 
-NWB_TEST(retry, split_when_less_is_allowed)
+NWB_TEST(retry, item4_split_when_less_is_allowed)
 {
 	struct nwb_netfs_opts opts = {0};
 
@@ -106,7 +106,7 @@ static void unknown_body(struct sfs_rig *rig)
 	finish(rig, 40000);
 }
 
-NWB_TEST(retry, what_was_lost_stays_unknown)
+NWB_TEST(retry, item4_what_was_lost_stays_unknown)
 {
 	struct nwb_netfs_opts opts = {0};
 
@@ -133,7 +133,7 @@ static void merge_body(struct sfs_rig *rig)
 	finish(rig, 50000);
 }
 
-NWB_TEST(retry, merge_when_more_is_allowed)
+NWB_TEST(retry, item4_merge_when_more_is_allowed)
 {
 	struct nwb_netfs_opts opts = {0};
 
@@ -164,7 +164,7 @@ static void runs_body(struct sfs_rig *rig)
 	nwb_check_eq(rig->sfs->bytes_acked, 60000);
 }
 
-NWB_TEST(retry, contiguous_runs)
+NWB_TEST(retry, item4_contiguous_runs)
 {
 	struct nwb_netfs_opts opts = {0};
 
@@ -191,7 +191,7 @@ static void attempts_body(struct sfs_rig *rig)
 	nwb_check_eq(rig->sfs->nr_log, 5);
 }
 
-NWB_TEST(retry, no_more_than_max_attempts)
+NWB_TEST(retry, item4_no_more_than_max_attempts)
 {
 	struct nwb_netfs_opts opts = {.max_attempts = 5};
 
@@ -216,7 +216,7 @@ static void backoff_body(struct sfs_rig *rig)
 	finish(rig, 4096);
 }
 
-NWB_TEST(retry, waits_longer_each_time)
+NWB_TEST(retry, item4_waits_longer_each_time)
 {
 	struct nwb_netfs_opts opts = {0};
 
@@ -248,7 +248,7 @@ static void permanent_body(struct sfs_rig *rig)
 	nwb_check(memcmp(rig->file->dur + 10000, buf + 10000, 10000));
 }
 
-NWB_TEST(retry, a_failed_one_takes_no_other_with_it)
+NWB_TEST(retry, item4_a_failed_one_takes_no_other_with_it)
 {
 	struct nwb_netfs_opts opts = {0};
 
@@ -289,7 +289,7 @@ static void retry_prepare_fails_body(struct sfs_rig *rig)
 	nwb_check_eq(nwb_file_fsync(rig->f), -EHOSTDOWN);
 }
 
-NWB_TEST(retry, failures_to_prepare_are_told)
+NWB_TEST(retry, item4_failures_to_prepare_are_told)
 {
 	struct nwb_netfs_opts opts = {0};
 
@@ -308,7 +308,7 @@ static void many_body(struct sfs_rig *rig)
 	finish(rig, 256000);
 }
 
-NWB_TEST(retry, few_credits_afterwards)
+NWB_TEST(retry, item4_few_credits_afterwards)
 {
 	struct nwb_netfs_opts opts = {.dirty_kick_bytes = NWB_MIB};
 
@@ -346,7 +346,7 @@ static void pause_body(struct sfs_rig *rig)
 	finish(rig, 60000);
 }
 
-NWB_TEST(retry, issuer_pauses)
+NWB_TEST(retry, item4_issuer_pauses)
 {
 	struct nwb_netfs_opts opts = {.dirty_age_ns = 1000 * NWB_SEC};
 
@@ -378,7 +378,7 @@ static void attempts_differ_body(struct sfs_rig *rig)
 	finish(rig, 40000);
 }
 
-NWB_TEST(retry, runs_join_extents_sent_equally_often)
+NWB_TEST(retry, item4_runs_join_extents_sent_equally_often)
 {
 	struct nwb_netfs_opts opts = {.dirty_age_ns = 1000 * NWB_SEC};
 
@@ -409,7 +409,7 @@ static void each_body(struct sfs_rig *rig)
 	nwb_check_eq(rig->sfs->bytes_acked, 50000);
 }
 
-NWB_TEST(retry, resplit_each_by_itself)
+NWB_TEST(retry, item4_resplit_each_by_itself)
 {
 	struct nwb_netfs_opts opts = {.strategy = NWB_RETRY_RESPLIT_EACH};
 
@@ -449,7 +449,7 @@ static void bits_body(struct sfs_rig *rig)
 	nwb_check_eq(st.retry_requests, 10);
 }
 
-NWB_TEST(retry, smaller_bits_one_after_the_other)
+NWB_TEST(retry, item4_smaller_bits_one_after_the_other)
 {
 	struct nwb_netfs_opts opts = {.strategy = NWB_RETRY_SMALLER_BITS,
 				      .max_attempts = 3};
@@ -477,7 +477,7 @@ static void bits_fail_body(struct sfs_rig *rig)
 	nwb_check_eq(rig->sfs->nr_log, 4);
 }
 
-NWB_TEST(retry, a_bit_has_no_more_attempts_than_the_whole)
+NWB_TEST(retry, item4_a_bit_has_no_more_attempts_than_the_whole)
 {
 	struct nwb_netfs_opts opts = {.strategy = NWB_RETRY_SMALLER_BITS,
 				      .max_attempts = 3};
@@ -502,7 +502,7 @@ static void owed_body(struct sfs_rig *rig)
 	nwb_check_eq(rig->sfs->nr_log, 4);
 }
 
-NWB_TEST(retry, never_waits_for_a_subrequest)
+NWB_TEST(retry, item4_never_waits_for_a_subrequest)
 {
 	struct nwb_netfs_opts opts = {.max_subrequests = 1};
 
@@ -544,7 +544,7 @@ static void no_identity_body(struct sfs_rig *rig)
 	nwb_check_eq(nwb_file_fsync(rig->f), 0);
 }
 
-NWB_TEST(retry, another_identity_if_there_is_one)
+NWB_TEST(retry, item4_another_identity_if_there_is_one)
 {
 	struct nwb_netfs_opts opts = {0};
 

@@ -70,7 +70,7 @@ static void own_body(struct sfs_rig *rig)
 	nwb_check(st.dirty_bytes_max <= LIMIT + 16384);
 }
 
-NWB_TEST(throttle, a_mount_has_a_limit_of_its_own)
+NWB_TEST(throttle, item6_a_mount_has_a_limit_of_its_own)
 {
 	struct nwb_netfs_opts opts = {.dirty_limit_bytes = LIMIT};
 
@@ -91,7 +91,7 @@ static void none_body(struct sfs_rig *rig)
 	nwb_check_eq(stats_of(rig).throttled, 0);
 }
 
-NWB_TEST(throttle, without_a_limit_nobody_waits)
+NWB_TEST(throttle, item6_without_a_limit_nobody_waits)
 {
 	struct nwb_netfs_opts opts = {.dirty_age_ns = 1000 * NWB_SEC};
 
@@ -193,7 +193,7 @@ static void escape_domain(struct domain_run *run, struct nwb_dirty_domain *d,
 	rig_down(&rig);
 }
 
-NWB_TEST(throttle, temp_pages_escape_all_but_the_own_limit)
+NWB_TEST(throttle, item6_temp_pages_escape_all_but_the_own_limit)
 {
 	for (uint64_t seed = 1; seed < 5; seed++) {
 		domain_run(&(struct domain_run){.seed = seed,
@@ -216,7 +216,7 @@ static void held_body(struct domain_run *run, struct nwb_dirty_domain *d,
 	rig_down(&rig);
 }
 
-NWB_TEST(throttle, the_own_limit_holds_temp_pages)
+NWB_TEST(throttle, item6_the_own_limit_holds_temp_pages)
 {
 	domain_run(&(struct domain_run){.seed = 1,
 					.mode = NWB_TEMP_PAGE,
@@ -253,7 +253,7 @@ static void two_body(struct domain_run *run, struct nwb_dirty_domain *d,
 	rig_down(&a);
 }
 
-NWB_TEST(throttle, mounts_of_a_domain_share_its_limits)
+NWB_TEST(throttle, item6_mounts_of_a_domain_share_its_limits)
 {
 	for (uint64_t seed = 1; seed < 5; seed++)
 		domain_run(
