@@ -124,7 +124,9 @@ int bench_mirror_compare(struct bench_mirror *m, struct nwb_server *srv,
 {
 	int fd = -1, other = -1, rc;
 
-	if (!m->srv || !srv || res->stats.mirror_is_behind)
+	/* nothing is known of a client that stands still */
+	if (!m->srv || !srv || res->stats.mirror_is_behind ||
+	    !res->stats.mirror_bytes)
 		return 0;
 	rc = nwb_server_open(srv, file, O_RDONLY, &fd, err);
 	if (!rc)

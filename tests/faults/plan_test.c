@@ -4,6 +4,7 @@
  * parse -> print -> parse changes nothing.
  */
 #include "nwb/faultctl.h"
+#include "nwb/netfs.h"
 #include "nwb/plan.h"
 #include "nwb/server.h"
 #include "nwb/smb2.h"
@@ -61,6 +62,10 @@ static const char *const good[] = {
 	"client temp-page durable=off soft retrans=3 wsize=65537\n",
 	"server smbd credits=64 multichannel\n"
 	"client in-place channels=4\n",
+	"client in-place flavour=linux-7.2 hazard=h3,-h9 retry=smaller-bits "
+	"fscache-short=4608\n",
+	"client temp-page second-user mirror=diod mirror-room=8M dirty=16M "
+	"dirty-bg=1M strictlimit=128K\n",
 	"server smbd guest sign=mandatory volatile=off\n"
 	"client in-place settle=50ms patience=1.5s credits=8 attempts=3 "
 	"depth=8\n",
@@ -145,6 +150,45 @@ NWB_TEST(plan, words_of_security)
 	nwb_check_eq(nwb_plan_client_opt_nr(plan, "sign", 9),
 		     NWB_PLAN_SIGN_OFF);
 	nwb_plan_free(plan);
+}
+
+/* As whom the client does; the numbers are those of nwb/hazard.h and
+ * nwb/netfs.h. */
+NWB_TEST(plan, words_of_flavour)
+{
+	struct nwb_plan *plan = parse("client in-place flavour=linux-7.2 "
+				      "hazard=h17,-h9,h3 retry=smaller-bits\n",
+				      NULL);
+
+	nwb_check(plan);
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "flavour", 9), NWB_LINUX_7_2);
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "retry", 9),
+		     NWB_RETRY_SMALLER_BITS);
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "hazard", 0),
+		     NWB_HAZARD_BIT(NWB_H17) | NWB_HAZARD_BIT(NWB_H3) |
+			     (uint64_t)NWB_HAZARD_BIT(NWB_H9) << 32);
+	nwb_plan_free(plan);
+	plan = parse("client in-place flavour=linux-6.12 retry=resplit-each\n",
+		     NULL);
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "flavour", 9),
+		     NWB_LINUX_6_12);
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "retry", 9),
+		     NWB_RETRY_RESPLIT_EACH);
+	nwb_check_eq(nwb_plan_client_opt_nr(plan, "hazard", 0), 0);
+	nwb_plan_free(plan);
+	check_error("client in-place flavour=linux-6.13",
+		    "x.plan:1:25: unknown value \"linux-6.13\"; did you mean "
+		    "\"linux-6.12\"?");
+	check_error("client in-place hazard=h3,h18",
+		    "x.plan:1:27: hazards are h1 to h17, with a minus to "
+		    "switch one off");
+	check_error("client in-place hazard=h3,",
+		    "x.plan:1:27: hazards are h1 to h17, with a minus to "
+		    "switch one off");
+	check_error("client in-place hazard",
+		    "x.plan:1:23: \"=\" must follow \"hazard\"");
+	check_error("client in-place hazard=h1,h2,h3,h4,h5,h6,h7,h8,h9",
+		    "x.plan:1:24: a list of 23 characters at most");
 }
 
 NWB_TEST(plan, good_ones_parse_and_round_trip)
