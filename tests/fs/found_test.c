@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What `netwb sim` found in lib/fs, each in the fewest steps that show it. (In
- * lib/netfs: tests/netfs/found_test.c.)
+ * lib/netfs: tests/netfs/found_test.c, regress_test.c.)
  */
 #include "nwb/fake.h"
 #include "nwb/fs.h"
