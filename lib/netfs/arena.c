@@ -88,6 +88,13 @@ uint8_t *nwb_arena_get(struct nwb_arena *a, size_t nr_pages)
 	uint64_t mask;
 
 	nwb_assert(nr_pages && !(nr_pages & (nr_pages - 1)));
+	if (nr_pages == 1 && a->used[word] != UINT64_MAX) {
+		int bit = find_in_word(a->used[word], 1);
+
+		a->used[word] |= 1ull << bit;
+		a->nr_free--;
+		return a->mem + (word * 64 + (size_t)bit) * NWB_PAGE_SIZE;
+	}
 	if (a->nr_free < nr_pages)
 		return NULL;
 	if (nr_pages > 64)
@@ -112,11 +119,16 @@ uint8_t *nwb_arena_get(struct nwb_arena *a, size_t nr_pages)
 void nwb_arena_put(struct nwb_arena *a, uint8_t *mem, size_t nr_pages)
 {
 	size_t page = (size_t)(mem - a->mem) / NWB_PAGE_SIZE;
+	size_t word = page / 64;
+	uint64_t mask = nr_pages >= 64
+				? UINT64_MAX
+				: ((1ull << nr_pages) - 1) << (page % 64);
 
 	nwb_assert(page + nr_pages <= a->nr_pages);
-	for (size_t i = page; i < page + nr_pages; i++) {
-		nwb_assert(a->used[i / 64] & (1ull << (i % 64)));
-		a->used[i / 64] &= ~(1ull << (i % 64));
-	}
 	a->nr_free += nr_pages;
+	do {
+		nwb_assert((a->used[word] & mask) == mask);
+		a->used[word++] &= ~mask;
+		nr_pages -= nwb_min(nr_pages, (size_t)64);
+	} while (nr_pages);
 }

@@ -125,7 +125,8 @@ static void commit_write(struct nwb_file *file, struct nwb_folio *f,
 	struct nwb_inode *inode = file->inode;
 	uint64_t end = nwb_folio_pos(f) + s.to;
 
-	nwb_trace_folio(f, NULL, how_to_modify(f, s));
+	if (nwb_is_tracing(inode->nf))
+		nwb_trace_folio(f, NULL, how_to_modify(f, s));
 	copy_in(f, s, buf);
 	if (!(f->flags & NWB_FOLIO_UPTODATE) && s.from == 0 && s.to == f->bytes)
 		f->valid = s;
@@ -137,17 +138,18 @@ static void commit_write(struct nwb_file *file, struct nwb_folio *f,
 	nwb_inode_update_size(inode, end, s.to - s.from);
 }
 
-/* Wait until nothing forbids to write to page @index; -EINTR: look again. */
-static int wait_stable(struct nwb_inode *inode, uint64_t index)
+/* Wait until nothing forbids to write to @f; -EINTR: look again. */
+static int wait_stable(struct nwb_folio *f)
 {
+	struct nwb_inode *inode = f->inode;
 	struct nwb_netfs *nf = inode->nf;
-	struct nwb_folio *f = nwb_folio_find(inode, index);
+	uint64_t index = f->index;
 
 	if (f->flags & NWB_FOLIO_FILLING) {
 		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
 		return -EINTR;
 	}
-	if (!nf->mode->is_frozen(nf, f))
+	if (!f->nr_claims || !nf->mode->is_frozen(nf, f))
 		return 0;
 	nwb_count(nf, stable_waits, 1);
 	do {
@@ -175,7 +177,7 @@ static int write_folio(struct nwb_file *file, const void *buf, size_t len,
 		if (rc)
 			return rc;
 	}
-	rc = wait_stable(inode, index);
+	rc = wait_stable(f);
 	if (rc)
 		return rc;
 	forget_copy(f);

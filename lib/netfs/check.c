@@ -155,6 +155,18 @@ static struct shadow *shadow_of(struct nwb_netfs_check *c,
 	return free_one;
 }
 
+/* Where the claim begins that is being issued: a stream becomes active before
+ * its first bytes are. */
+static uint64_t next_start(const struct nwb_io_request *rreq,
+			   uint64_t issued_to)
+{
+	for (const struct nwb_list *l = rreq->claims.next; l != &rreq->claims;
+	     l = l->next)
+		if (nwb_claim_end(claim_at(l)) > issued_to)
+			return claim_at(l)->start;
+	return 0;
+}
+
 /* T2, T3. */
 static bool check_marks(struct nwb_netfs_check *c, struct shadow *s,
 			const struct nwb_io_request *rreq)
@@ -180,10 +192,8 @@ static bool check_marks(struct nwb_netfs_check *c, struct shadow *s,
 
 			s->last_end[i] = nwb_max(s->last_end[i], end_of(q));
 		}
-		max = nwb_max(issued_to, s->last_end[i]);
-		/* A stream begins before its first bytes are issued. */
-		if (!nwb_list_empty(&rreq->claims))
-			max = nwb_max(max, claim_at(rreq->claims.prev)->start);
+		max = nwb_max(nwb_max(issued_to, s->last_end[i]),
+			      next_start(rreq, issued_to));
 		ok = holds(c, NWB_RULE_T2,
 			   st->collected_to >= s->stream_to[i] &&
 				   st->collected_to <= max,

@@ -39,6 +39,7 @@ static struct nwb_claim *claim_memory(struct nwb_netfs *nf,
 		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + 10 * NWB_MSEC);
 	c->start = d->pos + off;
 	c->len = (uint32_t)len;
+	c->ends_run = true;
 	/* sent from there, never written to */
 	c->mem = (uint8_t *)(uintptr_t)(d->buf + off);
 	return c;
@@ -51,7 +52,6 @@ static size_t issue_direct(const struct direct *d, int *ret_error)
 	struct nwb_netfs *nf = inode->nf;
 	struct issue is = {
 		.inode = inode,
-		.ends_run = true,
 		.is_ordered = nf->opts.flavour != NWB_LINUX_6_12,
 	};
 	struct nwb_io_request *rreq;

@@ -75,19 +75,24 @@ static bool choose_reason(struct nwb_inode *inode, bool pressure, uint64_t now,
 	return atomic_load(&nf->n.dirty_bytes) > nwb_kick_bytes(nf);
 }
 
-/* One look at every inode; nf->lock held, dropped and taken again. Return:
- * bytes claimed; *ret_due: when something will have become old. */
+/* One look at every inode with something dirty; nf->lock held, dropped and taken
+ * again. Return: bytes claimed; *ret_due: when something will have become old. */
 static uint64_t pass(struct nwb_netfs *nf, bool pressure, uint64_t *ret_due)
 {
-	struct nwb_inode *inode;
+	struct nwb_list *l = nf->dirty_inodes.next;
 	uint64_t claimed = 0;
 
 	*ret_due = NWB_NEVER;
-	nwb_list_for_each_entry (inode, &nf->inodes, nf_link) {
+	while (l != &nf->dirty_inodes) {
+		struct nwb_inode *inode =
+			nwb_list_entry(l, struct nwb_inode, dirty_link);
 		enum nwb_wb_reason reason;
 
-		if (!atomic_load(&inode->dirty_bytes))
+		if (!atomic_load(&inode->dirty_bytes)) {
+			l = l->next;
+			nwb_list_del(&inode->dirty_link);
 			continue;
+		}
 		if (choose_reason(inode, pressure, nwb_now_ns(nf->ex),
 				  &reason)) {
 			nwb_inode_pin(inode);
@@ -99,13 +104,14 @@ static uint64_t pass(struct nwb_netfs *nf, bool pressure, uint64_t *ret_due)
 			nwb_mutex_lock(&nf->lock);
 			/* Still listed: evicting waits for the pin. From one
 			 * that is not, this walk would never come back. */
-			nwb_assert(!nwb_list_empty(&inode->nf_link));
+			nwb_assert(!nwb_list_empty(&inode->dirty_link));
 			nwb_inode_unpin(inode);
 		}
 		if (atomic_load(&inode->dirty_bytes))
 			*ret_due = nwb_min(*ret_due,
 					   atomic_load(&inode->dirty_since) +
 						   nf->opts.dirty_age_ns);
+		l = l->next;
 	}
 	return claimed;
 }

@@ -28,19 +28,6 @@
  */
 #include "internal.h"
 
-static struct nwb_leaf *leaf_of(const struct nwb_folio *f)
-{
-	return nwb_leaf_find(f->inode, f->index >> NWB_LEAF_SHIFT);
-}
-
-/** nwb_folio_find() - the folio that holds page @index, or NULL. */
-struct nwb_folio *nwb_folio_find(struct nwb_inode *inode, uint64_t index)
-{
-	struct nwb_leaf *leaf = nwb_leaf_find(inode, index >> NWB_LEAF_SHIFT);
-
-	return leaf ? leaf->slot[index % NWB_LEAF_SLOTS] : NULL;
-}
-
 /** nwb_folio_next() - the first folio at or behind page @index, or NULL. */
 struct nwb_folio *nwb_folio_next(struct nwb_inode *inode, uint64_t index)
 {
@@ -163,8 +150,15 @@ static int get_memory(struct nwb_inode *inode, uint64_t index, size_t *pages,
 		nwb_pages_put(nf, mem, *pages);
 		return -ENOMEM;
 	}
-	memset(f, 0, sizeof(*f));
-	f->mem = mem;
+	*f = (struct nwb_folio){
+		.inode = inode,
+		.leaf = leaf,
+		.mem = mem,
+		.index = index,
+		.bytes = (uint32_t)(*pages * NWB_PAGE_SIZE),
+	};
+	nwb_list_init(&f->lru);
+	nwb_list_init(&f->unstable_link);
 	*ret_folio = f;
 	return 0;
 }
@@ -197,12 +191,7 @@ int nwb_folio_create(struct nwb_inode *inode, uint64_t index, size_t want,
 	nwb_mutex_unlock(&nf->lock);
 	if (rc)
 		return rc;
-	nwb_list_init(&f->lru);
-	nwb_list_init(&f->unstable_link);
-	f->inode = inode;
-	f->index = index;
-	f->bytes = (uint32_t)(pages * NWB_PAGE_SIZE);
-	leaf = leaf_of(f);
+	leaf = f->leaf;
 	for (size_t i = 0; i < pages; i++)
 		leaf->slot[index % NWB_LEAF_SLOTS + i] = f;
 	leaf->nr_slots += (uint32_t)pages;
@@ -215,7 +204,7 @@ void nwb_folio_drop(struct nwb_folio *f)
 {
 	struct nwb_inode *inode = f->inode;
 	struct nwb_netfs *nf = inode->nf;
-	struct nwb_leaf *leaf = leaf_of(f);
+	struct nwb_leaf *leaf = f->leaf;
 	unsigned int slot = f->index % NWB_LEAF_SLOTS;
 	unsigned int pages = f->bytes / NWB_PAGE_SIZE;
 
@@ -234,52 +223,85 @@ void nwb_folio_drop(struct nwb_folio *f)
 	nwb_pool_put(&nf->folio_pool, f);
 }
 
+/* Nothing of @inode was dirty before: the flusher, who forgets it when nothing
+ * is again, must see it from now on. */
+static void list_dirty(struct nwb_inode *inode)
+{
+	struct nwb_netfs *nf = inode->nf;
+
+	nwb_mutex_lock(&nf->lock);
+	if (!inode->is_evicted && nwb_list_empty(&inode->dirty_link))
+		nwb_list_add_tail(&nf->dirty_inodes, &inode->dirty_link);
+	nwb_mutex_unlock(&nf->lock);
+}
+
 /* What is cleaned is write-protected, so that the next store is noticed
- * (folio_mkclean()). */
+ * (folio_mkclean()). The mount's sum last, and ordered: see nwb_gauge_add(). */
 static void account_dirty(struct nwb_folio *f, uint32_t was, uint32_t is)
 {
 	struct nwb_inode *inode = f->inode;
 	struct nwb_netfs *nf = inode->nf;
 
 	if (is > was) {
-		if (!atomic_load(&inode->dirty_bytes))
+		bool is_first = !atomic_load_explicit(&inode->dirty_bytes,
+						      memory_order_relaxed);
+
+		if (is_first)
 			atomic_store(&inode->dirty_since, nwb_now_ns(nf->ex));
-		atomic_fetch_add(&inode->dirty_bytes, is - was);
+		nwb_locked_add(&inode->dirty_bytes, is - was);
 		nwb_gauge_add(&nf->n.dirty_bytes, &nf->n.dirty_bytes_max,
 			      is - was);
-	} else if (was > is) {
+		if (is_first)
+			list_dirty(inode);
+	} else if (is < was) {
 		f->writable = (struct nwb_span){0, 0};
-		nwb_gauge_sub(&inode->dirty_bytes, was - is);
+		nwb_locked_sub(&inode->dirty_bytes, was - is);
 		nwb_gauge_sub(&nf->n.dirty_bytes, was - is);
 	}
 }
 
-/** nwb_folio_set_dirty() - let exactly @s be dirty; empty: nothing. */
+static uint64_t dirty_bit(const struct nwb_folio *f, uint64_t **ret_word)
+{
+	unsigned int slot = f->index % NWB_LEAF_SLOTS;
+
+	*ret_word = &f->leaf->dirty[slot / 64];
+	return 1ull << (slot % 64);
+}
+
+static void clear_dirty(struct nwb_folio *f)
+{
+	uint64_t *word, bit = dirty_bit(f, &word);
+
+	account_dirty(f, f->dirty.to - f->dirty.from, 0);
+	f->flags &= ~NWB_FOLIO_DIRTY;
+	*word &= ~bit;
+	f->leaf->nr_dirty--;
+}
+
+/** nwb_folio_set_dirty() - let exactly @s be dirty; empty: nothing. nf->lock not
+ * held. */
 void nwb_folio_set_dirty(struct nwb_folio *f, struct nwb_span s)
 {
-	struct nwb_leaf *leaf = leaf_of(f);
-	unsigned int slot = f->index % NWB_LEAF_SLOTS;
-	uint64_t bit = 1ull << (slot % 64);
+	uint64_t *word, bit;
 
-	account_dirty(f, f->dirty.to - f->dirty.from, s.to - s.from);
-	f->dirty = s;
 	if (nwb_span_empty(s)) {
-		if (f->flags & NWB_FOLIO_DIRTY) {
-			f->flags &= ~NWB_FOLIO_DIRTY;
-			leaf->dirty[slot / 64] &= ~bit;
-			leaf->nr_dirty--;
-		}
+		if (f->flags & NWB_FOLIO_DIRTY)
+			clear_dirty(f);
+		f->dirty = s;
 		return;
 	}
+	account_dirty(f, f->dirty.to - f->dirty.from, s.to - s.from);
+	f->dirty = s;
 	nwb_assert((f->flags & NWB_FOLIO_UPTODATE) ||
 		   nwb_span_contains(f->valid, s));
-	if (!(f->flags & NWB_FOLIO_DIRTY)) {
-		nwb_folio_unclean(f);
-		f->flags |= NWB_FOLIO_DIRTY;
-		f->dirty_tag = f->inode->wb_tag;
-		leaf->dirty[slot / 64] |= bit;
-		leaf->nr_dirty++;
-	}
+	if (f->flags & NWB_FOLIO_DIRTY)
+		return;
+	nwb_folio_unclean(f);
+	f->flags |= NWB_FOLIO_DIRTY;
+	f->dirty_tag = f->inode->wb_tag;
+	bit = dirty_bit(f, &word);
+	*word |= bit;
+	f->leaf->nr_dirty++;
 }
 
 /** nwb_folio_mark_dirty() - @s was just written by a user. Linux remembers a
@@ -300,15 +322,18 @@ void nwb_folio_mark_dirty(struct nwb_folio *f, struct nwb_span s)
 void nwb_folio_set_unstable(struct nwb_folio *f, struct nwb_span s)
 {
 	struct nwb_inode *inode = f->inode;
+	uint32_t was = f->unstable.to - f->unstable.from;
+	uint32_t is = s.to - s.from;
 
-	nwb_gauge_sub(&inode->unstable_bytes,
-		      f->unstable.to - f->unstable.from);
-	atomic_fetch_add(&inode->unstable_bytes, s.to - s.from);
 	f->unstable = s;
-	if (nwb_span_empty(s)) {
+	if (is > was)
+		nwb_locked_add(&inode->unstable_bytes, is - was);
+	else if (is < was)
+		nwb_locked_sub(&inode->unstable_bytes, was - is);
+	if (!is && (f->flags & NWB_FOLIO_UNSTABLE)) {
 		f->flags &= ~NWB_FOLIO_UNSTABLE;
 		nwb_list_del(&f->unstable_link);
-	} else if (!(f->flags & NWB_FOLIO_UNSTABLE)) {
+	} else if (is && !(f->flags & NWB_FOLIO_UNSTABLE)) {
 		nwb_folio_unclean(f);
 		f->flags |= NWB_FOLIO_UNSTABLE;
 		nwb_list_add_tail(&inode->unstable, &f->unstable_link);

@@ -29,13 +29,11 @@ static unsigned int slot_of(uint64_t nr, unsigned int level)
 	       (NWB_NODE_SLOTS - 1);
 }
 
-/** nwb_leaf_find() - leaf @nr, or NULL. */
-struct nwb_leaf *nwb_leaf_find(struct nwb_inode *inode, uint64_t nr)
+/** nwb_leaf_lookup() - leaf @nr, which is not the one found last, or NULL. */
+struct nwb_leaf *nwb_leaf_lookup(struct nwb_inode *inode, uint64_t nr)
 {
 	void *p = inode->table.root;
 
-	if (inode->table.last && inode->table.last_nr == nr)
-		return inode->table.last;
 	if (nr >= capacity(inode->table.height))
 		return NULL;
 	for (unsigned int level = inode->table.height; p && level; level--)

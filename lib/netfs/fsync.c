@@ -71,7 +71,10 @@ static bool settle(struct nwb_inode *inode, uint64_t seq, uint32_t instance)
 		if (f->instance != instance &&
 		    !nwb_mutant(nf, NWB_MUT_SETTLES_ANY)) {
 			nwb_count(nf, unstable_resent, s.to - s.from);
+			/* inode->lock keeps the list */
+			nwb_mutex_unlock(&nf->lock);
 			nwb_folio_set_dirty(f, nwb_span_hull(f->dirty, s));
+			nwb_mutex_lock(&nf->lock);
 			inode->resend_gen++;
 			is_lost = true;
 		}

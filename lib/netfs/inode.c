@@ -64,6 +64,7 @@ int nwb_inode_new(struct nwb_netfs *nf, uint32_t id, void *fs_priv,
 	nwb_list_init(&inode->requests);
 	nwb_list_init(&inode->unstable);
 	nwb_list_init(&inode->nf_link);
+	nwb_list_init(&inode->dirty_link);
 	nwb_mutex_lock(&nf->lock);
 	nwb_list_add_tail(&nf->inodes, &inode->nf_link);
 	nwb_mutex_unlock(&nf->lock);
@@ -126,6 +127,8 @@ static void evict(struct nwb_inode *inode)
 	/* Listed as long as it is pinned: who pins it goes on from there. */
 	nwb_wait_event(&nf->unpinned, &nf->lock, !inode->pins);
 	nwb_list_del(&inode->nf_link);
+	nwb_list_del(&inode->dirty_link);
+	inode->is_evicted = true;
 	nwb_mutex_unlock(&nf->lock);
 	nwb_request_wait_all(inode);
 

@@ -69,6 +69,7 @@ struct nwb_arena {
 
 /*
  * struct nwb_folio - cached bytes; protected by inode->lock, @lru by nf->lock.
+ * @leaf: holds its slots; a leaf stays as long as a folio is in it
  * @valid: of a folio that is not uptodate, the bytes that are (dirty, unstable
  *	and in-flight bytes are within)
  * @dirty: hull of the dirty bytes
@@ -83,6 +84,7 @@ struct nwb_folio {
 	struct nwb_list lru;
 	struct nwb_list unstable_link;
 	struct nwb_inode *inode;
+	struct nwb_leaf *leaf;
 	uint8_t *mem;
 	uint64_t index;
 	uint32_t bytes;
@@ -126,11 +128,14 @@ struct nwb_table {
  * of the kernel's rolling buffer).
  * @folio: NULL: a direct write, from the user's memory
  * @mem: what is sent: the folio itself, or its temp page
+ * @temp: its temp page, that it has but does not send (opts.no_copy)
  * @pre, @post: bytes around [start, start + len), valid and in @mem, too, that
  *	the local cache takes along to have whole blocks
  * @is_copy: for the local cache only
  * @is_cached: the local cache takes part
  * @blob: whose memory it is, of a writeback-single request
+ * @to_eof: it ends at the end of the file
+ * @ends_run: the next bytes cannot follow on
  */
 struct nwb_claim {
 	struct nwb_list link; /* rreq->claims, ascending */
@@ -141,8 +146,11 @@ struct nwb_claim {
 	uint32_t post;
 	bool is_copy;
 	bool is_cached;
+	bool to_eof;
+	bool ends_run;
 	uint8_t *mem;
 	struct nwb_blob *blob;
+	uint8_t *temp;
 };
 
 /* Why a subrequest got no more bytes. */
@@ -236,6 +244,8 @@ struct nwb_io_request {
 struct nwb_inode {
 	struct nwb_netfs *nf;
 	struct nwb_list nf_link;
+	struct nwb_list dirty_link; /* nf->dirty_inodes; nf->lock */
+	bool is_evicted;	    /* nf->lock */
 	void *fs_priv;
 	uint32_t id;
 	_Atomic uint32_t refs;
@@ -317,6 +327,7 @@ struct nwb_netfs {
 	struct nwb_pool folio_pool, leaf_pool, node_pool, claim_pool, sreq_pool;
 	struct nwb_list free_requests;
 	struct nwb_list inodes;
+	struct nwb_list dirty_inodes; /* bdi_writeback's b_dirty */
 	struct nwb_list lru;
 	struct nwb_waitq room; /* cache memory, live requests */
 	struct nwb_waitq unpinned;
@@ -451,6 +462,12 @@ static inline void nwb_folio_unmap(struct nwb_folio *f)
 	f->writable = (struct nwb_span){0, 0};
 }
 
+/* No stream has anything of @c behind that. */
+static inline uint64_t nwb_claim_end(const struct nwb_claim *c)
+{
+	return c->start + c->len + c->post;
+}
+
 /* Bytes that @q stands for, from its start on. */
 static inline size_t nwb_sreq_span(const struct nwb_sreq *q)
 {
@@ -461,8 +478,45 @@ static inline size_t nwb_sreq_span(const struct nwb_sreq *q)
 #define nwb_count(nf, field, by)                                               \
 	((void)atomic_fetch_add_explicit(&(nf)->n.field, (uint64_t)(by),       \
 					 memory_order_relaxed))
-void nwb_gauge_add(_Atomic uint64_t *gauge, _Atomic uint64_t *max, uint64_t by);
-void nwb_gauge_sub(_Atomic uint64_t *gauge, uint64_t by);
+
+static inline void nwb_gauge_add(_Atomic uint64_t *gauge, _Atomic uint64_t *max,
+				 uint64_t by)
+{
+	/* Ordered: who raises it looks at nf->kick_at next, and the flusher
+	 * the other way round. */
+	uint64_t now = atomic_fetch_add(gauge, by) + by;
+	uint64_t seen = atomic_load_explicit(max, memory_order_relaxed);
+
+	while (now > seen && !atomic_compare_exchange_weak_explicit(
+				     max, &seen, now, memory_order_relaxed,
+				     memory_order_relaxed))
+		;
+}
+
+static inline void nwb_gauge_sub(_Atomic uint64_t *gauge, uint64_t by)
+{
+	uint64_t was =
+		atomic_fetch_sub_explicit(gauge, by, memory_order_relaxed);
+
+	nwb_assert(was >= by);
+}
+
+/* What changes under one lock only, and is looked at without it: no locked
+ * instruction is needed to change it. */
+static inline void nwb_locked_add(_Atomic uint64_t *v, uint64_t by)
+{
+	atomic_store_explicit(
+		v, atomic_load_explicit(v, memory_order_relaxed) + by,
+		memory_order_relaxed);
+}
+
+static inline void nwb_locked_sub(_Atomic uint64_t *v, uint64_t by)
+{
+	uint64_t was = atomic_load_explicit(v, memory_order_relaxed);
+
+	nwb_assert(was >= by);
+	atomic_store_explicit(v, was - by, memory_order_relaxed);
+}
 
 /* arena.c: all but init and fini under nf->lock */
 int nwb_arena_init(struct nwb_arena *a, uint64_t bytes) nwb_must_check;
@@ -471,15 +525,32 @@ uint8_t *nwb_arena_get(struct nwb_arena *a, size_t nr_pages);
 void nwb_arena_put(struct nwb_arena *a, uint8_t *mem, size_t nr_pages);
 
 /* folio_table.c */
-struct nwb_leaf *nwb_leaf_find(struct nwb_inode *inode, uint64_t nr);
+struct nwb_leaf *nwb_leaf_lookup(struct nwb_inode *inode, uint64_t nr);
 struct nwb_leaf *nwb_leaf_next(struct nwb_inode *inode, uint64_t nr,
 			       uint64_t *ret_nr);
 struct nwb_leaf *nwb_leaf_make(struct nwb_inode *inode, uint64_t nr);
 void nwb_leaf_drop(struct nwb_inode *inode, uint64_t nr);
 void nwb_table_free(struct nwb_inode *inode);
 
+/* Leaf @nr, or NULL. */
+static inline struct nwb_leaf *nwb_leaf_find(struct nwb_inode *inode,
+					     uint64_t nr)
+{
+	if (inode->table.last && inode->table.last_nr == nr)
+		return inode->table.last;
+	return nwb_leaf_lookup(inode, nr);
+}
+
+/* The folio that holds page @index, or NULL; inode->lock held. */
+static inline struct nwb_folio *nwb_folio_find(struct nwb_inode *inode,
+					       uint64_t index)
+{
+	struct nwb_leaf *leaf = nwb_leaf_find(inode, index >> NWB_LEAF_SHIFT);
+
+	return leaf ? leaf->slot[index % NWB_LEAF_SLOTS] : NULL;
+}
+
 /* folio.c: inode->lock held unless said otherwise */
-struct nwb_folio *nwb_folio_find(struct nwb_inode *inode, uint64_t index);
 struct nwb_folio *nwb_folio_next_dirty(struct nwb_inode *inode, uint64_t pos);
 struct nwb_folio *nwb_folio_next(struct nwb_inode *inode, uint64_t index);
 int nwb_folio_create(struct nwb_inode *inode, uint64_t index, size_t want,
@@ -511,14 +582,15 @@ struct nwb_sreq *nwb_sreq_new(struct nwb_io_request *rreq, uint8_t stream_nr,
 struct nwb_sreq *nwb_sreq_try_new(struct nwb_io_request *rreq,
 				  uint8_t stream_nr, uint64_t start);
 void nwb_sreq_free(struct nwb_sreq *q);
+unsigned int nwb_claims_get(struct nwb_netfs *nf, struct nwb_list *list,
+			    unsigned int nr);
+void nwb_claims_put(struct nwb_netfs *nf, struct nwb_list *list);
 struct nwb_claim *nwb_claim_new(struct nwb_netfs *nf);
 bool nwb_sreq_add_seg(struct nwb_sreq *q, uint8_t *mem, size_t len,
 		      unsigned int max_segs);
 
-void nwb_claim_free(struct nwb_netfs *nf, struct nwb_claim *c);
 size_t nwb_claim_range(const struct nwb_claim *c, unsigned int stream_nr,
 		       uint64_t *ret_start, uint8_t **ret_mem);
-uint64_t nwb_claim_end(const struct nwb_claim *c);
 
 /* write_issue.c */
 uint64_t nwb_writepages(struct nwb_inode *inode, enum nwb_wb_reason reason);
@@ -563,8 +635,16 @@ void nwb_budget_leave(struct nwb_netfs *nf);
 /* throttle.c */
 void nwb_dirty_domain_join(struct nwb_netfs *nf);
 void nwb_dirty_domain_leave(struct nwb_netfs *nf);
-void nwb_dirty_throttle(struct nwb_netfs *nf);
+void nwb_dirty_throttle_limited(struct nwb_netfs *nf);
 uint64_t nwb_background_bytes(const struct nwb_netfs *nf);
+
+/* A writer has made something dirty. Context: blocks; no lock of lib/netfs held
+ * but inode->io_lock. */
+static inline void nwb_dirty_throttle(struct nwb_netfs *nf)
+{
+	if (nf->opts.dirty_limit_bytes || nf->opts.dirty_domain)
+		nwb_dirty_throttle_limited(nf);
+}
 
 /* fsync.c */
 void nwb_errseq_set(struct nwb_inode *inode, int err); /* inode->lock held */

@@ -14,8 +14,7 @@
  * @limit: kicked: claim up to here
  * @nr_left: pages that may still be written (nr_to_write)
  * @tag: SYNC_ALL: only what was dirty before the pass began
- * @to_eof: the latest claim ends at the end of the file
- * @ends_run: or the next bytes cannot follow on
+ * @spare: claims at hand; in use only within nwb_issue_all()
  * @is_ordered: one subrequest at a time, and none behind one that failed
  * @is_cut_short: it ended because of @nr_left
  */
@@ -30,15 +29,14 @@ struct issue {
 	uint64_t claimed;
 	int64_t nr_left;
 	uint64_t tag;
-	bool to_eof;
-	bool ends_run;
+	struct nwb_list *spare;
 	bool is_ordered;
 	bool is_cut_short;
 };
 
 /* write_claim.c: inode->lock held. 0; -ENOENT: nothing left; -EINPROGRESS: a
  * request is needed first; -EXDEV: another request; -EBUSY: in flight, to be
- * waited for; -EAGAIN, -ENOMEM. */
+ * waited for; -EAGAIN; -ENOMEM: no claim at hand. */
 int nwb_try_claim(struct issue *is, struct nwb_claim **ret_claim);
 
 /* write_issue.c */

@@ -6,6 +6,8 @@
 #include "internal.h"
 
 #define REQUESTS_RESERVED 64u
+/* Of direct writes, and those that issuers have at hand. */
+#define CLAIMS_SPARE 256u
 
 struct nwb_exec *nwb_netfs_exec(const struct nwb_netfs *nf)
 {
@@ -105,7 +107,7 @@ static int make_memory(struct nwb_netfs *nf)
 			       pages);
 	if (!rc)
 		rc = make_pool(nf, &nf->claim_pool, sizeof(struct nwb_claim),
-			       pages + 64);
+			       pages + CLAIMS_SPARE);
 	if (!rc)
 		rc = make_pool(nf, &nf->leaf_pool, sizeof(struct nwb_leaf),
 			       pages / NWB_LEAF_SLOTS * 2 + 64);
@@ -145,6 +147,7 @@ static void init_queues(struct nwb_netfs *nf)
 	nwb_waitq_init(&nf->retry_q, nf->ex, "netfs retryer");
 	nwb_list_init(&nf->free_requests);
 	nwb_list_init(&nf->inodes);
+	nwb_list_init(&nf->dirty_inodes);
 	nwb_list_init(&nf->lru);
 	nwb_list_init(&nf->retry_list);
 	nwb_list_init(&nf->domain_link);

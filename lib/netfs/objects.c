@@ -281,26 +281,56 @@ void nwb_sreq_free(struct nwb_sreq *q)
 	nwb_waitq_wake_all(&nf->sreq_room);
 }
 
-/** nwb_claim_new() - inode->lock held. NULL: no memory at all. */
+/** nwb_claims_get() - up to @nr claims onto the empty @list; their content is
+ * the caller's business. No lock held but inode->lock. Return: how many; 0: no
+ * memory at all. */
+unsigned int nwb_claims_get(struct nwb_netfs *nf, struct nwb_list *list,
+			    unsigned int nr)
+{
+	unsigned int got = 0;
+
+	nwb_mutex_lock(&nf->lock);
+	for (; got < nr; got++) {
+		struct nwb_claim *c = nwb_pool_get(&nf->claim_pool);
+
+		if (!c)
+			break;
+		nwb_list_add_tail(list, &c->link);
+	}
+	nwb_mutex_unlock(&nf->lock);
+	return got;
+}
+
+/** nwb_claim_new() - one claim of memory that is no folio's. NULL: no memory at
+ * all. */
 struct nwb_claim *nwb_claim_new(struct nwb_netfs *nf)
 {
 	struct nwb_claim *c;
+	struct nwb_list one;
 
-	nwb_mutex_lock(&nf->lock);
-	c = nwb_pool_get(&nf->claim_pool);
-	nwb_mutex_unlock(&nf->lock);
-	if (c) {
-		memset(c, 0, sizeof(*c));
-		nwb_list_init(&c->link);
-	}
+	nwb_list_init(&one);
+	if (!nwb_claims_get(nf, &one, 1))
+		return NULL;
+	c = nwb_list_first(&one, struct nwb_claim, link);
+	memset(c, 0, sizeof(*c));
+	nwb_list_init(&c->link);
 	return c;
 }
 
-/** nwb_claim_free() - no stream needs it any more; its memory was given back. */
-void nwb_claim_free(struct nwb_netfs *nf, struct nwb_claim *c)
+/** nwb_claims_put() - no stream needs those of @list any more; their memory was
+ * given back. */
+void nwb_claims_put(struct nwb_netfs *nf, struct nwb_list *list)
 {
+	if (nwb_list_empty(list))
+		return;
 	nwb_mutex_lock(&nf->lock);
-	nwb_pool_put(&nf->claim_pool, c);
+	while (!nwb_list_empty(list)) {
+		struct nwb_claim *c =
+			nwb_list_first(list, struct nwb_claim, link);
+
+		nwb_list_del(&c->link);
+		nwb_pool_put(&nf->claim_pool, c);
+	}
 	nwb_mutex_unlock(&nf->lock);
 }
 
@@ -321,12 +351,6 @@ size_t nwb_claim_range(const struct nwb_claim *c, unsigned int stream_nr,
 	*ret_start = c->start - c->pre;
 	*ret_mem = c->mem - c->pre;
 	return (size_t)c->pre + c->len + c->post;
-}
-
-/** nwb_claim_end() - no stream has anything of @c behind that. */
-uint64_t nwb_claim_end(const struct nwb_claim *c)
-{
-	return c->start + c->len + c->post;
 }
 
 /**

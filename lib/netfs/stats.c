@@ -7,27 +7,6 @@
 
 #define LOAD(nf, f) atomic_load_explicit(&(nf)->n.f, memory_order_relaxed)
 
-void nwb_gauge_add(_Atomic uint64_t *gauge, _Atomic uint64_t *max, uint64_t by)
-{
-	/* Ordered: who raises it looks at nf->kick_at next, and the flusher
-	 * the other way round. */
-	uint64_t now = atomic_fetch_add(gauge, by) + by;
-	uint64_t seen = atomic_load_explicit(max, memory_order_relaxed);
-
-	while (now > seen && !atomic_compare_exchange_weak_explicit(
-				     max, &seen, now, memory_order_relaxed,
-				     memory_order_relaxed))
-		;
-}
-
-void nwb_gauge_sub(_Atomic uint64_t *gauge, uint64_t by)
-{
-	uint64_t was =
-		atomic_fetch_sub_explicit(gauge, by, memory_order_relaxed);
-
-	nwb_assert(was >= by);
-}
-
 void nwb_netfs_get_stats(struct nwb_netfs *nf, struct nwb_netfs_stats *ret)
 {
 	ret->wb_requests = LOAD(nf, wb_requests);

@@ -175,16 +175,12 @@ static void pause_writer(struct nwb_netfs *nf)
 }
 
 /**
- * nwb_dirty_throttle() - a writer has made something dirty.
- * Context: blocks; no lock of lib/netfs held but inode->io_lock.
+ * nwb_dirty_throttle_limited() - nwb_dirty_throttle() of a mount with a limit.
  */
-void nwb_dirty_throttle(struct nwb_netfs *nf)
+void nwb_dirty_throttle_limited(struct nwb_netfs *nf)
 {
-	enum state state;
+	enum state state = judge(nf);
 
-	if (!nf->opts.dirty_limit_bytes && !nf->opts.dirty_domain)
-		return;
-	state = judge(nf);
 	if (state == FREE_RUN)
 		return;
 	nwb_count(nf, throttled, 1);

@@ -107,33 +107,34 @@ static int take_claim(struct issue *is, struct nwb_folio *f, struct nwb_span s,
 {
 	struct nwb_inode *inode = is->inode;
 	struct nwb_netfs *nf = inode->nf;
-	struct nwb_claim *c = nwb_claim_new(nf);
+	struct nwb_claim *c;
 	int rc;
 
-	if (!c) {
-		if (nwb_mutant(nf, NWB_MUT_NO_MEMORY_CLEAN))
-			nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
+	if (nwb_list_empty(is->spare))
 		return -ENOMEM;
-	}
-	c->folio = f;
-	c->start = nwb_folio_pos(f) + s.from;
-	c->len = s.to - s.from;
-	c->is_copy = (f->flags & NWB_FOLIO_COPY) != 0;
+	c = nwb_list_first(is->spare, struct nwb_claim, link);
+	*c = (struct nwb_claim){
+		.link = c->link,
+		.folio = f,
+		.start = nwb_folio_pos(f) + s.from,
+		.len = s.to - s.from,
+		.is_copy = (f->flags & NWB_FOLIO_COPY) != 0,
+		.ends_run = !is_part && s.to < f->bytes,
+	};
 	if (is->rreq->streams[1].avail && (f->flags & NWB_FOLIO_UPTODATE))
 		add_blocks(f, s, c);
 	rc = nf->mode->claim(nf, c, f->mem + s.from);
 	if (rc) {
-		nwb_claim_free(nf, c);
 		if (nwb_mutant(nf, NWB_MUT_CONGESTED_CLEAN))
 			nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
 		return rc;
 	}
+	nwb_list_del(&c->link);
 	f->flags &= ~NWB_FOLIO_COPY;
 	f->inflight = f->nr_claims ? nwb_span_hull(f->inflight, s) : s;
 	f->nr_claims++;
-	is->to_eof = is->origin != NWB_WRITETHROUGH &&
-		     c->start + c->len == inode->size;
-	is->ends_run = !is_part && s.to < f->bytes;
+	c->to_eof = is->origin != NWB_WRITETHROUGH &&
+		    c->start + c->len == inode->size;
 	is->pos = is_part ? c->start + c->len : nwb_folio_pos(f) + f->bytes;
 	set_rest(is, f, s);
 	is->claimed += c->len;

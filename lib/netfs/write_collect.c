@@ -351,37 +351,48 @@ static enum nwb_trace_folio_what clear_reason(const struct nwb_folio *f)
 	return NWB_TRF_CLEAR;
 }
 
+/* Move what is in @from before @end, which is in it or is @from itself, to the
+ * end of @to. */
+static void cut_before(struct nwb_list *to, struct nwb_list *from,
+		       struct nwb_list *end)
+{
+	struct nwb_list *first = from->next, *last = end->prev;
+
+	if (first == end)
+		return;
+	from->next = end;
+	end->prev = from;
+	first->prev = to->prev;
+	to->prev->next = first;
+	last->next = to;
+	to->prev = last;
+}
+
 /* netfs_writeback_unlock_folios(): claims below collected_to end. */
 static void end_claims(struct nwb_io_request *rreq)
 {
 	struct nwb_inode *inode = rreq->inode;
 	struct nwb_netfs *nf = rreq->nf;
 	struct nwb_blob *blob = NULL;
-	struct nwb_list ended;
+	struct nwb_list ended, *l;
+	struct nwb_claim *c, *next;
 
 	nwb_list_init(&ended);
 	nwb_mutex_lock(&rreq->lock);
-	while (!nwb_list_empty(&rreq->claims)) {
-		struct nwb_claim *c =
-			nwb_list_first(&rreq->claims, struct nwb_claim, link);
-
-		if (nwb_claim_end(c) > rreq->collected_to)
+	for (l = rreq->claims.next; l != &rreq->claims; l = l->next)
+		if (nwb_claim_end(nwb_list_entry(l, struct nwb_claim, link)) >
+		    rreq->collected_to)
 			break;
-		nwb_list_del(&c->link);
-		nwb_list_add_tail(&ended, &c->link);
-	}
+	cut_before(&ended, &rreq->claims, l);
 	nwb_mutex_unlock(&rreq->lock);
 	if (nwb_list_empty(&ended))
 		return;
 
 	nwb_mutex_lock(&inode->lock);
 	nwb_mutex_lock(&nf->lock);
-	while (!nwb_list_empty(&ended)) {
-		struct nwb_claim *c =
-			nwb_list_first(&ended, struct nwb_claim, link);
+	nwb_list_for_each_entry_safe (c, next, &ended, link) {
 		struct nwb_folio *f = c->folio;
 
-		nwb_list_del(&c->link);
 		if (!f) {
 			/* PUT mark; a request has pieces of one blob only */
 			if (c->blob && atomic_fetch_sub(&c->blob->refs, 1) == 1)
@@ -395,7 +406,8 @@ static void end_claims(struct nwb_io_request *rreq)
 		rreq->cleaned_to = nwb_folio_pos(f) + f->bytes;
 		nwb_trace_collect_folio(f, rreq, c->start + c->len,
 					rreq->collected_to);
-		nwb_trace_folio(f, rreq, clear_reason(f));
+		if (nwb_is_tracing(nf))
+			nwb_trace_folio(f, rreq, clear_reason(f));
 		nwb_folio_maybe_clean_locked(f);
 		nwb_pool_put(&nf->claim_pool, c);
 	}

@@ -28,6 +28,9 @@
 #include "issue.h"
 
 #define NO_MEMORY_SLEEP (10 * NWB_MSEC)
+/* Claims that are taken under one hold of inode->lock. */
+#define BATCH 16u
+
 /* --- subrequests ---------------------------------------------------------- */
 
 /* Not "the server is away" and not our own lack of memory: what the server said
@@ -202,24 +205,25 @@ static void prepare_construct(struct nwb_io_request *rreq,
 
 /* netfs_advance_write(): put up to @len bytes at @pos into a subrequest.
  * Return: how many were taken, at least 1. */
-static size_t advance_write(struct issue *is, struct nwb_io_stream *stream,
-			    uint64_t pos, uint8_t *mem, size_t len)
+static size_t advance_write(struct nwb_io_request *rreq,
+			    struct nwb_io_stream *stream, uint64_t pos,
+			    uint8_t *mem, size_t len, bool to_eof)
 {
 	struct nwb_io_subrequest *s = stream->construct;
-	struct nwb_netfs *nf = is->rreq->nf;
+	struct nwb_netfs *nf = rreq->nf;
 	struct nwb_sreq *q;
 	size_t part;
 
-	if (s && (pos != s->start + s->len ||
-		  nwb_mutant(is->rreq->nf, NWB_MUT_CUTS_ALWAYS)))
+	if (s &&
+	    (pos != s->start + s->len || nwb_mutant(nf, NWB_MUT_CUTS_ALWAYS)))
 		issue_construct(stream, NWB_CUT_GAP);
 	if (!stream->construct)
-		prepare_construct(is->rreq, stream, pos);
+		prepare_construct(rreq, stream, pos);
 	q = nwb_to_sreq(stream->construct);
 	part = nwb_min(len, stream->sreq_max_len - q->s.len);
 	if (!nwb_sreq_add_seg(q, mem, part, stream->sreq_max_segs)) {
 		issue_construct(stream, NWB_CUT_SEGMENT);
-		prepare_construct(is->rreq, stream, pos);
+		prepare_construct(rreq, stream, pos);
 		q = nwb_to_sreq(stream->construct);
 		part = nwb_min(len, stream->sreq_max_len);
 		if (!nwb_sreq_add_seg(q, mem, part, stream->sreq_max_segs))
@@ -232,7 +236,7 @@ static size_t advance_write(struct issue *is, struct nwb_io_stream *stream,
 		issue_construct(stream, NWB_CUT_SIZE);
 	else if (nwb_is_linux(nf) && q->nr_pieces >= stream->sreq_max_segs)
 		issue_construct(stream, NWB_CUT_SEGMENT);
-	else if (is->to_eof && part == len)
+	else if (to_eof && part == len)
 		issue_construct(stream, NWB_CUT_EOF);
 	return part;
 }
@@ -307,41 +311,68 @@ bool nwb_wait_collected(struct nwb_io_request *rreq, uint64_t to)
 	return is_good;
 }
 
-/**
- * nwb_write_claim() - tile @c into subrequests (netfs_write_folio(), from its
- * step 5 on). @c may be gone afterwards.
- */
-void nwb_write_claim(struct issue *is, struct nwb_claim *c)
+/* All before it has been handed to its streams: the collector may pass. */
+static void set_issued_to(struct nwb_io_request *rreq, uint64_t to)
+{
+	if (atomic_load_explicit(&rreq->issued_to, memory_order_relaxed) != to)
+		atomic_store_explicit(&rreq->issued_to, to,
+				      memory_order_release);
+}
+
+/* Claims that are not tiled yet lie behind issued_to, so nothing ends them. */
+static void list_claims(struct nwb_io_request *rreq, struct nwb_claim **c,
+			unsigned int nr)
+{
+	nwb_mutex_lock(&rreq->lock);
+	for (unsigned int i = 0; i < nr; i++)
+		nwb_list_add_tail(&rreq->claims, &c[i]->link);
+	nwb_mutex_unlock(&rreq->lock);
+}
+
+/* The cache may begin below @base, and be done before the upload is prepared.
+ * Only the issuer makes it active. */
+static void activate_upload(struct nwb_io_request *rreq, uint64_t base)
+{
+	if (rreq->streams[0].active)
+		return;
+	nwb_mutex_lock(&rreq->lock);
+	rreq->streams[0].active = true;
+	rreq->streams[0].collected_to = base;
+	nwb_mutex_unlock(&rreq->lock);
+}
+
+/* The upload is the only stream: no question which one is behind. */
+static void tile_upload(struct nwb_io_request *rreq, uint64_t pos, uint8_t *mem,
+			size_t len, bool to_eof)
+{
+	while (len) {
+		size_t part;
+
+		set_issued_to(rreq, pos);
+		part = advance_write(rreq, &rreq->streams[0], pos, mem, len,
+				     to_eof);
+		pos += part;
+		mem += part;
+		len -= part;
+	}
+}
+
+/* Each stream its own cuts; who is furthest behind is served first. */
+static void tile_streams(struct issue *is, uint64_t base, uint8_t *mem,
+			 bool to_eof)
 {
 	struct nwb_io_request *rreq = is->rreq;
-	uint64_t base, end = nwb_claim_end(c);
 	struct nwb_io_stream *stream;
-	size_t len = c->len;
-	uint8_t *mem = c->mem - c->pre;
-	bool is_upload;
 
-	if (c->folio)
-		begin_folio(is, c);
-	base = submit(rreq, c);
-	is_upload = rreq->streams[0].submit_len != 0;
-	nwb_mutex_lock(&rreq->lock);
-	nwb_list_add_tail(&rreq->claims, &c->link);
-	/* The cache may begin below it, and be done before it is prepared. */
-	if (is_upload && !rreq->streams[0].active) {
-		rreq->streams[0].active = true;
-		rreq->streams[0].collected_to = base;
-	}
-	nwb_mutex_unlock(&rreq->lock);
-	if (nwb_mutant(rreq->nf, NWB_MUT_ISSUED_EARLY))
-		atomic_store(&rreq->issued_to, end);
 	while ((stream = lowest_stream(rreq))) {
 		uint64_t pos = base + stream->submit_off;
 		size_t part;
 
 		if (!nwb_mutant(rreq->nf, NWB_MUT_ISSUED_EARLY))
-			atomic_store(&rreq->issued_to, pos);
-		part = advance_write(is, stream, pos, mem + stream->submit_off,
-				     stream->submit_len);
+			set_issued_to(rreq, pos);
+		part = advance_write(rreq, stream, pos,
+				     mem + stream->submit_off,
+				     stream->submit_len, to_eof);
 		if (nwb_mutant(rreq->nf, NWB_MUT_SKIPS_PAGE))
 			part = stream->submit_len;
 		stream->submit_off += part;
@@ -352,11 +383,53 @@ void nwb_write_claim(struct issue *is, struct nwb_claim *c)
 		if (!nwb_wait_collected(rreq, pos + part))
 			break;
 	}
+}
+
+static bool has_one_stream(const struct issue *is)
+{
+	return is->rreq->nf->nr_streams == 1 && !is->is_ordered &&
+	       !nwb_mutant(is->rreq->nf,
+			   NWB_MUT_ISSUED_EARLY | NWB_MUT_SKIPS_PAGE);
+}
+
+/* netfs_write_folio(), from its step 5 on: @c, which is listed, into
+ * subrequests. It may be gone afterwards. */
+static void tile_claim(struct issue *is, const struct nwb_claim *c)
+{
+	struct nwb_io_request *rreq = is->rreq;
+	uint64_t base = c->start, end = nwb_claim_end(c);
+	bool is_upload = rreq->streams[0].avail && !c->is_copy;
+	bool ends_run = c->ends_run;
+	size_t len = c->len;
+
+	if (c->folio)
+		begin_folio(is, c);
+	if (is_upload)
+		activate_upload(rreq, base - c->pre);
+	if (has_one_stream(is)) {
+		if (is_upload)
+			tile_upload(rreq, base, c->mem, len, c->to_eof);
+	} else {
+		base = submit(rreq, c);
+		if (nwb_mutant(rreq->nf, NWB_MUT_ISSUED_EARLY))
+			set_issued_to(rreq, end);
+		tile_streams(is, base, c->mem - c->pre, c->to_eof);
+	}
 	if (!is_upload && nwb_rreq_has_folios(rreq))
 		rreq->nf->mode->issued(rreq->nf, len);
-	atomic_store(&rreq->issued_to, end);
-	if (is->ends_run)
+	set_issued_to(rreq, end);
+	if (ends_run)
 		nwb_issue_pending(rreq);
+}
+
+/**
+ * nwb_write_claim() - list @c and tile it into subrequests. @c may be gone
+ * afterwards.
+ */
+void nwb_write_claim(struct issue *is, struct nwb_claim *c)
+{
+	list_claims(is->rreq, &c, 1);
+	tile_claim(is, c);
 }
 
 /* --- the pass ------------------------------------------------------------- */
@@ -439,49 +512,82 @@ static void begin_request(struct issue *is)
 		nwb_begin_upload(is->rreq, is->reason);
 }
 
-static struct nwb_claim *next_claim(struct issue *is)
+/* No claim at hand, or nothing at all: get ready to look again. */
+static void refill(struct issue *is)
+{
+	struct nwb_netfs *nf = is->inode->nf;
+	uint64_t pages = 1;
+
+	if (is->end > is->pos)
+		pages += (is->end - is->pos) / NWB_PAGE_SIZE;
+	if (nwb_claims_get(nf, is->spare,
+			   (unsigned int)nwb_min(pages, (uint64_t)BATCH)))
+		return;
+	if (nwb_mutant(nf, NWB_MUT_NO_MEMORY_CLEAN)) {
+		struct nwb_folio *f;
+
+		nwb_mutex_lock(&is->inode->lock);
+		f = nwb_folio_next_dirty(is->inode, is->pos);
+		if (f)
+			nwb_folio_clear_dirty(f);
+		nwb_mutex_unlock(&is->inode->lock);
+	}
+	if (is->rreq)
+		nwb_issue_pending(is->rreq);
+	nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + NO_MEMORY_SLEEP);
+}
+
+/* What stands in the way of the next claim; false: there is none. */
+static bool clear_way(struct issue *is, int rc, uint64_t temp_seen)
+{
+	if (rc == -ENOENT)
+		return false;
+	if (rc == -ENOMEM) {
+		refill(is);
+		return true;
+	}
+	if (is->rreq)
+		nwb_issue_pending(is->rreq);
+	if (rc == -EINPROGRESS) {
+		begin_request(is);
+	} else if (rc == -EXDEV) {
+		nwb_end_issue_write(is->rreq);
+		is->rreq = NULL;
+	} else if (rc == -EAGAIN) {
+		/* All that we have issued may be answered, and what the
+		 * collector looked at was issued_to of before. */
+		if (is->rreq)
+			(void)nwb_work_queue(&is->rreq->work);
+		is->inode->nf->mode->wait_room(is->inode->nf, temp_seen);
+	}
+	return true;
+}
+
+/* The next claims, at least one, or 0: there is nothing left. What is waited for
+ * is waited for with no claim in hand. */
+static unsigned int next_claims(struct issue *is, struct nwb_claim **ret)
 {
 	struct nwb_inode *inode = is->inode;
-	struct nwb_netfs *nf = inode->nf;
+	uint64_t seen;
+	int rc;
 
-	for (;;) {
-		struct nwb_claim *c = NULL;
-		uint64_t seen;
-		int rc;
+	do {
+		unsigned int nr = 0;
 
 		nwb_mutex_lock(&inode->lock);
-		seen = atomic_load(&nf->temp_freed);
-		rc = nwb_try_claim(is, &c);
-		if (rc == -EBUSY && (!is->rreq || !has_pending(is->rreq)))
+		seen = atomic_load(&inode->nf->temp_freed);
+		do {
+			rc = nwb_try_claim(is, &ret[nr]);
+		} while (!rc && ++nr < BATCH);
+		if (!nr && rc == -EBUSY &&
+		    (!is->rreq || !has_pending(is->rreq)))
 			(void)nwb_waitq_wait(&inode->waitq, &inode->lock,
 					     NWB_NEVER);
 		nwb_mutex_unlock(&inode->lock);
-		if (!rc && !c->is_copy && !is->rreq->is_upload_begun) {
-			nwb_issue_pending(is->rreq);
-			nwb_begin_upload(is->rreq, is->reason);
-		}
-		if (!rc)
-			return c;
-		if (rc == -ENOENT)
-			return NULL;
-		if (is->rreq)
-			nwb_issue_pending(is->rreq);
-		if (rc == -EINPROGRESS) {
-			begin_request(is);
-		} else if (rc == -EXDEV) {
-			nwb_end_issue_write(is->rreq);
-			is->rreq = NULL;
-		} else if (rc == -EAGAIN) {
-			/* All that we have issued may be answered, and what the
-			 * collector looked at was issued_to of before. */
-			if (is->rreq)
-				(void)nwb_work_queue(&is->rreq->work);
-			nf->mode->wait_room(nf, seen);
-		} else if (rc == -ENOMEM) {
-			nwb_sleep_until(nf->ex,
-					nwb_now_ns(nf->ex) + NO_MEMORY_SLEEP);
-		}
-	}
+		if (nr)
+			return nr;
+	} while (clear_way(is, rc, seen));
+	return 0;
 }
 
 /* netfs_end_issue_write() */
@@ -503,10 +609,23 @@ void nwb_end_issue_write(struct nwb_io_request *rreq)
  */
 void nwb_issue_all(struct issue *is)
 {
-	struct nwb_claim *c;
+	struct nwb_claim *c[BATCH];
+	struct nwb_list spare;
+	unsigned int nr;
 
-	while ((c = next_claim(is)))
-		nwb_write_claim(is, c);
+	nwb_list_init(&spare);
+	is->spare = &spare;
+	while ((nr = next_claims(is, c))) {
+		list_claims(is->rreq, c, nr);
+		for (unsigned int i = 0; i < nr; i++) {
+			if (!c[i]->is_copy && !is->rreq->is_upload_begun) {
+				nwb_issue_pending(is->rreq);
+				nwb_begin_upload(is->rreq, is->reason);
+			}
+			tile_claim(is, c[i]);
+		}
+	}
+	nwb_claims_put(is->inode->nf, &spare);
 }
 
 /* --- the writeback lock --------------------------------------------------- */

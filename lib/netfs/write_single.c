@@ -97,9 +97,11 @@ static void issue_blob(struct nwb_inode *inode, uint32_t flags,
 		size_t len =
 			(size_t)nwb_min((uint64_t)v->iov_len, blob->len - pos);
 
-		is.to_eof = pos + len == blob->len;
-		is.ends_run = is.to_eof;
-		nwb_write_claim(&is, claim_piece(rreq, blob, v, pos, len));
+		struct nwb_claim *c = claim_piece(rreq, blob, v, pos, len);
+
+		c->to_eof = pos + len == blob->len;
+		c->ends_run = c->to_eof;
+		nwb_write_claim(&is, c);
 		pos += len;
 	}
 	nwb_mutex_lock(&inode->lock);
