@@ -33,8 +33,11 @@ struct nwb_folio *nwb_folio_next(struct nwb_inode *inode, uint64_t index)
 {
 	uint64_t want = index >> NWB_LEAF_SHIFT, nr;
 	unsigned int slot = index % NWB_LEAF_SLOTS;
+	struct nwb_folio *f = nwb_folio_find(inode, index);
 	struct nwb_leaf *leaf;
 
+	if (f) /* mostly they follow on each other */
+		return f;
 	for (; (leaf = nwb_leaf_next(inode, want, &nr)); want = nr + 1) {
 		if (nr != index >> NWB_LEAF_SHIFT)
 			slot = 0;
@@ -268,11 +271,16 @@ static uint64_t dirty_bit(const struct nwb_folio *f, uint64_t **ret_word)
 	return 1ull << (slot % 64);
 }
 
-static void clear_dirty(struct nwb_folio *f)
+/** nwb_folio_clear_dirty() - folio_clear_dirty_for_io(): nothing of it is. */
+void nwb_folio_clear_dirty(struct nwb_folio *f)
 {
-	uint64_t *word, bit = dirty_bit(f, &word);
+	uint64_t *word, bit;
 
+	if (!(f->flags & NWB_FOLIO_DIRTY))
+		return;
+	bit = dirty_bit(f, &word);
 	account_dirty(f, f->dirty.to - f->dirty.from, 0);
+	f->dirty = (struct nwb_span){0, 0};
 	f->flags &= ~NWB_FOLIO_DIRTY;
 	*word &= ~bit;
 	f->leaf->nr_dirty--;
@@ -285,9 +293,7 @@ void nwb_folio_set_dirty(struct nwb_folio *f, struct nwb_span s)
 	uint64_t *word, bit;
 
 	if (nwb_span_empty(s)) {
-		if (f->flags & NWB_FOLIO_DIRTY)
-			clear_dirty(f);
-		f->dirty = s;
+		nwb_folio_clear_dirty(f);
 		return;
 	}
 	account_dirty(f, f->dirty.to - f->dirty.from, s.to - s.from);

@@ -93,8 +93,9 @@ static void drop_folios(struct nwb_inode *inode, uint64_t index)
 			continue;
 		}
 		f->flags &= ~NWB_FOLIO_COPY;
-		nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
-		nwb_folio_set_unstable(f, (struct nwb_span){0, 0});
+		nwb_folio_clear_dirty(f);
+		if (f->flags & NWB_FOLIO_UNSTABLE)
+			nwb_folio_set_unstable(f, (struct nwb_span){0, 0});
 		index = f->index + f->bytes / NWB_PAGE_SIZE;
 		nwb_mutex_lock(&nf->lock);
 		nwb_folio_drop(f);

@@ -558,6 +558,7 @@ int nwb_folio_create(struct nwb_inode *inode, uint64_t index, size_t want,
 void nwb_folio_drop(struct nwb_folio *f);
 void nwb_folio_mark_dirty(struct nwb_folio *f, struct nwb_span s);
 void nwb_folio_set_dirty(struct nwb_folio *f, struct nwb_span s);
+void nwb_folio_clear_dirty(struct nwb_folio *f);
 void nwb_folio_set_unstable(struct nwb_folio *f, struct nwb_span s);
 void nwb_folio_maybe_clean_locked(struct nwb_folio *f);
 void nwb_folio_maybe_clean(struct nwb_folio *f);

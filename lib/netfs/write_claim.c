@@ -96,7 +96,7 @@ static void set_rest(struct issue *is, struct nwb_folio *f, struct nwb_span s)
 		nwb_folio_set_dirty(f, (struct nwb_span){s.to, f->dirty.to});
 		return;
 	}
-	nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
+	nwb_folio_clear_dirty(f);
 	is->nr_left -= f->bytes / NWB_PAGE_SIZE;
 }
 

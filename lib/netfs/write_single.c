@@ -96,7 +96,6 @@ static void issue_blob(struct nwb_inode *inode, uint32_t flags,
 		const struct iovec *v = &blob->vec[i];
 		size_t len =
 			(size_t)nwb_min((uint64_t)v->iov_len, blob->len - pos);
-
 		struct nwb_claim *c = claim_piece(rreq, blob, v, pos, len);
 
 		c->to_eof = pos + len == blob->len;
