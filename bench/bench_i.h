@@ -322,6 +322,11 @@ int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
 		struct nwb_err *err) nwb_must_check;
 
 /* record.c */
+/** bench_findings() - of a judgement, as run.jsonl has them. */
+json_t *bench_findings(const struct nwb_judgement *j);
+/** bench_hits() - how often each rule of @plan fired. @nr: of @hits */
+json_t *bench_hits(const struct nwb_plan *plan, const uint64_t *hits,
+		   unsigned int nr);
 json_t *bench_record_run(const struct bench_run_opts *o,
 			 const struct bench_run_result *r, unsigned int pair,
 			 unsigned int order);

@@ -44,33 +44,6 @@ static json_t *head(const struct kc_run_opts *o, unsigned int run,
 		o->kernel->name);
 }
 
-static json_t *findings(const struct nwb_judgement *j)
-{
-	json_t *a = json_array();
-
-	for (unsigned int i = 0; i < j->nr_findings; i++) {
-		const struct nwb_finding *f = &j->finding[i];
-		char oracle[8];
-
-		snprintf(oracle, sizeof(oracle), "O%u", f->oracle);
-		json_array_append_new(
-			a, json_pack("{s:s,s:s,s:s,s:s}", "oracle", oracle,
-				     "kind", f->kind, "text", f->text,
-				     "verdict", nwb_verdict_name(f->verdict)));
-	}
-	return a;
-}
-
-static json_t *hits(const struct kc_run_opts *o, const struct kc_run_result *r)
-{
-	json_t *h = json_object();
-
-	for (unsigned int i = 0; i < r->nr_rules; i++)
-		json_object_set_new(h, o->plan->rule[i].name,
-				    json_integer((json_int_t)r->hits[i]));
-	return h;
-}
-
 static json_t *told(const struct kc_run_result *r)
 {
 	json_t *t = json_object();
@@ -95,8 +68,9 @@ json_t *kc_record(const struct kc_run_opts *o, const struct kc_run_result *r,
 			  nwb_machine_end_name(r->guest.end), "bundle", bundle,
 			  "wall_ns", (json_int_t)r->wall_ns, "boot_ns",
 			  (json_int_t)r->guest.boot_ns, "console_warnings",
-			  (int)r->guest.suspicious, "hits", hits(o, r),
-			  "findings", findings(j), "reason", reason, "verdict",
+			  (int)r->guest.suspicious, "hits",
+			  bench_hits(o->plan, r->hits, r->nr_rules), "findings",
+			  bench_findings(j), "reason", reason, "verdict",
 			  nwb_verdict_name(v)));
 	json_object_set_new(rec, "told", told(r));
 	if (r->is_judged) {

@@ -100,12 +100,12 @@ static json_t *number(uint64_t v)
 	return v == UINT64_MAX ? json_null() : json_integer((json_int_t)v);
 }
 
-static json_t *findings(const struct bench_run_result *r)
+json_t *bench_findings(const struct nwb_judgement *j)
 {
 	json_t *a = json_array();
 
-	for (unsigned int i = 0; i < r->judgement.nr_findings; i++) {
-		const struct nwb_finding *f = &r->judgement.finding[i];
+	for (unsigned int i = 0; i < j->nr_findings; i++) {
+		const struct nwb_finding *f = &j->finding[i];
 		char oracle[8];
 
 		snprintf(oracle, sizeof(oracle), "O%u", f->oracle);
@@ -117,14 +117,14 @@ static json_t *findings(const struct bench_run_result *r)
 	return a;
 }
 
-static json_t *hits(const struct bench_run_opts *o,
-		    const struct bench_run_result *r)
+json_t *bench_hits(const struct nwb_plan *plan, const uint64_t *hits,
+		   unsigned int nr)
 {
 	json_t *h = json_object();
 
-	for (unsigned int i = 0; i < r->nr_rules; i++)
-		json_object_set_new(h, o->plan->rule[i].name,
-				    json_integer((json_int_t)r->hits[i]));
+	for (unsigned int i = 0; i < nr; i++)
+		json_object_set_new(h, plan->rule[i].name,
+				    json_integer((json_int_t)hits[i]));
 	return h;
 }
 
@@ -188,8 +188,9 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 		st->depth ? number(st->depth) : json_null(), "signing",
 		st->signing, "cipher", st->cipher, "write_lat",
 		bench_record_latency(&w->write_lat), "fsync_lat",
-		bench_record_latency(&w->fsync_lat), "hits", hits(o, r),
-		"findings", findings(r), "reason", reason, "verdict",
+		bench_record_latency(&w->fsync_lat), "hits",
+		bench_hits(o->plan, r->hits, r->nr_rules), "findings",
+		bench_findings(&r->judgement), "reason", reason, "verdict",
 		r->is_judged || v != NWB_PASS ? json_string(nwb_verdict_name(v))
 					      : json_null());
 	json_object_update_missing_new(rec, more);

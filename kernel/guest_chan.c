@@ -148,6 +148,12 @@ broken:
 #define FOUND_BYTES 52u
 #define DONE_BYTES  8u
 
+/* An end of a range that wraps would fool everybody behind us. */
+static int check_range(uint64_t off, uint64_t len)
+{
+	return off > INT64_MAX || len > INT64_MAX - off ? -EPROTO : 0;
+}
+
 size_t nwb_chan_put_op(const struct nwb_chan_op *op, uint8_t *buf)
 {
 	put16(buf, op->op);
@@ -183,10 +189,7 @@ int nwb_chan_get_op(const struct nwb_chan_rec *rec, struct nwb_chan_op *ret)
 		.version = get32(p + 32),
 		.result = (int64_t)get64(p + 40),
 	};
-	/* An end of a range that wraps would fool everybody behind us. */
-	if (ret->off > INT64_MAX || ret->len > INT64_MAX - ret->off)
-		return -EPROTO;
-	return 0;
+	return check_range(ret->off, ret->len);
 }
 
 size_t nwb_chan_put_found(const struct nwb_chan_found *f, uint8_t *buf)
@@ -219,9 +222,7 @@ int nwb_chan_get_found(const struct nwb_chan_rec *rec,
 		.origin = get64(p + 28),
 	};
 	memcpy(ret->raw, p + 36, sizeof(ret->raw));
-	if (ret->off > INT64_MAX || ret->len > INT64_MAX - ret->off)
-		return -EPROTO;
-	return 0;
+	return check_range(ret->off, ret->len);
 }
 
 size_t nwb_chan_put_done(const struct nwb_chan_done *d, uint8_t *buf)

@@ -290,8 +290,6 @@ static int found(struct nwb_intents *it, const struct nwb_chan_found *f)
 		it->nr_unpaired++;
 		return 0;
 	}
-	if (f->len > INT64_MAX || f->off + f->len < f->off)
-		return -EPROTO;
 	r.file = o->file;
 	r.fd = o->fd;
 	r.aux = o->number;
