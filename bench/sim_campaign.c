@@ -21,9 +21,12 @@
 
 #define CHUNK 8u
 
+/* @next, @end: of the seeds it has taken; one that takes its place goes on
+ * there. */
 struct worker {
 	pid_t pid;
 	_Atomic uint64_t seed; /* under way, + 1; 0: none */
+	uint64_t next, end;
 	struct sim_sums sums;
 };
 
@@ -123,35 +126,38 @@ static void print_digest(uint64_t seed, const struct nwb_sim_result *r)
 	fflush(stdout);
 }
 
+static void run_seed(const struct sim_run_opts *o, uint64_t mutants,
+		     struct board *b, struct worker *me, uint64_t seed)
+{
+	struct nwb_sim_opts so = sim_world_opts(o, seed);
+	struct sim_failure f = {.seed = seed};
+	struct nwb_err err = {0};
+
+	so.mutants = mutants;
+	if (nwb_sim_run(&so, &f.r, &err)) {
+		snprintf(f.r.check, sizeof(f.r.check), "SETUP");
+		snprintf(f.r.text, sizeof(f.r.text), "%.380s", err.text);
+	}
+	add(&me->sums, &f.r);
+	me->sums.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	if (o->digests)
+		print_digest(seed, &f.r);
+	if (f.r.check[0])
+		post(b, &f);
+}
+
 static void work(const struct sim_run_opts *o, uint64_t mutants,
 		 struct board *b, struct worker *me)
 {
 	while (!is_over(b)) {
-		uint64_t from = atomic_fetch_add(&b->next, CHUNK);
-
-		for (uint64_t s = from; s < from + CHUNK; s++) {
-			struct nwb_sim_opts so = sim_world_opts(o, s);
-			struct sim_failure f = {.seed = s};
-			struct nwb_err err = {0};
-
-			if (s >= b->end)
-				return;
-			so.mutants = mutants;
-			atomic_store(&me->seed, s + 1);
-			if (nwb_sim_run(&so, &f.r, &err)) {
-				snprintf(f.r.check, sizeof(f.r.check), "SETUP");
-				snprintf(f.r.text, sizeof(f.r.text), "%.380s",
-					 err.text);
-			}
-			add(&me->sums, &f.r);
-			me->sums.cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-			if (o->digests)
-				print_digest(s, &f.r);
-			if (f.r.check[0])
-				post(b, &f);
-			if (is_over(b))
+		if (me->next == me->end) {
+			me->next = atomic_fetch_add(&b->next, CHUNK);
+			me->end = nwb_min(me->next + CHUNK, b->end);
+			if (me->next >= b->end)
 				return;
 		}
+		atomic_store(&me->seed, ++me->next);
+		run_seed(o, mutants, b, me, me->next - 1);
 	}
 }
 
@@ -177,14 +183,25 @@ static int start(const struct sim_run_opts *o, uint64_t mutants,
 	sim_exit();
 }
 
+static void note_death(struct sim_failure *f, int status)
+{
+	f->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+	snprintf(f->r.check, sizeof(f->r.check), "DIED");
+	if (f->signal)
+		snprintf(f->r.text, sizeof(f->r.text), "%s",
+			 strsignal(f->signal));
+	else
+		snprintf(f->r.text, sizeof(f->r.text),
+			 "the process ended, exit code %d",
+			 WEXITSTATUS(status));
+}
+
 static void post_death(struct board *b, struct worker *w, int status)
 {
 	struct sim_failure f = {.seed = atomic_load(&w->seed) - 1};
 
-	f.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-	snprintf(f.r.check, sizeof(f.r.check), "DIED");
-	snprintf(f.r.text, sizeof(f.r.text), "%s",
-		 f.signal ? strsignal(f.signal) : "the process ended");
+	note_death(&f, status);
+	w->sums.seeds++;
 	w->sums.died++;
 	post(b, &f);
 }
@@ -302,11 +319,8 @@ int sim_one(const struct nwb_sim_opts *so, struct sim_failure *ret_f)
 	*ret_f = *f;
 	munmap(f, sizeof(*f));
 	ret_f->seed = so->seed;
-	if (WIFSIGNALED(status)) {
-		ret_f->signal = WTERMSIG(status);
-		snprintf(ret_f->r.check, sizeof(ret_f->r.check), "DIED");
-		snprintf(ret_f->r.text, sizeof(ret_f->r.text), "%s",
-			 strsignal(ret_f->signal));
-	}
+	/* a sanitizer ends with an exit code, an assertion by a signal */
+	if (status)
+		note_death(ret_f, status);
 	return 0;
 }

@@ -36,10 +36,10 @@ struct sim_failure {
 
 struct sim_sums {
 	uint64_t seeds, steps, events, rpcs, firings, ops, idle, virtual_ns;
-	uint64_t ns;	     /* all told */
-	uint64_t cpu_ns;     /* of all processes */
-	uint64_t family[32]; /* plans that have it */
-	uint64_t died, failed;
+	uint64_t ns;	       /* all told */
+	uint64_t cpu_ns;       /* of all processes */
+	uint64_t family[32];   /* plans that have it */
+	uint64_t died, failed; /* @died: count among @seeds, too */
 };
 
 #define SIM_FAILURES 8u
@@ -48,7 +48,7 @@ struct sim_sums {
  * sim_campaign() - run seeds until they are done, the time is over, or
  * something failed (@stop_at failures).
  * @ret_failure: the failures, lowest seed first; *ret_nr of them
- * Return: 0, or negative errno with a message on stderr.
+ * Return: 0, or negative errno: no memory, no process.
  */
 int sim_campaign(const struct sim_run_opts *o, uint64_t mutants,
 		 unsigned int stop_at, struct sim_sums *ret_sums,
@@ -57,7 +57,8 @@ int sim_campaign(const struct sim_run_opts *o, uint64_t mutants,
 void sim_exit(void) __attribute__((noreturn));
 /** sim_shared() - zeroed memory that children share; NULL: none. */
 void *sim_shared(size_t size);
-/** sim_one() - one world in a child. */
+/** sim_one() - one world in a child; @ret_f->r.check "" when all held. Return:
+ * 0, or negative errno: no memory, no process. */
 int sim_one(const struct nwb_sim_opts *so, struct sim_failure *ret_f);
 /** sim_world_opts() - one world of @o. */
 struct nwb_sim_opts sim_world_opts(const struct sim_run_opts *o, uint64_t seed);
