@@ -67,7 +67,8 @@ static void usage(FILE *out)
 		"time, a world a\nseed, and judge each: invariants at every "
 		"step, oracles at the end, then all\nmust converge.\n\n"
 		"  --seeds N           so many worlds (default 1000; 1 with "
-		"--seed)\n"
+		"--seed;\n"
+		"                      20000 for a mutant)\n"
 		"  --seed S            the first seed (default 1)\n"
 		"  --minutes M         go on for so long instead\n"
 		"  --jobs J            processes (default: one a core)\n"
@@ -233,7 +234,7 @@ static int finish_options(struct sim_run_opts *o)
 		return -1;
 	}
 	if (!o->nr_seeds)
-		o->nr_seeds = has_mutant ? 20000 : o->has_seed ? 1 : 1000;
+		o->nr_seeds = o->has_seed ? 1 : has_mutant ? 20000 : 1000;
 	if (o->minutes)
 		o->nr_seeds = UINT64_MAX / 4;
 	if (!o->jobs)
