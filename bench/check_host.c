@@ -3,6 +3,7 @@
 #include "check_host.h"
 
 #include "check_kernel.h"
+#include "host_told.h"
 #include "session.h"
 
 #include <stdio.h>
@@ -112,105 +113,15 @@ static void command_of(const struct kc_cell *c, const char *exe, uint64_t seed,
 		 (unsigned long long)seed);
 }
 
-struct told {
-	char verdict[32], reason[200];
-	char found[16], kind[32], text[192]; /* the first finding */
-	unsigned int oracle;
-	uint64_t off, len;
-	bool has_died, has_worked, no_fuse;
-};
-
-static void hear(const char *line, struct told *t)
-{
-	unsigned long long off, len;
-	char found[16], kind[32], text[160];
-	unsigned int nr;
-
-	if (!strncmp(line, "verdict: ", 9)) {
-		sscanf(line + 9, "%31s %199[^\n]", t->verdict, t->reason);
-	} else if (sscanf(line, "host-work: FAIL %31s %llu %llu %159[^\n]",
-			  kind, &off, &len, text) == 4) {
-		t->oracle = 1;
-		snprintf(t->found, sizeof(t->found), "FAIL");
-		t->off = off;
-		t->len = len;
-		snprintf(t->kind, sizeof(t->kind), "%s", kind);
-		snprintf(t->text, sizeof(t->text), "netwb.dat:%llu: %s", off,
-			 text);
-		t->has_worked = true;
-	} else if (!strncmp(line, "host-work: PASS", 15)) {
-		t->has_worked = true;
-	} else if (!t->oracle &&
-		   sscanf(line, " O%u %15[A-Z] %31[^:]: %159[^\n]", &nr, found,
-			  kind, text) == 4) {
-		t->oracle = nr;
-		snprintf(t->found, sizeof(t->found), "%s", found);
-		snprintf(t->kind, sizeof(t->kind), "%s", kind);
-		snprintf(t->text, sizeof(t->text), "%s", text);
-	} else if (!strncmp(line, "netwb: ", 7) && !t->reason[0]) {
-		snprintf(t->reason, sizeof(t->reason), "%.190s", line + 7);
-	}
-	t->has_died |= strstr(line, "ended by itself") != NULL;
-	t->no_fuse |= strstr(line, "/dev/fuse") != NULL ||
-		      strstr(line, "has no FUSE") != NULL;
-}
-
-static void find(const struct told *t, struct nwb_judgement *j)
-{
-	/* findings keep a pointer to their kind, for the rest of the session */
-	static char kinds[64][32];
-	static unsigned int nr_kinds;
-	char *kind = kinds[nr_kinds++ % NWB_ARRAY_SIZE(kinds)];
-
-	snprintf(kind, sizeof(kinds[0]), "%s", t->kind);
-	j->verdict = !strcmp(t->found, "FAIL")	    ? NWB_FAIL
-		     : !strcmp(t->found, "VACUOUS") ? NWB_VACUOUS
-						    : NWB_INCONCLUSIVE;
-	j->nr_findings = 1;
-	j->nr_found = 1;
-	j->ran = 1u << (t->oracle & 31);
-	j->failed = j->verdict == NWB_FAIL ? j->ran : 0;
-	j->finding[0] = (struct nwb_finding){
-		.oracle = (uint8_t)t->oracle,
-		.verdict = j->verdict,
-		.kind = kind,
-		.off = t->off,
-		.len = t->len,
-		.rec_a = UINT64_MAX,
-		.rec_b = UINT64_MAX,
-	};
-	snprintf(j->finding[0].text, sizeof(j->finding[0].text), "%s", t->text);
-}
-
-/* What the two processes said, as a judgement. */
-static void judge(const struct told *t, int status, struct kc_run_result *r)
-{
-	struct nwb_judgement *j = &r->judgement;
-
-	r->is_judged = true;
-	r->guest.end = NWB_MACHINE_DONE;
-	if (t->oracle)
-		find(t, j);
-	if (j->verdict == NWB_FAIL)
-		return;
-	if (t->no_fuse || !strcmp(t->verdict, "SKIP"))
-		snprintf(r->skip, sizeof(r->skip), "%s", t->reason);
-	if (r->skip[0] || j->verdict == NWB_VACUOUS)
-		return;
-	if (!t->has_worked || strcmp(t->verdict, "PASS") != 0)
-		snprintf(r->trouble, sizeof(r->trouble), "%.150s (exit %d)",
-			 t->reason[0] ? t->reason : "no verdict", status);
-}
-
 static int run_once(const struct kc_cell *c, uint64_t seed,
-		    struct kc_run_result *r, struct told *t)
+		    struct kc_run_result *r, struct host_told *t)
 {
 	char command[9000], exe[4096], line[1024];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	int status = 0;
 	FILE *f;
 
-	*t = (struct told){.oracle = 0};
+	*t = (struct host_told){.oracle = 0};
 	if (n < 0)
 		return -errno;
 	exe[n] = 0;
@@ -220,9 +131,9 @@ static int run_once(const struct kc_cell *c, uint64_t seed,
 	if (!f)
 		return -errno;
 	while (fgets(line, sizeof(line), f))
-		hear(line, t);
+		host_told_hear(t, line);
 	status = pclose(f);
-	judge(t, WIFEXITED(status) ? WEXITSTATUS(status) : 128, r);
+	host_told_judge(t, WIFEXITED(status) ? WEXITSTATUS(status) : 128, r);
 	return 0;
 }
 
@@ -238,7 +149,7 @@ static int run_cell(struct host *h, unsigned int at, unsigned int n,
 	struct kc_run_result *r = &h->res;
 	char repro[2560], cell[320], reason[256];
 	enum nwb_verdict v;
-	struct told t;
+	struct host_told t;
 	uint64_t begin;
 	int rc = 0;
 
