@@ -10,7 +10,6 @@
 #include "gate_i.h"
 
 #include <fcntl.h>
-#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,6 +53,13 @@ int gate_stopped(void)
 
 /* --- child processes ------------------------------------------------------ */
 
+/* @fd becomes @to of the program that is about to begin: dup2(2) onto itself
+ * would leave it to be closed there. */
+static int hand_down(int fd, int to)
+{
+	return fd == to ? fcntl(fd, F_SETFD, 0) : -(dup2(fd, to) < 0);
+}
+
 static void exec_child(const struct gate_child *c, pid_t parent)
 {
 	sigset_t none;
@@ -69,7 +75,7 @@ static void exec_child(const struct gate_child *c, pid_t parent)
 	if (null < 0 || dup2(null, 0) < 0 ||
 	    dup2(c->out < 0 ? null : c->out, 1) < 0 ||
 	    dup2(c->err < 0 ? null : c->err, 2) < 0 ||
-	    (c->turns && dup2(c->turns, GATE_TURNS_FD) < 0) ||
+	    (c->turns && hand_down(c->turns, GATE_TURNS_FD)) ||
 	    (c->dir && chdir(c->dir)))
 		_exit(127);
 	execvpe(c->argv[0], (char *const *)(uintptr_t)c->argv, c->envp);

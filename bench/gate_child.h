@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Child processes of `netwb gate`: see gate_spawn.c. */
+/* Child processes of `netwb gate`: see gate_child.c. */
 #ifndef NWB_BENCH_GATE_CHILD_H
 #define NWB_BENCH_GATE_CHILD_H
 
