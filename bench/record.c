@@ -81,6 +81,8 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --no-shim");
 	else if (o->no_ledger)
 		append(buf, size, " --no-ledger");
+	if (o->pin)
+		append(buf, size, " --pin");
 	/* the highest step is what everybody tries first */
 	if (o->isolation > NWB_ISOLATION_NS)
 		append(buf, size, " --isolation %s",
