@@ -14,7 +14,8 @@
 
 static bool is_licensed(const struct nwb_policy *p, const struct nwb_lrec *g)
 {
-	if ((g->status && !nwb_j_is_retryable(p, g->status)) || (g->flags & NWB_LF_REFUSED))
+	if ((g->status && !nwb_j_is_retryable(p, g->status)) ||
+	    (g->flags & NWB_LF_REFUSED))
 		return true;
 	if (p->max_attempts && g->aux >= p->max_attempts)
 		return true;

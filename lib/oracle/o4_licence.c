@@ -255,7 +255,7 @@ static void judge_atom(struct licence *l, uint32_t atom)
 		}
 		/* Without a known one: each write since the fsync may do. */
 		if (!known && y && !nwb_j_had_outage(J, 0, up->s.begin))
-			last = y->end < up->s.begin ? up : NULL;
+			last = up;
 		if (!last || is_licensed(l, block, since, up->s.begin, known))
 			continue;
 		f.len = l->f->atom[atom + 1] - f.off;

@@ -16,19 +16,14 @@
 
 #include <stdlib.h>
 
-/* An answer to a WRITE or FLUSH that left: the server is there again. */
-struct jgood {
-	struct jspan s;
-	uint64_t t;
-};
-
 struct jwire {
 	struct jspan *trouble; /* by begin */
 	uint32_t nr_trouble;
 	struct jspan *outage; /* by begin: those after which acked bytes may
 			       * be sent again */
 	uint32_t nr_outage;
-	struct jgood *good; /* by begin */
+	struct jspan *good; /* by begin: answers to a WRITE or FLUSH that left,
+			     * so that the server is there again */
 	uint32_t nr_good;
 	uint64_t *reply; /* times of all replies to a working client, sorted */
 	uint32_t nr_reply;
@@ -79,12 +74,12 @@ static uint64_t back_at(const struct jwire *w, uint64_t from)
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (w->good[mid].s.begin > from)
+		if (w->good[mid].begin > from)
 			hi = mid;
 		else
 			lo = mid + 1;
 	}
-	return lo < w->nr_good ? w->good[lo].s.end : OPEN;
+	return lo < w->nr_good ? w->good[lo].end : OPEN;
 }
 
 static void add_trouble(struct jwire *w, struct jspan s, uint64_t end)
@@ -111,8 +106,7 @@ static void find_good(const struct judge *J, struct jwire *w)
 			continue;
 		}
 		if (is_upload(p) && is_good(J, p))
-			w->good[w->nr_good++] = (struct jgood){
-				J->pdu[p->peer].s, J->pdu[p->peer].r->t_begin};
+			w->good[w->nr_good++] = J->pdu[p->peer].s;
 	}
 	if (w->nr_good)
 		qsort(w->good, w->nr_good, sizeof(*w->good), nwb_j_by_begin);
