@@ -68,6 +68,13 @@ int bench_cmd_bench(int argc, char **argv)
 	}
 	if (rc < 0)
 		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
+	if (c.filter && (c.retry_cost || c.shim_cost || c.signing_cost)) {
+		fprintf(stderr, "netwb: --filter chooses among the cells of "
+				"the matrix; what is measured instead of it "
+				"has rows of its own\n");
+		bench_cli_fini(&c);
+		return NWB_EXIT_USAGE;
+	}
 	if (bench_interrupt_setup())
 		return NWB_EXIT_BROKEN;
 	if (c.retry_cost)

@@ -214,8 +214,11 @@ static int set_option(struct gate_cli *c, int opt, const char *v)
 			       ? bad_value("write", v, "a size: 4M, 64M, 1G")
 			       : 0;
 	case OPT_TURN:
-		return gate_parse_bytes(v, &c->turn_bytes)
-			       ? bad_value("turn", v, "a size: 16M, 64M")
+		/* an fsync each, and there is nothing but fsyncs */
+		return gate_parse_bytes(v, &c->turn_bytes) ||
+				       c->turn_bytes < 256 * NWB_KIB
+			       ? bad_value("turn", v,
+					   "a size from 256K on: 16M, 64M")
 			       : 0;
 	case OPT_BOTH:
 		if (strlen(v) >= GATE_BOTH_MAX)

@@ -5,7 +5,8 @@
 
 run 0 --help
 says 'usage: netwb COMMAND'
-for c in run bench check compare gate serve exec kernel lint list report store merge history; do
+for c in run bench latency check compare gate serve mount exec kernel sim lint \
+	list explain report store merge history; do
 	run 0 $c --help
 	says "usage: netwb $c"
 done
@@ -31,6 +32,10 @@ says 'not a number'
 run 3 bench --pairs 0
 run 3 bench --filter nothing.fits
 says 'fits no cell'
+run 3 bench --retry-cost --filter 'smbd.*'
+says 'has rows of its own'
+run 3 compare --turn 1K in-place temp-page
+says '--turn 1K: .*from 256K'
 run 2 report "$tmp/none"
 run 3 report --format word "$tmp/none"
 says 'no report format "word"'
