@@ -89,6 +89,24 @@ static void put_findings(FILE *f, const struct kc_run_result *r)
 	}
 }
 
+/* What was promised, which oracles had something to judge, and which never can
+ * have. */
+static void put_law(FILE *f, const struct kc_run_result *r)
+{
+	char text[512];
+
+	fprintf(f, "policy: %s\njudged:",
+		nwb_policy_text(&r->policy, text, sizeof(text)));
+	for (unsigned int nr = 1; nr < 32; nr++)
+		if (r->judgement.ran & 1u << nr)
+			fprintf(f, " O%u", nr);
+	fputc('\n', f);
+	for (unsigned int nr = 1; nr < 32; nr++)
+		if (r->judgement.cannot & 1u << nr)
+			fprintf(f, "not judged: O%u, %s\n", nr,
+				nwb_oracle_why_not(&r->policy, nr));
+}
+
 /* The byte that the first finding is about. */
 static uint64_t first_byte(const struct kc_run_result *r)
 {
@@ -122,6 +140,8 @@ static int put_readme(const struct kc_run_opts *o,
 		nwb_machine_end_name(r->guest.end), r->guest.why,
 		(double)r->guest.boot_ns / (double)NWB_SEC,
 		(double)r->wall_ns / (double)NWB_SEC);
+	if (r->is_judged)
+		put_law(f, r);
 	for (unsigned int i = 0; i < r->nr_rules; i++) {
 		nwb_plan_print_actions(&o->plan->rule[i], actions,
 				       sizeof(actions));

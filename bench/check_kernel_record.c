@@ -74,6 +74,13 @@ json_t *kc_record(const struct kc_run_opts *o, const struct kc_run_result *r,
 			  nwb_verdict_name(v)));
 	json_object_set_new(rec, "told", told(r));
 	if (r->is_judged) {
+		char policy[512];
+
+		if (r->policy.foreign)
+			json_object_set_new(
+				rec, "policy",
+				json_string(nwb_policy_text(&r->policy, policy,
+							    sizeof(policy))));
 		json_object_set_new(rec, "bytes_dirtied",
 				    json_integer((json_int_t)j->bytes_dirtied));
 		json_object_set_new(rec, "bytes_sent",

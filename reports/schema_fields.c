@@ -194,6 +194,7 @@ static const struct nwb_field run_fields[] = {
 	NUM("opens"),
 	INT("order"),
 	INT("pair"),
+	STR("policy"),
 	STR("reason"),
 	NUM("reclaims"),
 	NUM("reconnects"),

@@ -62,6 +62,11 @@ for f in README plan job run.ledger $trace run.stat wire.pcapng console \
 	reproducer.sh reproducer.c; do
 	[ -s "$bundle/$f" ] && ok || bad "the bundle has no $f"
 done
+# what was held against what: the law is printed
+cat "$bundle/README" >"$tmp/out"
+says '^policy: waits for ever, .* fenced by a new session$'
+says '^judged: O1 '
+says '^not judged: O14, '
 run 0 explain "$bundle/run.ledger" --at netwb.dat:1M
 says ' write '
 says ' applied '
