@@ -134,6 +134,8 @@ void sim_decide(void *arg, const struct nwb_fake_asked *a,
 			sim_unsure(f, 0, f->max);
 		if (f)
 			f->is_size_unsure = true;
+		if (f) /* a write under way may be lost in part as well */
+			f->nr_gaveup++;
 	}
 }
 

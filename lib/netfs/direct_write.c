@@ -152,7 +152,10 @@ ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
 	nwb_count(nf, direct_writes, 1);
 	/* an error of what was cached is in the error sequence */
 	(void)nwb_invalidate(inode, pos, pos + len, NWB_INVAL_FLUSH, NULL);
-	nwb_sides_invalidate(inode); /* disabled until the last user is gone */
+	/* FSCACHE_INVAL_DIO_WRITE: off until the last user is gone, or a reader
+	 * could have older bytes cached meanwhile */
+	atomic_store(&inode->is_side_lost, true);
+	nwb_sides_invalidate(inode);
 	n = nwb_is_linux(nf) ? issue_direct(&d, &err) : write_durable(&d, &err);
 	if (n)
 		grow(inode, pos + n, n);
