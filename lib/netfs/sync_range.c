@@ -99,6 +99,9 @@ static int read_ahead_one(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 		*ret_next = nwb_folio_pos(f) + f->bytes;
 		return 0;
 	}
+	/* page_cache_ra_unbounded() */
+	if (nwb_invalidate_wait(inode))
+		return -EINTR;
 	rc = nwb_folio_create(inode, index, (size_t)(end - pos), &f);
 	if (rc)
 		return rc;

@@ -95,7 +95,7 @@ static void begin(struct call *c)
 /* Somebody who writes, reads or stores. */
 struct user {
 	struct sfs_rig *rig;
-	char what; /* w, r, s */
+	char what; /* w, r, a (readahead), s */
 	uint64_t pos;
 	size_t len;
 	long rc;
@@ -110,6 +110,8 @@ static void user_main(void *arg)
 
 	if (u->what == 'w')
 		u->rc = nwb_file_write(u->rig->f, buf + u->pos, u->len, u->pos);
+	else if (u->what == 'a')
+		nwb_file_readahead(u->rig->f, u->pos, u->len);
 	else if (u->what == 'r')
 		u->rc = nwb_file_read(u->rig->f, u->back, u->len, u->pos);
 	else
@@ -119,7 +121,7 @@ static void user_main(void *arg)
 
 static void use(struct user *u)
 {
-	if (u->what != 'r')
+	if (u->what == 'w' || u->what == 's')
 		sfs_fill(buf + u->pos, u->len, 77);
 	nwb_check_eq(nwb_task_spawn(u->rig->ex, "user", user_main, u, &u->task),
 		     0);
@@ -282,16 +284,21 @@ static void reader_body(struct sfs_rig *rig)
 	struct user hit = {.rig = rig, .what = 'r', .pos = PAGE, .len = PAGE};
 	struct user miss = {
 		.rig = rig, .what = 'r', .pos = 2 * PAGE, .len = PAGE};
+	struct user ahead = {
+		.rig = rig, .what = 'a', .pos = 3 * PAGE, .len = PAGE};
 	struct call c;
 
 	hold(rig, &c);
 	use(&hit);
 	use(&miss);
+	use(&ahead);
 	/* readers are not kept out, but they add nothing (T18) */
 	nwb_check(hit.is_back && hit.rc == PAGE);
 	nwb_check(!memcmp(hit.back, buf + PAGE, PAGE));
 	nwb_check(!miss.is_back);
+	nwb_check(!ahead.is_back);
 	let_go(rig, &c);
+	nwb_task_join(ahead.task);
 	nwb_task_join(hit.task);
 	nwb_task_join(miss.task);
 	nwb_check_eq(miss.rc, PAGE);
@@ -300,7 +307,7 @@ static void reader_body(struct sfs_rig *rig)
 
 NWB_TEST(invalidate, item8_a_reader_adds_no_folio_meanwhile)
 {
-	sfs_run(1, &late, 65536, 3 * PAGE, reader_body);
+	sfs_run(1, &late, 65536, 4 * PAGE, reader_body);
 }
 
 /* The io lock keeps write(2) out; nothing is dirty when it is done. */
