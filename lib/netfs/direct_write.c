@@ -5,7 +5,8 @@
  *
  *	flush and forget what is cached of the range
  *	one claim = the user's memory ──► subrequests ──► collector, retryer
- *	forget it once more (a reader may have filled a folio meanwhile)
+ *	forget it once more (a reader may have filled a folio meanwhile; not in
+ *	strict, which holds the invalidate lock from the first line to here)
  *
  *	ordered (strict, 7.2)	one subrequest at a time: what fails leaves no
  *				hole before data behind it
@@ -144,14 +145,27 @@ ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
 {
 	struct nwb_netfs *nf = inode->nf;
 	struct direct d = {inode, buf, len, pos};
+	bool is_locked = !nwb_is_linux(nf);
+	uint32_t flags = NWB_INVAL_FLUSH | (is_locked ? NWB_INVAL_UNLOCKED : 0);
+	struct nwb_invalidated r;
 	size_t n;
-	int err = 0;
+	int err;
 
 	if (!len)
 		return 0;
 	nwb_count(nf, direct_writes, 1);
+	/* Linux lets readers and faults in again: what they cache meanwhile,
+	 * and store to it, may be older than what is written here. */
+	if (is_locked)
+		nwb_invalidate_lock(inode);
+	err = nwb_invalidate(inode, pos, pos + len, flags, &r);
+	/* what could not be written would be, later, over this */
+	if (is_locked && r.kept) {
+		nwb_invalidate_unlock(inode);
+		return err ? err : -EIO;
+	}
 	/* an error of what was cached is in the error sequence */
-	(void)nwb_invalidate(inode, pos, pos + len, NWB_INVAL_FLUSH, NULL);
+	err = 0;
 	/* FSCACHE_INVAL_DIO_WRITE: off until the last user is gone, or a reader
 	 * could have older bytes cached meanwhile */
 	atomic_store(&inode->is_side_lost, true);
@@ -159,7 +173,9 @@ ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
 	n = nwb_is_linux(nf) ? issue_direct(&d, &err) : write_durable(&d, &err);
 	if (n)
 		grow(inode, pos + n, n);
-	(void)nwb_invalidate(inode, pos, pos + len, NWB_INVAL_FLUSH, NULL);
+	(void)nwb_invalidate(inode, pos, pos + len, flags, NULL);
+	if (is_locked)
+		nwb_invalidate_unlock(inode);
 	if (n || !err)
 		return (ssize_t)n;
 	if (nwb_hazard(nf, NWB_H6)) {

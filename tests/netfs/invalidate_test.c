@@ -95,7 +95,7 @@ static void begin(struct call *c)
 /* Somebody who writes, reads or stores. */
 struct user {
 	struct sfs_rig *rig;
-	char what; /* w, r, a (readahead), s */
+	char what; /* w, d (direct), r, a (readahead), s */
 	uint64_t pos;
 	size_t len;
 	long rc;
@@ -108,7 +108,9 @@ static void user_main(void *arg)
 {
 	struct user *u = arg;
 
-	if (u->what == 'w')
+	if (u->what == 'd')
+		nwb_file_set_flags(u->rig->f, NWB_F_DIRECT);
+	if (u->what == 'w' || u->what == 'd')
 		u->rc = nwb_file_write(u->rig->f, buf + u->pos, u->len, u->pos);
 	else if (u->what == 'a')
 		nwb_file_readahead(u->rig->f, u->pos, u->len);
@@ -121,7 +123,7 @@ static void user_main(void *arg)
 
 static void use(struct user *u)
 {
-	if (u->what == 'w' || u->what == 's')
+	if (u->what != 'r' && u->what != 'a')
 		sfs_fill(buf + u->pos, u->len, 77);
 	nwb_check_eq(nwb_task_spawn(u->rig->ex, "user", user_main, u, &u->task),
 		     0);
@@ -329,6 +331,35 @@ static void writer_body(struct sfs_rig *rig)
 NWB_TEST(invalidate, item8_a_writer_waits)
 {
 	sfs_run(1, &late, 65536, PAGE, writer_body);
+}
+
+/* A page that is cached while it is written directly would be older, and a store
+ * to it would have that sent afterwards. */
+static void direct_body(struct sfs_rig *rig)
+{
+	struct user d = {.rig = rig, .what = 'd', .pos = 0, .len = 100};
+	struct user s = {.rig = rig, .what = 's', .pos = 200, .len = 50};
+	uint8_t want[PAGE];
+
+	nwb_check_eq(nwb_map_load(rig->f, want, PAGE, 0), 0);
+	use(&d);
+	nwb_check_eq(sfs_pending(rig->sfs), 1);
+	memcpy(want, buf, 100);
+	use(&s);
+	memcpy(want + 200, buf + 200, 50);
+	nwb_check(!d.is_back && !s.is_back);
+	sfs_auto(rig->sfs);
+	nwb_task_join(d.task);
+	nwb_task_join(s.task);
+	nwb_check_eq(d.rc, 100);
+	nwb_check_eq(s.rc, 0);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur, want, PAGE));
+}
+
+NWB_TEST(invalidate, item8_a_store_is_not_sent_over_a_direct_write)
+{
+	sfs_run(1, &late, 65536, PAGE, direct_body);
 }
 
 /* --- the objection -------------------------------------------------------- */
