@@ -378,6 +378,30 @@ static void plan_ops(struct sim_plan *p, uint64_t *s)
 	}
 }
 
+/* In every third world the file is mapped, too: of the workload some reads become
+ * stores and loads, and some of what a kernel does besides invalidations. */
+static void plan_mapped(struct sim_plan *p, uint64_t *s)
+{
+	static const enum sim_op_kind instead[] = {SIM_STORE, SIM_STORE,
+						   SIM_LOAD, SIM_READ};
+
+	if (sim_draw(s, 3) || p->opts.cache_mode == NWB_CACHE_NONE)
+		return;
+	for (unsigned int i = 0; i < p->nr_ops; i++) {
+		struct sim_op *op = &p->op[i];
+		uint64_t r = sim_draw(s, 4);
+
+		if (op->kind == SIM_READ)
+			op->kind = instead[r];
+		else if (op->kind == SIM_WRITE && r == 3 && !op->flags)
+			op->kind = SIM_STORE;
+		else if ((op->kind == SIM_SYNC || op->kind == SIM_MIGRATE ||
+			  op->kind == SIM_KICK) &&
+			 r)
+			op->kind = r == 3 ? SIM_LAUNDER : SIM_INVALIDATE;
+	}
+}
+
 /*
  * Linux' flavours retry in one way. What they wrote directly is the
  * application's own to flush (H17), so no promise is left of it once a server
@@ -402,7 +426,7 @@ void sim_plan_make(const struct nwb_sim_opts *so, struct sim_plan *ret_plan)
 {
 	uint64_t seed = so->seed;
 	uint64_t config = seed * 3 + 1, faults = seed * 3 + 2, ops = seed * 3;
-	uint64_t sides = seed;
+	uint64_t sides = seed, mapped = seed;
 
 	memset(ret_plan, 0, sizeof(*ret_plan));
 	/* Three neighbours would be three shifted copies of one sequence. */
@@ -414,7 +438,9 @@ void sim_plan_make(const struct nwb_sim_opts *so, struct sim_plan *ret_plan)
 	plan_mount(ret_plan, &config);
 	plan_sides(ret_plan, &sides);
 	plan_faults(ret_plan, &faults);
+	mapped = sim_draw(&mapped, 0) ^ 0x2545f4914f6cdd1dull;
 	plan_ops(ret_plan, &ops);
+	plan_mapped(ret_plan, &mapped);
 	plan_flavour(ret_plan, so);
 }
 

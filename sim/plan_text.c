@@ -51,6 +51,10 @@ static const char *const op_name[SIM_OP_KINDS] = {
 	[SIM_GRANT] = "grant",
 	[SIM_BREAK] = "break",
 	[SIM_FAR_READ] = "far-read",
+	[SIM_STORE] = "store",
+	[SIM_LOAD] = "load",
+	[SIM_INVALIDATE] = "invalidate",
+	[SIM_LAUNDER] = "launder",
 };
 
 const char *sim_op_name(enum sim_op_kind kind)

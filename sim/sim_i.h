@@ -57,6 +57,10 @@ enum sim_op_kind {
 	SIM_GRANT, /* the server grants caching, or takes it back */
 	SIM_BREAK,
 	SIM_FAR_READ, /* behind all that there is */
+	SIM_STORE,    /* to mapped pages */
+	SIM_LOAD,
+	SIM_INVALIDATE, /* of a range, in one pass */
+	SIM_LAUNDER,	/* folio by folio */
 	SIM_OP_KINDS
 };
 

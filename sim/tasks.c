@@ -194,6 +194,51 @@ static void do_read(struct sim_task_state *t, uint64_t pos, uint32_t len)
 		check_read(t, pos, len, n);
 }
 
+/* To what is mapped: a write that never extends the file. */
+static void do_store(struct sim_task_state *t, uint64_t pos, uint32_t len)
+{
+	struct sim_world *w = t->w;
+	struct sim_file *f = t->file;
+	uint64_t i, nr_gaveup;
+	struct nwb_lrec rec;
+	int rc;
+
+	writer_in(f);
+	if (pos >= f->size || f->is_size_unsure) {
+		writer_out(f);
+		return;
+	}
+	len = (uint32_t)nwb_min((uint64_t)len, f->size - pos);
+	nr_gaveup = f->nr_gaveup;
+	rec = op_rec(t, NWB_L_WRITE, pos, len);
+	rec.version = ++f->version;
+	nwb_stamp_fill(&w->key, f->id, f->version, pos, t->buf, len);
+	i = sim_begin(&w->ev, &rec);
+	rc = nwb_map_store(t->handle, t->buf, len, pos);
+	sim_end(&w->ev, i, rc ? rc : (int64_t)len);
+	if (!rc) {
+		memcpy(f->shadow + pos, t->buf, len);
+		memset(f->unsure + pos, f->nr_gaveup != nr_gaveup, len);
+	} else {
+		sim_unsure(f, pos, len);
+	}
+	writer_out(f);
+}
+
+static void do_load(struct sim_task_state *t, uint64_t pos, uint32_t len)
+{
+	uint64_t gen = t->file->gen;
+	int rc;
+
+	if (pos >= t->file->size)
+		return;
+	len = (uint32_t)nwb_min((uint64_t)len, t->file->size - pos);
+	rc = nwb_map_load(t->handle, t->buf, len, pos);
+	sim_mix(&t->w->ev, pos, (uint64_t)rc);
+	if (!rc && gen == t->file->gen && !(gen & 1))
+		check_read(t, pos, len, (ssize_t)len);
+}
+
 /* O1, O9. Looking takes a lock, and who takes a lock may be overtaken: only
  * then it is asked whether somebody has written since @gen. */
 void sim_check_durable(struct sim_task_state *t, uint64_t gen)
@@ -339,6 +384,12 @@ static void do_op(struct sim_task_state *t, const struct sim_op *op)
 		break;
 	case SIM_READ:
 		do_read(t, op->pos, len);
+		break;
+	case SIM_STORE:
+		do_store(t, op->pos, len);
+		break;
+	case SIM_LOAD:
+		do_load(t, op->pos, len);
 		break;
 	case SIM_FSYNC:
 		(void)sim_fsync(t);

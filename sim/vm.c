@@ -106,6 +106,25 @@ static void do_far_read(struct sim_task_state *t, const struct sim_op *op)
 	sim_mix(&t->w->ev, blocks, size);
 }
 
+/* Content is what it was, whatever is forgotten; the reads will say. */
+static void do_invalidate(struct sim_task_state *t, const struct sim_op *op)
+{
+	uint64_t end = op->arg & 1 ? UINT64_MAX : op->pos + op->len;
+	struct nwb_invalidated r = {0};
+	int rc;
+
+	if (op->kind == SIM_LAUNDER)
+		rc = nwb_inode_invalidate_pages2(inode_of(t), op->pos, end, &r);
+	else
+		rc = nwb_inode_invalidate_range(
+			inode_of(t), op->pos, end,
+			op->arg & 6 ? NWB_INVAL_FLUSH : 0, &r);
+	if (r.discarded_bytes)
+		sim_fail(t->w, "T18", "%s: %llu dirty bytes were thrown away",
+			 t->file->name, (unsigned long long)r.discarded_bytes);
+	sim_mix(&t->w->ev, r.dropped, (uint64_t)rc);
+}
+
 void sim_do_vm(struct sim_task_state *t, const struct sim_op *op)
 {
 	switch (op->kind) {
@@ -130,6 +149,10 @@ void sim_do_vm(struct sim_task_state *t, const struct sim_op *op)
 		break;
 	case SIM_FAR_READ:
 		do_far_read(t, op);
+		break;
+	case SIM_INVALIDATE:
+	case SIM_LAUNDER:
+		do_invalidate(t, op);
 		break;
 	default:
 		break;
