@@ -129,9 +129,10 @@ int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
 	if (rc)
 		return rc;
 	memcpy(ji.key, in->key, sizeof(ji.key));
+	memcpy(ji.crypt_key, h->crypt_key, sizeof(ji.crypt_key));
+	ji.crypt_unit = h->crypt_unit;
 	ji.nr_expect = bench_expect_hits(in->plan, in->page, expect);
-	ji.expect_reconnect =
-		!in->may_stay_away && expects_reconnect(in->plan);
+	ji.expect_reconnect = !in->may_stay_away && expects_reconnect(in->plan);
 	rc = nwb_judge(&ji, ret_j, err);
 	if (m.p)
 		munmap(m.p, m.len);

@@ -539,6 +539,8 @@ static void open_ledger(void)
 	if (!nwb_ledger_map(fd, true, &ledger)) {
 		sh.ledger = &ledger;
 		nwb_stamp_key_init(&sh.key, ledger.hdr->key);
+		nwb_stamp_key_crypt(&sh.key, ledger.hdr->crypt_key,
+				    ledger.hdr->crypt_unit);
 		real_close()(fd);
 	}
 }

@@ -201,6 +201,10 @@ struct nwb_ledger_hdr {
 	_Alignas(64) _Atomic uint64_t next; /* slots reserved so far */
 	_Alignas(64) _Atomic uint64_t tick;
 	_Alignas(64) _Atomic uint64_t lost; /* records refused: it was full */
+	/* content crypto: payload is cipher text, see nwb_stamp_key_crypt();
+	 * crypt_unit 0: it is not */
+	uint32_t crypt_unit;
+	uint8_t crypt_key[NWB_CRYPT_KEY];
 	_Alignas(4096) struct nwb_lrec slot[];
 };
 

@@ -79,6 +79,8 @@ struct nwb_judge_in {
 	uint64_t nr_rec;
 	uint64_t nr_lost;
 	uint8_t key[16];
+	uint32_t crypt_unit; /* content crypto, as in the ledger's header */
+	uint8_t crypt_key[NWB_CRYPT_KEY];
 	uint32_t level;
 	struct nwb_policy policy;
 	const struct nwb_content *content;

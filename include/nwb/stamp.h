@@ -17,9 +17,16 @@
 
 #define NWB_LANE 16u
 
-struct nwb_stamp_key {
+struct nwb_aes_key {
 	uint8_t enc[11][16]; /* round keys */
 	uint8_t dec[11][16];
+};
+
+/* @unit: 0, or what is scanned is cipher text, see nwb_stamp_key_crypt() */
+struct nwb_stamp_key {
+	struct nwb_aes_key aes;
+	uint32_t unit;
+	struct nwb_aes_key data, tweak;
 };
 
 struct nwb_lane {
@@ -30,6 +37,26 @@ struct nwb_lane {
 
 /** nwb_stamp_key_init() - expand a 16-byte key. */
 void nwb_stamp_key_init(struct nwb_stamp_key *key, const uint8_t raw[16]);
+
+#define NWB_CRYPT_KEY 32u
+
+/**
+ * nwb_stamp_key_crypt() - nwb_stamp_scan() finds content-encrypted files from
+ * now on: AES-128-XTS (IEEE 1619) of data units, the tweak is the number of the
+ * unit in the file. Made from the standard, and by no code of the client's, so
+ * that a mistake of the client's is seen.
+ * @raw: key of the data, then of the tweaks
+ * @unit: bytes of a data unit, a multiple of 16; 0: not encrypted
+ */
+void nwb_stamp_key_crypt(struct nwb_stamp_key *key,
+			 const uint8_t raw[NWB_CRYPT_KEY], uint32_t unit);
+/**
+ * nwb_stamp_decrypt() - what stands in whole lanes of cipher text at file offset
+ * @offset. A lane of zeros is a hole, and stays.
+ * @offset, @len: multiples of 16; @to may be @from
+ */
+void nwb_stamp_decrypt(const struct nwb_stamp_key *key, uint64_t offset,
+		       const uint8_t *from, uint8_t *to, size_t len);
 
 /**
  * nwb_stamp_fill() - write the stamp of [@offset, @offset + @len) into @buf.
@@ -73,7 +100,8 @@ struct nwb_stamp_run {
 typedef int (*nwb_stamp_run_fn)(void *arg, const struct nwb_stamp_run *run);
 
 /**
- * nwb_stamp_scan() - cut @len bytes that stand at file @offset into runs.
+ * nwb_stamp_scan() - cut @len bytes that stand at file @offset into runs. Of
+ * cipher text a cut lane cannot be read: its raw bytes are as they were found.
  * Return: 0, or the first non-zero value of @fn.
  */
 int nwb_stamp_scan(const struct nwb_stamp_key *key, uint64_t offset,

@@ -124,7 +124,7 @@ static void inv_mix_column(uint8_t *c)
 	mix_column(c);
 }
 
-static void encrypt_portable(const struct nwb_stamp_key *key, uint8_t *s)
+static void encrypt_portable(const struct nwb_aes_key *key, uint8_t *s)
 {
 	uint8_t t[16];
 
@@ -140,7 +140,7 @@ static void encrypt_portable(const struct nwb_stamp_key *key, uint8_t *s)
 }
 
 /* The "equivalent inverse cipher" of FIPS-197 5.3.5, as aesdec does it. */
-static void decrypt_portable(const struct nwb_stamp_key *key, uint8_t *s)
+static void decrypt_portable(const struct nwb_aes_key *key, uint8_t *s)
 {
 	uint8_t t[16];
 
@@ -171,7 +171,7 @@ TARGET static void store(void *p, __m128i v)
 	_mm_storeu_si128((__m128i_u *)p, v);
 }
 
-TARGET static void encrypt8_cpu(const struct nwb_stamp_key *key, uint8_t *p)
+TARGET static void encrypt8_cpu(const struct nwb_aes_key *key, uint8_t *p)
 {
 	__m128i b[NR_PIPE], k = load(key->enc[0]);
 
@@ -184,7 +184,7 @@ TARGET static void encrypt8_cpu(const struct nwb_stamp_key *key, uint8_t *p)
 	EACH store(p + 16 * i, _mm_aesenclast_si128(b[i], k));
 }
 
-TARGET static void decrypt8_cpu(const struct nwb_stamp_key *key, uint8_t *p)
+TARGET static void decrypt8_cpu(const struct nwb_aes_key *key, uint8_t *p)
 {
 	__m128i b[NR_PIPE], k = load(key->dec[0]);
 
@@ -205,12 +205,12 @@ static int probe_cpu(void)
 		       : MODE_PORTABLE;
 }
 #else
-static void encrypt8_cpu(const struct nwb_stamp_key *key, uint8_t *p)
+static void encrypt8_cpu(const struct nwb_aes_key *key, uint8_t *p)
 {
 	(void)key, (void)p;
 }
 
-static void decrypt8_cpu(const struct nwb_stamp_key *key, uint8_t *p)
+static void decrypt8_cpu(const struct nwb_aes_key *key, uint8_t *p)
 {
 	(void)key, (void)p;
 }
@@ -241,7 +241,7 @@ bool nwb_stamp_portable(bool on)
 }
 
 /* Eight blocks in place. */
-static void encrypt8(const struct nwb_stamp_key *key, uint8_t *p, bool cpu)
+static void encrypt8(const struct nwb_aes_key *key, uint8_t *p, bool cpu)
 {
 	if (cpu) {
 		encrypt8_cpu(key, p);
@@ -251,7 +251,7 @@ static void encrypt8(const struct nwb_stamp_key *key, uint8_t *p, bool cpu)
 		encrypt_portable(key, p + 16 * i);
 }
 
-static void decrypt8(const struct nwb_stamp_key *key, uint8_t *p, bool cpu)
+static void decrypt8(const struct nwb_aes_key *key, uint8_t *p, bool cpu)
 {
 	if (cpu) {
 		decrypt8_cpu(key, p);
@@ -261,7 +261,7 @@ static void decrypt8(const struct nwb_stamp_key *key, uint8_t *p, bool cpu)
 		decrypt_portable(key, p + 16 * i);
 }
 
-void nwb_stamp_key_init(struct nwb_stamp_key *key, const uint8_t raw[16])
+static void expand(struct nwb_aes_key *key, const uint8_t raw[16])
 {
 	uint8_t rcon = 1, *w = key->enc[0];
 
@@ -287,6 +287,20 @@ void nwb_stamp_key_init(struct nwb_stamp_key *key, const uint8_t raw[16])
 		for (unsigned int c = 0; round % 10 && c < 16; c += 4)
 			inv_mix_column(key->dec[round] + c);
 	}
+}
+
+void nwb_stamp_key_init(struct nwb_stamp_key *key, const uint8_t raw[16])
+{
+	expand(&key->aes, raw);
+	key->unit = 0;
+}
+
+void nwb_stamp_key_crypt(struct nwb_stamp_key *key,
+			 const uint8_t raw[NWB_CRYPT_KEY], uint32_t unit)
+{
+	expand(&key->data, raw);
+	expand(&key->tweak, raw + 16);
+	key->unit = unit;
 }
 
 static void put_le64(uint8_t *p, uint64_t v)
@@ -339,7 +353,7 @@ static void fill_lanes(const struct nwb_stamp_key *key, uint16_t file,
 
 	for (unsigned int i = 0; i < NR_PIPE; i++)
 		put_plain(at + 16 * i, file, version, lane + i);
-	encrypt8(key, at, cpu);
+	encrypt8(&key->aes, at, cpu);
 	if (at == tmp)
 		memcpy(p, tmp, nr * NWB_LANE);
 }
@@ -379,7 +393,7 @@ static void decode_lanes(const struct nwb_stamp_key *key, const uint8_t *p,
 	memcpy(ret_plain, p, nr * NWB_LANE);
 	if (nr < NR_PIPE)
 		memset(ret_plain + nr * NWB_LANE, 0, CHUNK - nr * NWB_LANE);
-	decrypt8(key, ret_plain, cpu);
+	decrypt8(&key->aes, ret_plain, cpu);
 }
 
 bool nwb_stamp_decode(const struct nwb_stamp_key *key, const uint8_t lane[16],
@@ -389,11 +403,97 @@ bool nwb_stamp_decode(const struct nwb_stamp_key *key, const uint8_t lane[16],
 
 	if (!has_cpu_aes()) {
 		memcpy(plain, lane, NWB_LANE);
-		decrypt_portable(key, plain);
+		decrypt_portable(&key->aes, plain);
 	} else {
 		decode_lanes(key, lane, 1, plain, true);
 	}
 	return get_plain(plain, ret_lane);
+}
+
+/* --- content crypto ------------------------------------------------------- */
+
+/* The tweak of one lane, and where that is. */
+struct tweak {
+	uint64_t unit;
+	uint32_t lane; /* in it */
+	uint8_t t[16];
+	bool is_set;
+};
+
+/* Times alpha, IEEE 1619 5.2. */
+static void tweak_double(uint8_t t[16])
+{
+	uint8_t carry = 0;
+
+	for (unsigned int i = 0; i < 16; i++) {
+		uint8_t out = t[i] >> 7;
+
+		t[i] = (uint8_t)(t[i] << 1 | carry);
+		carry = out;
+	}
+	if (carry)
+		t[0] ^= 0x87;
+}
+
+static void tweak_move(const struct nwb_stamp_key *key, struct tweak *w,
+		       uint64_t offset, bool cpu)
+{
+	uint32_t lane = (uint32_t)(offset % key->unit / NWB_LANE);
+	uint64_t unit = offset / key->unit;
+	uint8_t first[CHUNK] = {0};
+
+	if (!w->is_set || w->unit != unit || w->lane > lane) {
+		put_le64(first, unit);
+		encrypt8(&key->tweak, first, cpu);
+		memcpy(w->t, first, 16);
+		w->lane = 0;
+	}
+	for (; w->lane < lane; w->lane++)
+		tweak_double(w->t);
+	w->unit = unit;
+	w->is_set = true;
+}
+
+/* @nr <= 8 lanes. */
+static void decrypt_lanes(const struct nwb_stamp_key *key, struct tweak *w,
+			  uint64_t offset, const uint8_t *from, unsigned int nr,
+			  uint8_t *to, bool cpu)
+{
+	uint8_t tweaks[CHUNK], plain[CHUNK] = {0};
+
+	for (unsigned int i = 0; i < nr; i++) {
+		tweak_move(key, w, offset + i * NWB_LANE, cpu);
+		memcpy(tweaks + i * NWB_LANE, w->t, NWB_LANE);
+		memcpy(plain + i * NWB_LANE, from + i * NWB_LANE, NWB_LANE);
+		xor_block(plain + i * NWB_LANE, w->t);
+	}
+	decrypt8(&key->data, plain, cpu);
+	for (unsigned int i = 0; i < nr; i++) {
+		const uint8_t *c = from + i * NWB_LANE;
+		uint8_t *p = plain + i * NWB_LANE;
+
+		xor_block(p, tweaks + i * NWB_LANE);
+		if (!get_le64(c) && !get_le64(c + 8))
+			memset(p, 0, NWB_LANE);
+	}
+	memcpy(to, plain, nr * NWB_LANE);
+}
+
+void nwb_stamp_decrypt(const struct nwb_stamp_key *key, uint64_t offset,
+		       const uint8_t *from, uint8_t *to, size_t len)
+{
+	struct tweak w = {0};
+	bool cpu = has_cpu_aes();
+
+	while (len) {
+		size_t n = nwb_min(len / NWB_LANE, (size_t)NR_PIPE);
+
+		decrypt_lanes(key, &w, offset, from, (unsigned int)n, to, cpu);
+		offset += n * NWB_LANE;
+		from += n * NWB_LANE;
+		to += n * NWB_LANE;
+		len -= n * NWB_LANE;
+	}
 }
 
 /* The run that is being grown; len 0 when there is none. */
@@ -475,7 +575,9 @@ int nwb_stamp_scan(const struct nwb_stamp_key *key, uint64_t offset,
 	size_t skip = offset % NWB_LANE, n;
 	const uint8_t *p = buf;
 	bool cpu = has_cpu_aes();
-	uint8_t plain[CHUNK];
+	uint8_t plain[CHUNK], clear[CHUNK];
+	const uint8_t *lanes;
+	struct tweak w = {0};
 	int err = 0;
 
 	if (skip && len) {
@@ -487,10 +589,18 @@ int nwb_stamp_scan(const struct nwb_stamp_key *key, uint64_t offset,
 	}
 	while (!err && len >= NWB_LANE) {
 		n = nwb_min(len / NWB_LANE, (size_t)NR_PIPE);
-		decode_lanes(key, p, (unsigned int)n, plain, cpu);
+		if (key->unit) {
+			decrypt_lanes(key, &w, offset, p, (unsigned int)n,
+				      clear, cpu);
+			lanes = clear;
+		} else {
+			lanes = p;
+		}
+		decode_lanes(key, lanes, (unsigned int)n, plain, cpu);
 		for (size_t i = 0; !err && i < n; i++)
 			err = scan_lane(&s, offset + i * NWB_LANE,
-					p + i * NWB_LANE, plain + i * NWB_LANE);
+					lanes + i * NWB_LANE,
+					plain + i * NWB_LANE);
 		p += n * NWB_LANE;
 		offset += n * NWB_LANE;
 		len -= n * NWB_LANE;

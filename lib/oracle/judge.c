@@ -233,6 +233,7 @@ int nwb_judge(const struct nwb_judge_in *in, struct nwb_judgement *ret_j,
 
 	memset(ret_j, 0, sizeof(*ret_j));
 	nwb_stamp_key_init(&J.key, in->key);
+	nwb_stamp_key_crypt(&J.key, in->crypt_key, in->crypt_unit);
 	if (in->nr_lost) {
 		struct nwb_finding f = {.verdict = NWB_INCONCLUSIVE,
 					.kind = "FULL",

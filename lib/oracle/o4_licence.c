@@ -23,7 +23,8 @@
  *
  * An upload has a known outcome when its final answer surely left the server
  * before the next one came in: ok, or an error outside P.retryable. Bytes that
- * a short answer leaves over are not known. After a connection or a server went
+ * a short answer leaves over are not known; with content crypto neither is the
+ * data unit in which it ended. After a connection or a server went
  * down, or a FLUSH failed, acked bytes may be sent again: what was sent before
  * that is not counted. A store through a mapping can make a page dirty any
  * number of times: its block is not judged.
@@ -203,8 +204,14 @@ static bool is_known_by(const struct judge *J, const struct jpdu *up,
 	reply = &J->pdu[up->peer];
 	if (reply->s.end >= t)
 		return false;
-	if (nwb_j_is_short(J, up))
-		return at < up->r->off + (uint64_t)reply->r->result;
+	if (nwb_j_is_short(J, up)) {
+		uint64_t to = up->r->off + (uint64_t)reply->r->result;
+
+		/* a data unit is sent again as a whole */
+		if (J->in->crypt_unit)
+			to -= to % J->in->crypt_unit;
+		return at < to;
+	}
 	if (reply->r->status || reply->r->result < 0)
 		return !J->in->policy.redirty &&
 		       !nwb_j_is_retryable(&J->in->policy, reply->r->status);

@@ -24,6 +24,14 @@ struct size {
 	uint64_t initial;
 };
 
+/* Of content crypto: the last data unit is there as a whole. */
+static uint64_t in_units(const struct judge *J, uint64_t size)
+{
+	uint32_t unit = J->in->crypt_unit;
+
+	return unit ? NWB_ROUND_UP(size, (uint64_t)unit) : size;
+}
+
 static uint64_t issued_before(const struct size *z, uint64_t ticket)
 {
 	uint32_t lo = 0, hi = z->f->nr_write;
@@ -36,7 +44,7 @@ static uint64_t issued_before(const struct size *z, uint64_t ticket)
 		else
 			hi = mid;
 	}
-	return lo ? z->issued[lo - 1] : z->initial;
+	return in_units(z->J, lo ? z->issued[lo - 1] : z->initial);
 }
 
 static void blame(struct size *z, const char *kind, uint64_t off, uint64_t len,

@@ -203,3 +203,90 @@ NWB_TEST(stamp, scan_stops_when_told)
 	nwb_check_eq(nwb_stamp_scan(&k, 0, b, 64, collect, &r), -7);
 	nwb_check_eq(r.nr, 2);
 }
+
+/* --- content crypto ------------------------------------------------------- */
+
+static void from_hex(const char *hex, uint8_t *to, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		char two[3] = {hex[2 * i], hex[2 * i + 1], 0};
+
+		to[i] = (uint8_t)strtoul(two, NULL, 16);
+	}
+}
+
+/* IEEE 1619-2007, annex B, vectors 1 and 2: units of 32 bytes. */
+static void check_xts(void)
+{
+	static const struct {
+		uint8_t key1, key2;
+		uint64_t unit;
+		uint8_t plain;
+		const char *cipher;
+	} v[] = {
+		{0, 0, 0, 0,
+		 "917cf69ebd68b2ec9b9fe9a3eadda692"
+		 "cd43d2f59598ed858c02c2652fbf922e"},
+		{0x11, 0x22, 0x3333333333, 0x44,
+		 "c454185e6a16936e39334038acef838b"
+		 "fb186fff7480adc4289382ecd6d394f0"},
+	};
+	uint8_t raw[NWB_CRYPT_KEY], cipher[32], plain[32], want[32];
+	struct nwb_stamp_key k = key();
+
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(v); i++) {
+		memset(raw, v[i].key1, 16);
+		memset(raw + 16, v[i].key2, 16);
+		memset(want, v[i].plain, 32);
+		from_hex(v[i].cipher, cipher, 32);
+		nwb_stamp_key_crypt(&k, raw, 32);
+		nwb_stamp_decrypt(&k, v[i].unit * 32, cipher, plain, 32);
+		nwb_check(!memcmp(plain, want, 32));
+		/* the second half by itself, and in place */
+		nwb_stamp_decrypt(&k, v[i].unit * 32 + 16, cipher + 16,
+				  cipher + 16, 16);
+		nwb_check(!memcmp(cipher + 16, want, 16));
+	}
+}
+
+NWB_TEST(stamp, xts_known_answers)
+{
+	check_xts();
+	nwb_check(nwb_stamp_portable(true));
+	check_xts();
+	nwb_stamp_portable(false);
+}
+
+static int count_lanes(void *arg, const struct nwb_stamp_run *run)
+{
+	uint64_t *lanes = arg;
+
+	if (run->kind == NWB_STAMP_LANES)
+		*lanes += run->len;
+	return 0;
+}
+
+/* A client that forgot to encrypt is seen; a hole is one. */
+NWB_TEST(stamp, clear_text_is_no_cipher_text)
+{
+	static uint8_t buf[65536];
+	struct nwb_stamp_key k = key();
+	uint8_t raw[NWB_CRYPT_KEY], out[64];
+	uint64_t lanes = 0;
+
+	memset(raw, 7, sizeof(raw));
+	nwb_stamp_fill(&k, 1, 2, 0, buf, sizeof(buf));
+	nwb_stamp_key_crypt(&k, raw, 512);
+	nwb_check_eq(
+		nwb_stamp_scan(&k, 0, buf, sizeof(buf), count_lanes, &lanes),
+		0);
+	nwb_check_eq(lanes, 0);
+	memset(buf, 0, 64);
+	nwb_stamp_decrypt(&k, 4096, buf, out, 64);
+	nwb_check(!memcmp(out, buf, 64));
+	nwb_stamp_key_crypt(&k, raw, 0);
+	nwb_check_eq(nwb_stamp_scan(&k, 64, buf + 64, sizeof(buf) - 64,
+				    count_lanes, &lanes),
+		     0);
+	nwb_check_eq(lanes, sizeof(buf) - 64);
+}
