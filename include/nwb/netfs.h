@@ -162,6 +162,11 @@ enum nwb_retry_strategy {
  * @max_subrequests: that may be alive (mempool); 0 = 1024
  * @reserve_percent: how much of what the pools are to have is there from the
  *	beginning, the rest comes from the heap when it is needed; 0 = 100
+ * @crypto_key: content crypto (lib/netfs/crypto.c): AES-128-XTS key of 32 bytes,
+ *	the half for the tweaks last; copied; NULL: none. Only in flavour
+ *	strict. Direct writes are synchronous buffered ones then, as ext4 and
+ *	f2fs have it for encrypted files
+ * @crypto_unit: bytes of a data unit, power of two, 512..4096; 0 = 4096
  * @mutants: NWB_MUT_*
  */
 struct nwb_netfs_opts {
@@ -190,6 +195,8 @@ struct nwb_netfs_opts {
 	struct nwb_trace *trace;
 	uint32_t max_subrequests;
 	uint32_t reserve_percent;
+	const uint8_t *crypto_key;
+	uint32_t crypto_unit;
 	uint64_t mutants;
 };
 
@@ -431,6 +438,11 @@ struct nwb_netfs_stats {
 	uint64_t mkwrites;	/* pages made writable, and dirty by that */
 	uint64_t laundered;	/* folios written one by one to be forgotten */
 	uint64_t discarded_bytes; /* dirty, and forgotten all the same */
+	uint64_t crypto_bytes;	/* encrypted, before the first issue */
+	uint64_t crypto_waits;	/* subrequests that waited for that */
+	uint64_t crypto_fills;	/* folios read because a unit was not whole */
+	uint64_t crypto_refreshed; /* units read again before a retry */
+	uint64_t crypto_changed;   /* of these: somebody else had written */
 	uint64_t hazards_fired[NWB_NR_HAZARDS];
 };
 

@@ -18,7 +18,7 @@
  * waits for fills under way. nwb_inode_invalidate() must not wait; what is being
  * read then is read once more (forget_gen).
  */
-#include "trace.h"
+#include "crypto.h"
 
 static int read_retry(struct nwb_inode *inode, uint32_t attempts)
 {
@@ -32,10 +32,8 @@ static int read_retry(struct nwb_inode *inode, uint32_t attempts)
 	return nf->ops->ready ? nf->ops->ready(inode, &instance) : 0;
 }
 
-/* All of @len bytes at @pos as the server has them, zeros behind its end.
- * *ret_from_server is set if some had to come from there. */
-static int read_server(struct nwb_inode *inode, uint64_t pos, uint8_t *buf,
-		       size_t len, uint64_t remote_size, bool *ret_from_server)
+int nwb_read_raw(struct nwb_inode *inode, uint64_t pos, uint8_t *buf,
+		 size_t len, uint64_t remote_size, bool *ret_from_server)
 {
 	size_t want = pos >= remote_size ? 0
 					 : (size_t)nwb_min((uint64_t)len,
@@ -44,14 +42,17 @@ static int read_server(struct nwb_inode *inode, uint64_t pos, uint8_t *buf,
 	size_t got = 0;
 
 	while (got < want) {
-		ssize_t n = (ssize_t)nwb_sides_read(inode, pos + got, buf + got,
-						    want - got);
+		ssize_t n = 0;
 
+		if (ret_from_server)
+			n = (ssize_t)nwb_sides_read(inode, pos + got, buf + got,
+						    want - got);
 		if (n) {
 			got += (size_t)n;
 			continue;
 		}
-		*ret_from_server = true;
+		if (ret_from_server)
+			*ret_from_server = true;
 		n = inode->nf->ops->read(inode, pos + got, buf + got,
 					 want - got);
 		if (n == -ECONNABORTED) {
@@ -70,6 +71,17 @@ static int read_server(struct nwb_inode *inode, uint64_t pos, uint8_t *buf,
 	}
 	memset(buf + got, 0, len - got);
 	return 0;
+}
+
+/* All of @len bytes at @pos as the server has them, zeros behind its end.
+ * *ret_from_server is set if some had to come from there. */
+static int read_server(struct nwb_inode *inode, uint64_t pos, uint8_t *buf,
+		       size_t len, uint64_t remote_size, bool *ret_from_server)
+{
+	if (inode->nf->crypto)
+		return nwb_crypto_read(inode, pos, buf, len, remote_size,
+				       ret_from_server);
+	return nwb_read_raw(inode, pos, buf, len, remote_size, ret_from_server);
 }
 
 static void set_uptodate(struct nwb_folio *f)
@@ -112,7 +124,7 @@ static void copy_to_cache(struct nwb_folio *f)
 	nwb_folio_set_dirty(f, (struct nwb_span){0, f->bytes});
 }
 
-int nwb_folio_fill(struct nwb_folio *f)
+int nwb_folio_fill_marked(struct nwb_folio *f)
 {
 	struct nwb_inode *inode = f->inode;
 	uint64_t pos = nwb_folio_pos(f), remote = inode->remote_size;
@@ -121,9 +133,6 @@ int nwb_folio_fill(struct nwb_folio *f)
 	bool is_new = nwb_span_empty(valid), from_server = false;
 	int rc = 0;
 
-	nwb_assert(!(f->flags & (NWB_FOLIO_FILLING | NWB_FOLIO_UPTODATE)));
-	nwb_folio_unclean(f);
-	f->flags |= NWB_FOLIO_FILLING;
 	nwb_mutex_unlock(&inode->lock);
 	if (nwb_mutant(inode->nf, NWB_MUT_FILL_OVER))
 		valid = (struct nwb_span){0, 0};
@@ -146,6 +155,14 @@ int nwb_folio_fill(struct nwb_folio *f)
 	nwb_folio_maybe_clean(f);
 	nwb_waitq_wake_all(&inode->waitq);
 	return rc;
+}
+
+int nwb_folio_fill(struct nwb_folio *f)
+{
+	nwb_assert(!(f->flags & (NWB_FOLIO_FILLING | NWB_FOLIO_UPTODATE)));
+	nwb_folio_unclean(f);
+	f->flags |= NWB_FOLIO_FILLING;
+	return nwb_folio_fill_marked(f);
 }
 
 /* As write_folio() in buffered_write.c. */

@@ -101,7 +101,8 @@ void nwb_folio_keep_ours(struct nwb_folio *f)
 		return;
 	nwb_folio_unmap(f);
 	if (f->nr_claims)
-		s = nwb_span_hull(s, f->inflight);
+		s = nwb_span_hull(s,
+				  f->inode->nf->crypto ? f->ours : f->inflight);
 	f->valid = s;
 	f->flags &= ~NWB_FOLIO_UPTODATE;
 	if (s.from == 0 && s.to == f->bytes)
@@ -111,11 +112,12 @@ void nwb_folio_keep_ours(struct nwb_folio *f)
 void nwb_inode_invalidate(struct nwb_inode *inode, uint64_t size)
 {
 	struct nwb_folio *f;
-	uint64_t index = 0, end = size;
+	uint64_t index = 0, end;
 
 	nwb_sides_invalidate(inode);
 	nwb_mutex_lock(&inode->lock);
 	inode->forget_gen++;
+	end = nwb_crypto_size(inode, size);
 	nwb_inode_drop_clean(inode, 0, UINT64_MAX);
 	while ((f = nwb_folio_next(inode, index))) {
 		index = f->index + f->bytes / NWB_PAGE_SIZE;
@@ -147,6 +149,9 @@ static bool is_in_the_way(struct nwb_inode *inode, uint64_t pos, size_t len)
 			continue;
 		}
 		fpos = nwb_folio_pos(f);
+		/* what fills a data unit must be the server's */
+		if ((f->flags & NWB_FOLIO_UNSTABLE) && inode->nf->crypto)
+			return true;
 		if ((f->flags & NWB_FOLIO_UNSTABLE) &&
 		    (at - fpos > f->unstable.to ||
 		     end < fpos + f->unstable.from))
@@ -172,7 +177,9 @@ void nwb_through_begin(struct nwb_inode *inode, uint64_t pos, size_t len)
 	is_busy = is_in_the_way(inode, pos, len);
 	nwb_mutex_unlock(&inode->lock);
 	/* what it returns is in the error sequence */
-	if (is_busy)
+	if (is_busy && inode->nf->crypto)
+		(void)!nwb_inode_commit(inode);
+	else if (is_busy)
 		(void)!nwb_flush_unstable(inode, &again);
 	nwb_mutex_lock(&inode->lock);
 	f = nwb_folio_find(inode, first); /* it may begin before */
@@ -282,6 +289,8 @@ static ssize_t read_some(struct nwb_inode *inode, uint8_t *buf, size_t len,
 {
 	size_t got = 0;
 
+	if (inode->nf->crypto)
+		return nwb_crypto_read_past_cache(inode, pos, buf, len);
 	while (got < len) {
 		ssize_t n = inode->nf->ops->read(inode, pos + got, buf + got,
 						 len - got);

@@ -199,7 +199,8 @@ static void async_main(struct nwb_work *work)
 int nwb_file_write_async(struct nwb_file *f, const void *buf, size_t len,
 			 uint64_t pos, struct nwb_kiocb *iocb)
 {
-	if (!(f->flags & NWB_F_DIRECT))
+	if (!(f->flags & NWB_F_DIRECT) &&
+	    !(f->inode->nf->crypto && (f->flags & NWB_F_DSYNC)))
 		return -EINVAL;
 	if (len > NWB_FILE_MAX || pos > NWB_FILE_MAX - len)
 		return -EFBIG;

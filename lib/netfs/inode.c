@@ -185,6 +185,8 @@ struct nwb_inode *nwb_file_inode(const struct nwb_file *f)
 
 void nwb_file_set_flags(struct nwb_file *f, uint32_t flags)
 {
+	if (f->inode->nf->crypto && (flags & NWB_F_DIRECT))
+		flags = (flags & ~NWB_F_DIRECT) | NWB_F_DSYNC;
 	f->flags = flags;
 }
 
@@ -283,7 +285,7 @@ int nwb_file_truncate(struct nwb_file *file, uint64_t size)
 	rc = nwb_inode_commit(inode);
 	/* What is dirty still would be written behind the new end. */
 	if (!rc || nwb_inode_is_clean(inode))
-		rc = set_server_size(inode, size);
+		rc = set_server_size(inode, nwb_crypto_round(inode->nf, size));
 	nwb_sides_invalidate(inode);
 	if (!rc) {
 		nwb_mutex_lock(&inode->lock);
@@ -295,9 +297,10 @@ int nwb_file_truncate(struct nwb_file *file, uint64_t size)
 		inode->size = size;
 		cut_folio(inode, size);
 		drop_folios(inode, first_beyond(inode, size));
-		inode->remote_size = size;
+		inode->remote_size = nwb_crypto_round(inode->nf, size);
 		inode->last_write_end = 0;
 		nwb_mutex_unlock(&inode->lock);
+		rc = nwb_crypto_cut(inode, size);
 	}
 	nwb_invalidate_unlock(inode);
 	nwb_mutex_unlock(&inode->io_lock);

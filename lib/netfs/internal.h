@@ -79,6 +79,9 @@ struct nwb_arena {
  * @group: what is dirty belongs to that group of writes (netfs_group)
  * @ack_seq: inode->commit_seq when the latest of them was acked
  * @writable: pages that a store changes without a fault: dirty, not in flight
+ * @ours: content crypto: hull of the bytes in flight that were dirty; the rest
+ *	of @inflight fills their units
+ * @fill_error: content crypto: why what their units lack could not be read
  */
 struct nwb_folio {
 	struct nwb_list lru;
@@ -99,6 +102,8 @@ struct nwb_folio {
 	uint32_t group;
 	uint64_t dirty_tag;
 	uint64_t ack_seq;
+	struct nwb_span ours;
+	int fill_error;
 };
 
 struct nwb_leaf {
@@ -136,6 +141,11 @@ struct nwb_table {
  * @blob: whose memory it is, of a writeback-single request
  * @to_eof: it ends at the end of the file
  * @ends_run: the next bytes cannot follow on
+ * @head, @tail: content crypto: bytes at both ends that were not dirty
+ * @is_head_torn, @is_tail_torn: content crypto: a short write ended in the block
+ *	where what was dirty begins or ends
+ * @error: content crypto: why nothing of it can be sent
+ * @rreq, @crypto_link: content crypto: waits to be encrypted
  */
 struct nwb_claim {
 	struct nwb_list link; /* rreq->claims, ascending */
@@ -151,6 +161,12 @@ struct nwb_claim {
 	uint8_t *mem;
 	struct nwb_blob *blob;
 	uint8_t *temp;
+	uint32_t head;
+	uint32_t tail;
+	bool is_head_torn, is_tail_torn;
+	int error;
+	struct nwb_io_request *rreq;
+	struct nwb_list crypto_link; /* nf->crypto_queue */
 };
 
 /* Why a subrequest got no more bytes. */
@@ -174,11 +190,12 @@ struct nwb_sreq {
 	enum nwb_cut cut;
 	uint32_t nr_pieces; /* of folios, as Linux counts segments */
 	int prepare_error;
-	size_t max_len;		/* what the filesystem allowed at first */
+	size_t max_len; /* what the filesystem allowed at first */
 	unsigned int max_segs;
 	size_t owed;		/* bytes behind s.len that it stands for, too */
 	uint32_t owed_attempts; /* how often those were issued */
 	bool is_silent;		/* H1: its failure is told nobody */
+	struct nwb_list crypto_link; /* rreq->crypto_waiting */
 #ifdef NWB_MUTANTS
 	uint64_t mut_shift;
 	uint8_t *mut_copy;
@@ -239,6 +256,10 @@ struct nwb_io_request {
 	bool is_upload_begun;
 	bool all_queued;
 	bool in_progress;
+	/* content crypto: all below is encrypted, who waits for it */
+	_Atomic uint64_t crypto_to;
+	struct nwb_list crypto_waiting;
+	bool has_claim_error;
 };
 
 struct nwb_inode {
@@ -267,9 +288,9 @@ struct nwb_inode {
 	void *side[NWB_NR_STREAMS]; /* of the streams but the upload */
 	/* something was lost: what is cached here may not be the server's */
 	_Atomic bool is_side_lost;
-	_Atomic bool is_wanted;	    /* write all of it soon */
-	_Atomic uint32_t caching;   /* NWB_MAY_*, granted */
-	uint32_t nr_aborts;	    /* flushes in a row without an answer */
+	_Atomic bool is_wanted;	  /* write all of it soon */
+	_Atomic uint32_t caching; /* NWB_MAY_*, granted */
+	uint32_t nr_aborts;	  /* flushes in a row without an answer */
 	struct nwb_list requests;
 	uint64_t req_seq;
 	struct nwb_list unstable;
@@ -305,7 +326,9 @@ struct nwb_counters {
 		wblock_skip, wblock_wait, direct_writes, wsc, cache_bytes,
 		mirror_bytes, copy_to_cache, cancelled, rotations, throttled,
 		throttled_ns, reclaim_waits, faults, fault_waits, mkwrites,
-		laundered, discarded_bytes, hazards_fired[NWB_NR_HAZARDS];
+		laundered, discarded_bytes, crypto_bytes, crypto_waits,
+		crypto_fills, crypto_refreshed, crypto_changed,
+		hazards_fired[NWB_NR_HAZARDS];
 };
 
 struct nwb_netfs {
@@ -354,6 +377,9 @@ struct nwb_netfs {
 	struct nwb_list retry_list;
 	struct nwb_waitq retry_q;
 	struct nwb_task *retryer;
+	struct nwb_crypto *crypto; /* NULL: none */
+	uint32_t crypto_unit;
+	struct nwb_list crypto_queue, crypto_fills; /* lock */
 	struct nwb_counters n;
 #ifdef NWB_MUTANTS
 	struct {
@@ -417,6 +443,17 @@ static inline struct nwb_span nwb_span_hull(struct nwb_span a,
 		return a;
 	a.from = nwb_min(a.from, b.from);
 	a.to = nwb_max(a.to, b.to);
+	return a;
+}
+
+/* What is in both; empty if nothing is. */
+static inline struct nwb_span nwb_span_both(struct nwb_span a,
+					    struct nwb_span b)
+{
+	if (!nwb_span_overlaps(a, b))
+		return (struct nwb_span){0, 0};
+	a.from = nwb_max(a.from, b.from);
+	a.to = nwb_min(a.to, b.to);
 	return a;
 }
 
@@ -693,9 +730,38 @@ size_t nwb_sides_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 		      size_t len);
 
 /* buffered_read.c: fill @f's invalid bytes; inode->lock held, dropped and
- * taken again. */
+ * taken again. _marked: @f is NWB_FOLIO_FILLING already. */
 int nwb_folio_fill(struct nwb_folio *f) nwb_must_check;
+int nwb_folio_fill_marked(struct nwb_folio *f) nwb_must_check;
 bool nwb_folio_fill_zero(struct nwb_folio *f);
+
+/* crypto.c, crypto_rmw.c: content crypto; nf->crypto is set unless said
+ * otherwise */
+int nwb_crypto_init(struct nwb_netfs *nf, struct nwb_err *err) nwb_must_check;
+void nwb_crypto_fini(struct nwb_netfs *nf); /* any */
+void nwb_crypto_prepare(struct nwb_io_request *rreq, struct nwb_claim *c);
+bool nwb_crypto_may_issue(struct nwb_sreq *q);
+void nwb_crypto_fill_queue(struct nwb_folio *f);
+struct nwb_netfs *nwb_crypto_netfs_of_fill(struct nwb_work *work);
+int nwb_crypto_look_at(struct nwb_folio *f, bool is_locked);
+struct nwb_span nwb_crypto_span(const struct nwb_netfs *nf, struct nwb_span s);
+struct nwb_span nwb_crypto_take(struct nwb_folio *f, struct nwb_claim *c,
+				struct nwb_span s);
+void nwb_crypto_refresh(struct nwb_sreq *q);
+size_t nwb_crypto_wind_back(const struct nwb_sreq *q);
+int nwb_crypto_error(struct nwb_io_request *rreq, uint64_t start, size_t len);
+uint64_t nwb_crypto_round(const struct nwb_netfs *nf, uint64_t size); /* any */
+uint64_t nwb_crypto_size(const struct nwb_inode *inode, uint64_t size);
+/* any */
+int nwb_crypto_cut(struct nwb_inode *inode, uint64_t size) nwb_must_check;
+ssize_t nwb_crypto_read_past_cache(struct nwb_inode *inode, uint64_t pos,
+				   uint8_t *buf, size_t len);
+
+/* temp_page.c: a copy of @c's bytes, and it given back (nf->lock held) */
+int nwb_copy_get(struct nwb_netfs *nf, struct nwb_claim *c,
+		 const uint8_t *folio_mem) nwb_must_check;
+void nwb_copy_put(struct nwb_netfs *nf, struct nwb_claim *c);
+void nwb_copy_wait_room(struct nwb_netfs *nf, uint64_t seen);
 
 /* caching.c */
 uint64_t nwb_resend_gen(struct nwb_inode *inode);

@@ -99,7 +99,7 @@ static int make_memory(struct nwb_netfs *nf)
 	nf->sreq_segs = wsize / NWB_PAGE_SIZE + 2;
 	nf->sreq_segs = nwb_min(nwb_max(nf->sreq_segs, 16u), NWB_SEGS_MAX);
 	rc = nwb_arena_init(&nf->cache, nf->opts.cache_bytes);
-	if (!rc && nf->opts.mode == NWB_TEMP_PAGE)
+	if (!rc && (nf->opts.mode == NWB_TEMP_PAGE || nf->crypto))
 		rc = nwb_arena_init(&nf->temp, nf->opts.temp_bytes);
 	pages = nf->cache.nr_pages;
 	if (!rc)
@@ -189,6 +189,8 @@ int nwb_netfs_new(struct nwb_exec *ex, const struct nwb_netfs_opts *opts,
 	nf->nr_streams = 1;
 	init_queues(nf);
 	rc = take_opts(nf, opts, err);
+	if (!rc)
+		rc = nwb_crypto_init(nf, err);
 	if (rc) {
 		nwb_free(nf);
 		return rc;
@@ -212,6 +214,7 @@ int nwb_netfs_new(struct nwb_exec *ex, const struct nwb_netfs_opts *opts,
 		stop_tasks(nf);
 		nwb_budget_leave(nf);
 		nwb_dirty_domain_leave(nf);
+		nwb_crypto_fini(nf);
 		free_memory(nf);
 		nwb_free(nf);
 		return rc;
@@ -230,6 +233,7 @@ void nwb_netfs_free(struct nwb_netfs *nf)
 		       !atomic_load(&nf->n.live_requests));
 	nwb_mutex_unlock(&nf->lock);
 	stop_tasks(nf);
+	nwb_crypto_fini(nf);
 	nwb_budget_leave(nf);
 	nwb_dirty_domain_leave(nf);
 	free_memory(nf);

@@ -5,6 +5,7 @@
  * References of a request, each with its reason:
  *
  *	ISSUER		nwb_writepages(), until it has ended issuing
+ *	CRYPTO		each claim that is to be encrypted, until it is
  *	IN_PROGRESS	dropped by the collector when all is collected
  *	IO		each issue, from before it until the last line of its
  *			nwb_write_subrequest_terminated()
@@ -55,6 +56,7 @@ static struct nwb_io_request *request_make(struct nwb_netfs *nf)
 	nwb_list_init(&rreq->nf_link);
 	nwb_list_init(&rreq->inode_link);
 	nwb_list_init(&rreq->claims);
+	nwb_list_init(&rreq->crypto_waiting);
 	nwb_mutex_init(&rreq->lock, nf->ex, "netfs request");
 	nwb_waitq_init(&rreq->waitq, nf->ex, "netfs issuer paused");
 	nwb_work_init(&rreq->work, nf->ex, nwb_collect_work, "netfs collector");
@@ -139,6 +141,8 @@ static void request_reset(struct nwb_io_request *rreq, struct nwb_inode *inode,
 	rreq->is_upload_begun = false;
 	rreq->all_queued = false;
 	rreq->in_progress = true;
+	atomic_store(&rreq->crypto_to, start);
+	rreq->has_claim_error = false;
 	atomic_store(&rreq->refs, 2); /* ISSUER, IN_PROGRESS */
 }
 

@@ -304,6 +304,8 @@ static bool rebase(struct nwb_sreq *q)
 		q->owed_attempts = q->attempts;
 	else if (q->s.transferred == q->s.len)
 		q->attempts = q->owed_attempts;
+	if (q->s.rreq->nf->crypto && !q->s.stream_nr)
+		q->s.transferred = nwb_crypto_wind_back(q);
 	if (!nwb_mutant(q->s.rreq->nf, NWB_MUT_OLD_START))
 		q->s.start += q->s.transferred;
 	q->s.len = nwb_sreq_span(q) - q->s.transferred;
@@ -324,6 +326,14 @@ static bool rebase(struct nwb_sreq *q)
 		return true;
 	fail(q, -EIO);
 	return false;
+}
+
+/* The same, and what else belongs to its data units is as the server has it. */
+static bool revive(struct nwb_sreq *q)
+{
+	if (q->s.rreq->nf->crypto && !q->s.stream_nr)
+		nwb_crypto_refresh(q);
+	return rebase(q);
 }
 
 /* [@from .. @to] is cut anew, and was answered in several ways: of no byte is
@@ -349,7 +359,7 @@ static void join(struct run *r)
 	       (next = next_of(r->rreq, r->stream, r->to)) &&
 	       nwb_needs_retry(next) && next->attempts == r->attempts &&
 	       !next->s.transferred && !next->owed &&
-	       next->s.start == r->start + r->len && rebase(next)) {
+	       next->s.start == r->start + r->len && revive(next)) {
 		r->len += next->s.len;
 		is_mixed |= next->s.wire_status != r->from->s.wire_status;
 		r->to = next;
@@ -384,7 +394,7 @@ static void retry_anew(struct nwb_io_request *rreq,
 	for (; q; q = next_of(rreq, stream, q)) {
 		struct run r = {rreq, stream, .from = q, .to = q};
 
-		if (!nwb_needs_retry(q) || !rebase(q))
+		if (!nwb_needs_retry(q) || !revive(q))
 			continue;
 		r.start = q->s.start;
 		r.len = q->s.len;

@@ -53,6 +53,11 @@ void nwb_netfs_get_stats(struct nwb_netfs *nf, struct nwb_netfs_stats *ret)
 	ret->mkwrites = LOAD(nf, mkwrites);
 	ret->laundered = LOAD(nf, laundered);
 	ret->discarded_bytes = LOAD(nf, discarded_bytes);
+	ret->crypto_bytes = LOAD(nf, crypto_bytes);
+	ret->crypto_waits = LOAD(nf, crypto_waits);
+	ret->crypto_fills = LOAD(nf, crypto_fills);
+	ret->crypto_refreshed = LOAD(nf, crypto_refreshed);
+	ret->crypto_changed = LOAD(nf, crypto_changed);
 	for (unsigned int h = 0; h < NWB_NR_HAZARDS; h++)
 		ret->hazards_fired[h] = LOAD(nf, hazards_fired[h]);
 }

@@ -31,7 +31,7 @@ static size_t temp_pages(uint32_t len)
 	return n;
 }
 
-static int claim(struct nwb_netfs *nf, struct nwb_claim *c,
+int nwb_copy_get(struct nwb_netfs *nf, struct nwb_claim *c,
 		 const uint8_t *folio_mem)
 {
 	size_t pages = temp_pages(c->pre + c->len + c->post);
@@ -49,12 +49,22 @@ static int claim(struct nwb_netfs *nf, struct nwb_claim *c,
 	nwb_count(nf, copies, c->len);
 	nwb_gauge_add(&nf->n.temp_bytes, &nf->n.temp_bytes_max,
 		      pages * NWB_PAGE_SIZE);
+	return 0;
+}
+
+static int claim(struct nwb_netfs *nf, struct nwb_claim *c,
+		 const uint8_t *folio_mem)
+{
+	int rc = nwb_copy_get(nf, c, folio_mem);
+
+	if (rc)
+		return rc;
 	nwb_gauge_add(&nf->n.writeback_bytes, &nf->n.writeback_bytes_max,
 		      c->len);
 	return 0;
 }
 
-static void wait_room(struct nwb_netfs *nf, uint64_t seen)
+void nwb_copy_wait_room(struct nwb_netfs *nf, uint64_t seen)
 {
 	nwb_mutex_lock(&nf->lock);
 	nwb_wait_event(&nf->temp_room, &nf->lock,
@@ -74,7 +84,7 @@ static void issued(struct nwb_netfs *nf, size_t len)
 	nwb_mutex_unlock(&nf->lock);
 }
 
-static void done(struct nwb_netfs *nf, struct nwb_claim *c)
+void nwb_copy_put(struct nwb_netfs *nf, struct nwb_claim *c)
 {
 	size_t pages = temp_pages(c->pre + c->len + c->post);
 
@@ -94,8 +104,8 @@ static bool is_frozen(const struct nwb_netfs *nf, const struct nwb_folio *f)
 const struct nwb_wb_mode_ops nwb_wb_temp_page = {
 	.name = "temp-page",
 	.claim = claim,
-	.wait_room = wait_room,
+	.wait_room = nwb_copy_wait_room,
 	.issued = issued,
-	.done = done,
+	.done = nwb_copy_put,
 	.is_frozen = is_frozen,
 };

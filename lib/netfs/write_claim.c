@@ -16,6 +16,7 @@
  *	linux, uptodate	|####################|	the folio, up to i_size
  *	linux, not	|      dddddddd      |	the one range (streaming write)
  *	for the cache	|  [pre]dddddddd[post]	whole blocks, if it is uptodate
+ *	content crypto	|  [h]dddddddddd[tail]	whole data units, always
  *
  * A pass that was kicked because much is dirty does not take the last, partial
  * piece of a run that is still being written: it takes whole multiples of wsize
@@ -116,11 +117,13 @@ static int take_claim(struct issue *is, struct nwb_folio *f, struct nwb_span s,
 	*c = (struct nwb_claim){
 		.link = c->link,
 		.folio = f,
-		.start = nwb_folio_pos(f) + s.from,
-		.len = s.to - s.from,
 		.is_copy = (f->flags & NWB_FOLIO_COPY) != 0,
-		.ends_run = !is_part && s.to < f->bytes,
 	};
+	if (nf->crypto)
+		s = nwb_crypto_take(f, c, s);
+	c->start = nwb_folio_pos(f) + s.from;
+	c->len = s.to - s.from;
+	c->ends_run = !is_part && s.to < f->bytes;
 	if (is->rreq->streams[1].avail && (f->flags & NWB_FOLIO_UPTODATE))
 		add_blocks(f, s, c);
 	rc = nf->mode->claim(nf, c, f->mem + s.from);
@@ -150,8 +153,10 @@ static bool take_part(struct issue *is, struct nwb_folio *f, struct nwb_span *s,
 
 	if (fpos + s->from >= is->limit && !set_limit(is, f, fpos + s->from))
 		return false;
-	/* the cache wants whole blocks: no claim ends within a folio */
-	if (is->inode->side[1] || fpos + s->to <= is->limit)
+	/* the cache wants whole blocks, the cipher whole units: no claim ends
+	 * within a folio */
+	if (is->inode->side[1] || is->inode->nf->crypto ||
+	    fpos + s->to <= is->limit)
 		return true;
 	s->to = (uint32_t)(is->limit - fpos);
 	*ret_is_part = true;
@@ -162,6 +167,7 @@ static bool take_part(struct issue *is, struct nwb_folio *f, struct nwb_span *s,
 static int look_at(struct issue *is, struct nwb_folio *f)
 {
 	uint64_t fpos = nwb_folio_pos(f);
+	int rc = 0;
 
 	/* Dirtied behind us, or meanwhile: the next pass's. */
 	if (fpos + f->dirty.from < is->pos)
@@ -177,6 +183,12 @@ static int look_at(struct issue *is, struct nwb_folio *f)
 			       : -EAGAIN;
 	if (is->rreq && f->group != is->rreq->group)
 		return -EXDEV;
+	while (is->inode->nf->crypto &&
+	       (rc = nwb_crypto_look_at(f, is->origin == NWB_LAUNDER_WRITE)) ==
+		       -EAGAIN)
+		;
+	if (rc)
+		return is->reason == NWB_WB_SYNC ? -EBUSY : -EAGAIN;
 	return 0;
 }
 

@@ -188,8 +188,12 @@ void nwb_note_acked(struct nwb_sreq *q)
 		fpos = nwb_folio_pos(f);
 		s.from = (uint32_t)(pos - fpos);
 		s.to = (uint32_t)nwb_min(end - fpos, (uint64_t)f->bytes);
-		folio_acked(f, s, q->s.instance);
 		pos = fpos + s.to;
+		/* what only fills a unit is nobody's promise */
+		if (inode->nf->crypto)
+			s = nwb_span_both(s, f->ours);
+		if (!nwb_span_empty(s))
+			folio_acked(f, s, q->s.instance);
 	}
 	nwb_mutex_unlock(&inode->lock);
 }
@@ -553,6 +557,8 @@ void nwb_collect_work(struct nwb_work *work)
 	/* No stream wants what was issued (H4): nothing holds it. */
 	if (!is_any || nwb_mutant(rreq->nf, NWB_MUT_ENDS_EARLY))
 		to = issued_to;
+	if (rreq->nf->crypto)
+		to = nwb_min(to, atomic_load(&rreq->crypto_to));
 	if (to > rreq->collected_to) {
 		notes |= NWB_NOTE_MADE_PROGRESS | NWB_NOTE_UNLOCK;
 		set_collected_to(rreq, to);

@@ -25,7 +25,7 @@
  * Names of the cuts, in the code below: discontiguity, size, segment, EOF, and
  * what follows on a folio of which only a part was submitted.
  */
-#include "issue.h"
+#include "crypto.h"
 
 #define NO_MEMORY_SLEEP (10 * NWB_MSEC)
 /* Claims that are taken under one hold of inode->lock. */
@@ -50,6 +50,20 @@ static int prepare_write(struct nwb_sreq *q)
 	return op ? op(&q->s) : 0;
 }
 
+/* No data unit shall lie in two, unless less than one is allowed. */
+static void end_on_unit(const struct nwb_sreq *q, struct nwb_io_stream *stream,
+			size_t max_len)
+{
+	uint64_t end = q->s.start + nwb_min(stream->sreq_max_len, max_len);
+
+	end -= end % q->s.rreq->nf->crypto_unit;
+	if (end <= q->s.start) /* then at least no block */
+		end = (q->s.start + stream->sreq_max_len) / NWB_CRYPTO_BLOCK *
+		      NWB_CRYPTO_BLOCK;
+	if (end > q->s.start)
+		stream->sreq_max_len = (size_t)(end - q->s.start);
+}
+
 /**
  * nwb_sreq_prepare() - ask the filesystem how much @q may carry now.
  * @max_len: at most that; the answer is in the stream's sreq_max_len and
@@ -69,8 +83,12 @@ void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len)
 	q->s.error = 0;
 	q->prepare_error = q->s.stream_nr ? 0 : rreq->begin_error;
 	q->s.unreachable_ns = q->s.stream_nr ? 0 : rreq->unreachable_ns;
+	if (nf->crypto && !q->s.stream_nr && !q->prepare_error)
+		q->prepare_error = nwb_crypto_error(rreq, q->s.start, max_len);
 	if (!q->prepare_error)
 		q->prepare_error = prepare_write(q);
+	if (nf->crypto && !q->s.stream_nr && !q->prepare_error)
+		end_on_unit(q, stream, max_len);
 	q->s.is_refused = is_refusal(q->prepare_error);
 	nwb_assert(stream->sreq_max_len && stream->sreq_max_segs);
 	stream->sreq_max_len = nwb_min(stream->sreq_max_len, max_len);
@@ -150,6 +168,8 @@ static void issue_construct(struct nwb_io_stream *stream, enum nwb_cut cut)
 	stream->construct = NULL;
 	if (stream->stream_nr == 0 && nwb_rreq_has_folios(q->s.rreq))
 		nf->mode->issued(nf, q->s.len);
+	if (nf->crypto && !nwb_crypto_may_issue(q))
+		return; /* who encrypts it does */
 	nwb_sreq_issue(q);
 }
 
@@ -253,7 +273,7 @@ static uint64_t submit(struct nwb_io_request *rreq, const struct nwb_claim *c)
 		size_t len = nwb_claim_range(c, i, &start, &mem);
 
 		s->submit_off = (size_t)(start - base);
-		s->submit_len = s->avail ? len : 0;
+		s->submit_len = s->avail && (!i || !c->error) ? len : 0;
 	}
 	return base;
 }
@@ -392,18 +412,32 @@ static bool has_one_stream(const struct issue *is)
 			   NWB_MUT_ISSUED_EARLY | NWB_MUT_SKIPS_PAGE);
 }
 
+static void begin_crypto(struct nwb_io_request *rreq, struct nwb_claim *c)
+{
+	if (c->error) { /* nothing else shall fail with it */
+		nwb_issue_pending(rreq);
+		rreq->has_claim_error = true;
+	}
+	if (c->folio)
+		nwb_crypto_prepare(rreq, c);
+	else /* an object that is sent as it is */
+		atomic_store(&rreq->crypto_to, nwb_claim_end(c));
+}
+
 /* netfs_write_folio(), from its step 5 on: @c, which is listed, into
  * subrequests. It may be gone afterwards. */
-static void tile_claim(struct issue *is, const struct nwb_claim *c)
+static void tile_claim(struct issue *is, struct nwb_claim *c)
 {
 	struct nwb_io_request *rreq = is->rreq;
 	uint64_t base = c->start, end = nwb_claim_end(c);
 	bool is_upload = rreq->streams[0].avail && !c->is_copy;
-	bool ends_run = c->ends_run;
+	bool ends_run = c->ends_run || c->error;
 	size_t len = c->len;
 
 	if (c->folio)
 		begin_folio(is, c);
+	if (rreq->nf->crypto)
+		begin_crypto(rreq, c);
 	if (is_upload)
 		activate_upload(rreq, base - c->pre);
 	if (has_one_stream(is)) {

@@ -315,6 +315,11 @@ static ssize_t sfs_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 
 	nwb_yield(sfs->ex, "scripted read");
 	nwb_mutex_lock(&sfs->lock);
+	if (sfs->read_error) {
+		sfs->has_failed_read = true;
+		nwb_mutex_unlock(&sfs->lock);
+		return sfs->read_error;
+	}
 	n = pos < file->vol_size
 		    ? (size_t)nwb_min((uint64_t)len, file->vol_size - pos)
 		    : 0;
@@ -481,18 +486,18 @@ void sfs_reset(struct sfs *sfs, bool do_apply, bool crash)
 	nwb_mutex_unlock(&sfs->lock);
 }
 
-void sfs_hold_flush(struct sfs *sfs, bool hold)
-{
-	nwb_mutex_lock(&sfs->lock);
-	sfs->hold_flush = hold;
-	nwb_waitq_wake_all(&sfs->changed);
-	nwb_mutex_unlock(&sfs->lock);
-}
-
 void sfs_hold_read(struct sfs *sfs, bool hold)
 {
 	nwb_mutex_lock(&sfs->lock);
 	sfs->hold_read = hold;
+	nwb_waitq_wake_all(&sfs->changed);
+	nwb_mutex_unlock(&sfs->lock);
+}
+
+void sfs_hold_flush(struct sfs *sfs, bool hold)
+{
+	nwb_mutex_lock(&sfs->lock);
+	sfs->hold_flush = hold;
 	nwb_waitq_wake_all(&sfs->changed);
 	nwb_mutex_unlock(&sfs->lock);
 }
@@ -631,7 +636,8 @@ static void run_main(void *arg)
 	nwb_check_eq(st.upload_issued + st.cache_issued + st.retries,
 		     st.upload_done + st.cache_done -
 			     (rig.sfs->prepare_error || rig.sfs->begin_error ||
-					      rig.sfs->init_error
+					      rig.sfs->init_error ||
+					      rig.sfs->has_failed_read
 				      ? st.upload_failed
 				      : 0));
 	sfs_free(rig.sfs);

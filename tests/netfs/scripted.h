@@ -83,6 +83,8 @@ struct sfs {
 	unsigned int size_crashes;  /* so many crashes right after set_size */
 	bool hold_flush;	    /* a flush that is done is not answered */
 	bool hold_read;		    /* nor is a read */
+	int read_error;
+	bool has_failed_read;
 	uint32_t instance;
 	struct nwb_list pending;
 	unsigned int nr_pending;
