@@ -19,6 +19,16 @@ void bench_key(uint64_t seed, uint8_t key[16])
 	}
 }
 
+void bench_ledgers_crypt(struct bench_ledgers *l, uint64_t seed, uint32_t unit)
+{
+	struct nwb_ledger_hdr *h = l->ledger.hdr;
+
+	/* other keys than the stamps', which are made from the seed itself */
+	bench_key(~seed, h->crypt_key);
+	bench_key(seed ^ 0x5855u, h->crypt_key + 16);
+	h->crypt_unit = unit;
+}
+
 int bench_ledgers_new(struct bench_ledgers *l, const char *file, uint64_t slots,
 		      uint32_t level, uint64_t seed, struct nwb_err *err)
 {
@@ -112,6 +122,7 @@ void bench_client_opts(const struct bench_run_opts *o,
 	so->durable = o->durable;
 	so->hard = o->hard;
 	so->fscache = o->fscache;
+	so->crypto_unit = o->crypto_unit;
 	so->max_attempts = o->retrans;
 	so->flavour = o->flavour;
 	so->hazards = o->hazards;

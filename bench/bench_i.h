@@ -90,6 +90,7 @@ struct bench_load {
  *	NULL in a fresh directory below @results_base (NULL: "results")
  * @capture_path: capture the wire to there, NULL: do not
  * @fscache: directory for a local cache, NULL: none
+ * @crypto_unit: bytes of a data unit of content crypto, 0: none
  * @trace_path: the reference client's tracepoints, NULL: off
  * @second_user: SMB: only a second user may write
  * @mirror, @mirror_room: name of a second server that gets what is written, too
@@ -139,6 +140,7 @@ struct bench_run_opts {
 	const char *results_base;
 	const char *capture_path;
 	const char *fscache;
+	uint32_t crypto_unit;
 	const char *trace_path;
 	bool second_user;
 	char mirror[16];
@@ -226,6 +228,9 @@ struct bench_ledgers {
 	uint8_t key[16];
 	uint16_t file_id;
 };
+/** bench_ledgers_crypt() - content crypto with keys made from @seed, in units of
+ * @unit bytes; 0: none. Before the server is started. */
+void bench_ledgers_crypt(struct bench_ledgers *l, uint64_t seed, uint32_t unit);
 /** bench_ledgers_new() - with one file in it, @file. @slots, @level: of
  * nwb_ledger_create(). The caller closes and unmaps, also after an error. */
 int bench_ledgers_new(struct bench_ledgers *l, const char *file, uint64_t slots,
@@ -382,7 +387,8 @@ struct bench_capture;
 /** bench_capture_start() - capture the wire of @srv to @path from now on.
  * @iface: of its namespace; NULL: lo */
 int bench_capture_start(struct nwb_server *srv, const char *path,
-			const char *iface, const char *about, struct bench_capture **ret_c,
+			const char *iface, const char *about,
+			struct bench_capture **ret_c,
 			struct nwb_err *err) nwb_must_check;
 /**
  * bench_capture_end() - write it, with the faults of @ledger in it, and tell

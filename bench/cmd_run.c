@@ -79,6 +79,14 @@ static void tell(const struct bench_run_opts *o,
 		       nwb_flavour_name(o->flavour), fired[0] ? fired : "none");
 	}
 	bench_client_tell(o, r);
+	if (r->stats.crypto_bytes)
+		printf("  content crypto: units of %u, %llu bytes encrypted, "
+		       "%llu "
+		       "folios read for it, %llu units read again\n",
+		       o->crypto_unit,
+		       (unsigned long long)r->stats.crypto_bytes,
+		       (unsigned long long)r->stats.crypto_fills,
+		       (unsigned long long)r->stats.crypto_refreshed);
 	if (r->stats.lost_why[0])
 		printf("  the connection lost last: %s\n", r->stats.lost_why);
 	for (unsigned int i = 0; i < r->nr_rules; i++)

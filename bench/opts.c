@@ -40,6 +40,7 @@ enum {
 	OPT_CAPTURE,
 	OPT_TRACE,
 	OPT_FSCACHE,
+	OPT_CRYPTO,
 	OPT_BINARY,
 	OPT_NO_LEDGER,
 	OPT_FAULT_PAIRS,
@@ -223,6 +224,11 @@ static const struct {
 	 BENCH_CLI_ONE,
 	 "DIR",
 	 "keep what is written and read in a scratch file below DIR, too"},
+	{{"crypto", 2, NULL, OPT_CRYPTO},
+	 BENCH_CLI_ONE,
+	 "[=UNIT]",
+	 "content crypto: the server gets AES-XTS of units of 512 to 4096 "
+	 "bytes"},
 	{{"trace", 1, NULL, OPT_TRACE},
 	 BENCH_CLI_ONE,
 	 "FILE",
@@ -381,6 +387,17 @@ static int bad_value(const char *opt, const char *value, const char *want)
 {
 	fprintf(stderr, "netwb: --%s %s: %s\n", opt, value, want);
 	return -1;
+}
+
+static int set_crypto(struct bench_cli *c, const char *value)
+{
+	uint64_t unit = 4096;
+
+	if (value && (bench_parse_size(value, &unit) || unit < 512 || unit > 4096 ||
+		      (unit & (unit - 1))))
+		return bad_value("crypto", value, "512, 1024, 2048 or 4096");
+	c->run.crypto_unit = (uint32_t)unit;
+	return 0;
 }
 
 static int set_mutant(struct bench_cli *c, const char *name)
@@ -738,6 +755,8 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 	case OPT_FSCACHE:
 		c->run.fscache = value;
 		return 0;
+	case OPT_CRYPTO:
+		return set_crypto(c, value);
 	case OPT_TRACE:
 		c->run.trace_path = value;
 		return 0;

@@ -83,6 +83,7 @@ static int run_ledgers(struct run *r)
 
 	if (rc)
 		return rc;
+	bench_ledgers_crypt(&r->l, o->seed, o->crypto_unit);
 	/* a plan of client words only is fine on a fake too */
 	if (o->plan && (!bench_is_fake(o->server) || o->plan->nr_rules))
 		return nwb_plan_compile(o->plan, r->l.page, o->server, r->err);
@@ -221,6 +222,8 @@ static int run_subject(struct run *r)
 	if (rc)
 		return rc;
 	bench_client_opts(o, &so);
+	if (o->crypto_unit)
+		so.crypto_key = r->l.ledger.hdr->crypt_key;
 	rc = nwb_subject_new(r->ex, &so, &r->subject, r->err);
 	if (!rc)
 		bench_plant(r->subject, &o->plant, r->srv);

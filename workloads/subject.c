@@ -98,7 +98,7 @@ void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
 }
 
 /* @is_protected: a signature covers the bytes of one instant, and so does what
- * is encrypted: pages must stay as they are while they are sent (O13) */
+ * is encrypted, messages or content: pages must stay as they are while they are sent (O13) */
 static void set_policy(const struct nwb_subject_opts *o, bool is_protected,
 		       struct nwb_policy *p)
 {
@@ -192,6 +192,12 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 	if (!o.settle_ns)
 		o.settle_ns = 150 * NWB_MSEC;
 	rc = o.is_9p ? check_9p(&o, err) : 0;
+	if (!rc && o.crypto_key && o.kind != NWB_SUBJ_IN_PLACE &&
+	    o.kind != NWB_SUBJ_TEMP_PAGE)
+		rc = nwb_err_set(err, -EOPNOTSUPP,
+				 "%s sends what it is given: it has no content "
+				 "crypto",
+				 nwb_subject_kind_name(o.kind));
 	if (!rc && needs_netfs(&o) && o.kind != NWB_SUBJ_IN_PLACE &&
 	    o.kind != NWB_SUBJ_TEMP_PAGE)
 		rc = nwb_err_set(err, -EOPNOTSUPP,
@@ -219,7 +225,7 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 		return nwb_err_wrap(err, rc, "subject %s", kind_names[o.kind]);
 	(*ret_s)->ops->stats(*ret_s, &st);
 	set_policy(&o,
-		   strcmp(st.signing, "none") != 0 ||
+		   o.crypto_key || strcmp(st.signing, "none") != 0 ||
 			   strcmp(st.cipher, "none") != 0,
 		   &(*ret_s)->policy);
 	return 0;

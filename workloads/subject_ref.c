@@ -100,6 +100,9 @@ static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.unstable_resent = ns.unstable_resent,
 		.retry_rounds = ns.retry_requests,
 		.bytes_reissued = ns.bytes_reissued,
+		.crypto_bytes = ns.crypto_bytes,
+		.crypto_fills = ns.crypto_fills,
+		.crypto_refreshed = ns.crypto_refreshed,
 		.hazards_fired = fired(r->mnt, &ns),
 		.rotations = ns.rotations,
 		.throttled = ns.throttled,
@@ -254,6 +257,8 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 		.no_hazards = opts->no_hazards,
 		.strategy = (enum nwb_retry_strategy)opts->strategy,
 		.mutants = opts->mutants,
+		.crypto_key = opts->crypto_key,
+		.crypto_unit = opts->crypto_unit,
 		.trace = opts->trace,
 	};
 	struct nwb_netfs_tap *tap = NULL;

@@ -65,6 +65,8 @@ enum nwb_subject_kind {
  * @mutant_channel: credits of one channel are spent on another
  * @fscache: reference client: directory for a local cache of the file, NULL:
  *	none
+ * @crypto_key, @crypto_unit: reference client: content crypto, see struct
+ *	nwb_netfs_opts; the ledger's header has the same for the oracle
  * @trace: ring for the reference client's tracepoints (nwb/trace.h); borrowed,
  *	NULL: off
  * @second_user: SMB, reference client: who may write where @user may not, same
@@ -114,6 +116,8 @@ struct nwb_subject_opts {
 	bool mutant_credits;
 	bool mutant_channel;
 	const char *fscache;
+	const uint8_t *crypto_key;
+	uint32_t crypto_unit;
 	struct nwb_trace *trace;
 	const char *second_user;
 	const struct nwb_subject_peer *mirror;
@@ -150,6 +154,9 @@ struct nwb_subject_stats {
 	uint64_t fscache_bytes, fscache_wrong, fscache_wrong_at;
 	uint64_t mirror_bytes;
 	bool mirror_is_behind;
+	uint64_t crypto_bytes; /* encrypted; 0: no content crypto */
+	uint64_t crypto_fills; /* folios read because a unit was not whole */
+	uint64_t crypto_refreshed; /* units read again before a retry */
 	uint32_t depth; /* most WRITEs in flight; 0: credits or tags decide */
 	uint32_t wsize;
 	char signing[16];
