@@ -123,6 +123,7 @@ void bench_client_opts(const struct bench_run_opts *o,
 	so->hard = o->hard;
 	so->fscache = o->fscache;
 	so->crypto_unit = o->crypto_unit;
+	so->vectored = o->vectored;
 	so->max_attempts = o->retrans;
 	so->flavour = o->flavour;
 	so->hazards = o->hazards;

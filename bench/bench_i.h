@@ -90,6 +90,7 @@ struct bench_load {
  *	NULL in a fresh directory below @results_base (NULL: "results")
  * @capture_path: capture the wire to there, NULL: do not
  * @fscache: directory for a local cache, NULL: none
+ * @vectored: SMB: small WRITEs in one frame, at most; 0: one each
  * @crypto_unit: bytes of a data unit of content crypto, 0: none
  * @trace_path: the reference client's tracepoints, NULL: off
  * @second_user: SMB: only a second user may write
@@ -140,6 +141,7 @@ struct bench_run_opts {
 	const char *results_base;
 	const char *capture_path;
 	const char *fscache;
+	unsigned int vectored;
 	uint32_t crypto_unit;
 	const char *trace_path;
 	bool second_user;

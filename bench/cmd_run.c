@@ -79,6 +79,9 @@ static void tell(const struct bench_run_opts *o,
 		       nwb_flavour_name(o->flavour), fired[0] ? fired : "none");
 	}
 	bench_client_tell(o, r);
+	if (o->vectored)
+		printf("  compounds: %llu WRITEs went with others\n",
+		       (unsigned long long)r->stats.chained);
 	if (r->stats.crypto_bytes)
 		printf("  content crypto: units of %u, %llu bytes encrypted, "
 		       "%llu "

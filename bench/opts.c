@@ -41,6 +41,7 @@ enum {
 	OPT_TRACE,
 	OPT_FSCACHE,
 	OPT_CRYPTO,
+	OPT_COMPOUND,
 	OPT_BINARY,
 	OPT_NO_LEDGER,
 	OPT_FAULT_PAIRS,
@@ -229,6 +230,10 @@ static const struct {
 	 "[=UNIT]",
 	 "content crypto: the server gets AES-XTS of units of 512 to 4096 "
 	 "bytes"},
+	{{"compound", 1, NULL, OPT_COMPOUND},
+	 BENCH_CLI_ONE,
+	 "N",
+	 "SMB: small WRITEs to different places go N in a frame, 2 to 4"},
 	{{"trace", 1, NULL, OPT_TRACE},
 	 BENCH_CLI_ONE,
 	 "FILE",
@@ -754,6 +759,11 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_FSCACHE:
 		c->run.fscache = value;
+		return 0;
+	case OPT_COMPOUND:
+		if (value[0] < '2' || value[0] > '4' || value[1])
+			return bad_value("compound", value, "2 to 4");
+		c->run.vectored = (unsigned int)(value[0] - '0');
 		return 0;
 	case OPT_CRYPTO:
 		return set_crypto(c, value);

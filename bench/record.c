@@ -61,6 +61,8 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --cache %s", bench_cache_name(o->cache));
 	if (o->fscache)
 		append(buf, size, " --fscache %s", o->fscache);
+	if (o->vectored)
+		append(buf, size, " --compound=%u", o->vectored);
 	if (o->crypto_unit)
 		append(buf, size, " --crypto=%u", o->crypto_unit);
 	if (o->durable)

@@ -338,37 +338,42 @@ static const handler_fn handlers[] = {
 	[NWB_SMB2_SET_INFO] = nwb_fake_smb2_set,
 };
 
-static void handle(struct fake_conn *c, uint8_t *frame, size_t len)
+/* Return: bytes up to the next element of the frame; 0: there is none. */
+static size_t handle_one(struct fake_conn *c, const uint8_t *p, size_t len)
 {
 	struct fake_smb2 *s = state_of(c);
-	const uint8_t *p = frame + NWB_SMB2_NBT_LEN;
 	struct nwb_smb2_hdr h;
+	size_t next;
 	const char *why;
 	uint32_t status;
 
-	len -= NWB_SMB2_NBT_LEN;
 	if (nwb_smb2_hdr_decode(p, len, &h) ||
-	    (h.flags & NWB_SMB2_F_RESPONSE)) {
+	    (h.flags & NWB_SMB2_F_RESPONSE) || h.next_command >= len ||
+	    h.next_command % 8) {
 		nwb_fake_violation(c, "not an SMB2 request");
-		return;
+		return 0;
 	}
+	next = h.next_command;
+	if (next)
+		len = next;
 	/* CANCEL has the MessageId of another request and gets no answer; smbd
 	 * ignores it for a running write. */
 	if (h.command == NWB_SMB2_CANCEL)
-		return;
+		return next;
 	why = nwb_fake_credits_take(&s->credits, h.message_id, charge_of(&h));
 	if (why) {
 		nwb_fake_violation(c, why);
-		return;
+		return 0;
 	}
 	if (!s->dialect && h.command != NWB_SMB2_NEGOTIATE) {
 		nwb_fake_violation(c, "no NEGOTIATE first");
-		return;
+		return 0;
 	}
 	s->credits.open++;
 	status = check_ids(s, &h);
-	if (!status && h.next_command)
-		status = NWB_STATUS_NOT_SUPPORTED; /* no compounds here */
+	/* of compounds those of unrelated requests only */
+	if (!status && (h.flags & NWB_SMB2_F_RELATED))
+		status = NWB_STATUS_NOT_SUPPORTED;
 	if (h.command > NWB_SMB2_OPLOCK_BREAK)
 		status = NWB_STATUS_INVALID_PARAMETER;
 	else if (!status && (h.command >= NWB_ARRAY_SIZE(handlers) ||
@@ -378,6 +383,17 @@ static void handle(struct fake_conn *c, uint8_t *frame, size_t len)
 		nwb_fake_smb2_error(c, &h, status);
 	else
 		handlers[h.command](c, &h, p, len);
+	return next;
+}
+
+static void handle(struct fake_conn *c, uint8_t *frame, size_t len)
+{
+	const uint8_t *p = frame + NWB_SMB2_NBT_LEN;
+	size_t next;
+
+	for (len -= NWB_SMB2_NBT_LEN; (next = handle_one(c, p, len));
+	     len -= next)
+		p += next;
 }
 
 static const char *frame(struct fake_conn *c, const uint8_t *head,

@@ -64,6 +64,7 @@ void nwb_subject_smb2_stats(const struct nwb_smb2_stats *st,
 	ret->write_rpcs = st->nr_writes;
 	ret->bytes_sent = st->bytes_written;
 	ret->reconnects = st->nr_connects - 1;
+	ret->chained = st->nr_chained;
 	ret->channels = 0;
 	for (unsigned int i = 0; i < NWB_SMB2_CHANNELS_MAX; i++)
 		ret->channels += st->chan_writes[i] != 0;
@@ -170,6 +171,8 @@ static int check_9p(const struct nwb_subject_opts *o, struct nwb_err *err)
 		what = "signing is";
 	else if (o->encryption == NWB_ENCRYPT_ON)
 		what = "encryption is";
+	else if (o->vectored)
+		what = "compounds are";
 	else if (o->dialect)
 		what = "dialects are";
 	if (!what)

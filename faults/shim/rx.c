@@ -206,6 +206,7 @@ static uint16_t frame(struct sh_conn *c)
 		}
 		at += p.next;
 		len -= p.next;
+		c->rx.payload = 0; /* the first one's */
 	}
 }
 

@@ -107,6 +107,7 @@ struct sh_frame {
 	uint32_t have;	   /* bytes in head */
 	uint32_t want;	   /* bytes that shall be in head */
 	uintptr_t payload; /* address of the payload of a write, or 0 */
+	uint64_t elem; /* compound of WRITEs: where the next one begins, or 0 */
 	uint8_t head[SH_HEAD];
 };
 

@@ -162,6 +162,8 @@ enum nwb_retry_strategy {
  * @max_subrequests: that may be alive (mempool); 0 = 1024
  * @reserve_percent: how much of what the pools are to have is there from the
  *	beginning, the rest comes from the heap when it is needed; 0 = 100
+ * @vectored: small uploads to different places that go together, at most
+ *	NWB_VECTORED_MAX; 0 or 1: each by itself. SMB: a compound of WRITEs
  * @crypto_key: content crypto (lib/netfs/crypto.c): AES-128-XTS key of 32 bytes,
  *	the half for the tweaks last; copied; NULL: none. Only in flavour
  *	strict. Direct writes are synchronous buffered ones then, as ext4 and
@@ -195,6 +197,7 @@ struct nwb_netfs_opts {
 	struct nwb_trace *trace;
 	uint32_t max_subrequests;
 	uint32_t reserve_percent;
+	unsigned int vectored;
 	const uint8_t *crypto_key;
 	uint32_t crypto_unit;
 	uint64_t mutants;
@@ -203,6 +206,8 @@ struct nwb_netfs_opts {
 /* --- what a filesystem sees ------------------------------------------------
  */
 
+#define NWB_VECTORED_MAX 4u
+
 /* Subrequest flags (NETFS_SREQ_*). */
 #define NWB_SREQ_IN_PROGRESS   0x01u
 #define NWB_SREQ_NEED_RETRY    0x02u
@@ -210,6 +215,7 @@ struct nwb_netfs_opts {
 #define NWB_SREQ_MADE_PROGRESS 0x08u
 #define NWB_SREQ_BOUNDARY      0x10u
 #define NWB_SREQ_RETRYING      0x20u /* this issue is not the first */
+#define NWB_SREQ_NOWAIT	       0x40u /* prepare_write: do not block for credits */
 
 /* Room for the filesystem's own state in each subrequest (a struct
  * nwb_smb2_write or nwb_p9_write plus a little). */
@@ -279,7 +285,8 @@ struct nwb_io_subrequest {
  *	request's upload fails with it (never silently: H4).
  * @prepare_write: may lower stream->sreq_max_len (>= 1) and sreq_max_segs, and
  *	may block (credits, reconnect). On failure: -errno; the subrequest
- *	collects its data and then fails with it.
+ *	collects its data and then fails with it. With NWB_SREQ_NOWAIT, -EAGAIN
+ *	instead of waiting for credits: then it is asked again without.
  * @issue_write: send asynchronously; ends in exactly one
  *	nwb_write_subrequest_terminated(), possibly before it returns. Must
  *	honour start + transferred.
@@ -288,6 +295,8 @@ struct nwb_io_subrequest {
  * @retry_request: a stream is about to be retried; the filesystem may take
  *	another identity (nwb_stream_has_error() says whether it was refused) or
  *	set stream->failed: then what needed a retry fails. Blocks. May be NULL.
+ * @issue_writes: the same of several to different places, in one message if
+ *	that can be (opts.vectored); NULL: it cannot
  * @cancel_prepared: a prepared subrequest will not be issued: give back what
  *	prepare reserved. May be NULL.
  * @flush: make acknowledged writes durable (FLUSH, Tfsync). @ret_instance: the
@@ -311,6 +320,8 @@ struct nwb_netfs_ops {
 			       uint32_t *ret_wsize);
 	int (*prepare_write)(struct nwb_io_subrequest *sreq);
 	void (*issue_write)(struct nwb_io_subrequest *sreq);
+	void (*issue_writes)(struct nwb_io_subrequest *const *sreqs,
+			     unsigned int nr);
 	void (*cancel_prepared)(struct nwb_io_subrequest *sreq);
 	int (*flush)(struct nwb_inode *inode, uint32_t *ret_instance);
 	uint64_t (*away_ns)(struct nwb_inode *inode);
@@ -438,9 +449,10 @@ struct nwb_netfs_stats {
 	uint64_t mkwrites;	/* pages made writable, and dirty by that */
 	uint64_t laundered;	/* folios written one by one to be forgotten */
 	uint64_t discarded_bytes; /* dirty, and forgotten all the same */
-	uint64_t crypto_bytes;	/* encrypted, before the first issue */
-	uint64_t crypto_waits;	/* subrequests that waited for that */
-	uint64_t crypto_fills;	/* folios read because a unit was not whole */
+	uint64_t vectored;	  /* subrequests that went with others */
+	uint64_t crypto_bytes;	  /* encrypted, before the first issue */
+	uint64_t crypto_waits;	  /* subrequests that waited for that */
+	uint64_t crypto_fills;	  /* folios read because a unit was not whole */
 	uint64_t crypto_refreshed; /* units read again before a retry */
 	uint64_t crypto_changed;   /* of these: somebody else had written */
 	uint64_t hazards_fired[NWB_NR_HAZARDS];

@@ -134,6 +134,7 @@ struct nwb_smb2_stats {
 	uint64_t nr_requests; /* PDUs sent */
 	uint64_t nr_writes;
 	uint64_t bytes_written; /* payload of WRITEs sent */
+	uint64_t nr_chained;	/* of these, in a frame with others */
 	uint64_t nr_pending;	/* interim responses */
 	uint64_t nr_connects;
 	uint64_t nr_opens;    /* handles opened anew, the first time included */
@@ -299,6 +300,19 @@ struct nwb_smb2_write {
  * reserved.
  */
 int nwb_smb2_write_async(struct nwb_smb2_write *w) nwb_must_check;
+
+#define NWB_SMB2_CHAIN_MAX 4u
+
+/**
+ * nwb_smb2_write_chain() - send WRITEs to several places in one frame.
+ * @w: @nr of them, at most NWB_SMB2_CHAIN_MAX, each with credits reserved
+ * Return: 0: @done of each is or will be called; -EOPNOTSUPP: these cannot go
+ * together (another channel, too large), nothing was done, send them alone;
+ * -EAGAIN, -ECONNABORTED: as nwb_smb2_write_async(), of all of them.
+ * Context: as nwb_smb2_write_async().
+ */
+int nwb_smb2_write_chain(struct nwb_smb2_write *const *w,
+			 unsigned int nr) nwb_must_check;
 
 /* Synchronous requests. Each blocks until answered or the connection is lost
  * (-ECONNABORTED); @ret_status may be NULL. */

@@ -65,6 +65,7 @@ enum nwb_subject_kind {
  * @mutant_channel: credits of one channel are spent on another
  * @fscache: reference client: directory for a local cache of the file, NULL:
  *	none
+ * @vectored: reference client on SMB: small WRITEs in one frame; 0: one each
  * @crypto_key, @crypto_unit: reference client: content crypto, see struct
  *	nwb_netfs_opts; the ledger's header has the same for the oracle
  * @trace: ring for the reference client's tracepoints (nwb/trace.h); borrowed,
@@ -116,6 +117,7 @@ struct nwb_subject_opts {
 	bool mutant_credits;
 	bool mutant_channel;
 	const char *fscache;
+	unsigned int vectored;
 	const uint8_t *crypto_key;
 	uint32_t crypto_unit;
 	struct nwb_trace *trace;
@@ -154,6 +156,7 @@ struct nwb_subject_stats {
 	uint64_t fscache_bytes, fscache_wrong, fscache_wrong_at;
 	uint64_t mirror_bytes;
 	bool mirror_is_behind;
+	uint64_t chained;      /* WRITEs in a frame with others */
 	uint64_t crypto_bytes; /* encrypted; 0: no content crypto */
 	uint64_t crypto_fills; /* folios read because a unit was not whole */
 	uint64_t crypto_refreshed; /* units read again before a retry */

@@ -263,8 +263,12 @@ static int smb_prepare_write(struct nwb_io_subrequest *sreq)
 		if (rc)
 			return rc;
 		smb2 = take_handle(inode, w);
-		rc = nwb_smb2_wait_mtu_credits(smb2, stream->sreq_max_len,
-					       NWB_NEVER, &size, &w->credits);
+		rc = nwb_smb2_wait_mtu_credits(
+			smb2, stream->sreq_max_len,
+			sreq->flags & NWB_SREQ_NOWAIT ? begin : NWB_NEVER,
+			&size, &w->credits);
+		if (rc == -ETIMEDOUT)
+			return -EAGAIN;
 		if (!rc) {
 			stream->sreq_max_len = size;
 			return 0;
@@ -386,12 +390,10 @@ static bool is_permanent(const struct nwb_inode *inode, int rc)
 	       (flavour == NWB_LINUX_7_2 && !is_hard(inode_ctx(inode)));
 }
 
-static void smb_issue_write(struct nwb_io_subrequest *sreq)
+static struct nwb_smb2_write *fill_write(struct nwb_io_subrequest *sreq)
 {
-	struct nwb_inode *inode = nwb_rreq_inode(sreq->rreq);
 	struct nwb_smb2_write *w = sreq_write(sreq);
 	size_t left = sreq->len - sreq->transferred, room;
-	int rc;
 
 	/* nothing reserved: one credit is taken when it is sent */
 	room = (size_t)nwb_max(w->credits.value, 1u) * BYTES_PER_CREDIT;
@@ -401,14 +403,43 @@ static void smb_issue_write(struct nwb_io_subrequest *sreq)
 	w->len = (uint32_t)nwb_min(left, room);
 	w->done = write_done;
 	w->is_replay = is_replay(sreq);
-	rc = nwb_smb2_write_async(w);
-	if (!rc)
-		return; /* @sreq may be gone by now */
+	return w;
+}
+
+static void not_sent(struct nwb_io_subrequest *sreq, int rc)
+{
 	sreq->wire_status = 0;
 	sreq->instance = 0;
-	if (!is_permanent(inode, rc))
+	if (!is_permanent(nwb_rreq_inode(sreq->rreq), rc))
 		nwb_sreq_need_retry(sreq);
 	nwb_write_subrequest_terminated(sreq, rc);
+}
+
+static void smb_issue_write(struct nwb_io_subrequest *sreq)
+{
+	int rc = nwb_smb2_write_async(fill_write(sreq));
+
+	if (rc) /* else @sreq may be gone by now */
+		not_sent(sreq, rc);
+}
+
+static_assert(NWB_VECTORED_MAX <= NWB_SMB2_CHAIN_MAX, "a chain is too long");
+
+/* Unrelated WRITEs in one frame, if they can go so. */
+static void smb_issue_writes(struct nwb_io_subrequest *const *sreqs,
+			     unsigned int nr)
+{
+	struct nwb_smb2_write *w[NWB_VECTORED_MAX] = {NULL};
+	int rc;
+
+	for (unsigned int i = 0; i < nr; i++)
+		w[i] = fill_write(sreqs[i]);
+	rc = nwb_smb2_write_chain(w, nr);
+	for (unsigned int i = 0; i < nr && rc; i++)
+		if (rc == -EOPNOTSUPP)
+			smb_issue_write(sreqs[i]);
+		else
+			not_sent(sreqs[i], rc);
 }
 
 /* --- the rest ------------------------------------------------------------- */
@@ -505,6 +536,7 @@ static const struct nwb_netfs_ops smb_ops = {
 	.retry_request = smb_retry_request,
 	.prepare_write = smb_prepare_write,
 	.issue_write = smb_issue_write,
+	.issue_writes = smb_issue_writes,
 	.cancel_prepared = smb_cancel_prepared,
 	.flush = smb_flush,
 	.away_ns = smb_away_ns,

@@ -260,6 +260,9 @@ struct nwb_io_request {
 	_Atomic uint64_t crypto_to;
 	struct nwb_list crypto_waiting;
 	bool has_claim_error;
+	/* issuer: prepared, and to be sent together */
+	struct nwb_io_subrequest *batch[NWB_VECTORED_MAX];
+	unsigned int nr_batch;
 };
 
 struct nwb_inode {
@@ -326,8 +329,8 @@ struct nwb_counters {
 		wblock_skip, wblock_wait, direct_writes, wsc, cache_bytes,
 		mirror_bytes, copy_to_cache, cancelled, rotations, throttled,
 		throttled_ns, reclaim_waits, faults, fault_waits, mkwrites,
-		laundered, discarded_bytes, crypto_bytes, crypto_waits,
-		crypto_fills, crypto_refreshed, crypto_changed,
+		laundered, discarded_bytes, vectored, crypto_bytes,
+		crypto_waits, crypto_fills, crypto_refreshed, crypto_changed,
 		hazards_fired[NWB_NR_HAZARDS];
 };
 
@@ -635,7 +638,14 @@ uint64_t nwb_writepages(struct nwb_inode *inode, enum nwb_wb_reason reason);
 uint64_t nwb_writepages_range(struct nwb_inode *inode, uint64_t pos,
 			      uint64_t end);
 void nwb_sreq_issue(struct nwb_sreq *q);
+void nwb_sreq_begin(struct nwb_sreq *q);
 void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len);
+
+/* vectored.c: issuer only */
+bool nwb_batch_take(struct nwb_sreq *q, enum nwb_cut cut);
+void nwb_batch_flush(struct nwb_io_request *rreq);
+int nwb_batch_prepare(struct nwb_sreq *q,
+		      int (*prepare)(struct nwb_io_subrequest *));
 
 /* write_collect.c */
 void nwb_collect_work(struct nwb_work *work);

@@ -53,6 +53,7 @@ void nwb_netfs_get_stats(struct nwb_netfs *nf, struct nwb_netfs_stats *ret)
 	ret->mkwrites = LOAD(nf, mkwrites);
 	ret->laundered = LOAD(nf, laundered);
 	ret->discarded_bytes = LOAD(nf, discarded_bytes);
+	ret->vectored = LOAD(nf, vectored);
 	ret->crypto_bytes = LOAD(nf, crypto_bytes);
 	ret->crypto_waits = LOAD(nf, crypto_waits);
 	ret->crypto_fills = LOAD(nf, crypto_fills);

@@ -47,7 +47,10 @@ static int prepare_write(struct nwb_sreq *q)
 	int (*op)(struct nwb_io_subrequest *) =
 		nr ? nf->side[nr].ops->prepare_write : nf->ops->prepare_write;
 
-	return op ? op(&q->s) : 0;
+	if (!op)
+		return 0;
+	return q->s.rreq->nr_batch && !nr ? nwb_batch_prepare(q, op)
+					  : op(&q->s);
 }
 
 /* No data unit shall lie in two, unless less than one is allowed. */
@@ -121,6 +124,23 @@ static void count_issue(struct nwb_sreq *q)
 	}
 }
 
+/** nwb_sreq_begin() - @q is about to be handed to the filesystem. */
+void nwb_sreq_begin(struct nwb_sreq *q)
+{
+	struct nwb_netfs *nf = q->s.rreq->nf;
+
+	q->s.retry_count = q->attempts++;
+	if (q->s.retry_count)
+		q->s.flags |= NWB_SREQ_RETRYING;
+	count_issue(q);
+	nwb_trace_sreq(q, NWB_TRS_SUBMIT);
+#ifdef NWB_MUTANTS
+	nwb_mutant_copy(q);
+#endif
+	if (!q->s.stream_nr && nf->tap && nf->tap->sent)
+		nf->tap->sent(nf->tap, &q->s);
+}
+
 /**
  * nwb_sreq_issue() - hand a prepared and filled subrequest to the filesystem
  * (netfs_do_issue_write). It may be gone when this returns.
@@ -142,21 +162,11 @@ void nwb_sreq_issue(struct nwb_sreq *q)
 				       : q->prepare_error);
 		return;
 	}
-	q->s.retry_count = q->attempts++;
-	if (q->s.retry_count)
-		q->s.flags |= NWB_SREQ_RETRYING;
-	count_issue(q);
-	nwb_trace_sreq(q, NWB_TRS_SUBMIT);
-#ifdef NWB_MUTANTS
-	nwb_mutant_copy(q);
-#endif
-	if (q->s.stream_nr) {
+	nwb_sreq_begin(q);
+	if (q->s.stream_nr)
 		nf->side[q->s.stream_nr].ops->issue_write(&q->s);
-		return;
-	}
-	if (nf->tap && nf->tap->sent)
-		nf->tap->sent(nf->tap, &q->s);
-	nf->ops->issue_write(&q->s);
+	else
+		nf->ops->issue_write(&q->s);
 }
 
 static void issue_construct(struct nwb_io_stream *stream, enum nwb_cut cut)
@@ -170,6 +180,8 @@ static void issue_construct(struct nwb_io_stream *stream, enum nwb_cut cut)
 		nf->mode->issued(nf, q->s.len);
 	if (nf->crypto && !nwb_crypto_may_issue(q))
 		return; /* who encrypts it does */
+	if (nf->opts.vectored > 1 && nwb_batch_take(q, cut))
+		return;
 	nwb_sreq_issue(q);
 }
 
@@ -179,6 +191,8 @@ void nwb_issue_pending(struct nwb_io_request *rreq)
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++)
 		if (rreq->streams[i].construct)
 			issue_construct(&rreq->streams[i], NWB_CUT_FORCED);
+	if (rreq->nr_batch)
+		nwb_batch_flush(rreq);
 }
 
 /* Pause while a retry is due, then count as in flight. */
@@ -431,7 +445,9 @@ static void tile_claim(struct issue *is, struct nwb_claim *c)
 	struct nwb_io_request *rreq = is->rreq;
 	uint64_t base = c->start, end = nwb_claim_end(c);
 	bool is_upload = rreq->streams[0].avail && !c->is_copy;
-	bool ends_run = c->ends_run || c->error;
+	/* vectored: it goes with the next one, or before anything is waited for */
+	bool ends_run =
+		(c->ends_run && rreq->nf->opts.vectored <= 1) || c->error;
 	size_t len = c->len;
 
 	if (c->folio)
@@ -525,7 +541,7 @@ static bool has_pending(const struct nwb_io_request *rreq)
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++)
 		if (rreq->streams[i].construct)
 			return true;
-	return false;
+	return rreq->nr_batch != 0;
 }
 
 /* The first claim of a request is the folio at is->pos. */

@@ -357,7 +357,15 @@ int nwb_smb2_validate_negotiate(struct handshake *h,
 				struct nwb_err *err) nwb_must_check;
 const char *nwb_smb2_dialect_name(unsigned int dialect);
 
+unsigned int nwb_smb2_gather(struct iovec *iov, const struct nwb_smb2_write *w);
+int nwb_smb2_write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
+			 struct nwb_smb2_fid *ret_fid) nwb_must_check;
+
 /* protect.c */
+int nwb_smb2_protect_part(struct nwb_smb2_chan *ch, const struct iovec *iov,
+			  unsigned int nr) nwb_must_check;
+int nwb_smb2_protect_push(struct nwb_smb2_chan *ch, struct iovec *iov,
+			  unsigned int nr) nwb_must_check;
 int nwb_smb2_seal_start(struct nwb_smb2_chan *ch,
 			uint64_t session_id) nwb_must_check;
 int nwb_smb2_protect_send_all(struct nwb_smb2_chan *ch, struct iovec *iov,

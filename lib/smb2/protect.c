@@ -74,6 +74,37 @@ static int send_sealed(struct nwb_smb2_chan *ch, const struct iovec *iov,
 }
 
 /**
+ * nwb_smb2_protect_part() - sign one message, or one element of a compound.
+ * @iov: [0] begins with the header; its SIGNED flag says whether it is to be
+ *	signed, encryption of the channel overrides it; with its padding
+ * Context: send_lock, or the handshake.
+ */
+int nwb_smb2_protect_part(struct nwb_smb2_chan *ch, const struct iovec *iov,
+			  unsigned int nr)
+{
+	uint8_t *pdu = iov[0].iov_base;
+	uint8_t mac[16];
+
+	if (ch->tx_sealer.is_ready)
+		pdu[NWB_SMB2_OFF_FLAGS] &= (uint8_t)~NWB_SMB2_F_SIGNED;
+	if (!(pdu[NWB_SMB2_OFF_FLAGS] & NWB_SMB2_F_SIGNED))
+		return 0;
+	if (nwb_signer_mac(&ch->tx_signer, iov, nr, mac))
+		return -EIO;
+	memcpy(pdu + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
+	return 0;
+}
+
+/** nwb_smb2_protect_push() - encrypt if the channel does, and send.
+ * @iov: [0] the 4 bytes of NBT, then what nwb_smb2_protect_part() was given */
+int nwb_smb2_protect_push(struct nwb_smb2_chan *ch, struct iovec *iov,
+			  unsigned int nr)
+{
+	return ch->tx_sealer.is_ready ? send_sealed(ch, iov, nr)
+				      : nwb_sock_sendv(ch->sock, iov, nr);
+}
+
+/**
  * nwb_smb2_protect_send() - sign or encrypt a message, and send it.
  * @iov: [0] the 4 bytes of NBT, [1] begins with the header; its SIGNED flag
  *	says whether it is to be signed, encryption of the channel overrides it
@@ -84,19 +115,9 @@ static int send_sealed(struct nwb_smb2_chan *ch, const struct iovec *iov,
 int nwb_smb2_protect_send(struct nwb_smb2_chan *ch, struct iovec *iov,
 			  unsigned int nr)
 {
-	uint8_t *pdu = iov[1].iov_base;
-	uint8_t mac[16];
+	int rc = nwb_smb2_protect_part(ch, iov + 1, nr - 1);
 
-	if (ch->tx_sealer.is_ready) {
-		pdu[NWB_SMB2_OFF_FLAGS] &= (uint8_t)~NWB_SMB2_F_SIGNED;
-		return send_sealed(ch, iov, nr);
-	}
-	if (pdu[NWB_SMB2_OFF_FLAGS] & NWB_SMB2_F_SIGNED) {
-		if (nwb_signer_mac(&ch->tx_signer, iov + 1, nr - 1, mac))
-			return -EIO;
-		memcpy(pdu + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
-	}
-	return nwb_sock_sendv(ch->sock, iov, nr);
+	return rc ? rc : nwb_smb2_protect_push(ch, iov, nr);
 }
 
 /**
@@ -107,21 +128,12 @@ int nwb_smb2_protect_send_all(struct nwb_smb2_chan *ch, struct iovec *iov,
 			      unsigned int nr)
 {
 	for (unsigned int i = 1; i < nr; i++) {
-		uint8_t *pdu = iov[i].iov_base;
-		uint8_t mac[16];
+		int rc = nwb_smb2_protect_part(ch, &iov[i], 1);
 
-		if (ch->tx_sealer.is_ready) {
-			pdu[NWB_SMB2_OFF_FLAGS] &= (uint8_t)~NWB_SMB2_F_SIGNED;
-			continue;
-		}
-		if (!(pdu[NWB_SMB2_OFF_FLAGS] & NWB_SMB2_F_SIGNED))
-			continue;
-		if (nwb_signer_mac(&ch->tx_signer, &iov[i], 1, mac))
-			return -EIO;
-		memcpy(pdu + NWB_SMB2_OFF_SIGNATURE, mac, sizeof(mac));
+		if (rc)
+			return rc;
 	}
-	return ch->tx_sealer.is_ready ? send_sealed(ch, iov, nr)
-				      : nwb_sock_sendv(ch->sock, iov, nr);
+	return nwb_smb2_protect_push(ch, iov, nr);
 }
 
 /**

@@ -301,15 +301,15 @@ void nwb_smb2_sent(struct req *r)
 		nwb_smb2_req_finish(r);
 }
 
-/* The payload's first @len bytes to @iov. Returns the segments used. */
-static unsigned int gather(struct iovec *iov, const struct req *r)
+/** nwb_smb2_gather() - the payload of @w to @iov. Return: segments used. */
+unsigned int nwb_smb2_gather(struct iovec *iov, const struct nwb_smb2_write *w)
 {
-	size_t left = r->w ? r->w->len : 0;
+	size_t left = w->len;
 	unsigned int n = 0;
 
 	while (left) {
-		nwb_assert(n < r->w->nr_iov);
-		iov[n] = r->w->iov[n];
+		nwb_assert(n < w->nr_iov);
+		iov[n] = w->iov[n];
 		iov[n].iov_len = nwb_min(iov[n].iov_len, left);
 		left -= iov[n++].iov_len;
 	}
@@ -329,7 +329,7 @@ static int req_transmit(const struct req *r, uint8_t *frame, size_t pdu_len)
 	iov[0].iov_len = NWB_SMB2_NBT_LEN;
 	iov[1].iov_base = pdu;
 	iov[1].iov_len = pdu_len;
-	nr = gather(iov + 2, r);
+	nr = r->w ? nwb_smb2_gather(iov + 2, r->w) : 0;
 	nwb_smb2_nbt_encode(frame, (uint32_t)len);
 	return nwb_smb2_protect_send(ch, iov, nr + 2);
 }
@@ -390,9 +390,10 @@ static void repick(struct nwb_smb2 *c, struct nwb_smb2_credits *cr)
 }
 #endif
 
-/* Everything that must hold before a WRITE may be sent, under the lock. */
-static int write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
-		       struct nwb_smb2_fid *ret_fid)
+/** nwb_smb2_write_check() - everything that must hold before a WRITE may be
+ * sent, under the lock; adjusts its credits. */
+int nwb_smb2_write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
+			 struct nwb_smb2_fid *ret_fid)
 {
 	int rc;
 
@@ -432,7 +433,7 @@ int nwb_smb2_write_async(struct nwb_smb2_write *w)
 	if (w->credits.value == 0 && w->len > BYTES_PER_CREDIT)
 		return -EOPNOTSUPP;
 	nwb_mutex_lock(&c->lock);
-	rc = write_check(c, w, &m.fid);
+	rc = nwb_smb2_write_check(c, w, &m.fid);
 	if (rc)
 		nwb_credits_put(&chan_of(c, &w->credits)->pool, &w->credits);
 	nwb_mutex_unlock(&c->lock);

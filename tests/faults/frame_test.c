@@ -194,3 +194,86 @@ NWB_TEST(frame, random_bytes)
 		free(buf);
 	}
 }
+
+/* WRITEs in one frame, of which the headers lie apart. Return: bytes. */
+static size_t write_chain(uint8_t *buf, unsigned int nr, uint32_t len)
+{
+	size_t at = 4;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		size_t n = smb_request(buf + at - 4, SMB_WRITE, 10 + i, 1,
+				       i * 8192, len) -
+			   4;
+		size_t next = i + 1 < nr ? NWB_ROUND_UP(n, 8u) : 0;
+
+		memset(buf + at + n, 0, 8);
+		buf[at + 20] = (uint8_t)next;
+		buf[at + 21] = (uint8_t)(next >> 8);
+		at += next ? next : n;
+	}
+	buf[0] = 0;
+	buf[1] = 0;
+	buf[2] = (uint8_t)((at - 4) >> 8);
+	buf[3] = (uint8_t)(at - 4);
+	return at;
+}
+
+NWB_TEST(frame, a_chain_of_writes)
+{
+	static uint8_t buf[8192];
+	size_t n = write_chain(buf, 4, 333);
+
+	/* followed by another frame */
+	size_t all = n + smb_request(buf + n, SMB_WRITE, 99, 1, 77, 16);
+
+	for (size_t piece = 1; piece <= all; piece++) {
+		struct sh_frame f = {0};
+		unsigned int nr = 0;
+		size_t at = 0, used;
+
+		while (at < n) {
+			enum sh_frame_state st =
+				sh_frame_feed(&f, NWB_FC_SMB, buf + at,
+					      nwb_min(piece, all - at), &used);
+			const uint8_t *pdu = f.head + 4;
+			struct sh_pdu p = {.next = 1};
+
+			at += used;
+			if (st != SH_FRAME_DONE)
+				continue;
+			for (size_t len = f.have - 4; p.next; nr++) {
+				nwb_check(sh_smb_decode(pdu, len, &p));
+				nwb_check_eq(p.mid, 10 + nr);
+				nwb_check_eq(p.off, nr * 8192u);
+				nwb_check_eq(p.len, 333);
+				nwb_check(p.next < len);
+				pdu += p.next;
+				len -= p.next;
+			}
+			nwb_check_eq(at, n);
+			nwb_check_eq(f.got, n);
+		}
+		nwb_check_eq(nr, 4);
+	}
+}
+
+/* A NextCommand that leads nowhere: what is found stays within the frame. */
+NWB_TEST(frame, a_bad_chain_of_writes)
+{
+	static uint8_t buf[8192];
+	size_t n = write_chain(buf, 3, 100);
+	uint32_t state = 1;
+
+	for (unsigned int i = 0; i < 20000; i++) {
+		struct sh_frame f = {0};
+		size_t used;
+
+		state = state * 1664525 + 1013904223;
+		buf[4 + 20] = (uint8_t)(state >> 24);
+		buf[4 + 21] = (uint8_t)(state >> 16 & 3);
+		nwb_check_eq(sh_frame_feed(&f, NWB_FC_SMB, buf, n, &used),
+			     SH_FRAME_DONE);
+		nwb_check_eq(used, n);
+		nwb_check(f.have <= SH_HEAD);
+	}
+}

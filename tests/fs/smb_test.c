@@ -359,3 +359,76 @@ NWB_TEST(fs_smb, truncate_and_read_across_resets)
 	nwb_test_on_all(scene_run, &sc);
 	verdict(&sc);
 }
+
+/* --- several WRITEs in one frame ------------------------------------------ */
+
+/* Pages here and there. */
+static void scatter(struct scene *sc, unsigned int v)
+{
+	for (uint64_t at = 4096 * (v % 3); at + 9000 < FILE_BYTES; at += 12288)
+		fill(sc, at, at + 700 + at % 4000, v);
+}
+
+static void body_chained(struct scene *sc)
+{
+	struct nwb_smb2_stats st;
+	struct nwb_netfs_stats ns;
+
+	fill(sc, 0, FILE_BYTES, 1);
+	EXPECT(sc, !nwb_file_fsync(sc->f));
+	for (unsigned int v = 2; v < 6; v++) {
+		scatter(sc, v);
+		EXPECT(sc, !nwb_file_fsync(sc->f));
+		EXPECT(sc, durable_is_seen(sc, FILE_BYTES));
+	}
+	nwb_smb2_get_stats(nwb_mount_smb2(sc->mnt), &st);
+	nwb_netfs_get_stats(nwb_mount_netfs(sc->mnt), &ns);
+	EXPECT(sc, st.nr_chained > 100);
+	EXPECT(sc, ns.vectored >= st.nr_chained);
+	EXPECT(sc, st.in_flight == 0);
+	EXPECT(sc, st.credits_min >= 0);
+}
+
+NWB_TEST(fs_smb, several_writes_in_a_frame)
+{
+	struct scene sc = {.body = body_chained,
+			   .netfs = {.vectored = 4, .folio_bytes_max = 8192}};
+
+	nwb_test_on_all(scene_run, &sc);
+	verdict(&sc);
+}
+
+static void body_chained_resets(struct scene *sc)
+{
+	fill(sc, 0, FILE_BYTES, 1);
+	EXPECT(sc, !nwb_file_fsync(sc->f));
+	for (unsigned int v = 2; v < 5; v++) {
+		scatter(sc, v);
+		EXPECT(sc, !nwb_file_fsync(sc->f));
+		EXPECT(sc, durable_is_seen(sc, FILE_BYTES));
+	}
+}
+
+NWB_TEST(fs_smb, a_frame_of_several_is_cut)
+{
+	for (unsigned int after = 0; after < 2; after++) {
+		struct scene sc = {
+			.body = body_chained_resets,
+			.netfs = {.vectored = 4, .folio_bytes_max = 8192},
+			.faults = {.reset_at = 50, .reset_after = after}};
+
+		nwb_test_on_all(scene_run, &sc);
+		verdict(&sc);
+		nwb_check(sc.hits > 0);
+	}
+}
+
+NWB_TEST(fs_smb, several_writes_with_few_credits)
+{
+	struct scene sc = {.body = body_chained_resets,
+			   .netfs = {.vectored = 4, .folio_bytes_max = 8192},
+			   .fake = {.max_credits = 40}};
+
+	nwb_test_on_all(scene_run, &sc);
+	verdict(&sc);
+}
