@@ -474,7 +474,7 @@ struct bench_cli {
 	bool inval_cost;
 	bool shim_cost;
 	bool signing_cost;
-	bool has_server, has_client, has_seed;
+	bool has_server, has_client, has_workload, has_seed;
 	bool may_fake;
 	const char *publish;   /* serve: [ADDR:]PORT */
 	const char *run_name;  /* serve */

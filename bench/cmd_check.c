@@ -15,10 +15,13 @@
 
 static const char about[] =
 	"Judge plans without timing: the standard faults (and none) over smbd "
-	"and diod\n(or the --server given) and both modes, or the plans given. "
-	"--mutant NAME|all\nkills deliberate defects (in builds with "
-	"-Dmutants=true). --kernel judges a real kernel instead: netwb check "
-	"--kernel\nlist --help.";
+	"and diod\nand both modes (--server, --client, --workload, --filter: "
+	"of "
+	"these only; other\noptions hold for all), or the plans given. "
+	"--mutant "
+	"NAME|all kills deliberate\ndefects (in builds with -Dmutants=true). "
+	"--kernel judges a real kernel instead:\nnetwb check --kernel list "
+	"--help.";
 
 /* what a judge has to say; nothing was timed */
 #define CHECK_PARTS (NWB_REPORT_SUMMARY | NWB_REPORT_FINDINGS)
@@ -160,39 +163,83 @@ static int check_mutants(struct bench_cli *c, int argc, char **argv)
 
 /* --- plans ---------------------------------------------------------------- */
 
+/* A limit has nothing to be judged by. */
+static bool wants_cell(const struct bench_cli *c,
+		       const struct bench_run_opts *cell)
+{
+	return cell->judge &&
+	       (!c->has_client || cell->subject == c->run.subject) &&
+	       (!c->has_workload || cell->workload == c->run.workload);
+}
+
+/* The cell says what is done, the command line how. */
+static struct bench_run_opts cell_opts(const struct bench_cli *c,
+				       const struct bench_run_opts *cell)
+{
+	struct bench_run_opts o = c->run;
+
+	o.server = cell->server;
+	o.subject = cell->subject;
+	o.workload = cell->workload;
+	o.fault = cell->fault;
+	o.plan = cell->plan;
+	o.fsyncs = cell->fsyncs;
+	o.seed = cell->seed;
+	o.level = 1;
+	/* rounds over a quarter of the file would all be in the cache before
+	 * the first of them is sent: too few writes for the faults to hit */
+	if (!o.bytes && o.workload->rounds == 1)
+		o.bytes = o.workload->bytes_default / 4;
+	return o;
+}
+
+static int count_cells(const struct bench_cli *c, const struct bench_matrix *m,
+		       unsigned int *ret_nr, struct nwb_err *err)
+{
+	if (c->run.server_binary && !c->has_server)
+		return nwb_err_set(err, -EINVAL,
+				   "--server-binary: of which server? --server "
+				   "says it");
+	*ret_nr = 0;
+	for (unsigned int i = 0; i < m->nr; i++)
+		*ret_nr += wants_cell(c, &m->job[i].run);
+	/* a shard may have nothing to do */
+	if (*ret_nr || c->shard.n)
+		return 0;
+	return nwb_err_set(err, -ENOENT,
+			   "no cell of the matrix is of that client and "
+			   "workload; a plan, or --fault, needs none");
+}
+
 static int check_matrix(struct bench_cli *c, int argc, char **argv)
 {
 	struct bench_session s = {0};
 	struct bench_matrix m = {0};
 	struct nwb_err err = {0};
+	unsigned int nr = 0;
 	int code, rc;
 
 	rc = bench_matrix_build(&m, 1, 1, c->run.seed,
 				c->has_server ? c->run.server : NULL, c->filter,
 				&c->shard, &err);
-
+	if (!rc)
+		rc = count_cells(c, &m, &nr, &err);
 	if (rc) {
 		fprintf(stderr, "netwb: %s\n", err.text);
+		bench_matrix_fini(&m);
 		return NWB_EXIT_USAGE;
 	}
 	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
-				 m.nr * c->repeat, argc, argv, &err);
+				 nr * c->repeat, argc, argv, &err);
 	if (!rc)
 		rc = bench_session_shard(&s, &c->shard, &err);
 	for (unsigned int n = 0; n < c->repeat && !rc; n++) {
 		for (unsigned int i = 0; i < m.nr && !rc; i++) {
-			struct bench_run_opts o = m.job[i].run;
+			struct bench_run_opts o = cell_opts(c, &m.job[i].run);
 
-			/* a limit has nothing to be judged by */
-			if (!o.judge)
+			if (!wants_cell(c, &m.job[i].run))
 				continue;
-			o.level = 1;
 			o.seed += n;
-			/* rounds over a quarter of the file would all be in
-			 * the cache before the first of them is sent: too few
-			 * writes for the faults to hit */
-			if (o.workload->rounds == 1)
-				o.bytes = o.workload->bytes_default / 4;
 			rc = bench_session_run(&s, &o, n + 1, m.job[i].order,
 					       NULL, &err);
 		}

@@ -536,6 +536,7 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 		if (!c->run.workload)
 			return bad_value("workload", value,
 					 "no such workload; see `netwb list`");
+		c->has_workload = true;
 		return 0;
 	case OPT_FAULT:
 		if (strcmp(value, "none") && !bench_fault_text(value))

@@ -30,6 +30,20 @@ for how in combine resplit-each smaller-bits; do
 	says '^verdict: PASS'
 done
 
+# The matrix is of the client that was asked for, not of strict.
+run 0 check --flavour linux-7.2 --server smbd --client in-place \
+	--workload seq1m --filter '*.none' --write 4M --out matrix
+if [ "$(grep -c '"flavour": *"linux-7.2"' "$tmp"/matrix/*/run.jsonl)" = 1 ] &&
+	[ "$(grep -c '"type": *"run"' "$tmp"/matrix/*/run.jsonl)" = 1 ]; then
+	ok
+else
+	bad 'it is not one run of linux-7.2'
+fi
+run 3 check --client raw-hot
+says 'no cell of the matrix'
+run 3 check --server-binary /bin/true
+says 'of which server'
+
 run 0 list
 says '^  h17 .*linux-6.12 linux-7.2$'
 run 3 run --flavour linux-6.13
