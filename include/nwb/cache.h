@@ -57,7 +57,8 @@ struct nwb_cache_stats {
 	bool is_direct;	   /* the latest file goes past the host's page cache */
 };
 
-/** nwb_cache_new() - a cache; tries at once whether @opts->dir will do. */
+/** nwb_cache_new() - a cache; tries at once whether @opts->dir will do. Return:
+ * 0, -ENOMEM, or why no file can be made there. */
 int nwb_cache_new(struct nwb_exec *ex, const struct nwb_cache_opts *opts,
 		  struct nwb_cache **ret_c, struct nwb_err *err) nwb_must_check;
 /** nwb_cache_free() - every object was closed. NULL is fine. */
@@ -111,7 +112,7 @@ void nwb_cache_write(struct nwb_cache_write *w);
 ssize_t nwb_cache_read(struct nwb_cache_object *obj, uint64_t pos, void *buf,
 		       size_t len);
 /** nwb_cache_forget() - blocks that overlap [@pos, @pos + @len) are not what
- * the server has. Context: any. */
+ * the server has; @len may reach beyond all ends. Context: any. */
 void nwb_cache_forget(struct nwb_cache_object *obj, uint64_t pos, uint64_t len);
 /** nwb_cache_invalidate() - nor is any other. Context: any. */
 void nwb_cache_invalidate(struct nwb_cache_object *obj);

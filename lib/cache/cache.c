@@ -17,20 +17,22 @@
 
 /* --- files ---------------------------------------------------------------- */
 
-static struct nwb_cache_file *file_new(struct nwb_cache *c, struct nwb_err *err)
+static int file_new(struct nwb_cache *c, struct nwb_cache_file **ret_f,
+		    struct nwb_err *err)
 {
 	struct nwb_cache_file *f = nwb_zalloc(sizeof(*f));
+	int rc;
 
-	if (!f) {
-		(void)nwb_err_set(err, -ENOMEM, "cache: no memory");
-		return NULL;
-	}
-	if (nwb_xfile_open(c->ex, c->opts.dir, &f->xf, err)) {
+	if (!f)
+		return nwb_err_set(err, -ENOMEM, "cache: no memory");
+	rc = nwb_xfile_open(c->ex, c->opts.dir, &f->xf, err);
+	if (rc) {
 		nwb_free(f);
-		return NULL;
+		return rc;
 	}
 	f->refs = 1;
-	return f;
+	*ret_f = f;
+	return 0;
 }
 
 static void file_free(struct nwb_cache_file *f)
@@ -48,7 +50,8 @@ struct nwb_cache_file *nwb_cache_file_get(struct nwb_cache_object *obj)
 	nwb_mutex_lock(&obj->lock);
 	if (!obj->file) {
 		nwb_mutex_unlock(&obj->lock);
-		made = file_new(obj->cache, NULL);
+		if (file_new(obj->cache, &made, NULL))
+			made = NULL;
 		nwb_mutex_lock(&obj->lock);
 	}
 	if (!obj->file && made) {
@@ -130,10 +133,11 @@ void nwb_cache_set_present(struct nwb_cache_object *obj, uint64_t first,
 
 void nwb_cache_forget(struct nwb_cache_object *obj, uint64_t pos, uint64_t len)
 {
-	uint64_t end = nwb_min(pos + len, NWB_CACHE_OBJECT_MAX);
+	uint64_t end = NWB_CACHE_OBJECT_MAX;
 
-	if (pos >= end)
+	if (pos >= end || !len)
 		return;
+	end = pos + nwb_min(len, end - pos);
 	nwb_mutex_lock(&obj->lock);
 	obj->forget_seq++;
 	end = nwb_min(NWB_DIV_ROUND_UP(end, (uint64_t)NWB_CACHE_BLOCK),
@@ -188,6 +192,7 @@ int nwb_cache_new(struct nwb_exec *ex, const struct nwb_cache_opts *opts,
 {
 	struct nwb_cache *c = nwb_zalloc(sizeof(*c));
 	struct nwb_cache_file *probe;
+	int rc;
 
 	if (!c)
 		return nwb_err_set(err, -ENOMEM, "cache: no memory");
@@ -195,10 +200,10 @@ int nwb_cache_new(struct nwb_exec *ex, const struct nwb_cache_opts *opts,
 	c->opts = *opts;
 	if (!c->opts.max_bytes)
 		c->opts.max_bytes = 1024 * NWB_MIB;
-	probe = file_new(c, err);
-	if (!probe) {
+	rc = file_new(c, &probe, err);
+	if (rc) {
 		nwb_free(c);
-		return -EIO;
+		return rc;
 	}
 	c->is_direct = nwb_xfile_is_direct(probe->xf);
 	file_free(probe);

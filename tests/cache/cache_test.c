@@ -4,6 +4,7 @@
 #include "nwb/mem.h"
 #include "nwb_test_exec.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct cache_test {
@@ -145,6 +146,22 @@ static void blocks_body(struct cache_test *ct)
 NWB_TEST(cache, item2_blocks_are_present_or_not)
 {
 	on_all(blocks_body, NULL);
+}
+
+static void to_the_end_body(struct cache_test *ct)
+{
+	nwb_check_eq(put(ct, 0, 32768), 32768);
+	nwb_cache_forget(ct->obj, 4096, 0);
+	nwb_cache_forget(ct->obj, NWB_CACHE_OBJECT_MAX, UINT64_MAX);
+	nwb_cache_forget(ct->obj, UINT64_MAX, 1);
+	nwb_check_eq(get(ct, 0, 65536), 32768);
+	nwb_cache_forget(ct->obj, 8192 + 1, UINT64_MAX);
+	nwb_check_eq(get(ct, 0, 65536), 8192);
+}
+
+NWB_TEST(cache, item2_all_to_the_end_is_forgotten)
+{
+	on_all(to_the_end_body, NULL);
 }
 
 static void odd_body(struct cache_test *ct)
@@ -304,7 +321,7 @@ static void nowhere_body(void *arg)
 	struct nwb_err err = {0};
 	struct nwb_cache *c;
 
-	nwb_check(nwb_cache_new(te->ex, &opts, &c, &err) < 0);
+	nwb_check_eq(nwb_cache_new(te->ex, &opts, &c, &err), -ENOENT);
 	nwb_check(strstr(err.text, "/nowhere") != NULL);
 }
 
