@@ -333,17 +333,3 @@ bool nwb_plan_cmp_holds(char op, uint64_t value, uint64_t nr)
 		return value == nr;
 	}
 }
-
-bool nwb_plan_may_cut(const struct nwb_plan *plan)
-{
-	for (unsigned int i = 0; i < plan->nr_rules; i++) {
-		const struct nwb_plan_rule *r = &plan->rule[i];
-
-		for (unsigned int k = 0; k < r->nr_actions; k++)
-			if (is_cut(r->action[k].kind) ||
-			    (r->action[k].kind == NWB_ACT_SEQ &&
-			     strpbrk(r->action[k].arg, "urUR")))
-				return true;
-	}
-	return false;
-}

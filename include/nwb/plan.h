@@ -327,9 +327,6 @@ bool nwb_plan_cmp_holds(char op, uint64_t value, uint64_t nr);
 /** nwb_plan_is_mark() - is it the harness that carries out @rule, at a mark of
  * a guest's job, and not the shim inside the server? */
 bool nwb_plan_is_mark(const struct nwb_plan_rule *rule);
-/** nwb_plan_may_cut() - does some rule cut connections or end the server, so
- * that the client has to reconnect? */
-bool nwb_plan_may_cut(const struct nwb_plan *plan);
 
 struct nwb_fc_page;
 /**

@@ -523,7 +523,6 @@ NWB_TEST(plan, defaults_and_options)
 	nwb_check_eq(p->expect[1].op, 'g');
 	nwb_check_eq(p->expect[1].nr, 1);
 	nwb_check_streq(p->expect[1].name, "rule2");
-	nwb_check(!nwb_plan_may_cut(p));
 	nwb_plan_free(p);
 }
 
