@@ -1,44 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Behaviour 1: direct and unbuffered writes (fs/netfs/direct_write.c:
  * netfs_unbuffered_write_iter). */
-#include "nwb_test.h"
-#include "scripted.h"
+#include "words.h"
 
 #include <errno.h>
 #include <string.h>
 
-static uint8_t buf[1 << 20];
-
-struct call {
-	struct sfs_rig *rig;
-	uint64_t pos;
-	size_t len;
-	ssize_t n;
-	bool is_back;
-};
-
-static void write_main(void *arg)
-{
-	struct call *c = arg;
-
-	c->n = nwb_file_write(c->rig->f, buf, c->len, c->pos);
-	c->is_back = true;
-}
-
 static struct nwb_task *start(struct call *c)
 {
-	struct nwb_task *task = NULL;
-
-	nwb_file_set_flags(c->rig->f, NWB_F_DIRECT);
-	sfs_fill(buf, c->len, 1);
-	nwb_check_eq(nwb_task_spawn(c->rig->ex, "direct", write_main, c, &task),
-		     0);
-	return task;
-}
-
-static void nap(struct sfs_rig *rig)
-{
-	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + 100 * NWB_MSEC);
+	return call_start(c, NWB_F_DIRECT);
 }
 
 static void ordered_body(struct sfs_rig *rig)

@@ -1,32 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Where the issuer cuts subrequests, and when the flusher starts. */
-#include "nwb_test.h"
-#include "scripted.h"
+#include "words.h"
 
 #include <string.h>
-
-static uint8_t buf[1 << 20];
-
-static void put(struct sfs_rig *rig, uint64_t pos, size_t len)
-{
-	sfs_fill(buf, len, pos + len);
-	nwb_check_eq(nwb_file_write(rig->f, buf, len, pos), len);
-}
-
-static void check_log(struct sfs_rig *rig, unsigned int i, uint64_t start,
-		      size_t len)
-{
-	nwb_check(i < rig->sfs->nr_log);
-	nwb_check_eq(rig->sfs->log[i].start, start);
-	nwb_check_eq(rig->sfs->log[i].len, len);
-}
-
-static void fsync_ok(struct sfs_rig *rig)
-{
-	if (!rig->sfs->task)
-		sfs_auto(rig->sfs);
-	nwb_check_eq(nwb_file_fsync(rig->f), 0);
-}
 
 static void size_cut_body(struct sfs_rig *rig)
 {

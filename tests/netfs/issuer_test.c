@@ -6,36 +6,12 @@
  * differ, both are looked at.
  */
 #include "nwb/mem.h"
-#include "nwb_test.h"
-#include "scripted.h"
+#include "words.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define LATE (1000 * NWB_SEC) /* no writeback that nobody asked for */
-
-static uint8_t buf[2 << 20];
-
-static void put(struct sfs_rig *rig, uint64_t pos, size_t len)
-{
-	sfs_fill(buf, len, pos + len);
-	nwb_check_eq(nwb_file_write(rig->f, buf, len, pos), len);
-}
-
-static void check_log(struct sfs_rig *rig, unsigned int i, uint64_t start,
-		      size_t len)
-{
-	nwb_check(i < rig->sfs->nr_log);
-	nwb_check_eq(rig->sfs->log[i].start, start);
-	nwb_check_eq(rig->sfs->log[i].len, len);
-}
-
-static void fsync_ok(struct sfs_rig *rig)
-{
-	if (!rig->sfs->task)
-		sfs_auto(rig->sfs);
-	nwb_check_eq(nwb_file_fsync(rig->f), 0);
-}
 
 static uint64_t pages(struct sfs_rig *rig, enum nwb_sync_mode mode,
 		      uint64_t from, uint64_t to, int64_t nr, bool is_cyclic)

@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Behaviour 2: the local cache and a mirror beside the upload. */
-#include "nwb_test.h"
 #include "side.h"
+#include "words.h"
 
 #include <errno.h>
 #include <string.h>
 
-static uint8_t buf[1 << 20];
-
 static const struct nwb_netfs_opts late = {.dirty_age_ns = 1000 * NWB_SEC,
 					   .dirty_kick_bytes = 8 * NWB_MIB};
-
-static void put(struct sfs_rig *rig, uint64_t pos, size_t len)
-{
-	sfs_fill(buf, len, pos + len);
-	nwb_check_eq(nwb_file_write(rig->f, buf, len, pos), len);
-}
 
 static void check_side(struct side *side, unsigned int i, uint64_t start,
 		       size_t len)
@@ -31,11 +23,6 @@ static void write_all(struct sfs_rig *rig)
 					    .range_end = UINT64_MAX};
 
 	(void)nwb_inode_writepages(rig->inode, &wbc);
-}
-
-static void nap(struct sfs_rig *rig)
-{
-	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + 100 * NWB_MSEC);
 }
 
 static bool is_under_writeback(struct sfs_rig *rig)

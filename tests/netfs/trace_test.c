@@ -2,22 +2,14 @@
 /* Behaviour 11: the tracepoints, their text, and the ring that they go to. */
 #include "nwb/mem.h"
 #include "nwb/trace.h"
-#include "nwb_test.h"
-#include "scripted.h"
+#include "words.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-static uint8_t buf[1 << 20];
 static struct nwb_trace *ring;
-
-static void put(struct sfs_rig *rig, uint64_t pos, size_t len)
-{
-	sfs_fill(buf, len, pos + len);
-	nwb_check_eq(nwb_file_write(rig->f, buf, len, pos), len);
-}
 
 /* The events of one type, each as the text behind its name. */
 static unsigned int texts(unsigned int type, char (*ret)[128], unsigned int max)

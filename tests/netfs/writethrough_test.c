@@ -4,47 +4,16 @@
  * netfs_advance_writethrough). Looks inside for one case that no sequence of
  * calls reaches (H15).
  */
-#include "nwb_test.h"
-#include "scripted.h"
+#include "words.h"
 #include "writethrough.h"
 
 #include <errno.h>
 #include <string.h>
 
-static uint8_t buf[1 << 20];
-
-struct call {
-	struct sfs_rig *rig;
-	uint64_t pos;
-	size_t len;
-	ssize_t n;
-	bool is_back;
-};
-
-static void write_main(void *arg)
-{
-	struct call *c = arg;
-
-	c->n = nwb_file_write(c->rig->f, buf, c->len, c->pos);
-	c->is_back = true;
-}
-
-static struct nwb_task *start(struct call *c, uint32_t flags)
-{
-	struct nwb_task *task = NULL;
-
-	nwb_file_set_flags(c->rig->f, flags);
-	sfs_fill(buf, c->len, 1);
-	nwb_check_eq(
-		nwb_task_spawn(c->rig->ex, "sync write", write_main, c, &task),
-		0);
-	return task;
-}
-
 static void waits_body(struct sfs_rig *rig)
 {
 	struct call c = {.rig = rig, .pos = 100, .len = 3 * 16384};
-	struct nwb_task *task = start(&c, NWB_F_DSYNC);
+	struct nwb_task *task = call_start(&c, NWB_F_DSYNC);
 	struct nwb_netfs_stats st;
 
 	/* All of it in one request, as few subrequests as may be. */
@@ -86,7 +55,7 @@ static void linux_body(struct sfs_rig *rig)
 	/* The folio is uptodate, for the server has nothing there: all of it
 	 * goes, from its beginning. */
 	sfs_auto(rig->sfs);
-	task = start(&c, NWB_F_DSYNC);
+	task = call_start(&c, NWB_F_DSYNC);
 	nwb_task_join(task);
 	nwb_check_eq(c.n, c.len);
 	nwb_check_eq(rig->sfs->log[0].start, 0);
@@ -112,7 +81,7 @@ static void early_body(struct sfs_rig *rig)
 	 * and the first is out. */
 	rig->sfs->max_pending = 1;
 	rig->sfs->max_len = 4096;
-	task = start(&c, NWB_F_SYNC);
+	task = call_start(&c, NWB_F_SYNC);
 	sfs_wait_pending(rig->sfs, 1);
 	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_SEC);
 	nwb_check(nwb_inode_size(rig->inode) < c.len);
@@ -133,7 +102,7 @@ NWB_TEST(writethrough, item1_folios_are_issued_while_copying)
 static void error_body(struct sfs_rig *rig)
 {
 	struct call c = {.rig = rig, .len = 4096};
-	struct nwb_task *task = start(&c, NWB_F_DSYNC);
+	struct nwb_task *task = call_start(&c, NWB_F_DSYNC);
 
 	sfs_wait_pending(rig->sfs, 1);
 	nwb_check_eq(rig->sfs->log[0].len, 4096);
