@@ -102,4 +102,15 @@ static inline void nwb_test_on_all(nwb_task_fn fn, void *arg)
 		nwb_test_on_sim(fn, arg);
 }
 
+/* A check inside such a world, on coroutines and threads, does not end the test
+ * at once, for all of it has to be taken down first: @w_ keeps the first that
+ * fails (members wrong and line), and its owner tells at the end. */
+#define EXPECT(w_, cond_)                                                      \
+	do {                                                                   \
+		if (!(cond_) && !(w_)->wrong) {                                \
+			(w_)->wrong = #cond_;                                  \
+			(w_)->line = __LINE__;                                 \
+		}                                                              \
+	} while (0)
+
 #endif

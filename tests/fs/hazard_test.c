@@ -7,7 +7,7 @@
 #include "nwb/fake.h"
 #include "nwb/fs.h"
 #include "nwb/smb2_pdu.h"
-#include "nwb_test_exec.h"
+#include "scene.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,14 +37,6 @@ struct scene {
 	uint64_t seed;
 	unsigned int runs;
 };
-
-#define EXPECT(sc_, cond_)                                                     \
-	do {                                                                   \
-		if (!(cond_) && !(sc_)->wrong) {                               \
-			(sc_)->wrong = #cond_;                                 \
-			(sc_)->line = __LINE__;                                \
-		}                                                              \
-	} while (0)
 
 /* Between the preparation of a write and its issue. */
 static void tap_sent(struct nwb_netfs_tap *tap,
@@ -137,11 +129,7 @@ static void scene_run(void *arg)
 static void run(struct scene *sc)
 {
 	nwb_test_on_sim(scene_run, sc);
-	if (sc->wrong)
-		fprintf(stderr, "seed %llu, line %d: %s\n",
-			(unsigned long long)sc->seed, sc->line, sc->wrong);
-	nwb_check(!sc->wrong);
-	nwb_check(sc->runs > 0);
+	SCENE_VERDICT(sc);
 }
 
 /* With exactly @h of what @flavour has, and with nothing of it. */

@@ -6,7 +6,7 @@
 #include "nwb/fake.h"
 #include "nwb/fs.h"
 #include "nwb/smb2_pdu.h"
-#include "nwb_test_exec.h"
+#include "scene.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,14 +34,6 @@ struct scene {
 	unsigned int runs;
 	uint64_t hits; /* faults that fired, in all runs */
 };
-
-#define EXPECT(sc_, cond_)                                                     \
-	do {                                                                   \
-		if (!(cond_) && !(sc_)->wrong) {                               \
-			(sc_)->wrong = #cond_;                                 \
-			(sc_)->line = __LINE__;                                \
-		}                                                              \
-	} while (0)
 
 static void scene_run(void *arg)
 {
@@ -86,11 +78,7 @@ static void scene_run(void *arg)
 
 static void verdict(const struct scene *sc)
 {
-	if (sc->wrong)
-		fprintf(stderr, "run %u, seed %llu, line %d: %s\n", sc->runs,
-			(unsigned long long)sc->seed, sc->line, sc->wrong);
-	nwb_check(!sc->wrong);
-	nwb_check(sc->runs > 0);
+	SCENE_VERDICT(sc);
 }
 
 /* In pieces of odd sizes, each byte another one each time it is written. */

@@ -32,14 +32,6 @@ struct world {
 	uint64_t hits; /* in all runs; for bodies */
 };
 
-#define EXPECT(w_, cond_)                                                      \
-	do {                                                                   \
-		if (!(cond_) && !(w_)->wrong) {                                \
-			(w_)->wrong = #cond_;                                  \
-			(w_)->line = __LINE__;                                 \
-		}                                                              \
-	} while (0)
-
 /* A write with a payload of its own that goes when it is done: whoever looks
  * at it afterwards meets AddressSanitizer. */
 struct job {
