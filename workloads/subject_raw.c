@@ -243,6 +243,8 @@ static void raw_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.unstable_resent = UINT64_MAX,
 		.retry_rounds = UINT64_MAX,
 		.bytes_reissued = UINT64_MAX,
+		.bytes_copied = UINT64_MAX,
+		.stable_waits = UINT64_MAX,
 		.depth = s->opts.depth,
 		.wsize = r->wsize,
 	};

@@ -103,6 +103,8 @@ static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.crypto_bytes = ns.crypto_bytes,
 		.crypto_fills = ns.crypto_fills,
 		.crypto_refreshed = ns.crypto_refreshed,
+		.bytes_copied = ns.copies,
+		.stable_waits = ns.stable_waits,
 		.hazards_fired = fired(r->mnt, &ns),
 		.rotations = ns.rotations,
 		.throttled = ns.throttled,
@@ -261,6 +263,7 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 		.crypto_key = opts->crypto_key,
 		.crypto_unit = opts->crypto_unit,
 		.trace = opts->trace,
+		.no_copy = opts->no_copy,
 	};
 	struct nwb_netfs_tap *tap = NULL;
 	int rc;

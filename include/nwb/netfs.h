@@ -169,6 +169,8 @@ enum nwb_retry_strategy {
  *	strict. Direct writes are synchronous buffered ones then, as ext4 and
  *	f2fs have it for encrypted files
  * @crypto_unit: bytes of a data unit, power of two, 512..4096; 0 = 4096
+ * @no_copy: temp-page: take, count and give back the temp pages, but send the
+ *	folio; shows what the copying alone costs (a kernel never did that)
  * @mutants: NWB_MUT_*
  */
 struct nwb_netfs_opts {
@@ -200,6 +202,7 @@ struct nwb_netfs_opts {
 	unsigned int vectored;
 	const uint8_t *crypto_key;
 	uint32_t crypto_unit;
+	bool no_copy;
 	uint64_t mutants;
 };
 

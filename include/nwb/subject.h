@@ -68,6 +68,7 @@ enum nwb_subject_kind {
  * @vectored: reference client on SMB: small WRITEs in one frame; 0: one each
  * @crypto_key, @crypto_unit: reference client: content crypto, see struct
  *	nwb_netfs_opts; the ledger's header has the same for the oracle
+ * @no_copy: temp-page: see struct nwb_netfs_opts
  * @trace: ring for the reference client's tracepoints (nwb/trace.h); borrowed,
  *	NULL: off
  * @second_user: SMB, reference client: who may write where @user may not, same
@@ -120,6 +121,7 @@ struct nwb_subject_opts {
 	unsigned int vectored;
 	const uint8_t *crypto_key;
 	uint32_t crypto_unit;
+	bool no_copy;
 	struct nwb_trace *trace;
 	const char *second_user;
 	const struct nwb_subject_peer *mirror;
@@ -146,6 +148,8 @@ struct nwb_subject_stats {
 	uint64_t unstable_resent; /* acked bytes sent again: another open */
 	uint64_t retry_rounds;
 	uint64_t bytes_reissued;
+	uint64_t bytes_copied; /* into temp pages */
+	uint64_t stable_waits; /* a writer waited for writeback to end */
 	uint32_t hazards_fired; /* NWB_HAZARD_BIT()s */
 	uint64_t rotations; /* the first identity was refused, the second took
 			     * over */

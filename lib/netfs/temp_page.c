@@ -18,6 +18,10 @@
  * meanwhile. Here a folio stays while a copy of it is in flight, since strict
  * writeback needs its bytes until they were flushed anyway, so the page table
  * is the tree and folio->inflight its entries.
+ *
+ * opts.no_copy: everything but the copy: the page is taken, counted and given
+ * back, and what is sent is the folio, as in place. No kernel did that; it
+ * shows what of the difference between the modes is the copying.
  */
 #include "internal.h"
 
@@ -42,11 +46,17 @@ int nwb_copy_get(struct nwb_netfs *nf, struct nwb_claim *c,
 	nwb_mutex_unlock(&nf->lock);
 	if (!mem)
 		return -EAGAIN;
-	memcpy(mem, folio_mem - c->pre,
-	       c->pre + c->len + c->post -
-		       (nwb_mutant(nf, NWB_MUT_COPY_SHORT) ? 1 : 0));
-	c->mem = mem + c->pre;
-	nwb_count(nf, copies, c->len);
+	c->temp = mem;
+	if (nf->opts.no_copy) {
+		/* Sent from there, never written to through the claim. */
+		c->mem = (uint8_t *)(uintptr_t)folio_mem;
+	} else {
+		memcpy(mem, folio_mem - c->pre,
+		       c->pre + c->len + c->post -
+			       (nwb_mutant(nf, NWB_MUT_COPY_SHORT) ? 1 : 0));
+		c->mem = mem + c->pre;
+		nwb_count(nf, copies, c->len);
+	}
 	nwb_gauge_add(&nf->n.temp_bytes, &nf->n.temp_bytes_max,
 		      pages * NWB_PAGE_SIZE);
 	return 0;
@@ -88,7 +98,7 @@ void nwb_copy_put(struct nwb_netfs *nf, struct nwb_claim *c)
 {
 	size_t pages = temp_pages(c->pre + c->len + c->post);
 
-	nwb_arena_put(&nf->temp, c->mem - c->pre, pages);
+	nwb_arena_put(&nf->temp, c->temp, pages);
 	nwb_gauge_sub(&nf->n.temp_bytes, pages * NWB_PAGE_SIZE);
 	atomic_fetch_add(&nf->temp_freed, 1);
 	nwb_waitq_wake_all(&nf->temp_room);
@@ -96,9 +106,7 @@ void nwb_copy_put(struct nwb_netfs *nf, struct nwb_claim *c)
 
 static bool is_frozen(const struct nwb_netfs *nf, const struct nwb_folio *f)
 {
-	(void)nf;
-	(void)f;
-	return false;
+	return nf->opts.no_copy && nf->opts.stable_writes && f->nr_claims;
 }
 
 const struct nwb_wb_mode_ops nwb_wb_temp_page = {

@@ -212,6 +212,45 @@ NWB_TEST(temp_page, item6_issuer_waits_when_the_pool_is_empty)
 	sfs_run(2, &opts, 65536, 0, temp_short_body);
 }
 
+static void no_copy_body(struct sfs_rig *rig)
+{
+	const struct nwb_netfs_opts *o = nwb_netfs_get_opts(rig->sfs->nf);
+	struct nwb_netfs_stats st;
+
+	put(rig, 0, 65536, 1);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	/* the folio is what is sent: what is written now goes out */
+	if (!o->stable_writes)
+		put(rig, 0, 4096, 2);
+	nwb_netfs_get_stats(rig->sfs->nf, &st);
+	nwb_check_eq(st.temp_bytes, 65536);
+	nwb_check_eq(st.copies, o->no_copy ? 0 : 65536);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	nwb_check(!memcmp(rig->file->vol, buf, 4096) ==
+		  (o->no_copy || o->stable_writes));
+	sfs_auto(rig->sfs);
+	if (o->stable_writes)
+		put(rig, 0, 4096, 2);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur, buf, 65536));
+	nwb_netfs_get_stats(rig->sfs->nf, &st);
+	nwb_check_eq(st.temp_bytes, 0);
+	nwb_check_eq(st.copies, o->no_copy ? 0 : 65536 + 4096);
+}
+
+NWB_TEST(temp_page, without_the_copy_all_else_is_the_same)
+{
+	struct nwb_netfs_opts opts = {.mode = NWB_TEMP_PAGE,
+				      .dirty_age_ns = 1000 * NWB_SEC};
+
+	sfs_run(1, &opts, 65536, 0, no_copy_body);
+	opts.no_copy = true;
+	sfs_run(1, &opts, 65536, 0, no_copy_body);
+	opts.stable_writes = true;
+	sfs_run(1, &opts, 65536, 0, no_copy_body);
+}
+
 static void room_body(struct sfs_rig *rig)
 {
 	struct nwb_netfs_stats st;
