@@ -18,12 +18,14 @@ struct fake_conn;
 /**
  * struct fake_file - content now, and content after a crash.
  * @data: @cap bytes, zero from @size on; @durable likewise
+ * @is_void: it has sizes only; @data and @durable are NULL
  * @dirty_lo, @dirty_hi: range in which the two may differ; empty: lo >= hi
  */
 struct fake_file {
 	struct nwb_list link;
 	char name[FAKE_NAME_MAX + 1];
 	uint64_t id;
+	bool is_void;
 	uint8_t *data, *durable;
 	size_t size, cap;
 	size_t durable_size, durable_cap;

@@ -30,6 +30,7 @@ struct fake_file *nwb_fake_file_add(struct nwb_fake *f, const char *name)
 		return NULL;
 	memcpy(file->name, name, strlen(name) + 1);
 	file->id = ++f->next_id;
+	file->is_void = f->opts.discard;
 	nwb_list_add_tail(&f->files, &file->link);
 	return file;
 }
@@ -74,6 +75,16 @@ static void mark_dirty(struct fake_file *file, size_t lo, size_t hi)
 	file->dirty_hi = nwb_max(file->dirty_hi, hi);
 }
 
+static void apply(struct fake_file *file, size_t offset, const void *data,
+		  size_t len)
+{
+	file->size = nwb_max(file->size, offset + len);
+	if (file->is_void)
+		return;
+	memcpy(file->data + offset, data, len);
+	mark_dirty(file, offset, offset + len);
+}
+
 int nwb_fake_file_write(struct nwb_fake *f, struct fake_file *file,
 			uint64_t offset, const void *data, size_t len)
 {
@@ -87,15 +98,12 @@ int nwb_fake_file_write(struct nwb_fake *f, struct fake_file *file,
 	if (offset > f->opts.max_file_bytes ||
 	    len > f->opts.max_file_bytes - offset)
 		return -EFBIG;
-	rc = grow(&file->data, &file->cap, offset + len);
+	rc = file->is_void ? 0 : grow(&file->data, &file->cap, offset + len);
 	if (rc)
 		return rc;
 	/* As pwrite(2): nothing written extends nothing. */
-	if (len) {
-		memcpy(file->data + offset, data, len);
-		file->size = nwb_max(file->size, (size_t)(offset + len));
-		mark_dirty(file, offset, offset + len);
-	}
+	if (len)
+		apply(file, offset, data, len);
 	f->stats.nr_applied++;
 	f->stats.bytes_applied += len;
 	if (f->opts.on_apply)
@@ -110,10 +118,10 @@ int nwb_fake_file_resize(struct nwb_fake *f, struct fake_file *file,
 
 	if (size > f->opts.max_file_bytes)
 		return -EFBIG;
-	rc = grow(&file->data, &file->cap, size);
+	rc = file->is_void ? 0 : grow(&file->data, &file->cap, size);
 	if (rc)
 		return rc;
-	if (size < file->size) {
+	if (size < file->size && !file->is_void) {
 		memset(file->data + size, 0, file->size - size);
 		mark_dirty(file, size, file->size);
 	}
@@ -128,7 +136,10 @@ size_t nwb_fake_file_read(const struct fake_file *file, uint64_t offset,
 	if (offset >= file->size)
 		return 0;
 	len = nwb_min(len, file->size - (size_t)offset);
-	memcpy(buf, file->data + offset, len);
+	if (file->is_void)
+		memset(buf, 0, len);
+	else
+		memcpy(buf, file->data + offset, len);
 	return len;
 }
 
@@ -149,8 +160,10 @@ static void copy_dirty(const struct fake_file *file, uint8_t *to,
 int nwb_fake_file_sync(struct fake_file *file)
 {
 	size_t need = nwb_max(file->size, file->dirty_hi);
-	int rc = grow(&file->durable, &file->durable_cap, need);
+	int rc = 0;
 
+	if (!file->is_void)
+		rc = grow(&file->durable, &file->durable_cap, need);
 	if (rc)
 		return rc;
 	copy_dirty(file, file->durable, file->data, file->cap);
@@ -178,10 +191,8 @@ int nwb_fake_put(struct nwb_fake *f, const char *name, const void *data,
 		file = nwb_fake_file_add(f, name);
 	if (file)
 		rc = nwb_fake_file_resize(f, file, len);
-	if (!rc && len) {
-		memcpy(file->data, data, len);
-		mark_dirty(file, 0, len);
-	}
+	if (!rc && len)
+		apply(file, 0, data, len);
 	if (!rc)
 		rc = nwb_fake_file_sync(file);
 	nwb_mutex_unlock(&f->lock);
@@ -204,7 +215,10 @@ ssize_t nwb_fake_get(struct nwb_fake *f, const char *name, bool is_durable,
 		n = 0;
 		if (offset < size && len) {
 			n = (ssize_t)nwb_min(len, size - (size_t)offset);
-			memcpy(buf, from + offset, (size_t)n);
+			if (file->is_void)
+				memset(buf, 0, (size_t)n);
+			else
+				memcpy(buf, from + offset, (size_t)n);
 		}
 		if (ret_size)
 			*ret_size = size;

@@ -93,6 +93,7 @@ enum nwb_fake_event {
  * @nr_workers: parked writes that run at once, further ones queue; 0 = 16 for
  *	9P (diod -t 16), 100 for SMB2 (aio max threads)
  * @max_file_bytes: beyond it DISK_FULL or ENOSPC; 0 = 1 GiB
+ * @discard: keep sizes and no content; all reads as zeros
  * @on_apply, @apply_arg: told of every write that reached a file, in order,
  *	under the fake's lock: must not block or call the fake
  * @decide: told of every WRITE and FLUSH that arrives, in order; says what
@@ -110,6 +111,7 @@ struct nwb_fake_opts {
 	uint32_t msize;
 	unsigned int nr_workers;
 	uint64_t max_file_bytes;
+	bool discard;
 	void (*on_apply)(void *arg, const struct nwb_fake_apply *a);
 	void *apply_arg;
 	void (*decide)(void *arg, const struct nwb_fake_asked *a,

@@ -100,6 +100,49 @@ NWB_TEST(fake_smb2, round_trip)
 	nwb_test_on_all(round_trip, NULL);
 }
 
+static void discards(void *arg)
+{
+	const struct nwb_fake_opts opts = {
+		.discard = true,
+		.max_file_bytes = 1ull << 40,
+	};
+	const uint64_t far = 1ull << 39; /* no memory has room for that */
+	struct nwb_test_exec *te = arg;
+	struct nwb_smb2_read_rsp m;
+	uint64_t size = 0;
+	struct both b;
+
+	begin(&b, te->ex, &opts);
+	hand_open(&b.h, nwb_fake_dialer(b.f), "file");
+	b.h.ask = 32;
+	hand_echo(&b.h);
+	nwb_check_eq(hand_recv(&b.h), 0);
+	nwb_check_eq(do_write(&b.h, far, 65536, 'x'), 0);
+	nwb_check_eq(write_count(&b.h), 65536);
+	hand_flush(&b.h);
+	nwb_check_eq(hand_recv(&b.h), 0);
+	nwb_check_eq(b.h.rsp.status, 0);
+	hand_read(&b.h, far, 65536);
+	nwb_check_eq(hand_recv(&b.h), 0);
+	nwb_check_eq(
+		nwb_smb2_read_rsp_decode(b.h.rx, b.h.rsp_len, b.h.rsp_len, &m),
+		0);
+	nwb_check_eq(m.len, 65536);
+	nwb_check_eq(b.h.rx[m.data_offset], 0);
+	nwb_check_eq(byte_at(b.f, "file", true, far + 1), 0);
+	nwb_check_eq(nwb_fake_get(b.f, "file", true, 0, NULL, 0, &size), 0);
+	nwb_check_eq(size, far + 65536);
+	nwb_fake_crash(b.f);
+	nwb_check_eq(nwb_fake_get(b.f, "file", false, 0, NULL, 0, &size), 0);
+	nwb_check_eq(size, far + 65536);
+	end(&b);
+}
+
+NWB_TEST(fake_smb2, discarded_content_leaves_sizes)
+{
+	nwb_test_on_all(discards, NULL);
+}
+
 /* --- credits: the numbers that were measured on smbd ---------------------- */
 
 static void grants(void *arg)
