@@ -60,7 +60,8 @@ static int usage(bool is_help)
 {
 	fprintf(is_help ? stdout : stderr,
 		"usage: netwb report [--format FORMAT | --cover] [--history "
-		"BASE] [DIR]\n\n"
+		"BASE] [DIR]\n"
+		"       netwb report --pages FILE\n\n"
 		"Make the reports of a session again from its run.jsonl and "
 		"show one of them.\nWithout DIR: the newest below results/.\n\n"
 		"  --format FORMAT  which one to show (default text):\n");
@@ -71,9 +72,29 @@ static int usage(bool is_help)
 	fprintf(is_help ? stdout : stderr,
 		"  --cover          the block for a patch series' cover "
 		"letter; the same as\n                   --format cover\n"
+		"  --pages FILE     only the picture of `make pages`: what a "
+		"page costs, as SVG\n"
 		"  --history BASE   draw on the page what the sessions in BASE "
 		"say of its rows\n                   (see netwb history)\n");
 	return is_help ? NWB_EXIT_OK : NWB_EXIT_USAGE;
+}
+
+/* The picture of `make pages`, to stdout. */
+static int show_pages(const char *path)
+{
+	struct nwb_err err = {0};
+	FILE *in = fopen(path, "re");
+	int rc;
+
+	if (!in) {
+		fprintf(stderr, "netwb: %s: %s\n", path, strerror(errno));
+		return NWB_EXIT_BROKEN;
+	}
+	rc = nwb_report_pages(in, stdout, &err);
+	fclose(in);
+	if (rc)
+		fprintf(stderr, "netwb: %s: %s\n", path, err.text);
+	return rc ? NWB_EXIT_BROKEN : NWB_EXIT_OK;
 }
 
 /* Return: 0; 1: end with *@ret_code. */
@@ -84,6 +105,7 @@ static int parse(int argc, char **argv, const char **ret_dir,
 		{"format", required_argument, NULL, 'f'},
 		{"cover", no_argument, NULL, 'c'},
 		{"history", required_argument, NULL, 'b'},
+		{"pages", required_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -98,6 +120,10 @@ static int parse(int argc, char **argv, const char **ret_dir,
 		if (c == 'b') {
 			*ret_base = optarg;
 			continue;
+		}
+		if (c == 'p') {
+			*ret_code = show_pages(optarg);
+			return 1;
 		}
 		if (c == 'f') {
 			*ret_format = nwb_report_format_find(optarg);

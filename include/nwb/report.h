@@ -254,4 +254,15 @@ int nwb_report_write_all(const char *dir, struct nwb_err *err) nwb_must_check;
 int nwb_report_write_history(const char *dir, const char *base,
 			     struct nwb_err *err) nwb_must_check;
 
+/**
+ * nwb_report_pages() - draw what a page costs over the size of its file, beside
+ * the machine's own memcpy curve.
+ * @in: lines of `tests/budgets/pages.sh PAGES JSON` (`make pages`)
+ * @out: gets an SVG picture
+ *
+ * Return: 0; -EINVAL: a line is none of these; -ENODATA: there is nothing to be
+ * drawn; -E2BIG; -EIO. Nothing is written before all was read.
+ */
+int nwb_report_pages(FILE *in, FILE *out, struct nwb_err *err) nwb_must_check;
+
 #endif
