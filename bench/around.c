@@ -129,6 +129,7 @@ void bench_client_opts(const struct bench_run_opts *o,
 	so->hazards = o->hazards;
 	so->no_hazards = o->no_hazards;
 	so->strategy = o->strategy;
+	so->no_copy = o->no_copy;
 	so->mutants = o->mutants;
 	so->mutant_credits = o->mutant_credits;
 	so->mutant_channel = o->mutant_channel;

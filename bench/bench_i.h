@@ -76,7 +76,8 @@ struct bench_load {
  * @durable: SMB handles that outlive a connection: 0 off, 1 v1, 2 v2
  * @hard: wait for the server for ever
  * @retrans: give a write up after so many attempts; 0 = 64
- * @flavour, @hazards, @no_hazards, @strategy: see struct nwb_subject_opts
+ * @flavour, @hazards, @no_hazards, @strategy, @no_copy: see struct
+ *	nwb_subject_opts
  * @channels: SMB: connections of the session; 0 = 1. More than one switches
  *	multichannel on in smbd
  * @server_binary: NULL = where the distribution has it
@@ -131,6 +132,7 @@ struct bench_run_opts {
 	enum nwb_flavour flavour;
 	uint32_t hazards, no_hazards;
 	unsigned int strategy;
+	bool no_copy;
 	unsigned int channels;
 	uint32_t mutants;
 	bool mutant_credits;
@@ -472,6 +474,7 @@ struct bench_cli {
 	unsigned int repeat;
 	bool retry_cost;
 	bool inval_cost;
+	bool speed;
 	bool shim_cost;
 	bool signing_cost;
 	bool has_server, has_client, has_workload, has_seed;
@@ -616,6 +619,8 @@ int bench_retry_cost(struct bench_cli *c, int argc, char **argv);
 
 /* inval_cost.c */
 int bench_inval_cost(const struct bench_cli *c);
+/* speed.c */
+int bench_speed(struct bench_cli *c, int argc, char **argv);
 
 /* shim_cost.c */
 int bench_shim_cost(struct bench_cli *c, int argc, char **argv);

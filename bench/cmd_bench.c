@@ -81,6 +81,8 @@ int bench_cmd_bench(int argc, char **argv)
 		return bench_retry_cost(&c, argc, argv);
 	if (c.inval_cost)
 		return bench_inval_cost(&c);
+	if (c.speed)
+		return bench_speed(&c, argc, argv);
 	if (c.shim_cost)
 		return bench_shim_cost(&c, argc, argv);
 	if (c.signing_cost)

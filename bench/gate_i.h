@@ -75,6 +75,7 @@ enum gate_side_kind {
  * @client: --client, NULL = the case's
  * @client_line: plan line, NULL = none
  * @server: --server, NULL = the case's
+ * @options: of `netwb run`, for this side only; NULL = none
  */
 struct gate_side {
 	enum gate_side_kind kind;
@@ -87,6 +88,7 @@ struct gate_side {
 	const char *client;
 	char client_line[256];
 	const char *server;
+	const char *options;
 	struct bench_plant plant;
 	char plant_word[64];
 };
@@ -206,12 +208,19 @@ struct gate_run {
 	double metric[GATE_METRICS]; /* NAN: not measured */
 	uint64_t samples;	     /* of GATE_P99 */
 	uint64_t durable_ns;
+	json_t *record; /* what `netwb run` would have stored; owned */
 	struct bench_meters meters;
 };
+/** gate_run_fini() - zeroed is fine. */
+static inline void gate_run_fini(struct gate_run *r)
+{
+	json_decref(r->record);
+	r->record = NULL;
+}
 
 /** gate_spawn() - run @c as @s in a fresh process, alone. @seed: of the run;
  * @pad: decides the size of its environment. Never fails: what went wrong is in
- * @ret. */
+ * @ret, which gate_run_fini() ends. */
 void gate_spawn(const struct gate_side *s, const struct gate_case *c,
 		uint64_t seed, uint64_t pad, struct gate_run *ret);
 /** gate_spawn_pair() - the same of both sides, in turns of 16 MiB or of the
@@ -220,6 +229,13 @@ void gate_spawn_pair(const struct gate_side *const side[2],
 		     const struct gate_case *c, uint64_t seed,
 		     const uint64_t pad[2], unsigned int first,
 		     struct gate_run ret[2]);
+#define GATE_TURNS_MAX 3u
+/** gate_spawn_turns() - the same of @nr sides up to GATE_TURNS_MAX, each with
+ * a case of its own, that take turns round and round. */
+void gate_spawn_turns(const struct gate_side *const *side,
+		      const struct gate_case *const *c, unsigned int nr,
+		      uint64_t seed, const uint64_t *pad, unsigned int first,
+		      struct gate_run *ret);
 /** gate_parse_run() - fill @ret from the line that one-run prints; fails
  * closed. */
 int gate_parse_run(const char *text, struct gate_run *ret,

@@ -46,8 +46,11 @@ int gate_pair(struct gate_session *s, struct gate_stream *st,
 	pad[0] = gate_random(s);
 	pad[1] = gate_random(s);
 	gate_spawn_pair(side, st->c, seed, pad, !is_ab, r);
-	if (gate_stopped())
+	if (gate_stopped()) {
+		gate_run_fini(&r[0]);
+		gate_run_fini(&r[1]);
 		return -EINTR;
+	}
 	bad = gate_stream_add(st, &r[0], &r[1]);
 	s->nr_pairs++;
 	s->nr_bad += bad != NULL;
@@ -60,6 +63,8 @@ int gate_pair(struct gate_session *s, struct gate_stream *st,
 				       r[k].repro);
 		}
 	s->pair_ns += gate_now_ns() - t0;
+	gate_run_fini(&r[0]);
+	gate_run_fini(&r[1]);
 	return nwb_store_add(s->store,
 			     gate_record_pair(st, &r[0], &r[1], is_ab, seed,
 					      t0 - s->t_start, bad, is_extra),

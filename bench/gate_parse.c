@@ -131,6 +131,8 @@ int gate_parse_run(const char *text, struct gate_run *r, struct nwb_err *err)
 			 json_string_value(v));
 	if (!rc)
 		rc = parse_run(all, r, err);
+	if (!rc)
+		r->record = json_incref(json_object_get(all, "run"));
 	json_decref(all);
 	return rc;
 }

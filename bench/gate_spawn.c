@@ -90,6 +90,8 @@ static void make_args(const struct gate_side *s, const struct gate_case *c,
 		arg(a, "--fault", c->fault);
 	if (c->both)
 		arg_words(a, c->both);
+	if (s->options)
+		arg_words(a, s->options);
 	if (s->plant_word[0])
 		arg(a, "--plant", s->plant_word);
 	arg_nr(a, "--seed", seed);
@@ -289,34 +291,57 @@ void gate_spawn(const struct gate_side *s, const struct gate_case *c,
 	proc_fini(&p);
 }
 
-/* In turns, as long as one of them waits for one. A server that died makes a
- * run begin anew, so that the other one may be through long before. */
-static void take_turns(struct proc *p, unsigned int first)
+static bool is_anybody_waiting(const struct proc *p, unsigned int nr)
 {
-	unsigned int k = first;
+	for (unsigned int k = 0; k < nr; k++)
+		if (p[k].state == BENCH_TURN_NEXT)
+			return true;
+	return false;
+}
 
-	while (p[0].state == BENCH_TURN_NEXT || p[1].state == BENCH_TURN_NEXT) {
-		if (p[k].state == BENCH_TURN_NEXT) {
-			proc_go(&p[k]);
-			proc_wait(&p[k]);
-		}
-		k = !k;
+/* In turns, as long as one of them waits for one. A server that died makes a
+ * run begin anew, so that the other ones may be through long before. */
+static void take_turns(struct proc *p, unsigned int nr, unsigned int first)
+{
+	for (unsigned int k = first; is_anybody_waiting(p, nr);
+	     k = (k + 1) % nr) {
+		if (p[k].state != BENCH_TURN_NEXT)
+			continue;
+		proc_go(&p[k]);
+		proc_wait(&p[k]);
 	}
 }
 
-void gate_spawn_pair(const struct gate_side *const side[2],
-		     const struct gate_case *c, uint64_t seed,
-		     const uint64_t pad[2], unsigned int first,
-		     struct gate_run ret[2])
+/* Judged and taken down side by side. */
+static void take_down(struct proc *p, unsigned int nr)
 {
-	static struct proc p[2];
+	for (unsigned int k = 0; k < nr; k++)
+		if (p[k].state == BENCH_TURN_DONE)
+			proc_go(&p[k]);
+	for (unsigned int k = 0; k < nr; k++)
+		while (p[k].state != 'x') {
+			if (p[k].state)
+				proc_go(&p[k]);
+			proc_wait(&p[k]);
+		}
+	for (unsigned int k = 0; k < nr; k++)
+		proc_fini(&p[k]);
+}
+
+void gate_spawn_turns(const struct gate_side *const *side,
+		      const struct gate_case *const *c, unsigned int nr,
+		      uint64_t seed, const uint64_t *pad, unsigned int first,
+		      struct gate_run *ret)
+{
+	static struct proc p[GATE_TURNS_MAX];
 	bool is_ready = true;
 
-	for (unsigned int k = 0; k < 2; k++)
-		is_ready &= !proc_init(&p[k], side[k], c, seed, pad[k], true,
+	nwb_assert(nr && nr <= GATE_TURNS_MAX && first < nr);
+	for (unsigned int k = 0; k < nr; k++)
+		is_ready &= !proc_init(&p[k], side[k], c[k], seed, pad[k], true,
 				       &ret[k]);
-	for (unsigned int i = 0; i < 2; i++) {
-		unsigned int k = i ? !first : first;
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned int k = (first + i) % nr;
 
 		if (is_ready)
 			proc_start(&p[k]);
@@ -326,16 +351,16 @@ void gate_spawn_pair(const struct gate_side *const side[2],
 		if (p[k].state != 'x')
 			proc_wait(&p[k]);
 	}
-	take_turns(p, first);
-	for (unsigned int k = 0; k < 2; k++)
-		if (p[k].state == BENCH_TURN_DONE)
-			proc_go(&p[k]);
-	for (unsigned int k = 0; k < 2; k++)
-		while (p[k].state != 'x') {
-			if (p[k].state)
-				proc_go(&p[k]);
-			proc_wait(&p[k]);
-		}
-	for (unsigned int k = 0; k < 2; k++)
-		proc_fini(&p[k]);
+	take_turns(p, nr, first);
+	take_down(p, nr);
+}
+
+void gate_spawn_pair(const struct gate_side *const side[2],
+		     const struct gate_case *c, uint64_t seed,
+		     const uint64_t pad[2], unsigned int first,
+		     struct gate_run ret[2])
+{
+	const struct gate_case *both[2] = {c, c};
+
+	gate_spawn_turns(side, both, 2, seed, pad, first, ret);
 }

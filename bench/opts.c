@@ -49,6 +49,8 @@ enum {
 	OPT_SHIM_COST,
 	OPT_RETRY_COST,
 	OPT_INVAL_COST,
+	OPT_SPEED,
+	OPT_NO_COPY,
 	OPT_FLAVOUR,
 	OPT_HAZARD,
 	OPT_RETRY,
@@ -164,6 +166,10 @@ static const struct {
 	 BENCH_CLI_MOUNT | BENCH_CLI_RUN,
 	 "HOW",
 	 "combine (default), resplit-each or smaller-bits"},
+	{{"no-copy", 0, NULL, OPT_NO_COPY},
+	 BENCH_CLI_RUN,
+	 NULL,
+	 "temp-page: take temp pages, but send the folio (no kernel did)"},
 	{{"no-shim", 0, NULL, OPT_NO_SHIM},
 	 BENCH_CLI_RUN,
 	 NULL,
@@ -254,6 +260,10 @@ static const struct {
 	 BENCH_CLI_BENCH,
 	 NULL,
 	 "instead: what the idle shim costs the servers"},
+	{{"speed", 0, NULL, OPT_SPEED},
+	 BENCH_CLI_BENCH,
+	 NULL,
+	 "instead: the reference client against its limit, and the modes"},
 	{{"retry-cost", 0, NULL, OPT_RETRY_COST},
 	 BENCH_CLI_BENCH,
 	 NULL,
@@ -745,6 +755,12 @@ static int set_other(struct bench_cli *c, int opt, const char *value)
 		return 0;
 	case OPT_INVAL_COST:
 		c->inval_cost = true;
+		return 0;
+	case OPT_SPEED:
+		c->speed = true;
+		return 0;
+	case OPT_NO_COPY:
+		c->run.no_copy = true;
 		return 0;
 	case OPT_SIGNING_COST:
 		c->signing_cost = true;

@@ -67,6 +67,8 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --crypto=%u", o->crypto_unit);
 	if (o->durable)
 		append(buf, size, " --durable v%u", o->durable);
+	if (o->no_copy)
+		append(buf, size, " --no-copy");
 	if (o->hard)
 		append(buf, size, " --hard");
 	if (o->channels)
@@ -155,12 +157,13 @@ static json_t *record_head(const struct bench_run_opts *o, unsigned int pair,
 static void without_window(json_t *rec)
 {
 	static const char *const key[] = {
-		"durable_ns", "client_cpu_ns", "server_cpu_ns",
-		"allocs",     "rpcs",	       "write_rpcs",
-		"bytes_sent", "bytes_dirtied", "temp_bytes_max",
-		"retries",    "reconnects",    "wsize",
-		"depth",      "opens",	       "reclaims",
-		"channels",   "channels_lost", "unstable_resent",
+		"durable_ns",	"client_cpu_ns", "server_cpu_ns",
+		"allocs",	"rpcs",		 "write_rpcs",
+		"bytes_sent",	"bytes_dirtied", "temp_bytes_max",
+		"retries",	"reconnects",	 "wsize",
+		"depth",	"opens",	 "reclaims",
+		"channels",	"channels_lost", "unstable_resent",
+		"bytes_copied", "stable_waits",
 	};
 
 	for (size_t i = 0; i < NWB_ARRAY_SIZE(key); i++)
@@ -215,6 +218,8 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 	bench_client_record(rec, o, r);
 	json_object_set_new(rec, "unstable_resent",
 			    number(st->unstable_resent));
+	json_object_set_new(rec, "bytes_copied", number(st->bytes_copied));
+	json_object_set_new(rec, "stable_waits", number(st->stable_waits));
 	if (r->nr_died) {
 		json_object_set_new(rec, "server_died", number(r->nr_died));
 		json_object_set_new(rec, "server_died_how",

@@ -402,6 +402,9 @@ NWB_TEST(gate_parse, a_run_becomes_figures)
 	nwb_check_eq(r.samples, 5);
 	nwb_check(!strcmp(r.build, "b"));
 	nwb_check_eq(r.meters.steal_ns, UINT64_MAX);
+	nwb_check(json_is_string(json_object_get(r.record, "verdict")));
+	gate_run_fini(&r);
+	nwb_check(!r.record);
 }
 
 NWB_TEST(gate_parse, all_else_is_no_measurement)
