@@ -186,6 +186,11 @@ static struct bench_run_opts cell_opts(const struct bench_cli *c,
 	o.fsyncs = cell->fsyncs;
 	o.seed = cell->seed;
 	o.level = 1;
+	if (o.subject == NWB_SUBJ_RAW_COLD) { /* there for comparison */
+		o.flavour = NWB_STRICT;
+		o.hazards = o.no_hazards = 0;
+		o.strategy = 0;
+	}
 	/* rounds over a quarter of the file would all be in the cache before
 	 * the first of them is sent: too few writes for the faults to hit */
 	if (!o.bytes && o.workload->rounds == 1)

@@ -153,6 +153,12 @@ static const char *needs_netfs(const struct nwb_subject_opts *o)
 		return "a second user";
 	if (o->dirty || o->dirty_bg || o->strictlimit)
 		return "a limit of dirty bytes";
+	if (o->flavour || o->hazards || o->no_hazards)
+		return "a flavour with its hazards";
+	if (o->strategy)
+		return "a way to retry";
+	if (o->trace)
+		return "a trace";
 	return NULL;
 }
 

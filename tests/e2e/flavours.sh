@@ -52,5 +52,9 @@ run 3 run --hazard h1,h18
 says 'h1 to h17'
 run 3 run --retry never
 says 'smaller-bits'
+run 3 run --client raw-cold --write 4M --hazard h3
+says 'raw-cold caches nothing: a flavour'
+run 3 run --client raw-cold --write 4M --retry resplit-each
+says 'raw-cold caches nothing: a way to retry'
 
 finish
