@@ -66,6 +66,10 @@ static void do_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr,
 	struct stat st;
 	int rc;
 
+	if ((valid & NWB_SET_SIZE) && want.size > NWB_SHADOW_FILE_MAX) {
+		reply(req, -EFBIG);
+		return;
+	}
 	if (sn)
 		nwb_shadow_begin(f->shadow, sn, want.size, UINT64_MAX, &token);
 	rc = nwb_ns_setattr(f->mnt, mn->node, valid, &want, &a, NULL);

@@ -185,6 +185,8 @@ ssize_t file_write(struct nwb_fuse *f, struct mfile *mf, const void *buf,
 	unsigned int token = 0;
 	ssize_t n;
 
+	if (size > NWB_SHADOW_FILE_MAX || off > NWB_SHADOW_FILE_MAX - size)
+		return -EFBIG;
 	if (sn)
 		nwb_shadow_begin(f->shadow, sn, off, size, &token);
 	n = nwb_file_write(mf->file, buf, size, off);

@@ -19,7 +19,6 @@
 #define SHADOW_PAGE    4096u
 #define SHADOW_PER     512u			  /* pages a chunk */
 #define SHADOW_CHUNK   (SHADOW_PAGE * SHADOW_PER) /* bytes */
-#define SHADOW_MAX     (16ull << 40)		  /* a file's size */
 #define SHADOW_CHANGES 64u			  /* at one time, a file */
 #define SHADOW_BUCKETS 16384u
 #define SHADOW_RANGES  1024u

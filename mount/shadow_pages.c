@@ -76,7 +76,7 @@ bool pages_write(struct nwb_shadow *sh, struct nwb_snode *n, const void *buf,
 {
 	const uint8_t *from = buf;
 
-	if (len > SHADOW_MAX || off > SHADOW_MAX - len)
+	if (len > NWB_SHADOW_FILE_MAX || off > NWB_SHADOW_FILE_MAX - len)
 		return false;
 	while (len) {
 		uint64_t in = off % SHADOW_PAGE;

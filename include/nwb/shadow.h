@@ -30,6 +30,9 @@
 #include "nwb/err.h"
 #include <sys/types.h>
 
+/* The largest file that it keeps: a mount refuses more, EFBIG. */
+#define NWB_SHADOW_FILE_MAX (16ull << 40)
+
 #define NWB_SHADOW_FINDINGS 32u
 
 struct nwb_shadow;

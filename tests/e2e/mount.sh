@@ -154,6 +154,12 @@ on diod 1 -- 'echo 12345 >f; sync f; echo 54321 >"$NWB_EXPORT/f"; cat f >/dev/nu
 says 'O12 FAIL STALE-READ: f:0'
 on diod 0 --no-shadow -- 'echo 1 >f; sync f; rm "$NWB_EXPORT/f"'
 says 'no shadow was kept'
+# larger than what is compared is refused, so that nothing is left in doubt
+on diod 0 -- 'truncate -s 16T f; test $(stat -c %s f) = 17592186044416
+	if truncate -s 17T f; then exit 1; fi
+	if printf x | dd of=g bs=1 seek=17592186044416; then exit 1; fi'
+says 'File too large'
+says '^verdict: PASS'
 
 # --- the command's end ----------------------------------------------------------
 on diod 1 -- 'echo 1 >f; exit 3'
