@@ -107,7 +107,13 @@ run 0 run --write 4M
 # ^C: a group of its own, so that only netwb gets it
 setsid sh -c 'trap - INT; exec "$@"' sh "$netwb" bench \
 	--out "$tmp/results" >"$tmp/out" 2>&1 </dev/null &
-sleep 2
+# its first seconds may go into finding memory (bench/reserve.h)
+n=0
+until grep -qs '"type":"session"' "$tmp"/results/*/run.jsonl || [ $n -ge 300 ]; do
+	n=$((n + 1))
+	sleep 0.2
+done
+sleep 1
 pid=$(pgrep -f "$netwb bench --out $tmp/results" | head -1)
 tree "$pid" >"$tmp/tree"
 kill -INT "$pid"
