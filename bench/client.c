@@ -59,6 +59,10 @@ void bench_client_from_plan(struct bench_run_opts *o,
 		o->hazards = (uint32_t)hazards;
 		o->no_hazards = (uint32_t)(hazards >> 32);
 	}
+	o->crypto_unit = (uint32_t)nwb_plan_client_opt_nr(plan, "crypto",
+							  o->crypto_unit);
+	o->vectored = (unsigned int)nwb_plan_client_opt_nr(plan, "compound",
+							   o->vectored);
 	o->second_user |= nwb_plan_client_opt_nr(plan, "second-user", 0) != 0;
 	if (mirror)
 		snprintf(o->mirror, sizeof(o->mirror), "%s", mirror);

@@ -261,6 +261,12 @@ static const struct pl_word_id retry_words[] = {
 	{NULL, 0},
 };
 
+/* bytes of a data unit */
+static const struct pl_word_id crypto_words[] = {
+	{"4096", 4096}, {"2048", 2048}, {"1024", 1024},
+	{"512", 512},	{NULL, 0},
+};
+
 static const struct pl_word_id mirror_words[] = {
 	{"smbd", 0},
 	{"diod", 1},
@@ -307,6 +313,8 @@ const struct pl_opt_desc pl_client_opts[] = {
 	{"flavour", PL_OPT_WORD, 0, 0, flavour_words, NULL},
 	{"hazard", PL_OPT_HAZARDS, 0, 0, NULL, NULL},
 	{"retry", PL_OPT_WORD, 0, 0, retry_words, NULL},
+	{"crypto", PL_OPT_WORD, 0, 0, crypto_words, NULL, "4096"},
+	{"compound", PL_OPT_COUNT, 2, 4, NULL, NULL},
 	{"second-user", PL_OPT_FLAG, 0, 1, NULL, NULL},
 	{"mirror", PL_OPT_WORD, 0, 0, mirror_words, NULL},
 	{"mirror-room", PL_OPT_SIZE, NWB_MIB, 1024 * NWB_MIB, NULL, NULL},

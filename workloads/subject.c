@@ -159,6 +159,10 @@ static const char *needs_netfs(const struct nwb_subject_opts *o)
 		return "a way to retry";
 	if (o->trace)
 		return "a trace";
+	if (o->crypto_key)
+		return "content crypto";
+	if (o->vectored)
+		return "a compound of WRITEs";
 	return NULL;
 }
 
@@ -201,12 +205,6 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 	if (!o.settle_ns)
 		o.settle_ns = 150 * NWB_MSEC;
 	rc = o.is_9p ? check_9p(&o, err) : 0;
-	if (!rc && o.crypto_key && o.kind != NWB_SUBJ_IN_PLACE &&
-	    o.kind != NWB_SUBJ_TEMP_PAGE)
-		rc = nwb_err_set(err, -EOPNOTSUPP,
-				 "%s sends what it is given: it has no content "
-				 "crypto",
-				 nwb_subject_kind_name(o.kind));
 	if (!rc && needs_netfs(&o) && o.kind != NWB_SUBJ_IN_PLACE &&
 	    o.kind != NWB_SUBJ_TEMP_PAGE)
 		rc = nwb_err_set(err, -EOPNOTSUPP,

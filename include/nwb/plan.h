@@ -36,7 +36,8 @@
  * flag, or the usual one of its values ("encrypt" of smbd: required). Of the
  * client, among others: "flavour=linux-7.2", "hazard=h3,-h9", and "retry=" one
  * of combine, resplit-each, smaller-bits say as whom it does
- * (nwb/hazard.h); "second-user", "mirror=SERVER", "dirty=SIZE" what it has.
+ * (nwb/hazard.h); "second-user", "mirror=SERVER", "dirty=SIZE" what it has;
+ * "crypto" or "crypto=512" and "compound=4" what it makes of its WRITEs.
  *
  * Numbers take K, M, G (powers of 1024), times us, ms, s; both may have a
  * fraction ("1.5M") as long as the result is whole. A range is FIRST..END in

@@ -26,6 +26,15 @@ run 0 run --workload rand4k --write 4M --compound 2 -e \
 	'cut: on server.write nth=100 do short 1000 max=1'
 says '^verdict: PASS'
 
+# the word of a plan
+run 0 run --workload rand4k --write 1M -e 'client in-place compound=4'
+says 'compounds: [1-9][0-9]* WRITEs went with others'
+says '^verdict: PASS'
+
+run 3 run --client raw-cold --compound 4 --write 4M
+says "a compound of WRITEs is the reference client's"
+run 3 run -e 'client in-place compound=5'
+says '-e #1:1:'
 run 3 run --server diod --compound 4
 says 'part of SMB'
 run 3 run --compound 5

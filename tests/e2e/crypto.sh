@@ -29,7 +29,15 @@ for server in smbd diod; do
 done
 
 run 3 run --client raw-cold --crypto --write 4M
-says 'no content crypto'
+says "content crypto is the reference client's"
+run 3 run -e 'client in-place crypto' --client raw-cold --write 4M
+says "content crypto is the reference client's"
+# the word of a plan, which wins over the option
+run 0 run --server diod --write 4M --crypto=4096 -e 'client in-place crypto=512'
+says 'content crypto: units of 512, 4194304 bytes encrypted'
+says '^verdict: PASS'
+run 3 run -e 'client in-place crypto=700'
+says '-e #1:1:'
 run 3 run --crypto=700
 says '512, 1024, 2048 or 4096'
 run 3 run --flavour linux-7.2 --crypto --write 4M

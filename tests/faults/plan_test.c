@@ -66,6 +66,8 @@ static const char *const good[] = {
 	"fscache-short=4608\n",
 	"client temp-page second-user mirror=diod mirror-room=8M dirty=16M "
 	"dirty-bg=1M strictlimit=128K\n",
+	"client in-place crypto=512 compound=4\n",
+	"client temp-page crypto compound=2\n",
 	"server smbd guest sign=mandatory volatile=off\n"
 	"client in-place settle=50ms patience=1.5s credits=8 attempts=3 "
 	"depth=8\n",
