@@ -19,6 +19,7 @@
 #include "nwb/auth.h"
 #include "nwb/fs.h"
 #include "nwb/mem.h"
+#include "nwb/netfs_vm.h"
 #include "nwb/stats.h"
 
 #include <fcntl.h>

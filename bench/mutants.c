@@ -6,7 +6,7 @@
  */
 #include "bench_i.h"
 
-#include "nwb/netfs.h"
+#include "nwb/netfs_mutants.h"
 #include <stdio.h>
 #include <string.h>
 

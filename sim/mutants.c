@@ -7,7 +7,7 @@
  */
 #include "sim_i.h"
 
-#include "nwb/netfs.h"
+#include "nwb/netfs_mutants.h"
 
 const struct nwb_sim_mutant nwb_sim_mutants[] = {
 	{"retry-dropped", "A3", "a retry after a reset is not sent",

@@ -21,6 +21,8 @@
 #include "nwb/fake.h"
 #include "nwb/fs.h"
 #include "nwb/netfs_check.h"
+#include "nwb/netfs_fs.h"
+#include "nwb/netfs_vm.h"
 #include "nwb/oracle.h"
 #include "nwb/sim.h"
 #include "nwb/stamp.h"

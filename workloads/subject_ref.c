@@ -7,6 +7,7 @@
 #include "nwb/cache.h"
 #include "nwb/fs.h"
 #include "nwb/mem.h"
+#include "nwb/netfs_vm.h"
 #include <stdio.h>
 
 struct subject_ref {

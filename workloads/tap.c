@@ -6,7 +6,7 @@
 #include "workloads_i.h"
 
 #include "nwb/mem.h"
-#include "nwb/netfs.h"
+#include "nwb/netfs_fs.h"
 
 struct nwb_ledger_tap {
 	struct nwb_netfs_tap netfs;

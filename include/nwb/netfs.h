@@ -9,9 +9,11 @@
  *	                                 │ short, NEED_RETRY
  *	                                 └► retryer: quiesce, re-split, reissue
  *
- * netfs knows no protocol: it drives a struct nwb_netfs_ops, which lib/fs
- * implements over lib/smb2 and lib/p9, as fs/smb/client/file.c and
- * fs/9p/vfs_addr.c do in the kernel.
+ * netfs knows no protocol: it drives a struct nwb_netfs_ops (nwb/netfs_fs.h),
+ * which lib/fs implements over lib/smb2 and lib/p9, as fs/smb/client/file.c and
+ * fs/9p/vfs_addr.c do in the kernel. What the VM does with folios besides
+ * read(2) and write(2), mapped memory, migration, invalidation, stands in
+ * nwb/netfs_vm.h.
  *
  * Strict: none of the kernels' hazards. Bytes that the server acknowledged stay
  * "unstable" (pinned, like NFS's uncommitted pages) until a FLUSH or Tfsync
@@ -48,7 +50,9 @@ struct nwb_inode;
 struct nwb_file;
 struct nwb_dirty_domain;
 struct nwb_budget;
+struct nwb_netfs_ops;
 struct nwb_io_request;
+struct nwb_io_subrequest;
 struct nwb_trace;
 
 enum nwb_wb_mode {
@@ -77,54 +81,6 @@ enum nwb_retry_strategy {
 	NWB_RETRY_SMALLER_BITS, /* each in small pieces, one after the other */
 	NWB_NR_RETRY_STRATEGIES
 };
-
-/* Deliberate defects for the oracles' self-test; obeyed only in builds with
- * NWB_MUTANTS. */
-#define NWB_MUT_RETRY_DROPPED	  0x01u /* a retry after a reset is not sent */
-#define NWB_MUT_RETRY_OFFSET	  0x02u /* the rest is sent to the wrong offset */
-#define NWB_MUT_OLDER_AFTER_NEWER 0x04u /* older data after newer was acked */
-#define NWB_MUT_FSYNC_SWALLOWS	  0x08u /* fsync forgets an upload error */
-#define NWB_MUT_UNSTABLE_FORGOTTEN                                             \
-	0x10u			     /* acked = durable, even after a crash */
-#define NWB_MUT_LOST_WAKEUP    0x20u /* nobody calls the retryer */
-#define NWB_MUT_GIVES_UP_EARLY 0x40u /* the first lost connection is final */
-/* These are for `netwb sim`, which has a list with titles (sim/mutants.c). */
-#define NWB_MUT_SKIPS_PAGE	(1ull << 7)
-#define NWB_MUT_SYNC_SKIPS_BUSY (1ull << 8)
-#define NWB_MUT_CONGESTED_CLEAN (1ull << 9)
-#define NWB_MUT_NO_LAST_WAKE	(1ull << 10)
-#define NWB_MUT_SHORT_IS_FULL	(1ull << 11)
-#define NWB_MUT_REDIRTY_LOST	(1ull << 12)
-#define NWB_MUT_DIRTY_NO_HULL	(1ull << 13)
-#define NWB_MUT_CLAIM_CLEANS	(1ull << 14)
-#define NWB_MUT_ENDS_EARLY	(1ull << 15)
-#define NWB_MUT_ISSUED_EARLY	(1ull << 16)
-#define NWB_MUT_TOLD_TWICE	(1ull << 17)
-#define NWB_MUT_RETRY_ERR_LOST	(1ull << 18)
-#define NWB_MUT_CANCEL_STORE	(1ull << 19)
-#define NWB_MUT_FLUSH_NO_WAIT	(1ull << 20)
-#define NWB_MUT_SETTLES_LATE	(1ull << 21)
-#define NWB_MUT_SETTLES_ANY	(1ull << 22)
-#define NWB_MUT_OTHER_LOST	(1ull << 23)
-#define NWB_MUT_TRUNC_TAIL	(1ull << 24)
-#define NWB_MUT_FILL_OVER	(1ull << 25)
-#define NWB_MUT_SIZE_FORGOTTEN	(1ull << 26)
-#define NWB_MUT_STABLE_IGNORED	(1ull << 27)
-#define NWB_MUT_NO_QUIESCE	(1ull << 28)
-#define NWB_MUT_SURPLUS_KEPT	(1ull << 29)
-#define NWB_MUT_REQUEST_LEAK	(1ull << 30)
-#define NWB_MUT_NO_LIMIT	(1ull << 31)
-#define NWB_MUT_BUSY_CLAIMED	(1ull << 32)
-#define NWB_MUT_SHORT_DROPPED	(1ull << 33)
-#define NWB_MUT_FAILED_AGAIN	(1ull << 34)
-#define NWB_MUT_OLD_START	(1ull << 35)
-#define NWB_MUT_COPY_SHORT	(1ull << 36)
-#define NWB_MUT_READS_ZEROS	(1ull << 37)
-#define NWB_MUT_CUTS_ALWAYS	(1ull << 38)
-#define NWB_MUT_SKIP_UNCOUNTED	(1ull << 39)
-#define NWB_MUT_NO_MEMORY_CLEAN (1ull << 40)
-#define NWB_MUT_CUT_EARLY	(1ull << 41)
-#define NWB_MUT_CACHE_KEPT	(1ull << 42)
 
 /**
  * struct nwb_netfs_opts - all zero is sensible.
@@ -171,7 +127,7 @@ enum nwb_retry_strategy {
  * @crypto_unit: bytes of a data unit, power of two, 512..4096; 0 = 4096
  * @no_copy: temp-page: take, count and give back the temp pages, but send the
  *	folio; shows what the copying alone costs (a kernel never did that)
- * @mutants: NWB_MUT_*
+ * @mutants: NWB_MUT_* (nwb/netfs_mutants.h)
  */
 struct nwb_netfs_opts {
 	enum nwb_wb_mode mode;
@@ -206,185 +162,12 @@ struct nwb_netfs_opts {
 	uint64_t mutants;
 };
 
-/* --- what a filesystem sees ------------------------------------------------
- */
-
-#define NWB_VECTORED_MAX 4u
-
-/* Subrequest flags (NETFS_SREQ_*). */
-#define NWB_SREQ_IN_PROGRESS   0x01u
-#define NWB_SREQ_NEED_RETRY    0x02u
-#define NWB_SREQ_FAILED	       0x04u
-#define NWB_SREQ_MADE_PROGRESS 0x08u
-#define NWB_SREQ_BOUNDARY      0x10u
-#define NWB_SREQ_RETRYING      0x20u /* this issue is not the first */
-#define NWB_SREQ_NOWAIT	       0x40u /* prepare_write: do not block for credits */
-
-/* Room for the filesystem's own state in each subrequest (a struct
- * nwb_smb2_write or nwb_p9_write plus a little). */
-#define NWB_SREQ_PRIV_BYTES 448
-
-/**
- * struct nwb_io_stream - one destination of a request (netfs_io_stream).
- * The filesystem may touch @sreq_max_len, @sreq_max_segs in prepare_write and
- * @avail in begin_writeback; the rest is netfs'.
- */
-struct nwb_io_stream {
-	/* submission side: issuer only */
-	struct nwb_io_subrequest *construct;
-	size_t sreq_max_len;
-	unsigned int sreq_max_segs;
-	size_t submit_off;
-	size_t submit_len;
-	/* collection side */
-	struct nwb_list subrequests;
-	uint64_t collected_to;
-	uint64_t transferred;
-	int error;
-	uint8_t stream_nr;
-	bool avail;
-	bool active;
-	bool need_retry;
-	bool failed;
-	bool transferred_valid;
-};
-
-/**
- * struct nwb_io_subrequest - one RPC (netfs_io_subrequest).
- * Bytes still to do are [start + transferred, start + len); @iov[0..nr_iov)
- * describes exactly those, by reference, unchanged until termination.
- */
-struct nwb_io_subrequest {
-	struct nwb_io_request *rreq;
-	struct nwb_list rreq_link;
-	uint64_t start;
-	size_t len;
-	size_t transferred;
-	const struct iovec *iov;
-	unsigned int nr_iov;
-	int error;
-	uint32_t flags; /* NWB_SREQ_*; owned by netfs' lock once issued */
-	uint32_t debug_index;
-	uint32_t retry_count;
-	uint8_t stream_nr;
-	/* of the last termination, for tap, give-up and reports */
-	uint32_t wire_status;	 /* NTSTATUS or 9P errno */
-	uint32_t instance;	 /* server instance that answered */
-	uint64_t unreachable_ns; /* how long the server was away, if it was */
-	bool is_refused;  /* no status, and to try again is no use: the file
-			   * cannot be opened again, or the answer is senseless
-			   */
-	void *netfs_priv; /* netfs' own extension */
-	_Alignas(16) uint8_t fs_priv[NWB_SREQ_PRIV_BYTES];
-};
-
-/**
- * struct nwb_netfs_ops - what a filesystem provides (netfs_request_ops).
- *
- * @init_request: a request is about to be made; NULL: always possible. Failure:
- *	-errno, and its upload fails with it (in Linux nobody learns: H14).
- * @begin_writeback: a handle for @inode is needed: make it ready (blocks,
- *	reconnects within patience); set *ret_wsize. Failure: -errno, and the
- *	request's upload fails with it (never silently: H4).
- * @prepare_write: may lower stream->sreq_max_len (>= 1) and sreq_max_segs, and
- *	may block (credits, reconnect). On failure: -errno; the subrequest
- *	collects its data and then fails with it. With NWB_SREQ_NOWAIT, -EAGAIN
- *	instead of waiting for credits: then it is asked again without.
- * @issue_write: send asynchronously; ends in exactly one
- *	nwb_write_subrequest_terminated(), possibly before it returns. Must
- *	honour start + transferred.
- * @has_no_prepare: the kernel's counterpart has no prepare_write: its flavours
- *	send each subrequest again as it is, see lib/netfs/write_retry.c
- * @retry_request: a stream is about to be retried; the filesystem may take
- *	another identity (nwb_stream_has_error() says whether it was refused) or
- *	set stream->failed: then what needed a retry fails. Blocks. May be NULL.
- * @issue_writes: the same of several to different places, in one message if
- *	that can be (opts.vectored); NULL: it cannot
- * @cancel_prepared: a prepared subrequest will not be issued: give back what
- *	prepare reserved. May be NULL.
- * @flush: make acknowledged writes durable (FLUSH, Tfsync). @ret_instance: the
- *	server instance that said so. -ECONNABORTED: try again later.
- * @away_ns: for how long the server has been away; 0: it is not. May be NULL.
- * @ready: connect and reopen as needed within patience; @ret_instance: the
- *	instance now reached. Blocks.
- * @set_size, @get_size, @read: synchronous; read returns bytes, 0 at EOF.
- * @close: the last file of the inode was closed.
- * @is_granted: is what nwb_inode_set_caching() said still ours? Not while the
- *	connection is lost through which it was granted: nobody would tell of a
- *	break. NULL: always. Does not block on I/O.
- */
-struct nwb_netfs_ops {
-	const char *name; /* "smb", "9p" */
-	bool has_no_prepare;
-	int (*init_request)(struct nwb_io_request *rreq);
-	int (*retry_request)(struct nwb_io_request *rreq,
-			     struct nwb_io_stream *stream);
-	int (*begin_writeback)(struct nwb_io_request *rreq,
-			       uint32_t *ret_wsize);
-	int (*prepare_write)(struct nwb_io_subrequest *sreq);
-	void (*issue_write)(struct nwb_io_subrequest *sreq);
-	void (*issue_writes)(struct nwb_io_subrequest *const *sreqs,
-			     unsigned int nr);
-	void (*cancel_prepared)(struct nwb_io_subrequest *sreq);
-	int (*flush)(struct nwb_inode *inode, uint32_t *ret_instance);
-	uint64_t (*away_ns)(struct nwb_inode *inode);
-	int (*ready)(struct nwb_inode *inode, uint32_t *ret_instance);
-	int (*set_size)(struct nwb_inode *inode, uint64_t size);
-	int (*get_size)(struct nwb_inode *inode, uint64_t *ret_size);
-	ssize_t (*read)(struct nwb_inode *inode, uint64_t pos, void *buf,
-			size_t len);
-	int (*close)(struct nwb_inode *inode);
-	bool (*is_granted)(struct nwb_inode *inode);
-};
-
-/**
- * nwb_write_subrequest_terminated() - one issue has ended
- * (netfs_write_subrequest_terminated).
- * @sreq: do not touch it afterwards, it may be reissued at once
- * @transferred_or_error: bytes of *this* issue (a short count is retried), or
- *	negative errno: permanent unless NWB_SREQ_NEED_RETRY was set in
- *	@sreq->flags before, by nwb_sreq_need_retry()
- * Context: any task; takes netfs locks; does not block on I/O.
- */
-void nwb_write_subrequest_terminated(struct nwb_io_subrequest *sreq,
-				     int64_t transferred_or_error);
-/** nwb_sreq_need_retry() - the coming error is retryable (not yet terminated).
- */
-static inline void nwb_sreq_need_retry(struct nwb_io_subrequest *sreq)
-{
-	sreq->flags |= NWB_SREQ_NEED_RETRY;
-}
-/** nwb_rreq_inode(), nwb_rreq_stream() - what a request belongs to. */
-struct nwb_inode *nwb_rreq_inode(const struct nwb_io_request *rreq);
-struct nwb_io_stream *nwb_rreq_stream(struct nwb_io_request *rreq,
-				      unsigned int nr);
-/** nwb_rreq_is_direct() - of a direct or unbuffered write, whose writer is told of
- * a failure, and nobody else? */
-bool nwb_rreq_is_direct(const struct nwb_io_request *rreq);
-/** nwb_stream_has_error() - is there a subrequest that needs a retry because of
- * @error? For ->retry_request(). */
-bool nwb_stream_has_error(struct nwb_io_request *rreq,
-			  struct nwb_io_stream *stream, int error);
-/** nwb_rreq_set_unreachable() - begin_writeback fails because the server has
- * been away for @ns: what gaveup will be told of each subrequest. Unset, the
- * time spent in begin_writeback is told. */
-void nwb_rreq_set_unreachable(struct nwb_io_request *rreq, uint64_t ns);
-/** nwb_inode_fs_priv() - the filesystem's handle, given to nwb_inode_new(). */
-void *nwb_inode_fs_priv(const struct nwb_inode *inode);
-struct nwb_netfs *nwb_inode_netfs(const struct nwb_inode *inode);
-struct nwb_exec *nwb_netfs_exec(const struct nwb_netfs *nf);
-const struct nwb_netfs_opts *nwb_netfs_get_opts(const struct nwb_netfs *nf);
-/** nwb_netfs_hazard() - is @h on? */
-bool nwb_netfs_hazard(const struct nwb_netfs *nf, enum nwb_hazard h);
-/** nwb_netfs_hazard_fired() - @h, which is on, has just done what it does. */
-void nwb_netfs_hazard_fired(struct nwb_netfs *nf, enum nwb_hazard h);
 /** nwb_retry_strategy_name() - "combine", "resplit-each", "smaller-bits". */
 const char *nwb_retry_strategy_name(enum nwb_retry_strategy strategy);
 /** nwb_retry_strategy_find() - Return: the strategy, or -1. */
 int nwb_retry_strategy_find(const char *name);
 /** nwb_netfs_hazards() - what will be on in a mount of @fs with @opts. */
 uint32_t nwb_netfs_hazards(const struct nwb_netfs_opts *opts, const char *fs);
-void *nwb_netfs_fs_priv(const struct nwb_netfs *nf);
 
 /* --- what a user of the client sees ----------------------------------------
  */
@@ -461,203 +244,10 @@ struct nwb_netfs_stats {
 	uint64_t hazards_fired[NWB_NR_HAZARDS];
 };
 
-/* --- dirty throttling (balance_dirty_pages()) ------------------------------
- */
-
-/**
- * nwb_dirty_domain_new() - what all mounts of a machine may have dirty.
- * @background_bytes: above it all of them write back what is dirty
- * @limit_bytes: hard limit, above @background_bytes: above it writers wait,
- *	and already above the middle of the two they are slowed down
- * Temp pages are not counted here, as the kernel's NR_WRITEBACK_TEMP was not:
- * only a mount's own limit holds them (lib/netfs/throttle.c).
- * Return: 0, -EINVAL, -ENOMEM.
- */
-int nwb_dirty_domain_new(struct nwb_exec *ex, uint64_t background_bytes,
-			 uint64_t limit_bytes,
-			 struct nwb_dirty_domain **ret_d) nwb_must_check;
-/** nwb_dirty_domain_free() - its mounts are gone. NULL is fine. */
-void nwb_dirty_domain_free(struct nwb_dirty_domain *d);
-/** nwb_dirty_domain_bytes() - dirty or under writeback, of all mounts. */
-uint64_t nwb_dirty_domain_bytes(struct nwb_dirty_domain *d);
-
-/**
- * struct nwb_stream_ops - a destination besides the server: the local cache
- * (stream 1) or a mirror (stream 2). What goes wrong here never stops, delays
- * beyond its end, or fails the upload.
- *
- * @begin: a request begins: does the stream take part? Does not block on I/O.
- * @prepare_write, @issue_write, @cancel_prepared: as in struct nwb_netfs_ops.
- *	A failure without NWB_SREQ_NEED_RETRY is final.
- * @forget: [pos, pos + len) was written, and not to this stream. May be NULL.
- * @invalidate: a request failed in this stream or in the upload: nothing that
- *	it has of @inode may be used again. Does not block on I/O. May be NULL.
- * @flush: with fsync, after the server's; its outcome is only counted. May be
- *	NULL.
- * @read: what the stream has at @pos, at most @len bytes: how many, or 0: it
- *	has not. NULL: never.
- */
-struct nwb_stream_ops {
-	const char *name;
-	bool (*begin)(struct nwb_io_request *rreq, unsigned int stream_nr);
-	int (*prepare_write)(struct nwb_io_subrequest *sreq);
-	void (*issue_write)(struct nwb_io_subrequest *sreq);
-	void (*cancel_prepared)(struct nwb_io_subrequest *sreq);
-	void (*forget)(struct nwb_inode *inode, uint64_t pos, uint64_t len);
-	void (*invalidate)(struct nwb_inode *inode);
-	int (*flush)(struct nwb_inode *inode);
-	ssize_t (*read)(struct nwb_inode *inode, uint64_t pos, void *buf,
-			size_t len);
-};
-
-/**
- * nwb_netfs_attach() - let a stream take part in all writeback of the mount.
- * @stream_nr: 1 or 2
- * @ops, @priv: borrowed
- * Context: before an inode takes part (nwb_inode_set_side()).
- */
-void nwb_netfs_attach(struct nwb_netfs *nf, unsigned int stream_nr,
-		      const struct nwb_stream_ops *ops, void *priv);
-/** nwb_netfs_side() - @priv of nwb_netfs_attach(). */
-void *nwb_netfs_side(const struct nwb_netfs *nf, unsigned int stream_nr);
-/** nwb_inode_set_side() - the stream's own of @inode; right after
- * nwb_inode_new(). NULL, as at first: the stream leaves the file alone. */
-void nwb_inode_set_side(struct nwb_inode *inode, unsigned int stream_nr,
-			void *side);
-void *nwb_inode_side(const struct nwb_inode *inode, unsigned int stream_nr);
-/** nwb_inode_is_cached() - does the local cache take part in @inode? Not any
- * more once something was lost, until the inode goes. Context: any. */
-bool nwb_inode_is_cached(const struct nwb_inode *inode);
-
-/* --- what else the VM does with folios (lib/netfs/migrate.c) ---------------
- */
-
-enum nwb_migrate_mode {
-	NWB_MIGRATE_ASYNC,
-	NWB_MIGRATE_SYNC_LIGHT,
-	NWB_MIGRATE_SYNC, /* waits for writeback */
-};
-/**
- * nwb_inode_migrate() - move the folio at @pos to other memory
- * (migrate_folio_unmap()).
- * Return: 0; -ENOENT: there is none; -EBUSY: under writeback; -ENOMEM.
- * Context: NWB_MIGRATE_SYNC blocks.
- */
-int nwb_inode_migrate(struct nwb_inode *inode, uint64_t pos,
-		      enum nwb_migrate_mode mode) nwb_must_check;
-/**
- * nwb_inode_offline() - the memory under [@pos, @end) is to go away
- * (do_migrate_range()): every folio is moved, in rounds.
- * @tries: so many rounds, as the fourth posting had it; 0: until it is done
- * Return: 0; -EBUSY: folios stayed; -ENOMEM. Context: blocks.
- */
-int nwb_inode_offline(struct nwb_inode *inode, uint64_t pos, uint64_t end,
-		      unsigned int tries) nwb_must_check;
-/**
- * nwb_netfs_sync() - sync(2) of a mount: write all that is dirty and wait for
- * the folios' writeback. That is: in place for the server's answers, with temp
- * pages for the copies only, and with opts.no_data_integrity for nothing.
- * Never durable: no flush is sent. Context: blocks.
- */
-void nwb_netfs_sync(struct nwb_netfs *nf);
-
 enum nwb_sync_mode {
 	NWB_WB_SYNC_NONE, /* skip what is under writeback; stop at nr_to_write */
 	NWB_WB_SYNC_ALL,  /* wait for it; all that was dirty at the call */
 };
-
-/* --- mmap (lib/netfs/map_fault.c) ------------------------------------------
- */
-
-/**
- * nwb_map_fault() - a load or, if @is_write, a store has found no page in the
- * page tables (filemap_fault(), netfs_page_mkwrite()): read the folio, map it;
- * for a store wait until it is not under writeback, make it dirty (strict: its
- * page; Linux: all of it) and the page writable.
- * An open file stands for a mapping of all of it, MAP_SHARED; all mappings of
- * an inode have one page table.
- * @pos: any byte of the page
- * Return: 0; -EFAULT: the page is beyond the end (SIGBUS); -ENODEV: the mount
- * caches nothing; or why the page could not be read.
- * Context: blocks: for an invalidation of the inode under way (Linux: only if
- * the folio has to be read), for writeback, memory, the server, and in the end
- * for the dirty limits. Takes no lock that write(2) holds.
- */
-int nwb_map_fault(struct nwb_file *f, uint64_t pos,
-		  bool is_write) nwb_must_check;
-/**
- * nwb_map_load() - loads from mapped memory: newest bytes, zeros between the
- * end of the file and that of its page, but for what was stored there.
- * Return: 0; or as nwb_map_fault(), and some of @buf may be set.
- */
-int nwb_map_load(struct nwb_file *f, void *buf, size_t len,
-		 uint64_t pos) nwb_must_check;
-/**
- * nwb_map_store() - stores to mapped memory. To a writable page without a
- * fault, so that nobody is told. Never extends the file: what lies behind its
- * end is lost. A page at a time: another task may see some of it.
- * Return: 0; or as nwb_map_fault(), and some of @buf may be stored.
- * Errors of writing it come through the inode's error sequence.
- */
-int nwb_map_store(struct nwb_file *f, const void *buf, size_t len,
-		  uint64_t pos) nwb_must_check;
-
-/* --- invalidation (lib/netfs/invalidate.c) --------------------------------- */
-
-#define NWB_INVAL_FLUSH 0x01u /* what is dirty is written first */
-/* Unsafe, to show what was argued about in 2024; see lib/netfs/invalidate.c. */
-#define NWB_INVAL_DISCARD  0x02u /* what is dirty again is thrown away, too */
-#define NWB_INVAL_UNLOCKED 0x04u /* neither writers nor faults are kept out */
-/* The caller has the lock of a folio of the inode: no other lock of it can be
- * waited for. */
-#define NWB_INVAL_FOLIO_LOCKED 0x08u
-
-/* What became of the folios of a range. */
-struct nwb_invalidated {
-	uint64_t dropped; /* folios */
-	uint64_t kept;	  /* folios that are dirty, or not durable yet */
-	uint64_t laundered;
-	uint64_t discarded_bytes;
-};
-
-/**
- * nwb_inode_invalidate_range() - forget what is cached of [@pos, @end)
- * (filemap_invalidate_inode()): with the io lock, which write(2) holds, and the
- * invalidate lock, which faults and readers who miss wait for: unmap, write
- * (NWB_INVAL_FLUSH) in one pass, wait, forget. What is dirty again, or was not to
- * be written, stays; strict then keeps of such a folio only what is ours.
- * @end: UINT64_MAX: all. Whole folios that overlap the range are forgotten.
- * @flags: NWB_INVAL_*
- * @ret: may be NULL; set unless -EDEADLK or -EINVAL
- * Return: 0, also if folios stayed; the error of an upload, which fsync will
- * tell as well; -EDEADLK: NWB_INVAL_FOLIO_LOCKED and not NWB_INVAL_UNLOCKED;
- * -EINVAL: @end < @pos.
- * Context: blocks.
- */
-int nwb_inode_invalidate_range(struct nwb_inode *inode, uint64_t pos,
-			       uint64_t end, uint32_t flags,
-			       struct nwb_invalidated *ret);
-/**
- * nwb_inode_invalidate_pages2() - the same as it was before, and still is in NFS
- * and FUSE (invalidate_inode_pages2_range() and ->launder_folio()): folio by
- * folio, under its lock only: unmap, write it alone, wait, forget. In strict all
- * are made durable by one flush before they are forgotten.
- * @ret: may be NULL
- * Return: 0; -EBUSY: folios stayed, as they were written to again; the error of
- * an upload, which fsync will tell as well; -EINVAL: @end < @pos.
- * Context: blocks; the caller may hold the lock of folios outside of the range,
- * or keep others from going on that hold the io lock or the invalidate lock.
- */
-int nwb_inode_invalidate_pages2(struct nwb_inode *inode, uint64_t pos,
-				uint64_t end, struct nwb_invalidated *ret);
-/**
- * nwb_inode_lock_folio() - folio_lock(): who writes, reads or faults there
- * waits. What such a caller is that may take no other lock (->release_folio()).
- * Return: 0; -ENOENT: nothing is cached at @pos. Context: blocks.
- */
-int nwb_inode_lock_folio(struct nwb_inode *inode, uint64_t pos) nwb_must_check;
-/** nwb_inode_unlock_folio() - of nwb_inode_lock_folio(). */
-void nwb_inode_unlock_folio(struct nwb_inode *inode, uint64_t pos);
 
 /* --- monolithic objects (lib/netfs/write_single.c) ------------------------- */
 
@@ -715,6 +305,13 @@ int nwb_netfs_new(struct nwb_exec *ex, const struct nwb_netfs_opts *opts,
 void nwb_netfs_free(struct nwb_netfs *nf);
 void nwb_netfs_get_stats(struct nwb_netfs *nf,
 			 struct nwb_netfs_stats *ret_stats);
+/**
+ * nwb_netfs_sync() - sync(2) of a mount: write all that is dirty and wait for
+ * the folios' writeback. That is: in place for the server's answers, with temp
+ * pages for the copies only, and with opts.no_data_integrity for nothing.
+ * Never durable: no flush is sent. Context: blocks.
+ */
+void nwb_netfs_sync(struct nwb_netfs *nf);
 
 /** nwb_inode_new() - @id: the file's number in the ledger; @size: as the server
  * has it. One reference, dropped by nwb_inode_put(). */

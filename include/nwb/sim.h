@@ -40,7 +40,8 @@ struct nwb_sim_cut {
 /**
  * struct nwb_sim_opts - one world.
  * @seed: decides all
- * @mutants: NWB_MUT_* of nwb/netfs.h; obeyed in builds with NWB_MUTANTS only
+ * @mutants: NWB_MUT_* of nwb/netfs_mutants.h; obeyed in builds with
+ *	NWB_MUTANTS only
  * @flavour, @no_hazards: of the client (nwb/hazard.h). With one of Linux' the
  *	law is what those kernels mean to do: an upload may be given up for less,
  *	a lost 9P connection stays lost; but nothing is lost in silence

@@ -59,7 +59,7 @@ enum nwb_subject_kind {
  * @flavour, @hazards, @no_hazards: see nwb/hazard.h; reference client only
  * @strategy: enum nwb_retry_strategy of nwb/netfs.h
  * @cache_bytes: page cache, faulted in at once; 0 = 160 MiB
- * @mutants: NWB_MUT_* of nwb/netfs.h
+ * @mutants: NWB_MUT_* of nwb/netfs_mutants.h
  * @channels: SMB: connections of the session; 0 = 1
  * @mutant_credits: credits of an old connection are counted again
  * @mutant_channel: credits of one channel are spent on another

@@ -7,6 +7,7 @@
 #define NWB_FS_REACH_H
 
 #include "nwb/fs.h"
+#include "nwb/netfs_fs.h"
 
 /** nwb_fs_try_fn - one attempt; @ret_epoch is written on success only. */
 typedef int (*nwb_fs_try_fn)(void *arg, uint32_t *ret_epoch,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One pass of the issuer, as its parts see it: write_issue.c tiles claims into
- * subrequests, write_claim.c chooses them, writethrough.c and direct_write.c
- * issue without the flusher. */
+/* One pass of the issuer, as its parts see it: write_pass.c makes passes,
+ * write_claim.c chooses what each takes, write_issue.c tiles that into
+ * subrequests; writethrough.c and direct_write.c issue without the flusher. */
 #ifndef NWB_NETFS_ISSUE_H
 #define NWB_NETFS_ISSUE_H
 
@@ -40,10 +40,15 @@ struct issue {
 int nwb_try_claim(struct issue *is, struct nwb_claim **ret_claim);
 
 /* write_issue.c */
+void nwb_claims_list(struct nwb_io_request *rreq, struct nwb_claim **c,
+		     unsigned int nr);
+void nwb_claim_tile(struct issue *is, struct nwb_claim *c);
 void nwb_write_claim(struct issue *is, struct nwb_claim *c);
-void nwb_issue_all(struct issue *is);
 void nwb_issue_pending(struct nwb_io_request *rreq);
 bool nwb_wait_collected(struct nwb_io_request *rreq, uint64_t to);
+
+/* write_pass.c */
+void nwb_issue_all(struct issue *is);
 void nwb_end_issue_write(struct nwb_io_request *rreq);
 void nwb_begin_upload(struct nwb_io_request *rreq, enum nwb_wb_reason reason);
 void nwb_wb_lock(struct nwb_inode *inode);

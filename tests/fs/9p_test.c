@@ -6,6 +6,7 @@
  */
 #include "nwb/fake.h"
 #include "nwb/fs.h"
+#include "nwb/netfs_fs.h"
 #include "nwb/wait.h"
 #include "scene.h"
 

@@ -11,6 +11,7 @@
 #include "nwb/fake.h"
 #include "nwb/fs.h"
 #include "nwb/ktrace.h"
+#include "nwb/netfs_vm.h"
 #include "nwb/trace.h"
 #include "nwb_test_exec.h"
 

@@ -22,7 +22,9 @@
 #ifndef NWB_TEST_SCRIPTED_H
 #define NWB_TEST_SCRIPTED_H
 
-#include "nwb/netfs.h"
+#include "nwb/netfs_fs.h"
+#include "nwb/netfs_mutants.h"
+#include "nwb/netfs_vm.h"
 
 #define SFS_FILE_MAX (2u << 20)
 #define SFS_LOG_MAX  8192u
