@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See gate_cli.h. */
 #include "gate_cli.h"
+#include "cli.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +31,7 @@ enum {
 	OPT_SHARD,
 };
 
-static const struct {
-	struct option opt;
-	unsigned int of;
-	const char *arg, *help;
-} options[] = {
+static const struct bench_option options[] = {
 	{{"baseline", 1, NULL, OPT_BASELINE},
 	 GATE,
 	 "WHAT",
@@ -108,28 +104,6 @@ static const struct {
 	{{"help", 0, NULL, 'h'}, COMPARE | GATE, NULL, "this text"},
 };
 
-static void print_help(const char *name, unsigned int of, const char *about)
-{
-	printf("usage: netwb %s%s [OPTIONS]\n\n%s\n\n", name,
-	       of == COMPARE ? " A B" : "", about);
-	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(options); i++) {
-		char left[40];
-
-		if (!(options[i].of & of))
-			continue;
-		snprintf(left, sizeof(left), "--%s%s%s", options[i].opt.name,
-			 options[i].arg ? " " : "",
-			 options[i].arg ? options[i].arg : "");
-		printf("  %-18s %s\n", left, options[i].help);
-	}
-}
-
-static int bad_value(const char *opt, const char *value, const char *want)
-{
-	fprintf(stderr, "netwb: --%s %s: %s\n", opt, value, want);
-	return -1;
-}
-
 static int parse_nr(const char *s, uint64_t max, uint64_t *ret,
 		    const char **ret_end)
 {
@@ -153,7 +127,7 @@ static int set_pairs(struct gate_cli *c, const char *v)
 	if (!strcmp(v, "sequential"))
 		return 0;
 	if (parse_nr(v, NWB_PAIRS_MAX, &n, &end) || *end || !n)
-		return bad_value("pairs", v, "1 to 64, or sequential");
+		return bench_bad_value("pairs", v, "1 to 64, or sequential");
 	c->pairs = (unsigned int)n;
 	return 0;
 }
@@ -164,13 +138,13 @@ static int set_budget(struct gate_cli *c, const char *v)
 	uint64_t n, unit = 1;
 
 	if (parse_nr(v, 100000, &n, &end) || !n)
-		return bad_value("budget", v, "a time: 90s, 25m, 2h");
+		return bench_bad_value("budget", v, "a time: 90s, 25m, 2h");
 	if (!strcmp(end, "m"))
 		unit = 60;
 	else if (!strcmp(end, "h"))
 		unit = 3600;
 	else if (strcmp(end, "s") != 0 && *end)
-		return bad_value("budget", v, "a time: 90s, 25m, 2h");
+		return bench_bad_value("budget", v, "a time: 90s, 25m, 2h");
 	c->budget_ns = n * unit * NWB_SEC;
 	return 0;
 }
@@ -180,7 +154,8 @@ static int set_plant(struct gate_cli *c, const char *v)
 	struct bench_plant p;
 
 	if (bench_plant_parse(v, &p) || strlen(v) >= 60)
-		return bad_value("plant", v, "cpu=15% or throughput=-25%");
+		return bench_bad_value("plant", v,
+				       "cpu=15% or throughput=-25%");
 	c->plant = v;
 	return 0;
 }
@@ -202,27 +177,29 @@ static int set_option(struct gate_cli *c, int opt, const char *v)
 		return set_budget(c, v);
 	case OPT_SEED:
 		return parse_nr(v, UINT64_MAX, &c->seed, &end) || *end
-			       ? bad_value("seed", v, "not a number")
+			       ? bench_bad_value("seed", v, "not a number")
 			       : 0;
 	case OPT_SHARD:
 		return bench_shard_parse(v, &c->shard)
-			       ? bad_value("shard", v,
-					   "K/N, 1 <= K <= N <= 1000")
+			       ? bench_bad_value("shard", v,
+						 "K/N, 1 <= K <= N <= 1000")
 			       : 0;
 	case OPT_WRITE:
 		return gate_parse_bytes(v, &c->bytes)
-			       ? bad_value("write", v, "a size: 4M, 64M, 1G")
+			       ? bench_bad_value("write", v,
+						 "a size: 4M, 64M, 1G")
 			       : 0;
 	case OPT_TURN:
 		/* an fsync each, and there is nothing but fsyncs */
 		return gate_parse_bytes(v, &c->turn_bytes) ||
 				       c->turn_bytes < 256 * NWB_KIB
-			       ? bad_value("turn", v,
-					   "a size from 256K on: 16M, 64M")
+			       ? bench_bad_value(
+					 "turn", v,
+					 "a size from 256K on: 16M, 64M")
 			       : 0;
 	case OPT_BOTH:
 		if (strlen(v) >= GATE_BOTH_MAX)
-			return bad_value("both", v, "too long");
+			return bench_bad_value("both", v, "too long");
 		c->both = v;
 		return 0;
 	case OPT_OUT:
@@ -255,12 +232,10 @@ int gate_cli_parse(struct gate_cli *c, int argc, char **argv, bool is_gate,
 		   const char *about)
 {
 	struct option opts[NWB_ARRAY_SIZE(options) + 1] = {0};
-	unsigned int nr = 0, of = is_gate ? GATE : COMPARE;
+	unsigned int of = is_gate ? GATE : COMPARE;
 	int opt;
 
-	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(options); i++)
-		if (options[i].of & of)
-			opts[nr++] = options[i].opt;
+	bench_options_long(options, NWB_ARRAY_SIZE(options), of, opts);
 	*c = (struct gate_cli){.budget_ns = is_gate ? 25 * 60 * NWB_SEC : 0};
 	if (getrandom(&c->seed, sizeof(c->seed), 0) != sizeof(c->seed))
 		c->seed = gate_now_ns();
@@ -268,15 +243,14 @@ int gate_cli_parse(struct gate_cli *c, int argc, char **argv, bool is_gate,
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, "h", opts, NULL)) != -1) {
 		if (opt == 'h') {
-			print_help(argv[0], of, about);
+			printf("usage: netwb %s%s [OPTIONS]\n\n%s\n\n", argv[0],
+			       is_gate ? "" : " A B", about);
+			bench_options_help(options, NWB_ARRAY_SIZE(options),
+					   of);
 			return -2;
 		}
-		if (opt == '?') {
-			fprintf(stderr,
-				"netwb: `netwb %s --help` lists the options\n",
-				argv[0]);
-			return -1;
-		}
+		if (opt == '?')
+			return bench_bad_option(argv[0]);
 		if (set_option(c, opt, optarg))
 			return -1;
 	}

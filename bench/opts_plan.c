@@ -111,8 +111,9 @@ int bench_cli_plan(struct bench_cli *c, struct nwb_err *err)
 	if (kind >= 0 && !c->has_client)
 		c->run.subject = (enum nwb_subject_kind)kind;
 	if (!strcmp(plan->client.name, "kernel"))
-		return nwb_err_set(err, -EINVAL, "client kernel: see `netwb "
-						 "check --kernel --help`");
+		return nwb_err_set(err, -EINVAL,
+				   "client kernel: see `netwb "
+				   "check --kernel --help`");
 	bench_client_from_plan(&c->run, plan);
 	if (plan->has_seed && !c->has_seed)
 		c->run.seed = plan->seed;
