@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static int lint_compile(const struct nwb_plan *plan, struct nwb_err *err)
+static int lint_compile(const struct nwb_plan *plan, const char *server,
+			enum nwb_plan_target target, struct nwb_err *err)
 {
 	struct nwb_fc_page *page;
 	int fd, rc;
@@ -16,7 +17,7 @@ static int lint_compile(const struct nwb_plan *plan, struct nwb_err *err)
 	rc = nwb_fc_create(&fd, &page);
 	if (rc)
 		return nwb_err_set(err, rc, "shared page: %s", strerror(-rc));
-	rc = nwb_plan_compile(plan, page, NULL, err);
+	rc = nwb_plan_compile_of(plan, page, server, target, err);
 	nwb_fc_unmap(page);
 	close(fd);
 	return rc;
@@ -25,6 +26,7 @@ static int lint_compile(const struct nwb_plan *plan, struct nwb_err *err)
 static int lint_file(const char *path, bool print, struct nwb_err *err)
 {
 	struct nwb_plan *plan = NULL;
+	const char *mirror;
 	char *text, *out;
 	size_t len, size = 1 << 16;
 	int rc = bench_read_file(path, &text, &len, err);
@@ -36,8 +38,15 @@ static int lint_file(const char *path, bool print, struct nwb_err *err)
 		rc = nwb_plan_add_text(plan, path, text, len, err);
 	if (!rc)
 		rc = nwb_plan_finish(plan, err);
+	if (rc)
+		mirror = NULL;
+	else
+		mirror = nwb_plan_client_opt(plan, "mirror");
+	/* what the plan does not name, the command line may */
 	if (!rc && plan->server.name[0])
-		rc = lint_compile(plan, err);
+		rc = lint_compile(plan, plan->server.name, NWB_PLAN_FIRST, err);
+	if (!rc && mirror)
+		rc = lint_compile(plan, mirror, NWB_PLAN_MIRROR, err);
 	if (!rc && print) {
 		out = malloc(size);
 		if (out) {

@@ -83,6 +83,14 @@ bool nwb_plan_is_mark(const struct nwb_plan_rule *rule)
 	return rule->side == NWB_SIDE_CLIENT && rule->op == NWB_OP_MARK;
 }
 
+bool nwb_plan_has_mirror_rules(const struct nwb_plan *plan)
+{
+	for (unsigned int i = 0; i < plan->nr_rules; i++)
+		if (plan->rule[i].is_mirror)
+			return true;
+	return false;
+}
+
 static bool is_harness(enum nwb_plan_action_kind kind)
 {
 	return kind == NWB_ACT_FREEZE || kind == NWB_ACT_BLACKHOLE ||
@@ -126,12 +134,30 @@ static int check_mark(const struct nwb_plan *plan,
 	return 0;
 }
 
+static int check_switch(const struct nwb_plan *plan,
+			const struct nwb_plan_rule *r,
+			const struct nwb_plan_action *a, struct nwb_err *err)
+{
+	int other = nwb_plan_find_rule(plan, a->arg);
+	char buf[64];
+
+	if (other < 0)
+		return pl_fail_pos(plan, &a->pos, err, -EINVAL,
+				   "there is no rule \"%s\"%s", a->arg,
+				   hint(plan, a->arg, buf, sizeof(buf)));
+	if (plan->rule[other].is_mirror != r->is_mirror)
+		return pl_fail_pos(plan, &a->pos, err, -EINVAL,
+				   "rule \"%s\" is one of the other server",
+				   a->arg);
+	return 0;
+}
+
 static int check_actions(const struct nwb_plan *plan,
 			 const struct nwb_plan_rule *r, struct nwb_err *err)
 {
 	for (unsigned int i = 0; i < r->nr_actions; i++) {
 		const struct nwb_plan_action *a = &r->action[i];
-		char buf[64];
+		int rc;
 
 		if (is_cut(a->kind) && is_request(r) &&
 		    r->timing == NWB_TIMING_NONE)
@@ -147,12 +173,11 @@ static int check_actions(const struct nwb_plan *plan,
 			return pl_fail_pos(plan, &a->pos, err, -EINVAL,
 					   "the letters of \"seq\" say before "
 					   "or after themselves");
-		if ((a->kind == NWB_ACT_ARM || a->kind == NWB_ACT_DISARM) &&
-		    nwb_plan_find_rule(plan, a->arg) < 0)
-			return pl_fail_pos(
-				plan, &a->pos, err, -EINVAL,
-				"there is no rule \"%s\"%s", a->arg,
-				hint(plan, a->arg, buf, sizeof(buf)));
+		if (a->kind != NWB_ACT_ARM && a->kind != NWB_ACT_DISARM)
+			continue;
+		rc = check_switch(plan, r, a, err);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }

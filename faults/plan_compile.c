@@ -38,6 +38,7 @@ struct compile {
 	const struct nwb_plan_rule *r;
 	struct nwb_fc_rule *out;
 	struct nwb_err *err;
+	enum nwb_plan_target target;
 	bool is_9p;
 };
 
@@ -401,6 +402,13 @@ static uint64_t generator(uint64_t seed, const char *name)
 	return h;
 }
 
+/* is_others() - it is of the server that the page does not belong to. */
+static bool is_others(const struct compile *c)
+{
+	return c->r->is_mirror ? c->target != NWB_PLAN_MIRROR
+			       : c->target == NWB_PLAN_MIRROR;
+}
+
 static int compile_rule(struct compile *c)
 {
 	const struct nwb_plan_rule *r = c->r;
@@ -409,6 +417,14 @@ static int compile_rule(struct compile *c)
 	memset(c->out, 0, sizeof(*c->out));
 	memcpy(c->out->name, r->name, sizeof(c->out->name));
 	c->out->gen = generator(c->plan->seed, r->name);
+	if (r->is_mirror && c->target == NWB_PLAN_ALONE)
+		return refuse(c, &r->pos,
+			      "there is no mirror; `netwb run` has one with "
+			      "--mirror, or \"client ... mirror=SERVER\"");
+	if (is_others(c)) {
+		c->out->event = NWB_FC_EVENTS;
+		return 0;
+	}
 	err = event(c);
 	if (!err && nwb_plan_is_mark(r))
 		return 0;
@@ -444,7 +460,14 @@ static int check_phases(const struct nwb_plan *plan, struct nwb_err *err)
 int nwb_plan_compile(const struct nwb_plan *plan, struct nwb_fc_page *page,
 		     const char *server, struct nwb_err *err)
 {
-	struct compile c = {.plan = plan, .err = err};
+	return nwb_plan_compile_of(plan, page, server, NWB_PLAN_ALONE, err);
+}
+
+int nwb_plan_compile_of(const struct nwb_plan *plan, struct nwb_fc_page *page,
+			const char *server, enum nwb_plan_target target,
+			struct nwb_err *err)
+{
+	struct compile c = {.plan = plan, .target = target, .err = err};
 	int rc;
 
 	nwb_assert(plan->is_finished);
@@ -470,7 +493,7 @@ int nwb_plan_compile(const struct nwb_plan *plan, struct nwb_fc_page *page,
 		rc = compile_rule(&c);
 		if (rc)
 			return rc;
-		if (!nwb_plan_is_mark(c.r))
+		if (!nwb_plan_is_mark(c.r) && !is_others(&c))
 			page->ev_mask |= 1u << c.out->event;
 		/* armed by the harness, off again by its own hit */
 		if (c.r->every_ns)

@@ -109,7 +109,7 @@ unsigned int pl_distance(const char *a, size_t alen, const char *b,
 			 size_t blen);
 
 /* --- the parts of the parser --- */
-int pl_parse_event(struct pl_cur *c, enum nwb_plan_side *side,
+int pl_parse_event(struct pl_cur *c, bool *ret_mirror, enum nwb_plan_side *side,
 		   enum nwb_plan_op *op);
 int pl_parse_rule(struct pl_cur *c, const struct pl_tok *name);
 int pl_parse_match(struct pl_cur *c, struct nwb_plan_rule *r, bool *ret_did);

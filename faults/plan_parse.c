@@ -111,7 +111,7 @@ static int parse_heal(struct pl_cur *c, const char *at)
 static int parse_until(struct pl_cur *c, struct nwb_plan_phase *ph)
 {
 	struct pl_tok t;
-	int err = pl_parse_event(c, &ph->side, &ph->op);
+	int err = pl_parse_event(c, NULL, &ph->side, &ph->op);
 
 	if (err)
 		return err;

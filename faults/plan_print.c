@@ -134,8 +134,8 @@ static void put_rule(struct out *o, const struct nwb_plan_rule *r)
 
 	if (r->name[0])
 		put(o, "%s: ", r->name);
-	put(o, "on %s.%s", pl_id_word(pl_sides, r->side),
-	    pl_id_word(pl_ops, r->op));
+	put(o, "on %s%s.%s", r->is_mirror ? "mirror." : "",
+	    pl_id_word(pl_sides, r->side), pl_id_word(pl_ops, r->op));
 	put_match(o, r);
 	put_timing(o, r);
 	put(o, " do");

@@ -45,24 +45,50 @@ static const struct pl_word_id guards[] = {
 	{"max", 0}, {"while", 1}, {"unarmed", 2}, {"every", 3}, {NULL, 0},
 };
 
-/* pl_parse_event() - side "." op. */
-int pl_parse_event(struct pl_cur *c, enum nwb_plan_side *side,
+/* of_mirror() - take "mirror." off the front of @t. */
+static bool of_mirror(struct pl_tok *t)
+{
+	static const char prefix[] = "mirror.";
+	size_t len = sizeof(prefix) - 1;
+
+	if (t->len < len || memcmp(t->s, prefix, len))
+		return false;
+	t->s += len;
+	t->len -= len;
+	return true;
+}
+
+/* pl_parse_event() - [ "mirror." ] side "." op; @ret_mirror NULL: without the
+ * first. */
+int pl_parse_event(struct pl_cur *c, bool *ret_mirror, enum nwb_plan_side *side,
 		   enum nwb_plan_op *op)
 {
 	struct pl_tok t, s, o;
-	const char *dot;
+	const char *dot, *at;
 	uint32_t id;
 	int err;
 
 	if (!pl_word(c, &t))
 		return pl_fail(c, c->at, -EINVAL,
 			       "the event (side.op) is missing");
+	at = t.s;
+	if (of_mirror(&t)) {
+		if (!ret_mirror)
+			return pl_fail(c, at, -EINVAL,
+				       "a phase counts events of the first "
+				       "server");
+		*ret_mirror = true;
+	}
 	dot = memchr(t.s, '.', t.len);
 	s = (struct pl_tok){t.s, dot ? (size_t)(dot - t.s) : t.len};
 	err = pl_lookup(c, "side", &s, pl_sides, &id);
 	if (err)
 		return err;
 	*side = (enum nwb_plan_side)id;
+	if (at != t.s && *side == NWB_SIDE_CLIENT)
+		return pl_fail(c, t.s, -EINVAL,
+			       "a mirror has events of wire, server and "
+			       "backend");
 	if (!dot)
 		return pl_fail(c, t.s + t.len, -EINVAL,
 			       "\".\" and an op must follow the side");
@@ -418,7 +444,7 @@ int pl_parse_rule(struct pl_cur *c, const struct pl_tok *name)
 	if (!pl_word(c, &t) || !pl_is(&t, "on"))
 		return pl_fail(c, t.s, -EINVAL,
 			       "\"on\" must follow the rule's name");
-	err = pl_parse_event(c, &r.side, &r.op);
+	err = pl_parse_event(c, &r.is_mirror, &r.side, &r.op);
 	while (!err && !is_do)
 		err = pl_parse_match(c, &r, &is_do);
 	if (!err)

@@ -12,7 +12,7 @@
  *	        | "needs" FEATURE
  *	rule    = [NAME ":"] "on" EVENT { MATCH } [ TIMING ]
  *	          "do" ACTION { "," ACTION } { GUARD }
- *	EVENT   = side "." op
+ *	EVENT   = [ "mirror." ] side "." op
  *	side    = client | wire | server | backend
  *	op      = write | flush | create | close | reply | connect | pwrite
  *	        | fsync | grant | any | mark
@@ -65,6 +65,12 @@
  * u applied and the ack lost with the connection, r reset before. After the
  * last letter nothing happens any more, unless it is an upper-case one, which
  * repeats for ever.
+ *
+ * "mirror." before a side means the second server of "client ... mirror=SERVER":
+ * "on mirror.server.write", "on mirror.backend.pwrite". Such a rule is for a run
+ * with a mirror only, its events and its hits are counted there, and a rule can
+ * arm and disarm rules of its own server only. Phases count the first server's
+ * events and hold for both.
  *
  * A plan is one owner's object: fill it from one thread, then it is read-only
  * and any thread may read it. Not pure (allocates), does no I/O.
@@ -161,6 +167,7 @@ struct nwb_plan_action {
 struct nwb_plan_rule {
 	char name[NWB_PLAN_NAME];
 	struct nwb_plan_pos pos;
+	bool is_mirror; /* of the second server */
 	enum nwb_plan_side side;
 	enum nwb_plan_op op;
 	/* MATCH; zero or empty: not given */
@@ -337,9 +344,27 @@ struct nwb_fc_page;
  * @err: "source:line:col: rule NAME: cannot be injected here: reason"
  *
  * What the shim of this version cannot inject under @server is refused with
- * its position and reason, -EOPNOTSUPP; nothing is skipped.
+ * its position and reason, -EOPNOTSUPP; nothing is skipped. For a run with one
+ * server: rules of a mirror are refused, too.
  */
 int nwb_plan_compile(const struct nwb_plan *plan, struct nwb_fc_page *page,
 		     const char *server, struct nwb_err *err) nwb_must_check;
+
+/* Which server of a run a page belongs to. */
+enum nwb_plan_target {
+	NWB_PLAN_ALONE,	 /* there is no other */
+	NWB_PLAN_FIRST,	 /* there is a mirror, too */
+	NWB_PLAN_MIRROR, /* the mirror */
+};
+/**
+ * nwb_plan_compile_of() - the same for one of two servers: the rules of the other
+ * one have their place in @page, so that numbers of rules mean the same in both,
+ * and never fire.
+ */
+int nwb_plan_compile_of(const struct nwb_plan *plan, struct nwb_fc_page *page,
+			const char *server, enum nwb_plan_target target,
+			struct nwb_err *err) nwb_must_check;
+/** nwb_plan_has_mirror_rules() - does anything go wrong on a mirror? */
+bool nwb_plan_has_mirror_rules(const struct nwb_plan *plan);
 
 #endif

@@ -66,6 +66,10 @@ static const char *const good[] = {
 	"fscache-short=4608\n",
 	"client temp-page second-user mirror=diod mirror-room=8M dirty=16M "
 	"dirty-bg=1M strictlimit=128K\n",
+	"client in-place mirror=diod\n"
+	"a: on mirror.backend.pwrite nth=3+1 do error ENOSPC max=2 unarmed\n"
+	"b: on mirror.server.write nth=2 before do rst, arm a, disarm a\n"
+	"c: on server.write nth=9 after do hold 5ms\n",
 	"client in-place crypto=512 compound=4\n",
 	"client temp-page crypto compound=2\n",
 	"server smbd guest sign=mandatory volatile=off\n"
@@ -424,6 +428,17 @@ NWB_TEST(plan, cross_checks)
 	check_error("cut: on server.write do drop\nexpect hits kut = 1",
 		    "x.plan:2:1: there is no rule \"kut\"; did you mean "
 		    "\"cut\"?");
+	check_error("a: on mirror.server.write do drop\n"
+		    "b: on server.write do disarm a",
+		    "x.plan:2:23: rule \"a\" is one of the other server");
+	check_error("a: on mirror.client.write do drop",
+		    "x.plan:1:14: a mirror has events of wire, server and "
+		    "backend");
+	check_error("a: on mirror.sever.write do drop",
+		    "x.plan:1:14: unknown side \"sever\"; did you mean "
+		    "\"server\"?");
+	check_error("phase a until mirror.server.write=3",
+		    "x.plan:1:15: a phase counts events of the first server");
 	check_error("a: on server.write do seq ru, drop",
 		    "x.plan:1:23: \"seq\" stands alone");
 	check_error("heal\nphase a for 1s", "x.plan:2:1: a phase after "
@@ -591,7 +606,58 @@ NWB_TEST(plan, what_cannot_be_injected_is_refused)
 		      "c: on server.write do hold 1ms\n"
 		      "d: on server.grant do grant 0\n",
 		      NULL);
+	check_refused("smbd", "a: on mirror.server.write after do rst",
+		      NO("x.plan:1:1", "a") "there is no mirror; `netwb run` "
+					    "has one with --mirror, or "
+					    "\"client ... mirror=SERVER\"");
 #undef NO
+}
+
+static struct nwb_fc_page *compile_of(const struct nwb_plan *p,
+				      const char *server,
+				      enum nwb_plan_target target)
+{
+	struct nwb_err err = {0};
+	struct nwb_fc_page *page = NULL;
+	int fd = -1;
+
+	nwb_check_eq(nwb_fc_create(&fd, &page), 0);
+	close(fd);
+	nwb_check_eq(nwb_plan_compile_of(p, page, server, target, &err), 0);
+	return page;
+}
+
+/* Each server has a page; a rule is in one of them, its number in both. */
+NWB_TEST(plan, a_mirror_has_rules_of_its_own)
+{
+	struct nwb_err err = {0};
+	struct nwb_plan *p = parse("a: on server.grant do grant 0\n"
+				   "b: on mirror.server.write do delay 1ms\n"
+				   "c: on mirror.backend.fsync do error EIO, "
+				   "arm b\n",
+				   &err);
+	struct nwb_fc_page *first, *mirror;
+
+	nwb_check(p);
+	nwb_check(nwb_plan_has_mirror_rules(p));
+	nwb_check(!p->rule[0].is_mirror && p->rule[1].is_mirror);
+	/* diod has no credits, and need not have: "a" is none of its */
+	first = compile_of(p, "smbd", NWB_PLAN_FIRST);
+	mirror = compile_of(p, "diod", NWB_PLAN_MIRROR);
+	nwb_check_eq(first->nr_rules, 3);
+	nwb_check_eq(mirror->nr_rules, 3);
+	nwb_check_eq(first->ev_mask, 1u << NWB_FC_EV_GRANT);
+	nwb_check_eq(mirror->ev_mask,
+		     1u << NWB_FC_EV_REQUEST | 1u << NWB_FC_EV_FSYNC);
+	nwb_check_eq(first->rule[0].event, NWB_FC_EV_GRANT);
+	nwb_check_eq(first->rule[1].event, NWB_FC_EVENTS);
+	nwb_check_eq(first->rule[2].actions, 0);
+	nwb_check_eq(mirror->rule[0].event, NWB_FC_EVENTS);
+	nwb_check_eq(mirror->rule[2].arm_mask, 1u << 1);
+	nwb_check_streq(mirror->rule[0].name, "a");
+	nwb_fc_unmap(first);
+	nwb_fc_unmap(mirror);
+	nwb_plan_free(p);
 }
 
 /* Whatever bytes come, the parser answers, and what it takes it can print. */
