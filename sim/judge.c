@@ -53,15 +53,14 @@ static bool is_of_flush(const struct sim_world *w, const struct nwb_finding *f)
 /*
  * The server crashed, and somebody was told that something is lost: then what
  * was acked may be gone, the client reads older bytes, and writes them again
- * with their neighbours. The judge does not follow that (an ack counts for
- * ever), so of staleness, tears and size nothing is said of such a world.
+ * with their neighbours. That is no resurrection (O3 knows), but of tears and
+ * size nothing is said of such a world.
  */
 static bool is_after_loss(const struct sim_world *w,
 			  const struct nwb_finding *f)
 {
 	return w->nr_crashes && w->was_told &&
-	       (f->oracle == 3 || !strcmp(f->kind, "TORN") ||
-		!strcmp(f->kind, "SHRUNK"));
+	       (!strcmp(f->kind, "TORN") || !strcmp(f->kind, "SHRUNK"));
 }
 
 /*

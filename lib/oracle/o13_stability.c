@@ -15,7 +15,8 @@
  * page of 4 KiB is what comes from one instant; across pages of one payload the
  * client owes nothing. A lane that mixes two writes is O2's TORN. Judged where
  * the policy says stable pages and the ledger has the payload, on whole lanes of
- * known writes: zeros and cut lanes fit too many.
+ * known writes: zeros and cut lanes fit too many. Who gives an upload up may
+ * forget the page and read it again: what was given up may be missed.
  */
 #include "judge_i.h"
 
@@ -38,6 +39,27 @@ struct stability {
 	struct streak s;
 };
 
+/* Was it given up, here and before @e was over? Of a flush nobody knows where. */
+static bool may_be_missed(const struct stability *x, uint32_t atom,
+			  const struct jwrite *w, const struct jeffect *e)
+{
+	const struct jfile *f = x->f;
+
+	for (uint32_t i = 0; i < f->nr_giveup; i++) {
+		const struct jspan *g = &f->giveup[i];
+		const struct nwb_lrec *r = &x->J->in->rec[g->slot];
+
+		if (g->begin >= e->s.end)
+			break;
+		if (g->end < w->s.begin)
+			continue;
+		if (!r->len || (r->off < f->atom[atom + 1] &&
+				f->atom[atom] < r->off + r->len))
+			return true;
+	}
+	return false;
+}
+
 /* The earliest end of a write that surely replaced what @p shows. */
 static uint64_t replaced_at(const struct stability *x, uint32_t atom,
 			    const struct jpiece *p, uint64_t *ret_slot)
@@ -58,7 +80,8 @@ static uint64_t replaced_at(const struct stability *x, uint32_t atom,
 	for (uint64_t i = lo; i < end && i < lo + LOOK_BACK; i++) {
 		const struct jwrite *w = &x->f->write[list[i]];
 
-		if (w->s.ue < best && w->owed_hi > x->f->atom[atom]) {
+		if (w->s.ue < best && w->owed_hi > x->f->atom[atom] &&
+		    !may_be_missed(x, atom, w, &x->f->effect[p->effect])) {
 			best = w->s.ue;
 			*ret_slot = w->s.slot;
 		}

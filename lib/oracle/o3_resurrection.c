@@ -19,6 +19,16 @@
  *	  |   effect v2  |   effect v1  |    that carries what was over before
  *	--+---[------]---+---[------]---+->  v2 was begun
  *
+ * An ack is no promise: a crash may take v2 with it, and then v1 is what the
+ * file has. A client that reads it there and writes it again, with bytes beside
+ * it that are new, brings nothing back; that v2 is gone is O1's to judge. So it
+ * is not held against an effect that what it carries was on the server before,
+ * if a crash took all that was newer. An ok fsync counts all the same.
+ *
+ *	effect v1   effect v2  ACKED v2   crash   effect v1 + neighbours
+ *	--[------]--[-------]--+----------X-------[-------------------]->
+ *	                 '- dies ---------^        no finding
+ *
  * At level bench the payload is unknown and nothing can be called stale, except
  * that a late effect of an old connection over promised bytes is UNFENCED if
  * the final content is older there (o1_promise.c finds that out).
@@ -32,6 +42,7 @@ struct acks {
 	uint64_t window; /* begin of the oldest upload that is out */
 	uint64_t bound;	 /* begin of the newest write known to be acked */
 	uint64_t slot;	 /* of the ack or fsync that says so */
+	uint64_t owed;	 /* the same as bound, of ok fsyncs alone */
 };
 
 struct resurrection {
@@ -57,15 +68,16 @@ static void note_sent(struct acks *k, const struct jxfer *x)
 
 /*
  * Is it clear which write these bytes are of? A byte or two fit several by
- * chance, and the newest is believed: never to be held against an older one.
+ * chance, and zeros in a payload any hole and any truncation; the newest is
+ * believed: never to be held against an older one.
  */
 static bool is_clear(const struct resurrection *x, const struct jpiece *p)
 {
 	const struct jfile *f = x->f;
 
-	if (f->atom[x->atom + 1] - f->atom[x->atom] >= 8)
-		return true;
-	return p->o.what == JW_ZERO && p->run == NO_INDEX;
+	if (p->o.what == JW_ZERO)
+		return p->run == NO_INDEX;
+	return f->atom[x->atom + 1] - f->atom[x->atom] >= 8;
 }
 
 /* The oldest version among the effects that this ack may speak of. */
@@ -145,6 +157,7 @@ static void acks_until(struct resurrection *x, struct acks *k, uint64_t t)
 
 		if (w->t >= t)
 			break;
+		k->owed = nwb_max(k->owed, w->bound);
 		if (w->bound > k->bound) {
 			k->bound = w->bound;
 			k->slot = x->f->sync[w->sync].s.slot;
@@ -210,6 +223,35 @@ static void blame(struct resurrection *x, const struct acks *k,
 		"an older version was written over an acked newer one");
 }
 
+/*
+ * Is what @p carries what a crash may have left there? Only what was over before
+ * its effect began is looked at: of what overlaps it nobody knows.
+ */
+static bool is_left_by_crash(const struct resurrection *x,
+			     const struct jpiece *p)
+{
+	const struct jspan *s = &x->f->effect[p->effect].s;
+	bool was_there = !p->o.end; /* from the beginning on */
+
+	for (uint64_t i = x->f->pieces.at[x->atom];
+	     i < x->f->pieces.at[x->atom + 1]; i++) {
+		const struct jpiece *q = piece_at(x->f, i);
+		const struct jeffect *e = &x->f->effect[q->effect];
+
+		if (e->s.begin >= s->begin)
+			break;
+		if (e->s.end >= s->begin)
+			continue;
+		was_there |= q->o.what == p->o.what &&
+			     q->o.begin == p->o.begin && q->o.end == p->o.end;
+		if (q->o.what > JW_ZERO || q->o.begin <= p->o.end)
+			continue;
+		if (!e->is_maybe && e->dies > s->begin)
+			return false; /* newer, and still there */
+	}
+	return was_there;
+}
+
 static void judge_atom(struct resurrection *x)
 {
 	struct acks k = {
@@ -233,7 +275,9 @@ static void judge_atom(struct resurrection *x)
 			continue;
 		}
 		x->J->j->ran |= 1u << 3;
-		if (p->o.what <= JW_ZERO && p->o.end < k.bound)
+		if (p->o.what > JW_ZERO || p->o.end >= k.bound)
+			continue;
+		if (p->o.end < k.owed || !is_left_by_crash(x, p))
 			blame(x, &k, p);
 	}
 }
