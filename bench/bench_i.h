@@ -509,6 +509,10 @@ struct bench_cli {
  */
 int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
 		    unsigned int groups, const char *about);
+/** bench_cli_stray() - for commands that take options only: is there anything
+ * else, @at of bench_cli_parse() or behind? Then that was told, and @c is
+ * freed. */
+bool bench_cli_stray(struct bench_cli *c, int at, int argc, char **argv);
 /** bench_parse_size() - "64K". Return: 0 or -EINVAL. */
 int bench_parse_size(const char *s, uint64_t *ret);
 /** bench_cli_plan() - read --plan files and -e lines into c->plan (stays NULL

@@ -325,6 +325,8 @@ static int get_ready(struct latency *t, int argc, char **argv)
 			     text);
 	if (rc < 0)
 		return rc == -2 ? -1 : NWB_EXIT_USAGE;
+	if (bench_cli_stray(&t->cli, rc, t->l.argc, t->l.argv))
+		return NWB_EXIT_USAGE;
 	if (bench_interrupt_setup())
 		return NWB_EXIT_BROKEN;
 	rc = bench_cli_plan(&t->cli, &err);

@@ -72,6 +72,8 @@ int bench_cmd_one_run(int argc, char **argv)
 
 	if (rc < 0)
 		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
+	if (bench_cli_stray(&c, rc, argc, argv))
+		return NWB_EXIT_USAGE;
 	if (bench_interrupt_setup())
 		return NWB_EXIT_BROKEN;
 	rc = bench_cli_plan(&c, &err);

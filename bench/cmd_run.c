@@ -154,6 +154,8 @@ int bench_cmd_run(int argc, char **argv)
 
 	if (rc < 0)
 		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
+	if (bench_cli_stray(&c, rc, argc, argv))
+		return NWB_EXIT_USAGE;
 	rc = bench_interrupt_setup();
 	if (rc)
 		return NWB_EXIT_BROKEN;

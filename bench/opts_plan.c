@@ -84,6 +84,18 @@ static void name_plan(struct bench_cli *c)
 	c->run.plan_args = buf;
 }
 
+bool bench_cli_stray(struct bench_cli *c, int at, int argc, char **argv)
+{
+	if (at >= argc)
+		return false;
+	fprintf(stderr,
+		"netwb: %s: what is that? `netwb %s --help` lists the "
+		"options\n",
+		argv[at], argv[0]);
+	bench_cli_fini(c);
+	return true;
+}
+
 int bench_cli_plan(struct bench_cli *c, struct nwb_err *err)
 {
 	struct nwb_plan *plan;

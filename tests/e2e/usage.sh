@@ -34,6 +34,35 @@ run 3 bench --filter nothing.fits
 says 'fits no cell'
 run 3 bench --retry-cost --filter 'smbd.*'
 says 'has rows of its own'
+run 3 bench --speed --filter 'smbd.*'
+says 'has rows of its own'
+run 3 bench --speed --retry-cost
+says 'one at a time'
+run 3 bench --speed --server ganesha
+says 'on smbd or diod'
+run 3 bench --signing-cost --server diod
+says 'only smbd signs'
+run 3 bench --inval-cost --shard 1/2
+says 'no parts'
+for c in run check latency one-run; do
+	run 3 $c smbd
+	says 'smbd: what is that'
+done
+run 3 run --no-copy
+says '--client temp-page'
+run 3 sim --seeds 0
+says '--seeds "0"'
+run 3 sim --minutes 0
+run 3 sim --jobs 0
+run 3 sim --flavour linux-5.10
+says 'no flavour'
+run 3 sim --flavour linux-7.2 --json
+says '"is for plain seeds"'
+run 3 sim --hazards h3
+says 'needs --flavour'
+run 3 sim --flavour linux-7.2 --hazards h18
+says 'h1 to h17'
+run 0 sim --seed 1 --flavour linux-6.12 --hazards=-h9
 run 3 compare --turn 1K in-place temp-page
 says '--turn 1K: .*from 256K'
 run 2 report "$tmp/none"
