@@ -6,6 +6,7 @@
 #include "session.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char about[] =
 	"The quick matrix: {smbd, diod} x {in-place, temp-page} x four "
@@ -47,6 +48,62 @@ static bool is_late(struct bench_session *s, const struct bench_matrix *m,
 	return true;
 }
 
+/* --- instead of the matrix ------------------------------------------------ */
+
+static bool is_server(const struct bench_cli *c, const char *a, const char *b)
+{
+	return !c->has_server || !strcmp(c->run.server, a) ||
+	       !strcmp(c->run.server, b);
+}
+
+static int refuse(const char *why)
+{
+	fprintf(stderr, "netwb: %s\n", why);
+	return -EINVAL;
+}
+
+/* Options that one of them would not obey. */
+static int check_instead(const struct bench_cli *c)
+{
+	int nr = c->retry_cost + c->inval_cost + c->speed + c->shim_cost +
+		 c->signing_cost;
+
+	if (!nr)
+		return 0;
+	if (nr > 1)
+		return refuse(
+			"--speed, --retry-cost, --inval-cost, --shim-cost "
+			"and --signing-cost are measured one at a time");
+	if (c->filter)
+		return refuse("--filter chooses among the cells of the matrix; "
+			      "what is measured instead of it has rows of its "
+			      "own");
+	if (c->signing_cost && !is_server(c, "smbd", "smbd"))
+		return refuse("--signing-cost: only smbd signs");
+	if (!is_server(c, "smbd", "diod"))
+		return refuse("--server: what is measured instead of the "
+			      "matrix runs on smbd or diod");
+	if (c->inval_cost && c->shard.n)
+		return refuse("--inval-cost has no parts to share out");
+	return 0;
+}
+
+/* Return: its exit code; -1: it is the matrix that is wanted. */
+static int run_instead(struct bench_cli *c, int argc, char **argv)
+{
+	if (c->retry_cost)
+		return bench_retry_cost(c, argc, argv);
+	if (c->inval_cost)
+		return bench_inval_cost(c);
+	if (c->speed)
+		return bench_speed(c, argc, argv);
+	if (c->shim_cost)
+		return bench_shim_cost(c, argc, argv);
+	if (c->signing_cost)
+		return bench_signing_cost(c, argc, argv);
+	return -1;
+}
+
 int bench_cmd_bench(int argc, char **argv)
 {
 	struct bench_matrix m = {0};
@@ -68,25 +125,17 @@ int bench_cmd_bench(int argc, char **argv)
 	}
 	if (rc < 0)
 		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
-	if (c.filter && (c.retry_cost || c.shim_cost || c.signing_cost)) {
-		fprintf(stderr, "netwb: --filter chooses among the cells of "
-				"the matrix; what is measured instead of it "
-				"has rows of its own\n");
+	if (check_instead(&c)) {
 		bench_cli_fini(&c);
 		return NWB_EXIT_USAGE;
 	}
 	if (bench_interrupt_setup())
 		return NWB_EXIT_BROKEN;
-	if (c.retry_cost)
-		return bench_retry_cost(&c, argc, argv);
-	if (c.inval_cost)
-		return bench_inval_cost(&c);
-	if (c.speed)
-		return bench_speed(&c, argc, argv);
-	if (c.shim_cost)
-		return bench_shim_cost(&c, argc, argv);
-	if (c.signing_cost)
-		return bench_signing_cost(&c, argc, argv);
+	code = run_instead(&c, argc, argv);
+	if (code >= 0) {
+		bench_cli_fini(&c);
+		return code;
+	}
 	rc = bench_matrix_build(&m, c.pairs, c.fault_pairs, c.run.seed,
 				c.has_server ? c.run.server : NULL, c.filter,
 				&c.shard, &err);

@@ -350,14 +350,18 @@ static int under_lock(struct cost *c, enum way way, const char **ret_word)
 	struct nwb_invalidated r = {0};
 	int rc = dirty(c, &cells[0]);
 
-	if (!rc)
-		rc = nwb_inode_lock_folio(c->inode, 0);
 	if (rc)
 		return rc;
-	rc = forget(c, way, PAGE, NWB_INVAL_FOLIO_LOCKED, &r);
-	nwb_inode_unlock_folio(c->inode, 0);
+	rc = nwb_inode_lock_folio(c->inode, 0);
+	if (!rc) {
+		rc = forget(c, way, PAGE, NWB_INVAL_FOLIO_LOCKED, &r);
+		nwb_inode_unlock_folio(c->inode, 0);
+	}
 	*ret_word = rc == -EDEADLK ? "no (EDEADLK)" : "yes";
-	return rc == -EDEADLK ? 0 : rc;
+	return !rc || rc == -EDEADLK
+		       ? 0
+		       : nwb_err_set(c->err, rc, "%s, under a folio lock: %s",
+				     ways[way].name, strerror(-rc));
 }
 
 static int object(struct cost *c, enum way way)
@@ -466,13 +470,6 @@ int bench_inval_cost(const struct bench_cli *c)
 			continue;
 		fprintf(stderr, "netwb: %s: %s\n", servers[i], err.text);
 		code = NWB_EXIT_BROKEN;
-	}
-	if (c->has_server && strcmp(c->run.server, "smbd") != 0 &&
-	    strcmp(c->run.server, "diod") != 0) {
-		fprintf(stderr,
-			"netwb: --inval-cost: --server %s: smbd or diod\n",
-			c->run.server);
-		code = NWB_EXIT_USAGE;
 	}
 	return code;
 }

@@ -80,6 +80,19 @@ static void note(struct figures *f, unsigned int way,
 	f->durable[way][n] = (double)r->work.durable_ns / (double)NWB_MSEC;
 }
 
+/* As a person would say them. */
+static void put_lines(const char *text, char *buf, size_t size)
+{
+	size_t at = 0;
+
+	buf[0] = 0;
+	for (size_t n; *text && at < size; text += n + (text[n] == '\n')) {
+		n = strcspn(text, "\n");
+		at += (size_t)snprintf(buf + at, size - at, " -e '%.*s'",
+				       (int)n, text);
+	}
+}
+
 static int run_way(struct bench_session *s, const char *server,
 		   const struct schedule *sched, unsigned int way,
 		   unsigned int round, unsigned int order, struct figures *f,
@@ -99,12 +112,12 @@ static int run_way(struct bench_session *s, const char *server,
 		.judge = true,
 		.strategy = way,
 	};
-	char args[300];
+	char args[600];
 	int rc = bench_plan_text(sched->name, sched->text, &plan, err);
 
 	if (rc)
 		return rc;
-	snprintf(args, sizeof(args), " (retry-cost, schedule %s)", sched->name);
+	put_lines(sched->text, args, sizeof(args));
 	o.plan = plan;
 	o.plan_args = args;
 	rc = bench_session_run(s, &o, round, order, &res, err);

@@ -15,6 +15,7 @@
 #include "nwb/stats.h"
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #define COST_BYTES (192 * NWB_MIB)
 
@@ -103,7 +104,8 @@ int bench_shim_cost(struct bench_cli *c, int argc, char **argv)
 				 c->pairs * 4, argc, argv, &err);
 
 	for (unsigned int i = 0; i < 2 && !rc; i++)
-		if (bench_shard_takes(&c->shard, servers[i]))
+		if ((!c->has_server || !strcmp(c->run.server, servers[i])) &&
+		    bench_shard_takes(&c->shard, servers[i]))
 			rc = cost_server(&s, servers[i], c->pairs, &rnd, &err);
 	if (!rc)
 		rc = bench_session_shard(&s, &c->shard, &err);
