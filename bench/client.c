@@ -87,6 +87,11 @@ int bench_client_check(const struct bench_run_opts *o, struct nwb_err *err)
 	else if (o->fscache_short && !o->fscache)
 		what = "fscache-short is a fault of --fscache, which is not "
 		       "given";
+	else if (o->dirty_bg && !o->dirty)
+		what = "dirty-bg is a part of --dirty, which is not given";
+	else if (o->dirty_bg >= nwb_max(o->dirty, (uint64_t)1))
+		what = "the limit of dirty bytes must be above the background "
+		       "limit";
 	return what ? nwb_err_set(err, -EOPNOTSUPP, "%s", what) : 0;
 }
 

@@ -88,7 +88,7 @@ int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
 		rc = 1;
 	}
 	if (o->no_copy && o->subject != NWB_SUBJ_TEMP_PAGE)
-		return nwb_err_set(err, -EINVAL,
+		return nwb_err_set(err, -EOPNOTSUPP,
 				   "--no-copy: only temp-page copies; "
 				   "--client temp-page");
 

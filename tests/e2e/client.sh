@@ -80,8 +80,12 @@ says 'dirty limits: writers waited [1-9][0-9]* times'
 below 3145728
 run 0 run --dirty 512M --write 8M
 says 'dirty limits: writers waited 0 times'
-run 2 run --dirty 1M --dirty-bg 2M --write 4M
+run 3 run --dirty 1M --dirty-bg 2M --write 4M
 says 'must be above the background limit'
+run 3 run --dirty-bg 2M --write 4M
+says 'dirty-bg is a part of --dirty'
+run 3 run --client raw-cold --strictlimit 4M --write 4M
+says "a limit of dirty bytes is the reference client's"
 
 # A write to the local cache stops within a block. Where the rest begins is
 # skipped to the next block, or not (h8): then the cache has the bytes of one
