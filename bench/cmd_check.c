@@ -190,6 +190,10 @@ static struct bench_run_opts cell_opts(const struct bench_cli *c,
 		o.flavour = NWB_STRICT;
 		o.hazards = o.no_hazards = 0;
 		o.strategy = 0;
+		o.second_user = false;
+		o.mirror[0] = 0;
+		o.mirror_room = 0;
+		o.dirty = o.dirty_bg = o.strictlimit = 0;
 	}
 	/* rounds over a quarter of the file would all be in the cache before
 	 * the first of them is sent: too few writes for the faults to hit */
@@ -306,6 +310,8 @@ int bench_cmd_check(int argc, char **argv)
 			     about);
 	if (rc < 0)
 		return rc == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
+	if (bench_cli_stray(&c, rc, argc, argv))
+		return NWB_EXIT_USAGE;
 	if (bench_interrupt_setup())
 		return NWB_EXIT_BROKEN;
 	if (c.mutant)

@@ -39,6 +39,9 @@ if [ "$(grep -c '"flavour": *"linux-7.2"' "$tmp"/matrix/*/run.jsonl)" = 1 ] &&
 else
 	bad 'it is not one run of linux-7.2'
 fi
+# the limit in it has no page cache to be limited
+run 0 check --strictlimit 2M --server smbd --filter 'smbd.raw-cold.seq1m.none' \
+	--write 4M --out matrix
 run 3 check --client raw-hot
 says 'no cell of the matrix'
 run 3 check --server-binary /bin/true
