@@ -92,8 +92,9 @@ static void usage(FILE *out)
 		"and does\n"
 		"                      anything else?\n"
 		"  --hazards LIST      of the flavour only these (h3,h17, "
-		"none, all), and\n"
-		"                      worlds judged as without --flavour\n\n"
+		"none, all; -h9: all\n"
+		"                      but that one), and worlds judged as "
+		"without --flavour\n\n"
 		"A failing seed prints the command that repeats it. Exit: 0 "
 		"all held, 1 a check\nfailed (or a mutant was not found), 3 "
 		"bad usage.\n");
@@ -123,6 +124,15 @@ static int number(const char *name, const char *text, uint64_t max,
 	if (text[0] < '0' || text[0] > '9' || *end || *ret > max)
 		return bad(name, text);
 	return 0;
+}
+
+/* Of something there must be one at least. */
+static int count(const char *name, const char *text, uint64_t max,
+		 uint64_t *ret)
+{
+	int rc = number(name, text, max, ret);
+
+	return rc || *ret ? rc : bad(name, text);
 }
 
 static int take_mutant(struct sim_run_opts *o, const char *name)
@@ -173,6 +183,8 @@ static int take_hazards(struct sim_run_opts *o, const char *list)
 	o->has_hazards = true;
 	if (strcmp(list, "none") && nwb_hazards_parse(list, &on, &off, &err))
 		return bad(err.text, list);
+	if (off && !on) /* "-h9": all but that one */
+		on = NWB_HAZARDS_ALL;
 	o->no_hazards = NWB_HAZARDS_ALL & ~(on & ~off);
 	return 0;
 }
@@ -185,14 +197,14 @@ static int take_option(struct sim_run_opts *o, int opt)
 
 	switch (opt) {
 	case OPT_SEEDS:
-		return number("--seeds", optarg, UINT32_MAX, &o->nr_seeds);
+		return count("--seeds", optarg, UINT32_MAX, &o->nr_seeds);
 	case OPT_SEED:
 		o->has_seed = true;
 		return number("--seed", optarg, UINT64_MAX / 4, &o->first);
 	case OPT_MINUTES:
-		return number("--minutes", optarg, 10000, &o->minutes);
+		return count("--minutes", optarg, 10000, &o->minutes);
 	case OPT_JOBS:
-		rc = number("--jobs", optarg, SIM_JOBS_MAX, &n);
+		rc = count("--jobs", optarg, SIM_JOBS_MAX, &n);
 		o->jobs = (unsigned int)n;
 		return rc;
 	case OPT_JSON:
@@ -228,6 +240,8 @@ static int take_option(struct sim_run_opts *o, int opt)
 static int finish_options(struct sim_run_opts *o)
 {
 	bool has_mutant = o->mutant || o->all_mutants;
+	bool is_table = has_mutant || (o->flavour != NWB_STRICT &&
+				       !o->has_hazards && !o->shrink);
 
 	if (has_mutant && !nwb_sim_has_mutants()) {
 		bench_mutants_missing();
@@ -245,6 +259,9 @@ static int finish_options(struct sim_run_opts *o)
 		return bad("--trace", "needs --seed");
 	if (o->has_hazards && o->flavour == NWB_STRICT)
 		return bad("--hazards", "needs --flavour");
+	if ((o->json || o->digests) && (is_table || o->trace))
+		return bad(o->json ? "--json" : "--digests",
+			   "is for plain seeds");
 	if (has_mutant && o->flavour != NWB_STRICT)
 		return bad("--mutant", "is for the strict flavour");
 	return 0;

@@ -152,7 +152,7 @@ static void try_fewer(const struct sim_run_opts *o, struct board *b,
 static void look_at(const struct sim_run_opts *o, struct board *b,
 		    uint64_t seed)
 {
-	struct sim_failure full, base;
+	struct sim_failure full = {0}, base;
 	uint32_t fired;
 	bool is_bad = fails(o, seed, 0, &full);
 
