@@ -46,7 +46,7 @@ static double number(const json_t *o, const char *key)
 	return d > 0 && d < 1e18 ? d : NAN;
 }
 
-/* Return: 0; 1: nothing to draw; -EINVAL. */
+/* Return: 0; 1: nothing to draw; -EINVAL. Less than a byte is no size. */
 static int parse_line(const char *line, struct point *ret)
 {
 	json_t *o = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
@@ -59,7 +59,7 @@ static int parse_line(const char *line, struct point *ret)
 		.ns = number(o, "ns"),
 		.files = is_copy || !isfinite(files) ? 0 : (uint64_t)files,
 	};
-	if (json_is_object(o) && isfinite(ret->bytes) &&
+	if (json_is_object(o) && isfinite(ret->bytes) && ret->bytes >= 1 &&
 	    (is_copy || ret->files)) {
 		if (isfinite(ret->ns))
 			rc = 0;

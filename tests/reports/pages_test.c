@@ -66,6 +66,8 @@ NWB_TEST(pages, what_is_no_figure_is_refused)
 		{"{\"copy_bytes\":4096,\"ns\":1}\n", -ENODATA},
 		{"{\"files\":1,\"bytes\":4096,\"ns\":null}\n", -ENODATA},
 		{"\n", -EINVAL},
+		{"{\"files\":1,\"bytes\":1e-300,\"ns\":1}\n", -EINVAL},
+		{"{\"copy_bytes\":0.5,\"ns\":1}\n", -EINVAL},
 	};
 
 	for (size_t i = 0; i < NWB_ARRAY_SIZE(bad); i++) {
