@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 /* map() - NULL and errno on failure. */
@@ -105,22 +104,6 @@ void nwb_fc_arm(struct nwb_fc_page *page, unsigned int rule, bool armed)
 {
 	nwb_assert(rule < page->nr_rules);
 	atomic_store(&page->state[rule].armed, armed);
-}
-
-int nwb_fc_wait_event(struct nwb_fc_page *page, uint32_t seen,
-		      uint64_t timeout_ns)
-{
-	struct timespec ts = {
-		.tv_sec = (time_t)(timeout_ns / NWB_SEC),
-		.tv_nsec = (long)(timeout_ns % NWB_SEC),
-	};
-
-	if (atomic_load(&page->event) != seen)
-		return 0;
-	if (syscall(SYS_futex, &page->event, FUTEX_WAIT, seen, &ts, NULL, 0) &&
-	    errno == ETIMEDOUT)
-		return -ETIMEDOUT;
-	return 0;
 }
 
 static bool wants_pdus(const struct nwb_fc_page *page)

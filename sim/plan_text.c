@@ -29,11 +29,6 @@ static const char *const family_name[SIM_FAMILIES] = {
 	[SIM_MIRROR_CRASH] = "mirror-crash",
 };
 
-const char *sim_family_name(enum sim_family family)
-{
-	return family_name[family];
-}
-
 static const char *const op_name[SIM_OP_KINDS] = {
 	[SIM_WRITE] = "write",
 	[SIM_READ] = "read",
@@ -56,11 +51,6 @@ static const char *const op_name[SIM_OP_KINDS] = {
 	[SIM_INVALIDATE] = "invalidate",
 	[SIM_LAUNDER] = "launder",
 };
-
-const char *sim_op_name(enum sim_op_kind kind)
-{
-	return op_name[kind];
-}
 
 struct text {
 	char *at;

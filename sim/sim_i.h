@@ -141,8 +141,6 @@ struct sim_plan {
 /* One draw below @below (0: any 64 bits). */
 uint64_t sim_draw(uint64_t *state, uint64_t below);
 void sim_plan_make(const struct nwb_sim_opts *opts, struct sim_plan *ret_plan);
-const char *sim_family_name(enum sim_family family);
-const char *sim_op_name(enum sim_op_kind kind);
 
 /* --- events.c ------------------------------------------------------------- */
 

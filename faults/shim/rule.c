@@ -267,12 +267,6 @@ bool sh_grant_in_force(const struct sh_ev *ev)
 	return false;
 }
 
-void sh_event_wake(void)
-{
-	atomic_fetch_add(&sh.page->event, 1);
-	sh.ops->wake(&sh.page->event);
-}
-
 static void arm(uint32_t mask, bool armed)
 {
 	for (unsigned int i = 0; mask; i++, mask >>= 1)
@@ -306,7 +300,6 @@ void sh_rules_hit(uint32_t rules, const struct sh_ev *ev)
 		arm(r->disarm_mask, false);
 		arm(r->arm_mask, true);
 	}
-	sh_event_wake();
 }
 
 /* sh_die() - kill or restart: the server's main process and this one.
@@ -314,7 +307,6 @@ void sh_rules_hit(uint32_t rules, const struct sh_ev *ev)
 void sh_die(uint16_t actions)
 {
 	if (actions & NWB_FC_DO_KILL_CHILD) {
-		sh_event_wake();
 		sh.ops->die(0);
 		return;
 	}
@@ -323,6 +315,5 @@ void sh_die(uint16_t actions)
 	atomic_fetch_add(&sh.page->kills, 1);
 	if (actions & NWB_FC_DO_RESTART)
 		atomic_fetch_add(&sh.page->restarts, 1);
-	sh_event_wake();
 	sh.ops->die(atomic_load(&sh.page->main_pid));
 }

@@ -397,7 +397,6 @@ static inline void sh_rec_end(struct nwb_lrec *rec)
 
 /** sh_die() - the rule says kill: by now everything is recorded. */
 void sh_die(uint16_t actions);
-void sh_event_wake(void);
 uint32_t sh_instance(void);
 
 #endif

@@ -5,7 +5,7 @@
  *	netwb ── nwb_fc_create ── memfd ──(NWB_SHIM_CTL_FD)── shim in smbd
  *	           compile rules                              (and its children)
  *	           heal, phase ────────────────────────────►  reads
- *	           hits, events  ◄────────────────────────── counts
+ *	           hits          ◄────────────────────────── counts
  *
  * The harness owns the mapping and fills the rules before the server is
  * executed, so that they are armed before it accepts its first connection.
@@ -24,7 +24,7 @@
 #include <stdatomic.h>
 
 #define NWB_FC_MAGIC   0x3163666e62776eull
-#define NWB_FC_VERSION 2u
+#define NWB_FC_VERSION 3u
 #define NWB_FC_RULES   NWB_PLAN_RULES
 #define NWB_FC_SEQ     31u /* longest seq */
 #define NWB_FC_ANY     0xffffu
@@ -138,11 +138,10 @@ struct nwb_fc_page {
 	_Atomic uint32_t kick;	   /* futex: held PDUs, look again */
 
 	/* shim -> harness */
-	_Alignas(64) _Atomic uint32_t event; /* futex: something fired */
-	_Atomic uint32_t restarts;	     /* restarts asked for */
-	_Atomic uint32_t kills;		     /* of which by kill or restart */
-	_Atomic uint32_t sign;		     /* enum nwb_fc_sign */
-	_Atomic uint32_t seal;		     /* enum nwb_fc_seal */
+	_Alignas(64) _Atomic uint32_t restarts; /* restarts asked for */
+	_Atomic uint32_t kills;	   /* of which by kill or restart */
+	_Atomic uint32_t sign;	   /* enum nwb_fc_sign */
+	_Atomic uint32_t seal;	   /* enum nwb_fc_seal */
 	_Atomic uint32_t attached; /* processes that mapped the page */
 	_Atomic int32_t main_pid;  /* in the server's pid namespace */
 	char samba[48];		   /* version string found */
@@ -201,10 +200,6 @@ void nwb_fc_heal(struct nwb_fc_page *page);
 void nwb_fc_set_phase(struct nwb_fc_page *page, unsigned int phase);
 /** nwb_fc_arm() - arm or disarm one rule by hand. */
 void nwb_fc_arm(struct nwb_fc_page *page, unsigned int rule, bool armed);
-/** nwb_fc_wait_event() - wait until something fires after @seen (the value of
- * page->event read before), at most @timeout_ns. 0 or -ETIMEDOUT. */
-int nwb_fc_wait_event(struct nwb_fc_page *page, uint32_t seen,
-		      uint64_t timeout_ns) nwb_must_check;
 /** nwb_fc_refusal() - after the server began to talk: why rules cannot work
  * under this session (encrypted, another Samba, ...), or NULL. Static. */
 const char *nwb_fc_refusal(const struct nwb_fc_page *page);

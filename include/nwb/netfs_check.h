@@ -63,9 +63,6 @@ bool nwb_netfs_check_section(struct nwb_netfs_check *c,
  */
 bool nwb_netfs_check_rest(struct nwb_netfs_check *c,
 			  struct nwb_netfs_broken *ret_b);
-/** nwb_netfs_check_count() - how often @rule had something to judge. */
-uint64_t nwb_netfs_check_count(const struct nwb_netfs_check *c,
-			       enum nwb_netfs_rule rule);
 /** nwb_netfs_rule_name() - "T1", ... */
 const char *nwb_netfs_rule_name(enum nwb_netfs_rule rule);
 

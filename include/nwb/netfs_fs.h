@@ -98,7 +98,8 @@ struct nwb_io_subrequest {
  * @prepare_write: may lower stream->sreq_max_len (>= 1) and sreq_max_segs, and
  *	may block (credits, reconnect). On failure: -errno; the subrequest
  *	collects its data and then fails with it. With NWB_SREQ_NOWAIT, -EAGAIN
- *	instead of waiting for credits: then it is asked again without.
+ *	instead of waiting for credits: then it is asked again without. What
+ *	was prepared is issued.
  * @issue_write: send asynchronously; ends in exactly one
  *	nwb_write_subrequest_terminated(), possibly before it returns. Must
  *	honour start + transferred.
@@ -109,8 +110,6 @@ struct nwb_io_subrequest {
  *	set stream->failed: then what needed a retry fails. Blocks. May be NULL.
  * @issue_writes: the same of several to different places, in one message if
  *	that can be (opts.vectored); NULL: it cannot
- * @cancel_prepared: a prepared subrequest will not be issued: give back what
- *	prepare reserved. May be NULL.
  * @flush: make acknowledged writes durable (FLUSH, Tfsync). @ret_instance: the
  *	server instance that said so. -ECONNABORTED: try again later.
  * @away_ns: for how long the server has been away; 0: it is not. May be NULL.
@@ -134,7 +133,6 @@ struct nwb_netfs_ops {
 	void (*issue_write)(struct nwb_io_subrequest *sreq);
 	void (*issue_writes)(struct nwb_io_subrequest *const *sreqs,
 			     unsigned int nr);
-	void (*cancel_prepared)(struct nwb_io_subrequest *sreq);
 	int (*flush)(struct nwb_inode *inode, uint32_t *ret_instance);
 	uint64_t (*away_ns)(struct nwb_inode *inode);
 	int (*ready)(struct nwb_inode *inode, uint32_t *ret_instance);
@@ -181,7 +179,6 @@ void nwb_rreq_set_unreachable(struct nwb_io_request *rreq, uint64_t ns);
 /** nwb_inode_fs_priv() - the filesystem's handle, given to nwb_inode_new(). */
 void *nwb_inode_fs_priv(const struct nwb_inode *inode);
 struct nwb_netfs *nwb_inode_netfs(const struct nwb_inode *inode);
-struct nwb_exec *nwb_netfs_exec(const struct nwb_netfs *nf);
 const struct nwb_netfs_opts *nwb_netfs_get_opts(const struct nwb_netfs *nf);
 /** nwb_netfs_hazard() - is @h on? */
 bool nwb_netfs_hazard(const struct nwb_netfs *nf, enum nwb_hazard h);
@@ -198,7 +195,7 @@ void *nwb_netfs_fs_priv(const struct nwb_netfs *nf);
  * beyond its end, or fails the upload.
  *
  * @begin: a request begins: does the stream take part? Does not block on I/O.
- * @prepare_write, @issue_write, @cancel_prepared: as in struct nwb_netfs_ops.
+ * @prepare_write, @issue_write: as in struct nwb_netfs_ops.
  *	A failure without NWB_SREQ_NEED_RETRY is final.
  * @forget: [pos, pos + len) was written, and not to this stream. May be NULL.
  * @invalidate: a request failed in this stream or in the upload: nothing that
@@ -213,7 +210,6 @@ struct nwb_stream_ops {
 	bool (*begin)(struct nwb_io_request *rreq, unsigned int stream_nr);
 	int (*prepare_write)(struct nwb_io_subrequest *sreq);
 	void (*issue_write)(struct nwb_io_subrequest *sreq);
-	void (*cancel_prepared)(struct nwb_io_subrequest *sreq);
 	void (*forget)(struct nwb_inode *inode, uint64_t pos, uint64_t len);
 	void (*invalidate)(struct nwb_inode *inode);
 	int (*flush)(struct nwb_inode *inode);
@@ -224,13 +220,11 @@ struct nwb_stream_ops {
 /**
  * nwb_netfs_attach() - let a stream take part in all writeback of the mount.
  * @stream_nr: 1 or 2
- * @ops, @priv: borrowed
+ * @ops: borrowed
  * Context: before an inode takes part (nwb_inode_set_side()).
  */
 void nwb_netfs_attach(struct nwb_netfs *nf, unsigned int stream_nr,
-		      const struct nwb_stream_ops *ops, void *priv);
-/** nwb_netfs_side() - @priv of nwb_netfs_attach(). */
-void *nwb_netfs_side(const struct nwb_netfs *nf, unsigned int stream_nr);
+		      const struct nwb_stream_ops *ops);
 /** nwb_inode_set_side() - the stream's own of @inode; right after
  * nwb_inode_new(). NULL, as at first: the stream leaves the file alone. */
 void nwb_inode_set_side(struct nwb_inode *inode, unsigned int stream_nr,

@@ -142,10 +142,6 @@ struct nwb_dirent {
 #define NWB_XATTR_REPLACE 2u
 #define NWB_XATTR_MAX	  65536u /* bytes of one value, and of a list */
 
-/** nwb_ns_set_owner() - whom files belong to where the protocol does not say
- * (SMB). Before anything else of this header; default: 0, 0. */
-void nwb_ns_set_owner(struct nwb_mount *mnt, uint32_t uid, uint32_t gid);
-
 /** nwb_ns_root() - the root's node; needs no reference, lives as the mount. */
 struct nwb_node *nwb_ns_root(struct nwb_mount *mnt);
 /**

@@ -96,12 +96,6 @@ struct nwb_node *nwb_ns_root(struct nwb_mount *mnt)
 	return &mnt->ns->root;
 }
 
-void nwb_ns_set_owner(struct nwb_mount *mnt, uint32_t uid, uint32_t gid)
-{
-	mnt->ns->uid = uid;
-	mnt->ns->gid = gid;
-}
-
 /* --- names -----------------------------------------------------------------
  */
 

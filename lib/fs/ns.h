@@ -150,8 +150,7 @@ struct nwb_ns {
 	struct nwb_list by_ino[NS_BUCKETS];
 	struct nwb_list by_name[NS_BUCKETS];
 	struct nwb_list open; /* nodes with an inode */
-	uint32_t uid, gid;
-	uint32_t next_id; /* of inodes, for the ledger */
+	uint32_t next_id;     /* of inodes, for the ledger */
 	uint64_t gone_base, nr_gone;
 	uint32_t nr_kept;
 };

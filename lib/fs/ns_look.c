@@ -14,8 +14,8 @@ void nwb_ns_finish_attr(struct nwb_ns *ns, struct nwb_node *node,
 			struct nwb_attr *attr)
 {
 	if (ns->ops->has_no_owner) {
-		attr->uid = node->kept & NWB_SET_UID ? node->uid : ns->uid;
-		attr->gid = node->kept & NWB_SET_GID ? node->gid : ns->gid;
+		attr->uid = node->kept & NWB_SET_UID ? node->uid : 0;
+		attr->gid = node->kept & NWB_SET_GID ? node->gid : 0;
 		if (node->kept & NWB_SET_MODE)
 			attr->mode = (attr->mode & S_IFMT) | node->mode;
 	}

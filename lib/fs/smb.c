@@ -281,17 +281,6 @@ static int smb_prepare_write(struct nwb_io_subrequest *sreq)
 	return -EHOSTDOWN;
 }
 
-static void smb_cancel_prepared(struct nwb_io_subrequest *sreq)
-{
-	struct nwb_inode *inode = nwb_rreq_inode(sreq->rreq);
-	const struct smb_inode *p = nwb_inode_fs_priv(inode);
-	struct nwb_fs_ctx *ctx = inode_ctx(inode);
-	struct nwb_smb2_write *w = sreq_write(sreq);
-
-	nwb_smb2_put_credits(w->file == p->file ? ctx->smb2 : ctx->other,
-			     &w->credits);
-}
-
 /* FILE_CLOSED says that nothing was done; it is our own doing where the handle
  * was closed for a directory to be renamed, while this was on its way. */
 static bool is_again(const struct nwb_smb2_file *f, ssize_t rc)
@@ -537,7 +526,6 @@ static const struct nwb_netfs_ops smb_ops = {
 	.prepare_write = smb_prepare_write,
 	.issue_write = smb_issue_write,
 	.issue_writes = smb_issue_writes,
-	.cancel_prepared = smb_cancel_prepared,
 	.flush = smb_flush,
 	.away_ns = smb_away_ns,
 	.ready = smb_ready,

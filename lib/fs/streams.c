@@ -111,7 +111,7 @@ static const struct nwb_stream_ops cache_ops = {
 void nwb_mount_use_cache(struct nwb_mount *mnt, struct nwb_cache *cache)
 {
 	mnt->cache = cache;
-	nwb_netfs_attach(mnt->nf, 1, &cache_ops, cache);
+	nwb_netfs_attach(mnt->nf, 1, &cache_ops);
 }
 
 #define CHECK_BYTES 65536u
@@ -314,7 +314,7 @@ int nwb_mount_use_mirror(struct nwb_mount *mnt, struct nwb_mount *mirror)
 		return rc;
 	}
 	mnt->mirror = mir;
-	nwb_netfs_attach(mnt->nf, 2, &mirror_ops, mir);
+	nwb_netfs_attach(mnt->nf, 2, &mirror_ops);
 	return 0;
 }
 

@@ -54,7 +54,6 @@ struct shadow {
 struct nwb_netfs_check {
 	struct nwb_netfs *nf;
 	struct nwb_netfs_broken *b;
-	uint64_t count[NWB_RULES];
 	struct shadow shadow[NR_SHADOWS];
 };
 
@@ -73,14 +72,13 @@ const char *nwb_netfs_rule_name(enum nwb_netfs_rule rule)
 	return (unsigned int)rule < NWB_RULES ? rule_name[rule] : "?";
 }
 
-/* Count a look at @rule; false and the text when @ok is not so. */
+/* False and the text when @ok is not so. */
 static bool nwb_printf(4, 5)
 	holds(struct nwb_netfs_check *c, enum nwb_netfs_rule rule, bool ok,
 	      const char *fmt, ...)
 {
 	va_list ap;
 
-	c->count[rule]++;
 	if (ok)
 		return true;
 	c->b->rule = rule;
@@ -768,10 +766,4 @@ bool nwb_netfs_check_rest(struct nwb_netfs_check *c,
 	       check_pool(c, &c->nf->claim_pool, "claims") &&
 	       holds(c, NWB_RULE_SUM, !st.dirty_bytes,
 		     "at rest %llu bytes are dirty", LL(st.dirty_bytes));
-}
-
-uint64_t nwb_netfs_check_count(const struct nwb_netfs_check *c,
-			       enum nwb_netfs_rule rule)
-{
-	return (unsigned int)rule < NWB_RULES ? c->count[rule] : 0;
 }

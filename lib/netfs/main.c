@@ -9,11 +9,6 @@
 /* Of direct writes, and those that issuers have at hand. */
 #define CLAIMS_SPARE 256u
 
-struct nwb_exec *nwb_netfs_exec(const struct nwb_netfs *nf)
-{
-	return nf->ex;
-}
-
 const struct nwb_netfs_opts *nwb_netfs_get_opts(const struct nwb_netfs *nf)
 {
 	return &nf->opts;

@@ -329,7 +329,6 @@ struct nwb_netfs {
 	const struct nwb_wb_mode_ops *mode;
 	struct {
 		const struct nwb_stream_ops *ops;
-		void *priv;
 	} side[NWB_NR_STREAMS]; /* [0] is not used: that is ops */
 	unsigned int nr_streams;
 	uint32_t hazards; /* NWB_HAZARD_BIT()s that are on */

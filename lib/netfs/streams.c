@@ -14,18 +14,11 @@
 #include "internal.h"
 
 void nwb_netfs_attach(struct nwb_netfs *nf, unsigned int stream_nr,
-		      const struct nwb_stream_ops *ops, void *priv)
+		      const struct nwb_stream_ops *ops)
 {
 	nwb_assert(stream_nr && stream_nr < NWB_NR_STREAMS);
 	nf->side[stream_nr].ops = ops;
-	nf->side[stream_nr].priv = priv;
 	nf->nr_streams = nwb_max(nf->nr_streams, stream_nr + 1);
-}
-
-void *nwb_netfs_side(const struct nwb_netfs *nf, unsigned int stream_nr)
-{
-	nwb_assert(stream_nr && stream_nr < NWB_NR_STREAMS);
-	return nf->side[stream_nr].priv;
 }
 
 void nwb_inode_set_side(struct nwb_inode *inode, unsigned int stream_nr,

@@ -240,7 +240,6 @@ NWB_TEST(rule, a_cut_ends_the_event_and_is_recorded)
 	nwb_check_eq(t.rules_after, 0);
 	sh_rules_hit(t.rules_before, &ev);
 	nwb_check_eq(matches("b"), 0);
-	nwb_check_eq(world.nr_wake, 1);
 	r = find_record(NWB_L_FAULT, 0);
 	nwb_check(r);
 	nwb_check_eq(r->rule, 0);

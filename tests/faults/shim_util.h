@@ -11,7 +11,7 @@
 
 struct world {
 	uint64_t now;
-	unsigned int nr_rst, nr_fin, nr_die, nr_senders, nr_wake;
+	unsigned int nr_rst, nr_fin, nr_die, nr_senders;
 	int died_with; /* main process, too */
 	uint64_t slept;
 	/* what left, by the server or by the queue, one PDU a slot */

@@ -361,7 +361,7 @@ static const struct nwb_stream_ops sfs_cache_ops = {
 
 void sfs_use_cache(struct sfs *sfs, struct nwb_inode *inode)
 {
-	nwb_netfs_attach(sfs->nf, 1, &sfs_cache_ops, sfs);
+	nwb_netfs_attach(sfs->nf, 1, &sfs_cache_ops);
 	nwb_inode_set_side(inode, 1, sfs);
 }
 

@@ -160,7 +160,7 @@ struct side *side_new(struct sfs_rig *rig, unsigned int stream_nr)
 	nwb_mutex_init(&side->lock, rig->ex, "side");
 	nwb_waitq_init(&side->changed, rig->ex, "side");
 	nwb_netfs_attach(rig->sfs->nf, stream_nr,
-			 stream_nr == 1 ? &cache_ops : &mirror_ops, side);
+			 stream_nr == 1 ? &cache_ops : &mirror_ops);
 	return side;
 }
 
