@@ -201,19 +201,13 @@ static int file_begin(struct nwb_smb2 *c, struct nwb_smb2_file **ret_file,
 	return 0;
 }
 
-int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
-		  struct nwb_smb2_file **ret_file, struct nwb_err *err)
+/* It has a name, unless @rc: get a handle, or there is no file. */
+static int file_end(struct nwb_smb2_file *f, int rc, unsigned int flags,
+		    uint32_t epoch, struct nwb_smb2_file **ret_file,
+		    struct nwb_err *err)
 {
-	struct nwb_smb2_file *f;
-	uint32_t epoch, status;
-	int rc = file_begin(c, &f, &epoch, err);
+	uint32_t status;
 
-	if (rc)
-		return rc;
-	rc = nwb_smb2_set_name(f->name, name, &f->name_len);
-	f->is_rdonly = (flags & NWB_O_RDONLY) != 0;
-	if (rc || !f->name_len)
-		rc = nwb_err_set(err, rc ? rc : -EINVAL, "bad file name");
 	if (!rc)
 		rc = file_create(f, disposition_of(flags), false, epoch,
 				 &status, err);
@@ -225,6 +219,22 @@ int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 	return 0;
 }
 
+int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
+		  struct nwb_smb2_file **ret_file, struct nwb_err *err)
+{
+	struct nwb_smb2_file *f;
+	uint32_t epoch;
+	int rc = file_begin(c, &f, &epoch, err);
+
+	if (rc)
+		return rc;
+	rc = nwb_smb2_set_name(f->name, name, &f->name_len);
+	f->is_rdonly = (flags & NWB_O_RDONLY) != 0;
+	if (rc || !f->name_len)
+		rc = nwb_err_set(err, rc ? rc : -EINVAL, "bad file name");
+	return file_end(f, rc, flags, epoch, ret_file, err);
+}
+
 bool nwb_smb2_file_is_rdonly(const struct nwb_smb2_file *f)
 {
 	return f->is_rdonly;
@@ -234,7 +244,7 @@ int nwb_smb2_open_like(struct nwb_smb2 *c, struct nwb_smb2_file *like,
 		       struct nwb_smb2_file **ret_file, struct nwb_err *err)
 {
 	struct nwb_smb2_file *f;
-	uint32_t epoch, status;
+	uint32_t epoch;
 	int rc = file_begin(c, &f, &epoch, err);
 
 	if (rc)
@@ -243,13 +253,7 @@ int nwb_smb2_open_like(struct nwb_smb2 *c, struct nwb_smb2_file *like,
 	memcpy(f->name, like->name, like->name_len);
 	f->name_len = like->name_len;
 	nwb_mutex_unlock(&like->lock);
-	rc = file_create(f, disposition_of(0), false, epoch, &status, err);
-	if (rc) {
-		file_free(f);
-		return rc;
-	}
-	*ret_file = f;
-	return 0;
+	return file_end(f, 0, 0, epoch, ret_file, err);
 }
 
 /* CLOSE on a channel of the file's session, if that lives. Return: 0, the
