@@ -27,7 +27,8 @@ struct nwb_xfile;
  * @file, @is_write, @pos, @iov, @nr_iov: what; in whole blocks, from the begin
  *	of a sector on; @iov and its memory stay until @done
  * @done: called once, from any task, possibly before nwb_xfile_submit()
- *	returned; @io may be freed there. Must not block on I/O.
+ *	returned; @io may be freed there. Must not block on I/O, nor submit: who
+ *	would wait for room is who makes it
  * @result: bytes, which may be fewer than asked for, or negative errno
  */
 struct nwb_xfile_io {

@@ -239,8 +239,10 @@ int nwb_real_file_open(struct nwb_exec *ex, const char *dir,
 	f->file.ex = ex;
 	f->file.ops = &file_ops;
 	nwb_mutex_lock(&re->files_lock);
-	if (!re->files && re->use_uring)
+	/* once: submitters look without the lock */
+	if (!re->has_tried_files && re->use_uring)
 		re->files = files_new(re);
+	re->has_tried_files = true;
 	nwb_mutex_unlock(&re->files_lock);
 	*ret_file = &f->file;
 	return 0;

@@ -29,7 +29,8 @@ struct real_worker {
  * @work_ready: something is in @pending, or the end
  * @work_done: a run has ended and @nr_cancellers wait for that
  * @timer_lock: protects timers; taken before @work_lock
- * @files: the ring of files, made with the first one; NULL: plain calls
+ * @files: the ring of files, made with the first one (@has_tried_files, under
+ *	@files_lock); NULL: plain calls
  * @some_plain: a socket got no ring although the executor uses io_uring
  */
 struct real_exec {
@@ -38,6 +39,7 @@ struct real_exec {
 	_Atomic bool some_plain;
 	struct real_files *files;
 	struct nwb_mutex files_lock;
+	bool has_tried_files;
 
 	struct nwb_mutex work_lock;
 	struct nwb_waitq work_ready;
