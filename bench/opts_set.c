@@ -8,30 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WRITE_MAX (1024 * 1024 * NWB_MIB)
+#define DIRTY_MIN (64 * NWB_KIB)
+
 int bench_parse_size(const char *s, uint64_t *ret)
 {
+	static const char units[] = "KMG";
+	unsigned int shift = 0;
+	const char *unit;
 	char *end;
 	unsigned long long v;
 
 	errno = 0;
 	v = strtoull(s, &end, 10);
-	if (errno || end == s || *s == '-')
+	if (errno || *s < '0' || *s > '9') /* it takes blanks and signs */
 		return -EINVAL;
-	switch (*end) {
-	case 'G':
-		v *= 1024; /* fall through */
-	case 'M':
-		v *= 1024; /* fall through */
-	case 'K':
-		v *= 1024;
+	unit = *end ? strchr(units, *end) : NULL;
+	if (unit) {
+		shift = 10 * (unsigned int)(unit - units + 1);
 		end++;
-		break;
-	default:
-		break;
 	}
-	if (*end)
+	if (*end || v > UINT64_MAX >> shift)
 		return -EINVAL;
-	*ret = v;
+	*ret = v << shift;
 	return 0;
 }
 
@@ -296,6 +295,8 @@ static int set_number(struct bench_cli *c, int opt, const char *name,
 		return bench_bad_value(name, value, "too large");
 	switch (opt) {
 	case OPT_WRITE:
+		if (n > WRITE_MAX)
+			return bench_bad_value(name, value, "at most 1024G");
 		c->run.bytes = n;
 		break;
 	case OPT_FSYNCS:
@@ -320,12 +321,16 @@ static int set_number(struct bench_cli *c, int opt, const char *name,
 		c->run.depth = (uint32_t)n;
 		break;
 	case OPT_DIRTY:
+		if (n < DIRTY_MIN) /* as the word of a plan */
+			return bench_bad_value(name, value, "64K at least");
 		c->run.dirty = n;
 		break;
 	case OPT_DIRTY_BG:
 		c->run.dirty_bg = n;
 		break;
 	case OPT_STRICTLIMIT:
+		if (n < DIRTY_MIN)
+			return bench_bad_value(name, value, "64K at least");
 		c->run.strictlimit = n;
 		break;
 	case OPT_FSCACHE_SHORT:

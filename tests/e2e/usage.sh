@@ -29,6 +29,14 @@ run 3 one-run --server fake -e 'c: on server.write nth=1 before do rst'
 says 'faults are injected into smbd, diod and ganesha only'
 run 3 run --write 12x
 says 'not a number'
+run 3 run --write ' -5'
+says 'not a number'
+run 3 run --write 99999999999G
+says 'not a number'
+run 3 run --write 9000000000G
+says 'at most 1024G'
+run 3 run --dirty 1
+says '64K at least'
 run 3 bench --pairs 0
 run 3 bench --filter nothing.fits
 says 'fits no cell'
