@@ -178,7 +178,7 @@ struct sim_sent {
 /* --- the world ------------------------------------------------------------ */
 
 struct sim_file {
-	char name[8];
+	char name[16];
 	uint16_t id;
 	struct nwb_mutex lock; /* writers take turns, so that order is known */
 	uint64_t gen;	       /* odd: a write is under way */
