@@ -413,7 +413,7 @@ void nwb_crypto_refresh(struct nwb_sreq *q)
 		if (!c->error)
 			c->error = refresh_claim(c, pos, end);
 		if (c->error)
-			rreq->has_claim_error = true;
+			atomic_store(&rreq->has_claim_error, true);
 		pos = c->start + c->len;
 	}
 }
@@ -428,15 +428,17 @@ size_t nwb_crypto_wind_back(const struct nwb_sreq *q)
 }
 
 /** nwb_crypto_error() - why nothing of [@start, @start + @len) can be sent, or
- * 0. No lock held. */
+ * 0. Claims behind issued_to are in no subrequest yet. No lock held. */
 int nwb_crypto_error(struct nwb_io_request *rreq, uint64_t start, size_t len)
 {
+	uint64_t issued_to = atomic_load(&rreq->issued_to);
 	uint64_t pos = start;
 	struct nwb_claim *c;
 
-	if (!rreq->has_claim_error)
+	if (!atomic_load(&rreq->has_claim_error))
 		return 0;
-	while ((c = claim_behind(rreq, pos)) && c->start < start + len) {
+	while ((c = claim_behind(rreq, pos)) && c->start < start + len &&
+	       c->start <= issued_to) {
 		if (c->error)
 			return c->error;
 		pos = c->start + c->len;

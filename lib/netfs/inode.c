@@ -300,9 +300,10 @@ int nwb_file_truncate(struct nwb_file *file, uint64_t size)
 		inode->remote_size = nwb_crypto_round(inode->nf, size);
 		inode->last_write_end = 0;
 		nwb_mutex_unlock(&inode->lock);
-		rc = nwb_crypto_cut(inode, size);
 	}
 	nwb_invalidate_unlock(inode);
+	if (!rc) /* it may have to read what nobody has cached */
+		rc = nwb_crypto_cut(inode, size);
 	nwb_mutex_unlock(&inode->io_lock);
 	return rc;
 }

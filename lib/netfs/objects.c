@@ -142,7 +142,7 @@ static void request_reset(struct nwb_io_request *rreq, struct nwb_inode *inode,
 	rreq->all_queued = false;
 	rreq->in_progress = true;
 	atomic_store(&rreq->crypto_to, start);
-	rreq->has_claim_error = false;
+	atomic_store(&rreq->has_claim_error, false);
 	rreq->nr_batch = 0;
 	atomic_store(&rreq->refs, 2); /* ISSUER, IN_PROGRESS */
 }

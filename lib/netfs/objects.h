@@ -247,7 +247,7 @@ struct nwb_io_request {
 	/* content crypto: all below is encrypted, who waits for it */
 	_Atomic uint64_t crypto_to;
 	struct nwb_list crypto_waiting;
-	bool has_claim_error;
+	_Atomic bool has_claim_error; /* issuer and retryer */
 	/* issuer: prepared, and to be sent together */
 	struct nwb_io_subrequest *batch[NWB_VECTORED_MAX];
 	unsigned int nr_batch;

@@ -423,7 +423,7 @@ static void begin_crypto(struct nwb_io_request *rreq, struct nwb_claim *c)
 {
 	if (c->error) { /* nothing else shall fail with it */
 		nwb_issue_pending(rreq);
-		rreq->has_claim_error = true;
+		atomic_store(&rreq->has_claim_error, true);
 	}
 	if (c->folio)
 		nwb_crypto_prepare(rreq, c);

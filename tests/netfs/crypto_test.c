@@ -350,6 +350,47 @@ NWB_TEST(crypto, item10_a_failed_preparation_is_told)
 		sfs_run(seed, &opts, 65536, 0, rmw_fails_body);
 }
 
+static void fsync_main(void *arg)
+{
+	struct sfs_rig *rig = arg;
+
+	nwb_check_eq(nwb_file_fsync(rig->f), -EIO);
+}
+
+/* Two folios that cannot be prepared, and one between them that can. */
+static void between_body(struct sfs_rig *rig)
+{
+	struct nwb_task *task;
+
+	sfs_fill(buf, 20000, 5);
+	somebody_writes(rig, 0, 20000, 5);
+	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	sfs_auto(rig->sfs);
+	sfs_hold_read(rig->sfs, true);
+	put_seed(rig, 1, 3, 6);
+	put_seed(rig, 8193, 3, 7);
+	nwb_file_writeback(rig->f); /* both are being read */
+	wait_nap(rig);
+	put_seed(rig, 4096, 4096, 8);
+	nwb_check_eq(nwb_task_spawn(rig->ex, "fsync", fsync_main, rig, &task),
+		     0);
+	wait_nap(rig);
+	rig->sfs->read_error = -EIO;
+	sfs_hold_read(rig->sfs, false);
+	nwb_task_join(task);
+	nwb_check_eq(rig->sfs->nr_gaveup, 2);
+	nwb_check_eq(rig->sfs->nr_log, 1);
+	nwb_check(server_has(rig->file->dur, 4096, 4096));
+}
+
+NWB_TEST(crypto, item10_nothing_fails_with_its_neighbours)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	for (uint64_t seed = 1; seed < 30; seed++)
+		sfs_run(seed, &opts, 65536, 0, between_body);
+}
+
 /* --- retry ---------------------------------------------------------------- */
 
 static void wind_back_body(struct sfs_rig *rig)
@@ -527,6 +568,27 @@ NWB_TEST(crypto, item10_truncate_leaves_nothing_behind)
 		sfs_run(seed, &opts, 65536, 0, truncate_body);
 	opts.cache_mode = NWB_CACHE_NONE;
 	sfs_run(1, &opts, 65536, 0, truncate_body);
+}
+
+/* Nothing of the last unit is cached when the file is cut in it. */
+static void truncate_cold_body(struct sfs_rig *rig)
+{
+	sfs_fill(buf, 20000, 5);
+	somebody_writes(rig, 0, 20000, 5);
+	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_truncate(rig->f, 10001), 0);
+	memset(buf + 10001, 0, 10000);
+	nwb_check_eq(rig->file->dur_size, NWB_ROUND_UP(10001, UNIT));
+	nwb_check(server_has(rig->file->dur, 0, rig->file->dur_size));
+	nwb_check(reads(rig, 0, 10001));
+}
+
+NWB_TEST(crypto, item10_truncate_of_what_is_not_cached)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	sfs_run(1, &opts, 65536, 0, truncate_cold_body);
 }
 
 static void through_body(struct sfs_rig *rig)

@@ -366,3 +366,41 @@ NWB_TEST(streams, item2_a_stream_may_stay_away)
 {
 	sfs_run(1, &late, 16384, 0, off_body);
 }
+
+/* What was read, and is on its way to the local cache, is not ours: it is
+ * forgotten with the rest. */
+static void copy_in_flight_body(struct sfs_rig *rig)
+{
+	struct side *cache = side_new(rig, 1);
+	uint8_t byte = 0, theirs;
+
+	side_take(rig, cache);
+	sfs_auto(rig->sfs);
+	cache->hold = true;
+	nwb_check_eq(nwb_file_read(rig->f, &byte, 1, 4096), 1);
+	nwb_file_writeback(rig->f);
+	side_wait_held(cache, 1);
+	theirs = (uint8_t)~byte; /* somebody else writes */
+	nwb_mutex_lock(&rig->sfs->lock);
+	rig->file->vol[4096] = theirs;
+	nwb_mutex_unlock(&rig->sfs->lock);
+	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	cache->hold = false;
+	side_release(cache);
+	nap(rig);
+	nwb_check_eq(nwb_file_read(rig->f, &byte, 1, 4096), 1);
+	nwb_check_eq(byte, theirs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	side_free(rig, cache);
+}
+
+NWB_TEST(streams, item2_what_goes_to_the_cache_only_is_forgotten_with_the_rest)
+{
+	struct nwb_netfs_opts opts = late;
+
+	for (int mode = NWB_IN_PLACE; mode <= NWB_TEMP_PAGE; mode++) {
+		opts.mode = (enum nwb_wb_mode)mode;
+		for (uint64_t seed = 1; seed < 5; seed++)
+			sfs_run(seed, &opts, 16384, 16384, copy_in_flight_body);
+	}
+}
