@@ -89,7 +89,7 @@ void nwb_inode_drop_clean(struct nwb_inode *inode, uint64_t index, uint64_t end)
 }
 
 /** nwb_folio_keep_ours() - what is pinned keeps only what is ours: dirty, in
- * flight or unstable, and what lies between. inode->lock held. */
+ * flight to the server or unstable, and what lies between. inode->lock held. */
 void nwb_folio_keep_ours(struct nwb_folio *f)
 {
 	struct nwb_span s = nwb_span_hull(f->dirty, f->unstable);
@@ -100,7 +100,7 @@ void nwb_folio_keep_ours(struct nwb_folio *f)
 		    NWB_FOLIO_FILLING)
 		return;
 	nwb_folio_unmap(f);
-	if (f->nr_claims)
+	if (f->nr_claims && !(f->flags & NWB_FOLIO_COPYING))
 		s = nwb_span_hull(s,
 				  f->inode->nf->crypto ? f->ours : f->inflight);
 	f->valid = s;
@@ -109,13 +109,37 @@ void nwb_folio_keep_ours(struct nwb_folio *f)
 		f->flags |= NWB_FOLIO_UPTODATE;
 }
 
+/* Is a request under way that gives the local cache whole blocks, of what is
+ * about to be forgotten? inode->lock held. */
+static bool is_caching(const struct nwb_inode *inode)
+{
+	const struct nwb_io_request *rreq;
+
+	nwb_list_for_each_entry (rreq, &inode->requests, inode_link)
+		if (rreq->streams[1].active)
+			return true;
+	return false;
+}
+
+/*
+ * The local cache forgets first, so that nobody reads from there what is dropped
+ * here. A request that goes on meanwhile may store some of it once more: then
+ * the cache takes no part any more, as after a direct write.
+ */
 void nwb_inode_invalidate(struct nwb_inode *inode, uint64_t size)
 {
 	struct nwb_folio *f;
-	uint64_t index = 0, end;
+	uint64_t index = 0, end, seq;
 
+	nwb_mutex_lock(&inode->lock);
+	seq = inode->req_seq;
+	if (is_caching(inode))
+		atomic_store(&inode->is_side_lost, true);
+	nwb_mutex_unlock(&inode->lock);
 	nwb_sides_invalidate(inode);
 	nwb_mutex_lock(&inode->lock);
+	if (inode->side[1] && inode->req_seq != seq)
+		atomic_store(&inode->is_side_lost, true);
 	inode->forget_gen++;
 	end = nwb_crypto_size(inode, size);
 	nwb_inode_drop_clean(inode, 0, UINT64_MAX);

@@ -54,12 +54,14 @@ struct nwb_arena {
 #define NWB_FOLIO_LRU	 0x10u /* clean, may be reclaimed */
 #define NWB_FOLIO_COPY	 0x20u /* dirty for the local cache only */
 #define NWB_FOLIO_MAPPED 0x40u /* in page tables; uptodate then */
+#define NWB_FOLIO_COPYING                                                      \
+	0x80u /* in flight for the local cache only: nothing of it is ours */
 
 /*
  * struct nwb_folio - cached bytes; protected by inode->lock, @lru by nf->lock.
  * @leaf: holds its slots; a leaf stays as long as a folio is in it
  * @valid: of a folio that is not uptodate, the bytes that are (dirty, unstable
- *	and in-flight bytes are within)
+ *	and in-flight bytes are within, but for NWB_FOLIO_COPYING)
  * @dirty: hull of the dirty bytes
  * @inflight: hull of what claims took, while @nr_claims is not 0
  * @unstable, @instance: hull of bytes acked by @instance and not yet durable

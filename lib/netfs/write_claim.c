@@ -133,7 +133,8 @@ static int take_claim(struct issue *is, struct nwb_folio *f, struct nwb_span s,
 		return rc;
 	}
 	nwb_list_del(&c->link);
-	f->flags &= ~NWB_FOLIO_COPY;
+	if (c->is_copy)
+		f->flags = (f->flags & ~NWB_FOLIO_COPY) | NWB_FOLIO_COPYING;
 	f->inflight = f->nr_claims ? nwb_span_hull(f->inflight, s) : s;
 	f->nr_claims++;
 	c->to_eof = is->origin != NWB_WRITETHROUGH &&

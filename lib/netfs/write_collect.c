@@ -407,6 +407,8 @@ static void end_claims(struct nwb_io_request *rreq)
 		nf->mode->done(nf, c);
 		nwb_assert(f->nr_claims);
 		f->nr_claims--;
+		if (c->is_copy)
+			f->flags &= ~NWB_FOLIO_COPYING;
 		rreq->cleaned_to = nwb_folio_pos(f) + f->bytes;
 		nwb_trace_collect_folio(f, rreq, c->start + c->len,
 					rreq->collected_to);
