@@ -510,13 +510,18 @@ static ssize_t smb_read(struct nwb_inode *inode, uint64_t pos, void *buf,
  * ask. */
 static int smb_close(struct nwb_inode *inode)
 {
-	nwb_smb2_file_on_break(inode_file(inode), NULL, NULL);
+	const struct smb_inode *p = nwb_inode_fs_priv(inode);
+
+	nwb_smb2_file_on_break(p->file, NULL, NULL);
 	return 0;
 }
 
+/* What is granted was granted to the first identity, whoever writes now. */
 static bool smb_is_granted(struct nwb_inode *inode)
 {
-	return nwb_smb2_file_is_open(inode_file(inode));
+	const struct smb_inode *p = nwb_inode_fs_priv(inode);
+
+	return nwb_smb2_file_is_open(p->file);
 }
 
 static const struct nwb_netfs_ops smb_ops = {

@@ -167,6 +167,8 @@ static bool is_any(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 	struct nwb_folio *f;
 	uint64_t index;
 
+	if (pos >= end)
+		return false;
 	nwb_mutex_lock(&inode->lock);
 	index = first_page(inode, pos);
 	while ((f = nwb_folio_next(inode, index)) &&
@@ -366,7 +368,7 @@ int nwb_inode_invalidate_pages2(struct nwb_inode *inode, uint64_t pos,
 	struct nwb_invalidated r = {0};
 	uint64_t seq = err_seq_of(inode);
 	uint32_t round = 0;
-	bool again = true;
+	bool again = is_any(inode, pos, end, 0);
 	int rc;
 
 	if (end < pos)
@@ -384,7 +386,7 @@ int nwb_inode_invalidate_pages2(struct nwb_inode *inode, uint64_t pos,
 		forget_range(inode, pos, end, 0, &r);
 	}
 	rc = error_since(inode, seq);
-	if (!rc && r.kept)
+	if (!rc && (r.kept || again)) /* again: it had no end */
 		rc = -EBUSY;
 	if (ret)
 		*ret = r;

@@ -194,6 +194,11 @@ static void range_body(struct sfs_rig *rig)
 	nwb_check_eq(nwb_file_fsync(rig->f), 0);
 	nwb_check(!memcmp(rig->file->dur, buf, 10 * PAGE));
 	nwb_check(reads(rig, 0, 10 * PAGE));
+	/* of no byte at all: nothing, also in the middle of a page */
+	r = forget(rig, 100, 100, NWB_INVAL_FLUSH);
+	nwb_check_eq(r.dropped, 0);
+	nwb_check_eq(nwb_inode_invalidate_pages2(rig->inode, 100, 100, &r), 0);
+	nwb_check_eq(r.dropped, 0);
 }
 
 NWB_TEST(invalidate, item8_of_a_range_only)
@@ -596,6 +601,37 @@ static void crash_body(struct sfs_rig *rig)
 	crash(rig, false);
 	crash(rig, true);
 	nwb_check(stats_of(rig).unstable_resent > 0);
+}
+
+/* A server that forgets what it took, again and again: it is not said that
+ * nothing is cached any more. */
+static void endless_body(struct sfs_rig *rig)
+{
+	struct nwb_invalidated r;
+
+	sfs_auto(rig->sfs);
+	put(rig, 0, 3 * PAGE, 1);
+	rig->sfs->flush_crashes = 2;
+	nwb_check_eq(nwb_inode_invalidate_pages2(rig->inode, 0, UINT64_MAX, &r),
+		     -EBUSY);
+	nwb_check_eq(r.laundered, 6);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(server_has(rig, 0, 3 * PAGE));
+	nwb_check_eq(nwb_inode_invalidate_pages2(rig->inode, 0, UINT64_MAX, &r),
+		     0);
+	nwb_check_eq(r.dropped, 3);
+	/* nothing is cached now */
+	nwb_check_eq(nwb_inode_invalidate_pages2(rig->inode, 0, UINT64_MAX, &r),
+		     0);
+	nwb_check_eq(r.dropped, 0);
+}
+
+NWB_TEST(invalidate, item8_what_has_no_end_is_busy)
+{
+	struct nwb_netfs_opts opts = late;
+
+	opts.max_attempts = 2;
+	sfs_run(1, &opts, 65536, 0, endless_body);
 }
 
 NWB_TEST(invalidate, item8_strict_forgets_only_what_is_durable)
