@@ -83,6 +83,14 @@ static int write_file(struct job *j, struct nwb_file *f)
 	return nwb_file_fsync(f);
 }
 
+/* A simulated clock stands still while there is work, and a world that works for
+ * long without it is taken for one that goes nowhere. */
+static void let_time_pass(struct nwb_exec *ex)
+{
+	if (nwb_exec_is_sim(ex))
+		nwb_sleep_until(ex, nwb_now_ns(ex) + NWB_USEC);
+}
+
 static void open_and_write(struct job *j)
 {
 	for (uint64_t i = 0; i < j->nr_files && !j->rc; i++) {
@@ -92,8 +100,10 @@ static void open_and_write(struct job *j)
 		j->rc = nwb_mount_open(j->mnt, name, NWB_O_CREATE, 1,
 				       &j->file[i], &j->err);
 	}
-	for (uint64_t i = 0; i < j->nr_files && !j->rc; i++)
+	for (uint64_t i = 0; i < j->nr_files && !j->rc; i++) {
+		let_time_pass(j->ex);
 		j->rc = write_file(j, j->file[i]);
+	}
 	window_end(j);
 	for (uint64_t i = 0; i < j->nr_files && j->file[i]; i++)
 		(void)nwb_mount_close(j->mnt, j->file[i]);

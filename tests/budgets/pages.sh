@@ -9,7 +9,8 @@
 #
 # JSON: the figures, a line each, for `netwb report --pages`. --quick: no large
 # file, no clock.
-# Exit: 0 within the limit; 1 not; 77 no valgrind
+# Exit: 0 within the limit; 1 not; 2 something could not be counted; 77 no
+# valgrind
 set -euo pipefail
 pages=${1:?usage: $0 PAGES [--quick] [JSON]}
 shift
@@ -54,10 +55,12 @@ bad=0 first=
 printf '%-10s %8s %8s %9s  %s\n' 'files' 'netfs' 'client' 'ratio' \
 	"instructions a 4 KiB page, no copy; ns with it"
 while read -r name files size; do
-	read -r netfs rest <<<"$(ir "$name" "$files" "$size")"
+	# a failure in a here string would go unseen
+	counts=$(ir "$name" "$files" "$size") || exit 2
+	read -r netfs rest <<<"$counts"
 	first=${first:-$netfs}
 	ns=
-	[ "$quick" ] || ns=$(clock "$name" "$files" "$size")
+	[ "$quick" ] || ns=$(clock "$name" "$files" "$size") || exit 2
 	ratio=$(awk -v a="$netfs" -v b="$first" 'BEGIN { printf "%.3f", a / b }')
 	word=within
 	if awk -v r="$ratio" -v l=$limit 'BEGIN { exit !(r > l) }'; then
