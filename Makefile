@@ -23,7 +23,7 @@ help:
 	@echo 'make noise    record the noise of this machine for gate-sim'
 	@echo 'make gate-sim simulate error rates of the gate with that noise'
 	@echo 'make budgets  write bench/budgets/ anew, show what changed'
-	@echo 'make speed    the reference client against its limits; 10 min, idle'
+	@echo 'make speed    the reference client against its limits; 12 min, idle'
 	@echo 'make pages    instructions and ns a page, small to large files'
 	@echo 'make mount-cost idle mount against libfuse passthrough_ll, paired'
 	@echo 'make test-mount git, sqlite, tar, stress-ng on the mount, under resets'
