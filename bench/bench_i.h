@@ -579,6 +579,10 @@ int bench_set_hazards(struct bench_run_opts *o, const char *value,
 int bench_set_strategy(struct bench_run_opts *o, const char *value);
 /** bench_flavour_args() - the options again, each with a blank before it. */
 void bench_flavour_args(const struct bench_run_opts *o, char *buf, size_t size);
+/** bench_flavour_record() - what of them is not the default, into a run's record.
+ * @fired: hazards that changed what the client did */
+void bench_flavour_record(json_t *rec, const struct bench_run_opts *o,
+			  uint32_t fired);
 /** bench_hazard_names() - "h3,h17"; "": none. */
 void bench_hazard_names(uint32_t bits, char *buf, size_t size);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What kind of client: --flavour, --hazard and --retry. */
+/* What kind of client: --flavour, --hazard and --retry; what the record of a run
+ * says of it, and its series over sessions with it (nwb_series_name()). */
 #include "bench_i.h"
 
 #include "nwb/netfs.h"
@@ -50,13 +51,42 @@ void bench_hazard_names(uint32_t bits, char *buf, size_t size)
 	(void)put_names(bits, "", buf, size, 0);
 }
 
+/* As --hazard takes them. */
+static void asked_names(const struct bench_run_opts *o, char *buf, size_t size)
+{
+	size_t at = put_names(o->hazards, "", buf, size, 0);
+
+	buf[at] = 0;
+	(void)put_names(o->no_hazards, "-", buf, size, at);
+}
+
+void bench_flavour_record(json_t *rec, const struct bench_run_opts *o,
+			  uint32_t fired)
+{
+	char names[160];
+
+	if (o->strategy)
+		json_object_set_new(
+			rec, "retry",
+			json_string(nwb_retry_strategy_name(
+				(enum nwb_retry_strategy)o->strategy)));
+	asked_names(o, names, sizeof(names));
+	if (names[0])
+		json_object_set_new(rec, "hazards", json_string(names));
+	if (!o->flavour && !o->hazards)
+		return;
+	bench_hazard_names(fired, names, sizeof(names));
+	json_object_set_new(rec, "flavour",
+			    json_string(nwb_flavour_name(o->flavour)));
+	json_object_set_new(rec, "hazards_fired", json_string(names));
+}
+
 void bench_flavour_args(const struct bench_run_opts *o, char *buf, size_t size)
 {
-	char names[160] = "";
-	size_t at = put_names(o->hazards, "", names, sizeof(names), 0);
+	char names[160];
 	int n = 0;
 
-	(void)put_names(o->no_hazards, "-", names, sizeof(names), at);
+	asked_names(o, names, sizeof(names));
 	buf[0] = 0;
 	if (o->flavour)
 		n = snprintf(buf, size, " --flavour %s",

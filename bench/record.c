@@ -207,14 +207,7 @@ json_t *bench_record_run(const struct bench_run_opts *o,
 	json_object_set_new(rec, "reclaims", number(st->reclaims));
 	json_object_set_new(rec, "channels", number(st->channels));
 	json_object_set_new(rec, "channels_lost", number(st->channels_lost));
-	if (o->flavour || o->hazards) {
-		char fired[80];
-
-		bench_hazard_names(st->hazards_fired, fired, sizeof(fired));
-		json_object_set_new(rec, "flavour",
-				    json_string(nwb_flavour_name(o->flavour)));
-		json_object_set_new(rec, "hazards_fired", json_string(fired));
-	}
+	bench_flavour_record(rec, o, st->hazards_fired);
 	bench_client_record(rec, o, r);
 	json_object_set_new(rec, "unstable_resent",
 			    number(st->unstable_resent));

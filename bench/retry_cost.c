@@ -13,6 +13,7 @@
  * The counts are exact and hardly differ between the rounds; the two times are
  * medians on this machine.
  */
+#include "reserve.h"
 #include "session.h"
 
 #include "nwb/netfs.h"
@@ -100,11 +101,12 @@ static int run_way(struct bench_session *s, const char *server,
 {
 	static struct bench_run_result res;
 	struct nwb_plan *plan = NULL;
+	char fault[64];
 	struct bench_run_opts o = {
 		.server = server,
 		.subject = NWB_SUBJ_IN_PLACE,
 		.workload = nwb_workload_find("seq1m"),
-		.fault = sched->name,
+		.fault = fault, /* a cell a way */
 		.bytes = COST_BYTES,
 		.fsyncs = 1,
 		.seed = round,
@@ -117,6 +119,8 @@ static int run_way(struct bench_session *s, const char *server,
 
 	if (rc)
 		return rc;
+	snprintf(fault, sizeof(fault), "%s-%s", sched->name,
+		 nwb_retry_strategy_name((enum nwb_retry_strategy)way));
 	put_lines(sched->text, args, sizeof(args));
 	o.plan = plan;
 	o.plan_args = args;
@@ -227,6 +231,7 @@ int bench_retry_cost(struct bench_cli *c, int argc, char **argv)
 	struct nwb_err err = {0};
 	int code, rc;
 
+	bench_reserve(1, COST_BYTES);
 	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
 				 c->pairs * NR_WAYS * nr_cells(c), argc, argv,
 				 &err);

@@ -245,6 +245,7 @@ static void add_cell(struct fill *f, const char *cell, const json_t *runs)
 static void add_runs(struct fill *f, const json_t *recs)
 {
 	json_t *cells = json_object(), *rec, *runs;
+	char name[NWB_SERIES_NAME_MAX];
 	const char *cell;
 	size_t i;
 
@@ -252,11 +253,11 @@ static void add_runs(struct fill *f, const json_t *recs)
 	{
 		if (strcmp(text_of(rec, "type"), "run"))
 			continue;
-		cell = text_of(rec, "cell");
-		runs = json_object_get(cells, cell);
+		nwb_series_name(rec, name, sizeof(name));
+		runs = json_object_get(cells, name);
 		if (!runs) {
 			runs = json_array();
-			json_object_set_new(cells, cell, runs);
+			json_object_set_new(cells, name, runs);
 		}
 		json_array_append(runs, rec);
 	}

@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 
 /* Tables as of this version; another one is thrown away and made again. */
-#define INDEX_VERSION 1
+#define INDEX_VERSION 2
 
 struct nwb_index {
 	sqlite3 *db;

@@ -51,8 +51,12 @@ int rep_past_init(struct rep_past *p, struct nwb_index *x,
 		metric_of(metric, sizeof(metric), &g->row[i]);
 		r = add(p, x, g->row[i].name, metric, err);
 	}
-	for (size_t i = 0; i < m->nr_cells && !r; i++)
-		r = add(p, x, m->cell[i].name, "mib_s", err);
+	for (size_t i = 0; i < m->nr_cells && !r; i++) {
+		char name[NWB_SERIES_NAME_MAX];
+
+		nwb_series_name(m->cell[i].run->rec, name, sizeof(name));
+		r = add(p, x, name, "mib_s", err);
+	}
 	return r;
 }
 

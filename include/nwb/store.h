@@ -26,6 +26,8 @@
 #include "nwb/report.h"
 
 #define NWB_STORE_SUMS "SHA256SUMS"
+/* A cell and the client behind it, with its 0. */
+#define NWB_SERIES_NAME_MAX 256
 
 /* --- seal ----------------------------------------------------------------- */
 
@@ -164,7 +166,7 @@ struct nwb_history_point {
 };
 
 struct nwb_history {
-	char case_name[160];
+	char case_name[NWB_SERIES_NAME_MAX];
 	char metric[64];
 	char others[256];		 /* further metrics of the case */
 	struct nwb_history_point *point; /* oldest first */
@@ -189,6 +191,15 @@ int nwb_history_load(struct nwb_index *index, const char *case_name,
 		     const char *metric, size_t last, struct nwb_history *ret,
 		     struct nwb_err *err) nwb_must_check;
 void nwb_history_fini(struct nwb_history *h);
+
+/**
+ * nwb_series_name() - which series of the index a run belongs to: its cell, and
+ * behind an @ what its client did otherwise than the reference does by default:
+ * "smbd.in-place.seq1m.none@linux-7.2,h3,-h17,combine".
+ * @run: a record of type "run"; without a cell: ""
+ * @size: of @buf; NWB_SERIES_NAME_MAX holds any
+ */
+void nwb_series_name(const json_t *run, char *buf, size_t size);
 
 /** nwb_history_text() - sparkline and table, ASCII, at most 80 columns. */
 int nwb_history_text(const struct nwb_history *h, FILE *out);

@@ -146,6 +146,45 @@ NWB_TEST(report_history, a_damaged_index_is_made_again)
 	remove_all(base);
 }
 
+/* What Linux does is no point of the series of the default client. */
+NWB_TEST(report_history, another_client_is_another_case)
+{
+	struct nwb_index *x = NULL;
+	struct nwb_store *s = NULL;
+	struct nwb_history h;
+	char base[256], dir[400], name[NWB_SERIES_NAME_MAX];
+	json_t *rec;
+
+	tmp_dir(base, sizeof(base));
+	make_session(base, 1, 1, "SAME");
+	snprintf(dir, sizeof(dir), "%s/s02", base);
+	nwb_check_eq(nwb_store_create(dir, &s, NULL), 0);
+	nwb_check_eq(nwb_store_add(s, session_rec(), NULL), 0);
+	rec = run_rec("in-place", "none", 0, "PASS", (long long)(1e9 / 77));
+	json_object_set_new(rec, "level", json_string("bench"));
+	nwb_series_name(rec, name, sizeof(name));
+	nwb_check_streq(name, CELL);
+	json_object_set_new(rec, "flavour", json_string("linux-7.2"));
+	json_object_set_new(rec, "hazards", json_string("h3,-h17"));
+	json_object_set_new(rec, "retry", json_string("combine"));
+	nwb_check_eq(nwb_store_add(s, rec, NULL), 0);
+	nwb_check_eq(nwb_store_add(s, end_rec(0), NULL), 0);
+	nwb_check_eq(nwb_store_close(s), 0);
+
+	nwb_check_eq(nwb_index_open(base, false, &x, NULL), 0);
+	nwb_check_eq(nwb_history_load(x, CELL, NULL, 0, &h, NULL), 0);
+	nwb_check_eq(h.nr, 1);
+	nwb_history_fini(&h);
+	nwb_check_eq(nwb_history_load(x, CELL "@linux-7.2,h3,-h17,combine",
+				      NULL, 0, &h, NULL),
+		     0);
+	nwb_check_eq(h.nr, 1);
+	nwb_check(fabs(h.point[0].est - 77) < 0.5);
+	nwb_history_fini(&h);
+	nwb_index_close(x);
+	remove_all(base);
+}
+
 static struct nwb_index *series(char *base, size_t size)
 {
 	struct nwb_index *x = NULL;
