@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 void bench_key(uint64_t seed, uint8_t key[16])
 {
@@ -41,12 +42,22 @@ int bench_ledgers_new(struct bench_ledgers *l, const char *file, uint64_t slots,
 	rc = nwb_ledger_create(l->ledger_fd, slots, l->key, level, &l->ledger);
 	if (rc)
 		return nwb_err_set(err, rc, "ledger: %s", strerror(-rc));
-	rc = nwb_ledger_add_file(&l->ledger, file);
+	rc = file ? nwb_ledger_add_file(&l->ledger, file) : 0;
 	if (rc < 0)
 		return nwb_err_set(err, rc, "ledger: no room for a file");
 	l->file_id = (uint16_t)rc;
 	rc = nwb_fc_create(&l->page_fd, &l->page);
 	return rc ? nwb_err_set(err, rc, "shared page: %s", strerror(-rc)) : 0;
+}
+
+void bench_ledgers_fini(struct bench_ledgers *l)
+{
+	nwb_fc_unmap(l->page);
+	nwb_ledger_unmap(&l->ledger);
+	if (l->page_fd >= 0)
+		close(l->page_fd);
+	if (l->ledger_fd >= 0)
+		close(l->ledger_fd);
 }
 
 bool bench_is_fake(const char *server)

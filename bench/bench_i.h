@@ -235,11 +235,13 @@ struct bench_ledgers {
 /** bench_ledgers_crypt() - content crypto with keys made from @seed, in units of
  * @unit bytes; 0: none. Before the server is started. */
 void bench_ledgers_crypt(struct bench_ledgers *l, uint64_t seed, uint32_t unit);
-/** bench_ledgers_new() - with one file in it, @file. @slots, @level: of
- * nwb_ledger_create(). The caller closes and unmaps, also after an error. */
+/** bench_ledgers_new() - with one file in it, @file; NULL: none. @slots, @level:
+ * of nwb_ledger_create(). bench_ledgers_fini() is due also after an error. */
 int bench_ledgers_new(struct bench_ledgers *l, const char *file, uint64_t slots,
 		      uint32_t level, uint64_t seed,
 		      struct nwb_err *err) nwb_must_check;
+/** bench_ledgers_fini() - what is not there, as at first, is fine. */
+void bench_ledgers_fini(struct bench_ledgers *l);
 /** bench_key() - the run's stamp key; any will do as long as the seed gives
  * it. */
 void bench_key(uint64_t seed, uint8_t key[16]);
@@ -499,9 +501,7 @@ struct bench_cli {
 #define BENCH_CLI_SHARD 0x400u /* --shard alone */
 #define BENCH_CLI_TURNS 0x800u /* --turns, of one-run */
 #define BENCH_CLI_SERVE 0x40u  /* --publish --for --name --dir */
-#define BENCH_CLI_MOUNT                                                        \
-	0x200u /* --kernel-cache --no-shadow --dir; a client   \
-				*/
+#define BENCH_CLI_MOUNT 0x200u /* --kernel-cache --no-shadow --dir; a client */
 /**
  * bench_cli_parse() - read options. @groups: BENCH_CLI_*.
  * Return: index of the first operand; -1: said what is wrong (exit 3); -2:

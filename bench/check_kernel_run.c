@@ -529,12 +529,7 @@ static void drop(struct run *r)
 	nwb_krun_fini(&r->krun);
 	nwb_server_free(r->srv);
 	bench_supervisor_stop(r->sup);
-	nwb_fc_unmap(r->l.page);
-	nwb_ledger_unmap(&r->l.ledger);
-	if (r->l.page_fd >= 0)
-		close(r->l.page_fd);
-	if (r->l.ledger_fd >= 0)
-		close(r->l.ledger_fd);
+	bench_ledgers_fini(&r->l);
 	pthread_cond_destroy(&r->wake);
 	pthread_mutex_destroy(&r->lock);
 	nwb_free(r);

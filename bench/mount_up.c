@@ -222,7 +222,7 @@ static void heal(void *arg)
 {
 	struct serve *s = arg;
 
-	bench_heal(s->page, &s->ledger, BOUND_NS);
+	bench_heal(s->l.page, &s->l.ledger, BOUND_NS);
 }
 
 /* The client stands still, without any fault: say so, and what would have. */
@@ -262,7 +262,7 @@ void mount_down(struct serve *s)
 		return;
 	end_command(s);
 	if (m->subject && s->sup &&
-	    bench_watchdog_start(&s->ledger, s->sup,
+	    bench_watchdog_start(&s->l.ledger, s->sup,
 				 m->subject->policy.hard
 					 ? 60 * NWB_SEC
 					 : m->subject->policy.patience_ns +

@@ -540,12 +540,7 @@ static int attempt(const struct bench_run_opts *o, bool may_repeat,
 	nwb_trace_free(r->trace);
 	nwb_openloop_free(r->ol);
 	nwb_workload_free(r->work);
-	nwb_fc_unmap(r->l.page);
-	nwb_ledger_unmap(&r->l.ledger);
-	if (r->l.page_fd >= 0)
-		close(r->l.page_fd);
-	if (r->l.ledger_fd >= 0)
-		close(r->l.ledger_fd);
+	bench_ledgers_fini(&r->l);
 	nwb_free(r);
 	return rc;
 }

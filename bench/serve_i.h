@@ -38,10 +38,7 @@ struct serve {
 	struct bench_warden warden;
 	struct bench_vars vars;
 	struct nwb_inside inside;
-	uint8_t key[16];
-	int ledger_fd, page_fd;
-	struct nwb_ledger ledger;
-	struct nwb_fc_page *page;
+	struct bench_ledgers l;
 	struct bench_supervisor *sup;
 	struct nwb_server *srv;
 	struct nwb_server_info info;

@@ -50,8 +50,8 @@ static bool is_first_request(const struct nwb_lrec *r)
  * them apart. The ready-probe never comes further than that. */
 void serve_look_at_wire(const struct serve *s, struct serve_wire *w)
 {
-	const struct nwb_ledger_hdr *h = s->ledger.hdr;
-	uint64_t nr = nwb_ledger_count(&s->ledger);
+	const struct nwb_ledger_hdr *h = s->l.ledger.hdr;
+	uint64_t nr = nwb_ledger_count(&s->l.ledger);
 	static uint8_t state[65536]; /* by port: 0 new, 1 greeted, 2 counted */
 
 	*w = (struct serve_wire){.t0 = nr ? h->slot[0].t_begin : 0};
@@ -111,14 +111,14 @@ static bool is_bad_crash(const struct serve *s)
 {
 	return s->cli.plan &&
 	       nwb_plan_server_opt_nr(s->cli.plan, "volatile", 0) &&
-	       atomic_load(&s->page->restarts) &&
-	       (s->has_subdirs || s->ledger.hdr->unnamed);
+	       atomic_load(&s->l.page->restarts) &&
+	       (s->has_subdirs || s->l.ledger.hdr->unnamed);
 }
 
 /* What the oracles cannot know: whether their material was whole. */
 static void weigh(struct serve *s)
 {
-	const char *refusal = s->cli.plan ? nwb_fc_refusal(s->page) : NULL;
+	const char *refusal = s->cli.plan ? nwb_fc_refusal(s->l.page) : NULL;
 	struct serve_wire w;
 
 	serve_look_at_wire(s, &w);
@@ -152,12 +152,12 @@ static void weigh(struct serve *s)
 
 int serve_judge(struct serve *s, struct nwb_err *err)
 {
-	const struct nwb_ledger_hdr *h = s->ledger.hdr;
+	const struct nwb_ledger_hdr *h = s->l.ledger.hdr;
 	const struct nwb_plan *plan = s->cli.plan;
 	struct nwb_expect_hits expect[NWB_PLAN_RULES];
 	struct nwb_judge_in in = {
 		.rec = h->slot,
-		.nr_rec = nwb_ledger_count(&s->ledger),
+		.nr_rec = nwb_ledger_count(&s->l.ledger),
 		.nr_lost = atomic_load(&h->lost),
 		.level = h->level,
 		.policy = {.foreign = true, .is_9p = s->is_9p},
@@ -165,14 +165,14 @@ int serve_judge(struct serve *s, struct nwb_err *err)
 	};
 	int rc;
 
-	memcpy(in.key, s->key, sizeof(in.key));
-	in.nr_expect = bench_expect_hits(plan, s->page, expect);
+	memcpy(in.key, s->l.key, sizeof(in.key));
+	in.nr_expect = bench_expect_hits(plan, s->l.page, expect);
 	/* what was at stake is known of files that are told apart */
 	for (unsigned int i = 0; h->unnamed && i < in.nr_expect; i++)
 		expect[i].needs_exposed = false;
-	bench_trouble(s->page, s->trouble, sizeof(s->trouble));
+	bench_trouble(s->l.page, s->trouble, sizeof(s->trouble));
 	if (!s->trouble[0])
-		(void)bench_server_died(&s->ledger, s->server, s->trouble,
+		(void)bench_server_died(&s->l.ledger, s->server, s->trouble,
 					sizeof(s->trouble));
 	rc = nwb_judge(&in, &s->judgement, err);
 	if (rc)

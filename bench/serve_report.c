@@ -23,7 +23,7 @@ static const char *command_name(const struct serve *s, const struct nwb_lrec *r)
 /* Names come from a client, and go to a terminal and into JSON. */
 static const char *file_name(const struct serve *s, uint16_t id, char buf[64])
 {
-	const struct nwb_ledger_hdr *h = s->ledger.hdr;
+	const struct nwb_ledger_hdr *h = s->l.ledger.hdr;
 
 	buf[0] = 0;
 	for (uint32_t i = 0; id && i < h->nr_files && i < NWB_LEDGER_FILES; i++)
@@ -62,11 +62,11 @@ static double seconds(const struct serve_wire *w, const struct nwb_lrec *r)
 static void tell_hits(const struct serve *s, const struct serve_wire *w,
 		      unsigned int rule)
 {
-	const struct nwb_ledger_hdr *h = s->ledger.hdr;
-	uint64_t nr = nwb_ledger_count(&s->ledger), told = 0, hits;
+	const struct nwb_ledger_hdr *h = s->l.ledger.hdr;
+	uint64_t nr = nwb_ledger_count(&s->l.ledger), told = 0, hits;
 	char what[160], pdu[256];
 
-	hits = nwb_fc_hits(s->page, rule);
+	hits = nwb_fc_hits(s->l.page, rule);
 	nwb_plan_print_actions(&s->cli.plan->rule[rule], what, sizeof(what));
 	fprintf(s->out, "rule %s: %llu %s (%s)\n", s->cli.plan->rule[rule].name,
 		(ull)hits, hits == 1 ? "hit" : "hits", what);
@@ -89,8 +89,8 @@ static void tell_hits(const struct serve *s, const struct serve_wire *w,
 
 static void tell_findings(const struct serve *s, const struct serve_wire *w)
 {
-	const struct nwb_ledger_hdr *h = s->ledger.hdr;
-	uint64_t nr = nwb_ledger_count(&s->ledger);
+	const struct nwb_ledger_hdr *h = s->l.ledger.hdr;
+	uint64_t nr = nwb_ledger_count(&s->l.ledger);
 	char pdu[256];
 
 	for (unsigned int i = 0; i < s->judgement.nr_findings; i++) {
@@ -112,7 +112,7 @@ static void tell_findings(const struct serve *s, const struct serve_wire *w)
 
 static void tell_judged(const struct serve *s, const struct serve_wire *w)
 {
-	const struct nwb_ledger_hdr *h = s->ledger.hdr;
+	const struct nwb_ledger_hdr *h = s->l.ledger.hdr;
 
 	fprintf(s->out, "judged:%s\n",
 		w->nr_requests || s->judgement.ran & 1u << 11 ? ""
@@ -217,8 +217,8 @@ static int put_head(FILE *f, const struct serve *s, const struct serve_wire *w)
 
 static int put_hits(FILE *f, const struct serve *s, const struct serve_wire *w)
 {
-	const struct nwb_ledger_hdr *h = s->ledger.hdr;
-	uint64_t nr = nwb_ledger_count(&s->ledger);
+	const struct nwb_ledger_hdr *h = s->l.ledger.hdr;
+	uint64_t nr = nwb_ledger_count(&s->l.ledger);
 	int rc = 0;
 
 	for (uint64_t i = 0; i < nr && !rc; i++) {
@@ -239,8 +239,8 @@ static int put_hits(FILE *f, const struct serve *s, const struct serve_wire *w)
 static int put_findings(FILE *f, const struct serve *s,
 			const struct serve_wire *w)
 {
-	const struct nwb_ledger_hdr *h = s->ledger.hdr;
-	uint64_t nr = nwb_ledger_count(&s->ledger);
+	const struct nwb_ledger_hdr *h = s->l.ledger.hdr;
+	uint64_t nr = nwb_ledger_count(&s->l.ledger);
 	int rc = 0;
 
 	for (unsigned int i = 0; i < s->judgement.nr_findings && !rc; i++) {
@@ -280,7 +280,7 @@ int serve_keep(struct serve *s, struct nwb_err *err)
 	if (!s->results[0])
 		return 0;
 	snprintf(path, sizeof(path), "%s/serve.ledger", s->results);
-	rc = bench_keep_ledger(&s->ledger, path, err);
+	rc = bench_keep_ledger(&s->l.ledger, path, err);
 	if (rc)
 		return rc;
 	serve_look_at_wire(s, &w);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -28,26 +27,18 @@ static uint64_t now_ns(void)
 
 /* --- making --------------------------------------------------------------- */
 
+/* Level bench: a payload without our stamps says nothing. */
 static int make_ledgers(struct serve *s, struct nwb_err *err)
 {
-	int rc;
+	int rc = bench_ledgers_new(&s->l, NULL, LEDGER_SLOTS, 0,
+				   s->cli.run.seed, err);
 
-	bench_key(s->cli.run.seed, s->key);
-	s->ledger_fd = memfd_create("netwb-ledger", MFD_CLOEXEC);
-	if (s->ledger_fd < 0)
-		return nwb_err_set(err, -errno, "memfd: %s", strerror(errno));
-	/* level bench: a payload without our stamps says nothing */
-	rc = nwb_ledger_create(s->ledger_fd, LEDGER_SLOTS, s->key, 0,
-			       &s->ledger);
 	if (rc)
-		return nwb_err_set(err, rc, "ledger: %s", strerror(-rc));
-	s->ledger.hdr->learns = 1;
-	rc = nwb_fc_create(&s->page_fd, &s->page);
-	if (rc)
-		return nwb_err_set(err, rc, "shared page: %s", strerror(-rc));
-	return s->cli.plan
-		       ? nwb_plan_compile(s->cli.plan, s->page, s->server, err)
-		       : 0;
+		return rc;
+	s->l.ledger.hdr->learns = 1;
+	return s->cli.plan ? nwb_plan_compile(s->cli.plan, s->l.page, s->server,
+					      err)
+			   : 0;
 }
 
 static void on_event(void *arg, enum nwb_server_event ev, int wait_status)
@@ -66,8 +57,8 @@ static int make_server(struct serve *s, struct nwb_err *err)
 		.name = s->server,
 		.binary_path = s->cli.run.server_binary,
 		.isolation = s->cli.run.isolation,
-		.ctl_fd = s->page_fd,
-		.ledger_fd = s->ledger_fd,
+		.ctl_fd = s->l.page_fd,
+		.ledger_fd = s->l.ledger_fd,
 		.on_event = on_event,
 		.event_arg = s,
 		.shim_path = shim,
@@ -78,7 +69,7 @@ static int make_server(struct serve *s, struct nwb_err *err)
 		return rc;
 	bench_server_opts(s->cli.plan, &so);
 	so.multichannel |= s->mount && bench_channels(&s->cli.run) > 1;
-	rc = bench_supervisor_start(&s->ledger, so.volatile_storage,
+	rc = bench_supervisor_start(&s->l.ledger, so.volatile_storage,
 				    100 * NWB_MSEC, &s->sup);
 	if (rc)
 		return nwb_err_set(err, rc, "heartbeat: %s", strerror(-rc));
@@ -135,12 +126,12 @@ static int make_all(struct serve *s, struct nwb_err *err)
 	if (!rc)
 		rc = make_entrances(s, err);
 	if (!rc && s->cli.run.capture_path)
-		rc = bench_capture_start(s->srv, s->cli.run.capture_path,
-					 NULL, "netwb serve", &s->capture, err);
+		rc = bench_capture_start(s->srv, s->cli.run.capture_path, NULL,
+					 "netwb serve", &s->capture, err);
 	if (!rc && s->mount)
 		rc = mount_up(s, err);
 	if (!rc)
-		rc = bench_phases_start(s->cli.plan, s->page, &s->ledger, 0,
+		rc = bench_phases_start(s->cli.plan, s->l.page, &s->l.ledger, 0,
 					&s->phases);
 	if (rc)
 		return rc;
@@ -232,7 +223,7 @@ static void wait_quiet(struct serve *s)
 {
 	const struct timespec tick = {.tv_nsec = 5 * NWB_MSEC};
 
-	for (int i = 0; i < 200 && bench_is_busy(&s->ledger); i++)
+	for (int i = 0; i < 200 && bench_is_busy(&s->l.ledger); i++)
 		nanosleep(&tick, NULL);
 }
 
@@ -244,9 +235,9 @@ static void unmake(struct serve *s)
 	s->relay = NULL;
 	if (s->mount)
 		mount_down(s);
-	if (s->ledger.hdr && s->srv) {
+	if (s->l.ledger.hdr && s->srv) {
 		if (!bench_phases_stop(s->phases) && s->cli.plan)
-			bench_heal(s->page, &s->ledger, 0);
+			bench_heal(s->l.page, &s->l.ledger, 0);
 		s->phases = NULL;
 		wait_quiet(s);
 	}
@@ -265,15 +256,11 @@ static void unmake(struct serve *s)
 void serve_drop(struct serve *s)
 {
 	bench_capture_drop(s->capture);
-	nwb_fc_unmap(s->page);
-	nwb_ledger_unmap(&s->ledger);
-	for (unsigned int i = 0; i < 4; i++) {
-		int fd = (int[]){s->ledger_fd, s->page_fd, s->sigfd,
-				 s->event_fd}[i];
-
-		if (fd >= 0)
-			close(fd);
-	}
+	bench_ledgers_fini(&s->l);
+	if (s->sigfd >= 0)
+		close(s->sigfd);
+	if (s->event_fd >= 0)
+		close(s->event_fd);
 	bench_cli_fini(&s->cli);
 }
 
@@ -281,8 +268,9 @@ static int settle(struct serve *s, struct nwb_err *err)
 {
 	int rc;
 
-	nwb_ledger_point(&s->ledger, &(struct nwb_lrec){.kind = NWB_L_RUN_END});
-	rc = bench_capture_end(s->capture, &s->ledger, s->cli.plan,
+	nwb_ledger_point(&s->l.ledger,
+			 &(struct nwb_lrec){.kind = NWB_L_RUN_END});
+	rc = bench_capture_end(s->capture, &s->l.ledger, s->cli.plan,
 			       s->capture_text, sizeof(s->capture_text), err);
 	s->capture = NULL;
 	if (!rc)
@@ -293,7 +281,8 @@ static int settle(struct serve *s, struct nwb_err *err)
 	if (!rc)
 		rc = serve_keep(s, err);
 	if (!rc && s->cli.run.ledger_path)
-		rc = bench_keep_ledger(&s->ledger, s->cli.run.ledger_path, err);
+		rc = bench_keep_ledger(&s->l.ledger, s->cli.run.ledger_path,
+				       err);
 	return rc;
 }
 
