@@ -52,5 +52,9 @@
 #define NWB_MUT_NO_MEMORY_CLEAN (1ull << 40)
 #define NWB_MUT_CUT_EARLY	(1ull << 41)
 #define NWB_MUT_CACHE_KEPT	(1ull << 42)
+#define NWB_MUT_CRYPT_PLAIN	(1ull << 48) /* some units go out as they are */
+#define NWB_MUT_CRYPT_NO_RMW	(1ull << 49) /* a retry reads nothing again */
+#define NWB_MUT_MIRROR_STOPS	(1ull << 50) /* with the mirror goes the upload */
+#define NWB_MUT_UPLOAD_STOPS	(1ull << 51) /* and the other way round */
 
 #endif

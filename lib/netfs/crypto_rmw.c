@@ -405,7 +405,8 @@ void nwb_crypto_refresh(struct nwb_sreq *q)
 	uint64_t end = q->s.start + nwb_sreq_span(q);
 	struct nwb_claim *c;
 
-	if (rreq->nf->opts.cache_mode == NWB_CACHE_ALWAYS)
+	if (rreq->nf->opts.cache_mode == NWB_CACHE_ALWAYS ||
+	    nwb_mutant(rreq->nf, NWB_MUT_CRYPT_NO_RMW))
 		return;
 	while (pos < end && (c = claim_behind(rreq, pos)) && c->start < end) {
 		if (q->s.transferred)

@@ -425,6 +425,7 @@ bool nwb_read_through(struct nwb_inode *inode, void *buf, size_t len,
 
 /* mutant.c */
 #ifdef NWB_MUTANTS
+bool nwb_mutant_stops(const struct nwb_sreq *q);
 void nwb_mutant_copy(struct nwb_sreq *q);
 void nwb_mutant_arm(struct nwb_sreq *q);
 void nwb_mutant_resend(struct nwb_inode *inode);

@@ -14,6 +14,19 @@
 
 #ifdef NWB_MUTANTS
 
+/** nwb_mutant_stops() - a stream failed once: is @q, of the other one, taken for
+ * written and not sent? */
+bool nwb_mutant_stops(const struct nwb_sreq *q)
+{
+	struct nwb_netfs *nf = q->s.rreq->nf;
+
+	if (q->s.stream_nr == 2)
+		return nwb_mutant(nf, NWB_MUT_UPLOAD_STOPS) &&
+		       atomic_load(&nf->n.upload_failed);
+	return !q->s.stream_nr && nwb_mutant(nf, NWB_MUT_MIRROR_STOPS) &&
+	       atomic_load(&nf->n.cache_failed);
+}
+
 /** nwb_mutant_copy() - @q is about to be issued. */
 void nwb_mutant_copy(struct nwb_sreq *q)
 {

@@ -426,18 +426,17 @@ static void end_claims(struct nwb_io_request *rreq)
 		blob->release(blob);
 }
 
-/* Another stream lacks what it should have, or has what it should not:
- * ->invalidate(). Of a failed upload the local cache has been told already. */
+/* Another stream lacks what it should have: ->invalidate(). Of a failed upload
+ * the local cache has been told already; the mirror has what it was given, which
+ * was promised to nobody and is no harm to anybody. */
 static void judge_sides(struct nwb_io_request *rreq)
 {
 	struct nwb_netfs *nf = rreq->nf;
-	bool has_lost = rreq->streams[0].failed && !nwb_hazard(nf, NWB_H12);
 
 	for (unsigned int i = 1; i < nf->nr_streams; i++) {
 		const struct nwb_io_stream *side = &rreq->streams[i];
 
-		if (side->active && (side->failed || (has_lost && i > 1)) &&
-		    nf->side[i].ops->invalidate)
+		if (side->active && side->failed && nf->side[i].ops->invalidate)
 			nf->side[i].ops->invalidate(rreq->inode);
 	}
 }

@@ -155,6 +155,14 @@ void nwb_sreq_issue(struct nwb_sreq *q)
 				       : q->prepare_error);
 		return;
 	}
+#ifdef NWB_MUTANTS
+	if (nwb_mutant_stops(q)) {
+		q->noted = q->s.len;
+		nwb_write_subrequest_terminated(
+			&q->s, (int64_t)(q->s.len - q->s.transferred));
+		return;
+	}
+#endif
 	nwb_sreq_begin(q);
 	if (q->s.stream_nr)
 		nf->side[q->s.stream_nr].ops->issue_write(&q->s);

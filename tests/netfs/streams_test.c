@@ -245,8 +245,14 @@ static void upload_fails_body(struct sfs_rig *rig)
 	nwb_check(!memcmp(mirror->mem, buf, 32768));
 	/* What the server does not have, nobody may read from the cache. */
 	nwb_check_eq(cache->nr_invalidated, has_h12 ? 0 : 1);
+	/* The mirror is not read: it has it, and goes on. */
+	nwb_check_eq(mirror->nr_invalidated, 0);
 	sfs_auto(rig->sfs);
 	nwb_check_eq(nwb_file_fsync(rig->f), -ENOSPC);
+	put(rig, 32768, 32768);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(mirror->mem + 32768, buf, 32768));
+	nwb_check_eq(mirror->nr_invalidated, 0);
 	side_free(rig, cache);
 	side_free(rig, mirror);
 }
