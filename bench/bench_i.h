@@ -134,7 +134,7 @@ struct bench_run_opts {
 	unsigned int strategy;
 	bool no_copy;
 	unsigned int channels;
-	uint32_t mutants;
+	uint64_t mutants;
 	bool mutant_credits;
 	bool mutant_channel;
 	const char *ledger_path;
@@ -178,7 +178,9 @@ struct bench_run_result {
 	unsigned int nr_died; /* earlier attempts in which the server ended by
 			       * itself, and not one of them a FAIL */
 	char died[64];	      /* how, the last time; empty: never */
-	bool is_mirror_read;  /* and compared with the file */
+	struct nwb_policy mirror_policy;
+	bool is_mirror_read;			/* and compared with the file */
+	bool is_mirror_guilty;			/* and nobody else is */
 	uint64_t mirror_wrong, mirror_wrong_at; /* bytes that differ */
 	char server_version[64];
 	char isolation[16];
@@ -276,9 +278,11 @@ struct bench_phases;
 /** bench_heal() - all faults off, recorded; what is dirty has @bound_ns. */
 void bench_heal(struct nwb_fc_page *page, struct nwb_ledger *ledger,
 		uint64_t bound_ns);
-/** bench_phases_start() - *@ret_p is NULL when the plan has none. */
+/** bench_phases_start() - *@ret_p is NULL when the plan has none. @mirror: the
+ * same for its mirror, NULL: none. */
 int bench_phases_start(const struct nwb_plan *plan, struct nwb_fc_page *page,
-		       struct nwb_ledger *ledger, uint64_t bound_ns,
+		       struct nwb_ledger *ledger, struct bench_ledgers *mirror,
+		       uint64_t bound_ns,
 		       struct bench_phases **ret_p) nwb_must_check;
 /** bench_phases_stop() - the workload is over; NULL is fine. Return: whether a
  * phase has healed already. */
@@ -323,11 +327,13 @@ struct bench_judge_in {
 	uint16_t file_id;
 	uint64_t drain_bound_ns;
 	bool may_stay_away; /* this client need not come back after a cut */
+	bool is_mirror;	    /* rules of the mirror count, and no others */
 };
 /** bench_expect_hits() - what the plan expects of its rules, and what the shim
- * counted. @e: room for NWB_PLAN_RULES. Return: how many. */
+ * counted; nothing is expected of rules for another server. @e: room for
+ * NWB_PLAN_RULES. Return: how many. */
 unsigned int bench_expect_hits(const struct nwb_plan *plan,
-			       const struct nwb_fc_page *page,
+			       const struct nwb_fc_page *page, bool is_mirror,
 			       struct nwb_expect_hits *e);
 int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
 		struct nwb_err *err) nwb_must_check;
@@ -530,7 +536,7 @@ int bench_read_file(const char *path, char **ret_text, size_t *ret_len,
 struct bench_mutant {
 	const char *name;
 	const char *title;
-	uint32_t netfs; /* NWB_MUT_* */
+	uint64_t netfs; /* NWB_MUT_* */
 	bool credits;
 	bool channel;
 	const char *server;
@@ -603,16 +609,34 @@ void bench_client_tell(const struct bench_run_opts *o,
 void bench_client_record(json_t *rec, const struct bench_run_opts *o,
 			 const struct bench_run_result *r);
 
-/* run_sides.c */
+/* mirror.c */
 struct bench_mirror {
 	struct nwb_server *srv; /* NULL: none */
 	struct nwb_dialer dialer;
 	struct nwb_subject_peer peer;
+	struct bench_ledgers l;
+	struct bench_supervisor *sup;
 };
-/** bench_mirror_up() - start the server that @o wants, if any. */
+/** bench_mirror_init() - of zeros: there is none, bench_mirror_down() is fine. */
+void bench_mirror_init(struct bench_mirror *m);
+/** bench_mirror_up() - start the server that @o wants, if any, with a ledger of
+ * @slots of its own for @file. */
 int bench_mirror_up(struct bench_mirror *m, const struct bench_run_opts *o,
+		    const char *file, uint64_t slots,
 		    struct nwb_err *err) nwb_must_check;
 void bench_mirror_down(struct bench_mirror *m);
+/** bench_mirror_quiet() - the run is over. */
+void bench_mirror_quiet(struct bench_mirror *m);
+/** bench_mirror_judge() - by its own ledger; its findings are added to
+ * @res->judgement. */
+int bench_mirror_judge(struct bench_mirror *m, const struct bench_run_opts *o,
+		       const char *file, uint64_t bound_ns,
+		       struct bench_run_result *res,
+		       struct nwb_err *err) nwb_must_check;
+
+/* run_sides.c */
+/** bench_judgement_add() - one more finding, behind those of its weight. */
+void bench_judgement_add(struct nwb_judgement *j, const struct nwb_finding *f);
 /** bench_mirror_compare() - hold @file of the mirror to that of @srv, unless it
  * was left behind; to @res. */
 int bench_mirror_compare(struct bench_mirror *m, struct nwb_server *srv,

@@ -506,7 +506,7 @@ static int run_all(struct run *r)
 		rc = make_guest(r);
 	if (!rc)
 		rc = bench_phases_start(r->o->plan, r->l.page, &r->l.ledger,
-					r->bound_ns, &r->phases);
+					NULL, r->bound_ns, &r->phases);
 	if (rc)
 		return rc;
 	attend(r);

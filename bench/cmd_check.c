@@ -95,6 +95,7 @@ static int check_mutant(struct bench_session *s, const struct bench_mutant *m,
 	if (rc)
 		return rc;
 	o.plan = plan;
+	bench_client_from_plan(&o, plan);
 	rc = bench_session_run(s, &o, 1, 0, &plain, err);
 	v = bench_verdict(&plain, plan, reason, sizeof(reason));
 	nwb_plan_free(plan);

@@ -62,7 +62,7 @@ static bool only_arms(const struct nwb_plan_rule *r)
 }
 
 unsigned int bench_expect_hits(const struct nwb_plan *plan,
-			       const struct nwb_fc_page *page,
+			       const struct nwb_fc_page *page, bool is_mirror,
 			       struct nwb_expect_hits *e)
 {
 	unsigned int nr = 0;
@@ -78,11 +78,16 @@ unsigned int bench_expect_hits(const struct nwb_plan *plan,
 			.needs_exposed = !only_arms(&plan->rule[r]),
 		};
 		nr = r + 1;
+		if (plan->rule[r].is_mirror == is_mirror)
+			continue;
+		e[r].nr = 0;
+		e[r].needs_exposed = false;
 	}
 	for (unsigned int i = 0; i < plan->nr_expects; i++) {
 		const struct nwb_plan_expect *x = &plan->expect[i];
 
-		if (x->kind != NWB_EXPECT_HITS)
+		if (x->kind != NWB_EXPECT_HITS ||
+		    plan->rule[x->rule].is_mirror != is_mirror)
 			continue;
 		e[x->rule].op = x->op;
 		e[x->rule].nr = x->nr;
@@ -91,11 +96,13 @@ unsigned int bench_expect_hits(const struct nwb_plan *plan,
 }
 
 /* After a cut the client must come back; after a kill it cannot. */
-static bool expects_reconnect(const struct nwb_plan *plan)
+static bool expects_reconnect(const struct nwb_plan *plan, bool is_mirror)
 {
 	for (unsigned int r = 0; plan && r < plan->nr_rules; r++) {
 		const struct nwb_plan_rule *rule = &plan->rule[r];
 
+		if (rule->is_mirror != is_mirror)
+			continue;
 		for (unsigned int a = 0; a < rule->nr_actions; a++)
 			if (rule->action[a].kind == NWB_ACT_RST ||
 			    rule->action[a].kind == NWB_ACT_FIN ||
@@ -131,8 +138,10 @@ int bench_judge(const struct bench_judge_in *in, struct nwb_judgement *ret_j,
 	memcpy(ji.key, in->key, sizeof(ji.key));
 	memcpy(ji.crypt_key, h->crypt_key, sizeof(ji.crypt_key));
 	ji.crypt_unit = h->crypt_unit;
-	ji.nr_expect = bench_expect_hits(in->plan, in->page, expect);
-	ji.expect_reconnect = !in->may_stay_away && expects_reconnect(in->plan);
+	ji.nr_expect =
+		bench_expect_hits(in->plan, in->page, in->is_mirror, expect);
+	ji.expect_reconnect = !in->may_stay_away &&
+			      expects_reconnect(in->plan, in->is_mirror);
 	rc = nwb_judge(&ji, ret_j, err);
 	if (m.p)
 		munmap(m.p, m.len);

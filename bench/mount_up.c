@@ -66,6 +66,10 @@ int mount_check(struct serve *s, struct nwb_err *err)
 			err, -EOPNOTSUPP,
 			"a second user and a mirror are of `netwb run`, "
 			"not of a mount");
+	if (c->run.crypto_unit)
+		return nwb_err_set(err, -EOPNOTSUPP,
+				   "content crypto is of `netwb run`, not of a "
+				   "mount");
 	c->is_raw |= c->kernel_cache;
 	if (c->is_raw)
 		c->run.cache = NWB_CACHE_NONE;

@@ -121,6 +121,43 @@ const struct bench_mutant bench_mutants[] = {
 		 "client in-place attempts=2\n"
 		 "cut: on server.write before do rst max=4\n"
 		 "heal\n"},
+	{.name = "mirror-stops",
+	 .title = "with a mirror that failed goes the upload",
+	 .netfs = NWB_MUT_MIRROR_STOPS,
+	 .server = "smbd",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m",
+	 .bytes = 8 * NWB_MIB,
+	 .fsyncs = 2,
+	 .oracles = O(1),
+	 .plan = "plan mirror-stops\n"
+		 "client in-place mirror=diod\n"
+		 "full: on mirror.backend.pwrite nth=9 do error ENOSPC max=1\n"
+		 "heal\n"},
+	{.name = "upload-stops",
+	 .title = "with an upload that failed goes the mirror",
+	 .netfs = NWB_MUT_UPLOAD_STOPS,
+	 .server = "diod",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m",
+	 .bytes = 8 * NWB_MIB,
+	 .fsyncs = 2,
+	 .oracles = O(1),
+	 .plan = "plan upload-stops\n"
+		 "client in-place mirror=smbd\n"
+		 "full: on backend.pwrite nth=9 do error ENOSPC max=1\n"
+		 "heal\n"},
+	{.name = "crypt-plain",
+	 .title = "some data units are sent as they are",
+	 .netfs = NWB_MUT_CRYPT_PLAIN,
+	 .server = "smbd",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "seq1m",
+	 .bytes = 8 * NWB_MIB,
+	 .oracles = O(2),
+	 .plan = "plan crypt-plain\n"
+		 "client in-place crypto\n"
+		 "heal\n"},
 	{.name = "gives-up-early",
 	 .title = "the first lost connection is final",
 	 .netfs = NWB_MUT_GIVES_UP_EARLY,

@@ -23,6 +23,7 @@ struct bench_phases {
 	const struct nwb_plan *plan;
 	struct nwb_fc_page *page;
 	struct nwb_ledger *ledger;
+	struct bench_ledgers *mirror; /* NULL: none */
 	uint64_t bound_ns;
 	pthread_t thread, ticker;
 	bool has_thread, has_ticker;
@@ -46,6 +47,14 @@ void bench_heal(struct nwb_fc_page *page, struct nwb_ledger *ledger,
 					 .kind = NWB_L_HEAL,
 					 .aux = bound_ns,
 				 });
+}
+
+/* Both servers have the same phases. */
+static void set_phase(struct bench_phases *p, unsigned int nr)
+{
+	nwb_fc_set_phase(p->page, nr);
+	if (p->mirror)
+		nwb_fc_set_phase(p->mirror->page, nr);
 }
 
 /* Wait until the phase is over. Return: false when the workload was first. */
@@ -76,14 +85,17 @@ static void *walk(void *arg)
 
 		if (ph->kind == NWB_PHASE_HEAL) {
 			bench_heal(p->page, p->ledger, p->bound_ns);
+			if (p->mirror)
+				bench_heal(p->mirror->page, &p->mirror->ledger,
+					   p->bound_ns);
 			p->is_healed = true;
 			break;
 		}
-		nwb_fc_set_phase(p->page, ++nr);
+		set_phase(p, ++nr);
 		if (!pass_phase(p, ph))
 			return NULL;
 	}
-	nwb_fc_set_phase(p->page, 0);
+	set_phase(p, 0);
 	return NULL;
 }
 
@@ -104,7 +116,10 @@ static void *tick(void *arg)
 			if (!every || now / every == done[i])
 				continue;
 			done[i] = now / every;
-			nwb_fc_arm(p->page, i, true);
+			nwb_fc_arm(p->plan->rule[i].is_mirror && p->mirror
+					   ? p->mirror->page
+					   : p->page,
+				   i, true);
 		}
 		nanosleep(&nap, NULL);
 	}
@@ -145,8 +160,8 @@ static int start_threads(struct bench_phases *p)
 }
 
 int bench_phases_start(const struct nwb_plan *plan, struct nwb_fc_page *page,
-		       struct nwb_ledger *ledger, uint64_t bound_ns,
-		       struct bench_phases **ret_p)
+		       struct nwb_ledger *ledger, struct bench_ledgers *mirror,
+		       uint64_t bound_ns, struct bench_phases **ret_p)
 {
 	struct bench_phases *p;
 	int rc;
@@ -161,6 +176,7 @@ int bench_phases_start(const struct nwb_plan *plan, struct nwb_fc_page *page,
 	p->plan = plan;
 	p->page = page;
 	p->ledger = ledger;
+	p->mirror = mirror;
 	p->bound_ns = bound_ns;
 	rc = start_threads(p);
 	if (rc) {

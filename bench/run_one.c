@@ -86,7 +86,9 @@ static int run_ledgers(struct run *r)
 	bench_ledgers_crypt(&r->l, o->seed, o->crypto_unit);
 	/* a plan of client words only is fine on a fake too */
 	if (o->plan && (!bench_is_fake(o->server) || o->plan->nr_rules))
-		return nwb_plan_compile(o->plan, r->l.page, o->server, r->err);
+		return nwb_plan_compile_of(
+			o->plan, r->l.page, o->server,
+			o->mirror[0] ? NWB_PLAN_FIRST : NWB_PLAN_ALONE, r->err);
 	return 0;
 }
 
@@ -134,7 +136,8 @@ static int run_server(struct run *r)
 	if (!rc)
 		rc = nwb_server_start(&so, &r->srv, r->err);
 	if (!rc)
-		rc = bench_mirror_up(&r->mirror, o, r->err);
+		rc = bench_mirror_up(&r->mirror, o, FILE_NAME, ledger_slots(o),
+				     r->err);
 	if (!rc)
 		rc = bench_pin_client(&r->pin, r->err);
 	if (rc)
@@ -235,7 +238,8 @@ static int run_subject(struct run *r)
 static void wait_quiet(struct run *r)
 {
 	for (int i = 0; i < 200; i++) {
-		if (!bench_is_busy(&r->l.ledger))
+		if (!bench_is_busy(&r->l.ledger) &&
+		    (!r->mirror.srv || !bench_is_busy(&r->mirror.l.ledger)))
 			return;
 		nwb_sleep_until(r->ex, nwb_now_ns(r->ex) + 5 * NWB_MSEC);
 	}
@@ -245,8 +249,11 @@ static void heal_once(void *arg)
 {
 	struct run *r = arg;
 
-	if (!atomic_exchange(&r->is_healed, true))
-		bench_heal(r->l.page, &r->l.ledger, r->bound_ns);
+	if (atomic_exchange(&r->is_healed, true))
+		return;
+	bench_heal(r->l.page, &r->l.ledger, r->bound_ns);
+	if (r->mirror.srv)
+		bench_heal(r->mirror.l.page, &r->mirror.l.ledger, r->bound_ns);
 }
 
 static int run_judge(struct run *r);
@@ -316,12 +323,14 @@ static void run_client(void *arg)
 		return;
 	}
 	res->policy = r->subject->policy;
+	res->mirror_policy = r->subject->mirror_policy;
 	if (r->o->turns_fd)
 		bench_turns_next(r->o->turns_fd);
 	r->rc = start_watchdog(r, &dog);
 	if (r->rc)
 		return;
 	r->rc = bench_phases_start(r->o->plan, r->l.page, &r->l.ledger,
+				   r->mirror.srv ? &r->mirror.l : NULL,
 				   r->bound_ns, &phases);
 	if (r->rc)
 		goto out;
@@ -380,7 +389,10 @@ static int judge_void(struct run *r, const struct bench_judge_in *in)
 	int rc = 0;
 
 	if (!bench_server_died(&r->l.ledger, r->o->server, res->died,
-			       sizeof(res->died)))
+			       sizeof(res->died)) &&
+	    !(r->mirror.srv &&
+	      bench_server_died(&r->mirror.l.ledger, r->o->mirror, res->died,
+				sizeof(res->died))))
 		return 0;
 	if (!res->trouble[0])
 		snprintf(res->trouble, sizeof(res->trouble), "%s", res->died);
@@ -410,7 +422,13 @@ static int run_judge(struct run *r)
 
 	res->nr_rules = r->o->plan ? r->o->plan->nr_rules : 0;
 	for (unsigned int i = 0; i < res->nr_rules; i++)
-		res->hits[i] = nwb_fc_hits(r->l.page, i);
+		res->hits[i] = nwb_fc_hits(r->o->plan->rule[i].is_mirror
+						   ? r->mirror.l.page
+						   : r->l.page,
+					   i);
+	if (r->mirror.srv)
+		bench_trouble(r->mirror.l.page, r->res->trouble,
+			      sizeof(r->res->trouble));
 	if (r->srv)
 		bench_trouble(r->l.page, r->res->trouble,
 			      sizeof(r->res->trouble));
@@ -421,6 +439,7 @@ static int run_judge(struct run *r)
 	bench_supervisor_quiet(r->sup);
 	nwb_ledger_point(&r->l.ledger,
 			 &(struct nwb_lrec){.kind = NWB_L_RUN_END});
+	bench_mirror_quiet(&r->mirror);
 	rc = judge_void(r, &in);
 	if (rc || r->is_void)
 		return rc;
@@ -441,11 +460,16 @@ static int run_judge(struct run *r)
 	if (rc || !r->o->judge)
 		return rc;
 	rc = bench_judge(&in, &res->judgement, r->err);
+	if (!rc)
+		rc = bench_mirror_judge(&r->mirror, r->o, FILE_NAME,
+					r->bound_ns, res, r->err);
 	res->is_judged = !rc;
 	if (!rc)
 		bench_judge_sides(res, r->l.file_id);
 	if (!rc)
-		bench_keep_failed(&r->l.ledger, r->o, res);
+		bench_keep_failed(res->is_mirror_guilty ? &r->mirror.l.ledger
+							: &r->l.ledger,
+				  r->o, res);
 	return rc;
 }
 
@@ -460,6 +484,7 @@ static int run_all(struct run *r)
 		.file = FILE_NAME,
 		.key = r->l.key,
 		.ledger = &r->l.ledger,
+		.mirror = o->mirror[0] ? &r->mirror.l.ledger : NULL,
 		.pause = o->turns_fd ? bench_turns_next : NULL,
 		.pause_arg = o->turns_fd,
 	};
@@ -518,6 +543,7 @@ static int attempt(const struct bench_run_opts *o, bool may_repeat,
 	r->err = err;
 	r->l.ledger_fd = -1;
 	r->l.page_fd = -1;
+	bench_mirror_init(&r->mirror);
 	r->may_repeat = may_repeat;
 	r->bound_ns = drain_bound(o->plan);
 	rc = bench_needs(o, ret->skip, sizeof(ret->skip), err);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a run has beside its server: the mirror, a server of its own without a
- * shim, and the verdict on what the client keeps in other places than there.
+ * The verdict on what the client keeps in other places than its server.
  *
- *	mirror		promises, with an ok fsync, what the file promises: it
- *			has all of it, unless it was left behind	O1
+ *	mirror		(its own judgement: mirror.c) has what the file has, if
+ *			it was not left behind and nobody was told of an error
+ *								O1
  *	local cache	what it has is what the server has		O12
  */
 #include "bench_i.h"
@@ -15,68 +15,6 @@
 #include <unistd.h>
 
 #define PIECE 65536u
-
-static int mirror_dial_to(struct nwb_dialer *d, struct nwb_exec *ex,
-			  uint32_t addr, struct nwb_sock **ret_sock,
-			  struct nwb_err *err)
-{
-	struct bench_mirror *m =
-		nwb_container_of(d, struct bench_mirror, dialer);
-	int fd, rc = nwb_server_dial_to(m->srv, addr, &fd, err);
-
-	if (rc)
-		return rc;
-	rc = nwb_sock_from_fd(ex, fd, ret_sock);
-	return rc ? nwb_err_set(err, rc, "socket: %s", strerror(-rc)) : 0;
-}
-
-static int mirror_dial(struct nwb_dialer *d, struct nwb_exec *ex,
-		       struct nwb_sock **ret_sock, struct nwb_err *err)
-{
-	return mirror_dial_to(d, ex, NWB_SERVER_ADDR, ret_sock, err);
-}
-
-int bench_mirror_up(struct bench_mirror *m, const struct bench_run_opts *o,
-		    struct nwb_err *err)
-{
-	const struct nwb_server_opts so = {
-		.name = o->mirror,
-		.isolation = o->isolation,
-		.state_bytes = o->mirror_room,
-		.ctl_fd = -1,
-		.ledger_fd = -1,
-		.ignore_sigpipe = true,
-	};
-	struct nwb_server_info info;
-	int rc;
-
-	if (!o->mirror[0])
-		return 0;
-	rc = nwb_server_start(&so, &m->srv, err);
-	if (rc)
-		return nwb_err_wrap(err, rc, "mirror");
-	nwb_server_info(m->srv, &info);
-	m->dialer = (struct nwb_dialer){
-		.dial = mirror_dial,
-		.dial_to = mirror_dial_to,
-		.addr = NWB_SERVER_ADDR,
-	};
-	m->peer = (struct nwb_subject_peer){
-		.dialer = &m->dialer,
-		.is_9p = info.is_9p,
-		.share = info.share,
-		.user = info.user,
-		.uid = info.uid,
-		.password = info.password,
-	};
-	return 0;
-}
-
-void bench_mirror_down(struct bench_mirror *m)
-{
-	nwb_server_free(m->srv);
-	m->srv = NULL;
-}
 
 static ssize_t read_all(int fd, uint8_t *buf, size_t len, uint64_t pos)
 {
@@ -146,17 +84,46 @@ int bench_mirror_compare(struct bench_mirror *m, struct nwb_server *srv,
 	return rc == -ENOENT ? 0 : rc;
 }
 
-static void convict(struct nwb_judgement *j, const struct nwb_finding *f)
+/* As the oracle weighs them. */
+static unsigned int weight(enum nwb_verdict v)
+{
+	switch (v) {
+	case NWB_FAIL:
+		return 4;
+	case NWB_VACUOUS:
+		return 3;
+	case NWB_INCONCLUSIVE:
+		return 2;
+	case NWB_KNOWN:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+void bench_judgement_add(struct nwb_judgement *j, const struct nwb_finding *f)
 {
 	unsigned int nr = nwb_min(j->nr_findings, NWB_FINDINGS_MAX - 1u);
+	unsigned int at = 0;
 
-	memmove(&j->finding[1], &j->finding[0], nr * sizeof(*f));
-	j->finding[0] = *f;
+	while (at < nr && weight(j->finding[at].verdict) >= weight(f->verdict))
+		at++;
+	memmove(&j->finding[at + 1], &j->finding[at], (nr - at) * sizeof(*f));
+	j->finding[at] = *f;
 	j->nr_findings = nr + 1;
 	j->nr_found++;
 	j->ran |= 1u << f->oracle;
-	j->failed |= 1u << f->oracle;
-	j->verdict = NWB_FAIL;
+	if (f->verdict == NWB_FAIL)
+		j->failed |= 1u << f->oracle;
+	if (weight(f->verdict) > weight(j->verdict))
+		j->verdict = f->verdict;
+}
+
+/* Then each of the two may have kept what the other one lost. */
+static bool was_told(const struct bench_run_result *res)
+{
+	return res->work.first_error || res->final_error ||
+	       res->work.close_error;
 }
 
 void bench_judge_sides(struct bench_run_result *res, uint16_t file_id)
@@ -167,7 +134,7 @@ void bench_judge_sides(struct bench_run_result *res, uint16_t file_id)
 				.rec_a = UINT64_MAX,
 				.rec_b = UINT64_MAX};
 
-	if (res->mirror_wrong) {
+	if (res->mirror_wrong && !was_told(res)) {
 		f.oracle = 1;
 		f.kind = "LOST";
 		f.off = res->mirror_wrong_at;
@@ -176,7 +143,7 @@ void bench_judge_sides(struct bench_run_result *res, uint16_t file_id)
 			 "the mirror was not left behind, and %llu of its "
 			 "bytes are not the file's, the first at %llu",
 			 (unsigned long long)f.len, (unsigned long long)f.off);
-		convict(&res->judgement, &f);
+		bench_judgement_add(&res->judgement, &f);
 	}
 	if (st->fscache_wrong) {
 		f.oracle = 12;
@@ -187,6 +154,6 @@ void bench_judge_sides(struct bench_run_result *res, uint16_t file_id)
 			 "the local cache gives %llu bytes that the server "
 			 "has not, the first at %llu",
 			 (unsigned long long)f.len, (unsigned long long)f.off);
-		convict(&res->judgement, &f);
+		bench_judgement_add(&res->judgement, &f);
 	}
 }

@@ -166,7 +166,7 @@ int serve_judge(struct serve *s, struct nwb_err *err)
 	int rc;
 
 	memcpy(in.key, s->l.key, sizeof(in.key));
-	in.nr_expect = bench_expect_hits(plan, s->l.page, expect);
+	in.nr_expect = bench_expect_hits(plan, s->l.page, false, expect);
 	/* what was at stake is known of files that are told apart */
 	for (unsigned int i = 0; h->unnamed && i < in.nr_expect; i++)
 		expect[i].needs_exposed = false;

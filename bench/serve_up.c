@@ -131,8 +131,8 @@ static int make_all(struct serve *s, struct nwb_err *err)
 	if (!rc && s->mount)
 		rc = mount_up(s, err);
 	if (!rc)
-		rc = bench_phases_start(s->cli.plan, s->l.page, &s->l.ledger, 0,
-					&s->phases);
+		rc = bench_phases_start(s->cli.plan, s->l.page, &s->l.ledger,
+					NULL, 0, &s->phases);
 	if (rc)
 		return rc;
 	serve_tell(s);

@@ -11,8 +11,13 @@
 /* A workload holds its file open once. */
 #define THE_FD 1
 
-static struct nwb_lrec *intent(const struct nwb_workload *w, uint16_t kind,
-			       const struct nwb_write_op *op)
+/* One operation, in the ledger of the run and in that of the mirror. */
+struct intent {
+	struct nwb_lrec *rec, *mirror; /* NULL: not recorded */
+};
+
+static struct intent intent(const struct nwb_workload *w, uint16_t kind,
+			    const struct nwb_write_op *op)
 {
 	struct nwb_lrec rec = {
 		.kind = kind,
@@ -20,41 +25,64 @@ static struct nwb_lrec *intent(const struct nwb_workload *w, uint16_t kind,
 		.fd = THE_FD,
 	};
 
-	if (!w->opts.ledger)
-		return NULL;
+	struct intent in = {NULL, NULL};
+
 	if (op) {
 		rec.off = op->off;
 		rec.len = op->len;
 		rec.version = op->version;
 	}
-	return nwb_ledger_begin(w->opts.ledger, &rec);
+	if (w->opts.ledger)
+		in.rec = nwb_ledger_begin(w->opts.ledger, &rec);
+	if (w->opts.mirror)
+		in.mirror = nwb_ledger_begin(w->opts.mirror, &rec);
+	return in;
 }
 
-static void intent_end(const struct nwb_workload *w, struct nwb_lrec *rec,
-		       int64_t result)
+static void end_in(struct nwb_ledger *l, struct nwb_lrec *rec, int64_t result)
 {
 	if (!rec)
 		return;
 	rec->result = result;
-	nwb_ledger_end(w->opts.ledger, rec);
+	nwb_ledger_end(l, rec);
+}
+
+static void intent_end(const struct nwb_workload *w, const struct intent *in,
+		       int64_t result)
+{
+	end_in(w->opts.ledger, in->rec, result);
+	end_in(w->opts.mirror, in->mirror, result);
+}
+
+/* Of what promises: the mirror keeps its own promise, or none. */
+static void intent_kept(const struct nwb_workload *w, const struct intent *in,
+			int64_t result, int64_t mirror)
+{
+	end_in(w->opts.ledger, in->rec, result);
+	end_in(w->opts.mirror, in->mirror, mirror);
+}
+
+static int mirror_error(struct nwb_subject *s)
+{
+	return s->ops->mirror_error ? s->ops->mirror_error(s) : 0;
 }
 
 int nwb_workload_fsync(struct nwb_workload *w, struct nwb_subject *s)
 {
-	struct nwb_lrec *rec = intent(w, NWB_L_FSYNC, NULL);
+	struct intent in = intent(w, NWB_L_FSYNC, NULL);
 	int err = s->ops->fsync(s);
 
-	intent_end(w, rec, err);
+	intent_kept(w, &in, err, mirror_error(s));
 	return err;
 }
 
 ssize_t nwb_workload_write(struct nwb_workload *w, struct nwb_subject *s,
 			   const struct nwb_write_op *op)
 {
-	struct nwb_lrec *rec = intent(w, NWB_L_WRITE, op);
+	struct intent in = intent(w, NWB_L_WRITE, op);
 	ssize_t n = s->ops->write(s, op->buf, op->len, op->off);
 
-	intent_end(w, rec, n);
+	intent_end(w, &in, n);
 	return n;
 }
 
@@ -120,10 +148,10 @@ static void run_ops(struct nwb_workload *w, struct nwb_subject *s,
 int nwb_workload_open(struct nwb_workload *w, struct nwb_subject *s,
 		      struct nwb_workload_result *ret, struct nwb_err *err)
 {
-	struct nwb_lrec *rec = intent(w, NWB_L_OPEN, NULL);
+	struct intent in = intent(w, NWB_L_OPEN, NULL);
 	int rc = s->ops->open(s, w->opts.file, w->opts.file_id, 0, err);
 
-	intent_end(w, rec, rc);
+	intent_end(w, &in, rc);
 	if (rc)
 		return nwb_err_wrap(err, rc, "open %s", w->opts.file);
 	ret->bytes = 0;
@@ -155,8 +183,9 @@ int nwb_workload_run(struct nwb_workload *w, struct nwb_subject *s,
 void nwb_workload_close(struct nwb_workload *w, struct nwb_subject *s,
 			struct nwb_workload_result *ret)
 {
-	struct nwb_lrec *rec = intent(w, NWB_L_CLOSE, NULL);
+	struct intent in = intent(w, NWB_L_CLOSE, NULL);
 
 	ret->close_error = s->ops->close(s);
-	intent_end(w, rec, ret->close_error);
+	/* behind the last fsync a mirror promises nothing */
+	intent_kept(w, &in, ret->close_error, w->opts.mirror ? -EIO : 0);
 }

@@ -98,10 +98,11 @@ void nwb_subject_p9_opts(const struct nwb_subject_opts *o,
 	};
 }
 
-/* @is_protected: a signature covers the bytes of one instant, and so does what
+/** nwb_subject_policy() - what a client with @o promises.
+ * @is_protected: a signature covers the bytes of one instant, and so does what
  * is encrypted, messages or content: pages must stay as they are while they are sent (O13) */
-static void set_policy(const struct nwb_subject_opts *o, bool is_protected,
-		       struct nwb_policy *p)
+void nwb_subject_policy(const struct nwb_subject_opts *o, bool is_protected,
+			struct nwb_policy *p)
 {
 	/* What lib/fs/smb.c (NTSTATUS) and lib/fs/9p.c (errno of Rlerror)
 	 * send again for. */
@@ -231,10 +232,10 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 	if (rc)
 		return nwb_err_wrap(err, rc, "subject %s", kind_names[o.kind]);
 	(*ret_s)->ops->stats(*ret_s, &st);
-	set_policy(&o,
-		   o.crypto_key || strcmp(st.signing, "none") != 0 ||
-			   strcmp(st.cipher, "none") != 0,
-		   &(*ret_s)->policy);
+	nwb_subject_policy(&o,
+			   o.crypto_key || strcmp(st.signing, "none") != 0 ||
+				   strcmp(st.cipher, "none") != 0,
+			   &(*ret_s)->policy);
 	return 0;
 }
 

@@ -10,9 +10,12 @@
 #include "nwb/netfs_vm.h"
 #include <stdio.h>
 
+#define MIRROR_PATIENCE (10 * NWB_SEC)
+#define MIRROR_ATTEMPTS 64u
+
 struct subject_ref {
 	struct nwb_subject s;
-	struct nwb_ledger_tap *tap;
+	struct nwb_ledger_tap *tap, *mirror_tap;
 	struct nwb_mount *mnt;
 	struct nwb_cache *cache;
 	struct nwb_mount *mirror;
@@ -46,6 +49,13 @@ static ssize_t ref_write(struct nwb_subject *s, const void *buf, size_t len,
 static int ref_fsync(struct nwb_subject *s)
 {
 	return nwb_file_fsync(to_ref(s)->file);
+}
+
+static int ref_mirror_error(struct nwb_subject *s)
+{
+	struct subject_ref *r = to_ref(s);
+
+	return r->mirror && nwb_mount_mirror_is_behind(r->file) ? -EIO : 0;
 }
 
 static int ref_close(struct nwb_subject *s)
@@ -151,6 +161,7 @@ static void ref_free(struct nwb_subject *s)
 	nwb_dirty_domain_free(r->domain);
 	nwb_cache_free(r->cache);
 	nwb_ledger_tap_free(r->tap);
+	nwb_ledger_tap_free(r->mirror_tap);
 	nwb_free(r);
 }
 
@@ -158,6 +169,7 @@ static const struct nwb_subject_ops ref_ops = {
 	.open = ref_open,
 	.write = ref_write,
 	.fsync = ref_fsync,
+	.mirror_error = ref_mirror_error,
 	.close = ref_close,
 	.stats = ref_stats,
 	.free = ref_free,
@@ -180,30 +192,45 @@ static int use_cache(struct subject_ref *r, const char *dir,
 	return rc;
 }
 
-/* Nobody records what goes there: it is not the file under judgement. */
+/* A client of its own: nothing of what this one was told to be but how long it
+ * waits. @peer->ledger has what it sends. */
 static int use_mirror(struct subject_ref *r,
 		      const struct nwb_subject_peer *peer, struct nwb_err *err)
 {
 	const struct nwb_subject_opts *own = &r->s.opts;
+	/* a file may wait for its server for ever, but not for a mirror */
+	uint64_t patience = own->hard ? MIRROR_PATIENCE : own->patience_ns;
 	struct nwb_netfs_opts no = {.wsize = peer->is_9p ? 0 : own->wsize,
 				    .cache_bytes = own->cache_bytes,
-				    .patience_ns = own->patience_ns};
+				    .max_attempts = MIRROR_ATTEMPTS,
+				    .patience_ns = patience};
 	struct nwb_subject_opts so = {.dialer = peer->dialer,
+				      .is_9p = peer->is_9p,
 				      .share = peer->share,
 				      .user = peer->user,
 				      .uid = peer->uid,
 				      .password = peer->password,
 				      .settle_ns = own->settle_ns,
+				      .patience_ns = patience,
+				      .max_attempts = MIRROR_ATTEMPTS,
 				      .timeout_ns = own->timeout_ns};
+	struct nwb_netfs_tap *tap;
 	struct nwb_smb2_opts smb;
 	struct nwb_p9_opts p9;
 	int rc;
 
+	if (peer->ledger) {
+		r->mirror_tap = nwb_ledger_tap_new(peer->ledger);
+		if (!r->mirror_tap)
+			return nwb_err_set(err, -ENOMEM, "mirror: no memory");
+	}
+	tap = nwb_ledger_tap_netfs(r->mirror_tap);
 	nwb_subject_smb2_opts(&so, &smb);
 	nwb_subject_p9_opts(&so, &p9);
+	nwb_subject_policy(&so, false, &r->s.mirror_policy);
 	rc = peer->is_9p
-		     ? nwb_mount_9p(r->s.ex, &p9, &no, NULL, &r->mirror, err)
-		     : nwb_mount_smb(r->s.ex, &smb, &no, NULL, &r->mirror, err);
+		     ? nwb_mount_9p(r->s.ex, &p9, &no, tap, &r->mirror, err)
+		     : nwb_mount_smb(r->s.ex, &smb, &no, tap, &r->mirror, err);
 	if (rc)
 		return nwb_err_wrap(err, rc, "mirror");
 	rc = nwb_mount_use_mirror(r->mnt, r->mirror);

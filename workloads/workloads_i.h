@@ -18,8 +18,8 @@ struct nwb_workload {
 /* run.c: what a window of any kind begins and ends with */
 /** nwb_workload_open() - open the file, recorded; empties @ret. */
 int nwb_workload_open(struct nwb_workload *w, struct nwb_subject *s,
-		      struct nwb_workload_result *ret, struct nwb_err *err)
-	nwb_must_check;
+		      struct nwb_workload_result *ret,
+		      struct nwb_err *err) nwb_must_check;
 /** nwb_workload_write() - one operation, recorded. Return: as write(2). */
 ssize_t nwb_workload_write(struct nwb_workload *w, struct nwb_subject *s,
 			   const struct nwb_write_op *op);
@@ -43,6 +43,8 @@ struct nwb_smb2_opts;
 struct nwb_p9_opts;
 void nwb_subject_smb2_opts(const struct nwb_subject_opts *o,
 			   struct nwb_smb2_opts *ret);
+void nwb_subject_policy(const struct nwb_subject_opts *o, bool is_protected,
+			struct nwb_policy *p);
 /** nwb_subject_smb2_prove() - on an encrypted session send one ECHO, so that
  * the shim in the server has seen both directions before anything counts. */
 struct nwb_smb2;

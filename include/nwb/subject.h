@@ -26,6 +26,7 @@ struct nwb_subject_peer {
 	const char *user;
 	uint32_t uid;
 	const char *password;
+	struct nwb_ledger *ledger; /* of a mirror; NULL: none */
 };
 
 enum nwb_subject_kind {
@@ -113,7 +114,7 @@ struct nwb_subject_opts {
 	uint32_t no_hazards;
 	unsigned int strategy;
 	uint64_t cache_bytes;
-	uint32_t mutants;
+	uint64_t mutants;
 	unsigned int channels;
 	bool mutant_credits;
 	bool mutant_channel;
@@ -148,8 +149,8 @@ struct nwb_subject_stats {
 	uint64_t unstable_resent; /* acked bytes sent again: another open */
 	uint64_t retry_rounds;
 	uint64_t bytes_reissued;
-	uint64_t bytes_copied; /* into temp pages */
-	uint64_t stable_waits; /* a writer waited for writeback to end */
+	uint64_t bytes_copied;	/* into temp pages */
+	uint64_t stable_waits;	/* a writer waited for writeback to end */
 	uint32_t hazards_fired; /* NWB_HAZARD_BIT()s */
 	uint64_t rotations; /* the first identity was refused, the second took
 			     * over */
@@ -177,6 +178,9 @@ struct nwb_subject_ops {
 	ssize_t (*write)(struct nwb_subject *s, const void *buf, size_t len,
 			 uint64_t off);
 	int (*fsync)(struct nwb_subject *s);
+	/* Behind an fsync: 0, or an error: the mirror was left behind before
+	 * or by it. May be NULL: the subject has none. */
+	int (*mirror_error)(struct nwb_subject *s);
 	int (*close)(struct nwb_subject *s);
 	void (*stats)(struct nwb_subject *s, struct nwb_subject_stats *ret);
 	void (*free)(struct nwb_subject *s);
@@ -187,7 +191,8 @@ struct nwb_subject {
 	const struct nwb_subject_ops *ops;
 	struct nwb_exec *ex;
 	struct nwb_subject_opts opts;
-	struct nwb_policy policy; /* what it promises; for the oracle */
+	struct nwb_policy policy;	 /* what it promises; for the oracle */
+	struct nwb_policy mirror_policy; /* and its mirror */
 };
 
 /** nwb_subject_new() - connect and get ready. Blocks. */

@@ -32,7 +32,7 @@ struct nwb_workload_desc {
 	uint32_t block;
 	bool is_random;
 	unsigned int rounds; /* the same range is written so often */
-	bool is_unaligned; /* odd lengths and offsets, overlapping */
+	bool is_unaligned;   /* odd lengths and offsets, overlapping */
 };
 
 extern const struct nwb_workload_desc nwb_workloads[];
@@ -48,6 +48,8 @@ const struct nwb_workload_desc *nwb_workload_find(const char *name);
  * @file, @file_id: base name and number in the ledger
  * @key: stamp key
  * @ledger: borrowed; NULL = no intents
+ * @mirror: the ledger of the subject's mirror, NULL: it has none, or nobody
+ *	wants to know. An fsync there is ok if the mirror has all of it
  * @pause: called behind each fsync but the last, with @pause_arg; neither the
  *	time in it nor the process' CPU time counts. It may block. NULL: none
  */
@@ -60,6 +62,7 @@ struct nwb_workload_opts {
 	uint16_t file_id;
 	const uint8_t *key;
 	struct nwb_ledger *ledger;
+	struct nwb_ledger *mirror;
 	void (*pause)(void *arg);
 	void *pause_arg;
 };
@@ -70,7 +73,7 @@ struct nwb_workload_result {
 				without pauses */
 	uint64_t nr_allocs;  /* nwb_alloc() in the window */
 	uint64_t client_cpu_ns;
-	int first_error;     /* of write or fsync; 0 */
+	int first_error; /* of write or fsync; 0 */
 	int close_error;
 	struct nwb_hist write_lat;
 	struct nwb_hist fsync_lat;
@@ -80,8 +83,8 @@ struct nwb_workload;
 
 /** nwb_workload_prepare() - build the operations and stamp all payload. */
 int nwb_workload_prepare(const struct nwb_workload_opts *opts,
-			 struct nwb_workload **ret_w, struct nwb_err *err)
-	nwb_must_check;
+			 struct nwb_workload **ret_w,
+			 struct nwb_err *err) nwb_must_check;
 /**
  * nwb_workload_run() - open, write, fsync on @s; the file stays open for
  * nwb_workload_close(), so that a caller can heal and fsync again.
@@ -90,9 +93,8 @@ int nwb_workload_prepare(const struct nwb_workload_opts *opts,
  * negative errno when the file could not be opened.
  */
 int nwb_workload_run(struct nwb_workload *w, struct nwb_subject *s,
-		     uint64_t (*cpu_ns)(void),
-		     struct nwb_workload_result *ret, struct nwb_err *err)
-	nwb_must_check;
+		     uint64_t (*cpu_ns)(void), struct nwb_workload_result *ret,
+		     struct nwb_err *err) nwb_must_check;
 /** nwb_workload_fsync() - one more fsync, recorded. */
 int nwb_workload_fsync(struct nwb_workload *w, struct nwb_subject *s);
 /** nwb_workload_close() - close the file, recorded. */

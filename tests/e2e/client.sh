@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What the reference client has beside its server, on real ones: a second
-# identity, a mirror, limits of dirty bytes, a local cache that h8 damages; and
-# their words in a plan.
+# identity, limits of dirty bytes, a local cache that h8 damages; and their words
+# in a plan. (A mirror: mirror.sh.)
 . "$(dirname "$0")/lib.sh"
 
 # A second identity: smbd refuses what the first user writes.
@@ -27,34 +27,6 @@ run 77 run --second-user --write 4M --isolation none
 says 'a second user needs namespaces'
 run 3 run --second-user --server diod --write 4M
 says 'diod cannot tell a second user from the first'
-
-# A mirror, of either protocol for either.
-run 0 run --mirror diod --write 8M
-says "mirror diod: 8388608 bytes, the file's content"
-says '^verdict: PASS'
-run 0 run --server diod --mirror smbd --client temp-page --write 8M --fsyncs 4
-says "mirror smbd: 8388608 bytes, the file's content"
-# The server's connection is lost, the mirror's is not: both have it all.
-run 0 run --mirror diod --fault reset-before --write 16M
-says "mirror diod: [0-9]+ bytes, the file's content"
-says '^verdict: PASS'
-# A mirror whose disk is full is left behind, and that is no error of the file.
-run 0 run --mirror diod:4M --write 16M
-if grep -q 'isolation none' "$tmp/out"; then
-	skipped=$((skipped + 1))
-else
-	says 'mirror diod: left behind after [0-9]+ bytes'
-fi
-says '^verdict: PASS'
-# It is compared: h3 puts bytes of the file elsewhere, and not the mirror's.
-run 1 run --server diod --flavour linux-6.12 --mirror smbd --write 4M \
-	-e 'short: on server.write nth=4 do short 4096 max=1' \
-	-e 'full: on server.write nth=5 before do error ENOSPC max=1'
-says 'O1 FAIL LOST: the mirror was not left behind'
-run 3 run --mirror nfsd
-says 'a server, see `netwb list`'
-run 3 run --client raw-cold --mirror diod --write 4M
-says "a mirror is the reference client's"
 
 # Limits of dirty bytes: with slow answers a writer meets them. One write of
 # 1 MiB more than the limit may be dirty.

@@ -17,4 +17,7 @@ says '^channel-repicked +killed by O7 '
 says '^lost-wakeup +killed by O8 '
 says '^gives-up-early +killed by O15 '
 says '^tries-for-ever +killed by O4 '
+says '^mirror-stops +killed by O1 '
+says '^upload-stops +killed by O1 '
+says '^crypt-plain +killed by O2 '
 finish
