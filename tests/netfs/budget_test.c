@@ -142,20 +142,9 @@ static void run(struct world like)
 {
 	for (uint64_t seed = 1; seed < 8; seed++) {
 		struct world w = like;
-		struct nwb_err err = {0};
-		int rc;
 
 		w.seed = seed;
-		rc = nwb_exec_sim_new(seed, &w.ex, &err);
-		if (rc == -ENOTSUP)
-			nwb_test_skip("no simulation under ThreadSanitizer");
-		nwb_check_eq(rc, 0);
-		rc = nwb_exec_run(w.ex, run_main, &w, 0, &err);
-		if (rc)
-			fprintf(stderr, "seed %llu: %s\n",
-				(unsigned long long)seed, err.text);
-		nwb_check_eq(rc, 0);
-		nwb_exec_free(w.ex);
+		sfs_sim(seed, run_main, &w, &w.ex);
 	}
 }
 
@@ -203,15 +192,9 @@ static void account_main(void *arg)
 
 NWB_TEST(budget, without_anything_to_reclaim_there_is_an_end)
 {
-	struct nwb_err err = {0};
 	struct nwb_exec *ex;
-	int rc = nwb_exec_sim_new(1, &ex, &err);
 
-	if (rc == -ENOTSUP)
-		nwb_test_skip("no simulation under ThreadSanitizer");
-	nwb_check_eq(rc, 0);
-	nwb_check_eq(nwb_exec_run(ex, account_main, &ex, 0, &err), 0);
-	nwb_exec_free(ex);
+	sfs_sim(1, account_main, &ex, &ex);
 }
 
 /* A page cache that is larger than the budget: writers reclaim what is clean
@@ -251,19 +234,8 @@ static void writer_main(void *arg)
 
 NWB_TEST(budget, item7_a_cache_lives_within_it)
 {
-	for (uint64_t seed = 1; seed < 8; seed++) {
-		struct nwb_err err = {0};
-		struct nwb_exec *ex;
-		int rc = nwb_exec_sim_new(seed, &ex, &err);
+	struct nwb_exec *ex;
 
-		if (rc == -ENOTSUP)
-			nwb_test_skip("no simulation under ThreadSanitizer");
-		nwb_check_eq(rc, 0);
-		rc = nwb_exec_run(ex, writer_main, &ex, 0, &err);
-		if (rc)
-			fprintf(stderr, "seed %llu: %s\n",
-				(unsigned long long)seed, err.text);
-		nwb_check_eq(rc, 0);
-		nwb_exec_free(ex);
-	}
+	for (uint64_t seed = 1; seed < 8; seed++)
+		sfs_sim(seed, writer_main, &ex, &ex);
 }

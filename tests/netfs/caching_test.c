@@ -39,14 +39,6 @@ static bool server_has(struct sfs_rig *rig, uint64_t pos, size_t len)
 	return !memcmp(rig->file->vol + pos, buf + pos, len);
 }
 
-static struct nwb_netfs_stats stats_of(struct sfs_rig *rig)
-{
-	struct nwb_netfs_stats st;
-
-	nwb_netfs_get_stats(rig->sfs->nf, &st);
-	return st;
-}
-
 /* --- none ----------------------------------------------------------------- */
 
 static void none_body(struct sfs_rig *rig)

@@ -73,14 +73,6 @@ static void wait_nap(struct sfs_rig *rig)
 	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + 300 * NWB_MSEC);
 }
 
-static struct nwb_netfs_stats stats_of(struct sfs_rig *rig)
-{
-	struct nwb_netfs_stats st;
-
-	nwb_netfs_get_stats(rig->sfs->nf, &st);
-	return st;
-}
-
 /* Another client with the same key writes: the units, with @len bytes of
  * @seed at @pos. XTS is its own neighbour's inverse, so a second mount is the
  * simplest way to encrypt. */
@@ -121,6 +113,31 @@ static void somebody_writes(struct sfs_rig *rig, uint64_t pos, size_t len,
 	nwb_free(file);
 }
 
+/* The file is somebody else's, and buf has what is in it. */
+static void begin_foreign(struct sfs_rig *rig)
+{
+	sfs_fill(buf, 20000, 5);
+	somebody_writes(rig, 0, 20000, 5);
+	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+}
+
+/* And 100 bytes of ours, which are not a whole unit, are on their way to @pos. */
+static void begin_rmw(struct sfs_rig *rig, uint64_t pos)
+{
+	begin_foreign(rig);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	put_seed(rig, pos, 100, 6);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+}
+
+static void run_seeds(const struct nwb_netfs_opts *opts,
+		      void (*body)(struct sfs_rig *rig))
+{
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, opts, 65536, 0, body);
+}
+
 /* --- cipher text ---------------------------------------------------------- */
 
 static void cipher_body(struct sfs_rig *rig)
@@ -148,8 +165,7 @@ NWB_TEST(crypto, item10_the_server_gets_cipher_text)
 	for (int mode = NWB_IN_PLACE; mode <= NWB_TEMP_PAGE; mode++) {
 		struct nwb_netfs_opts opts = crypt_opts((enum nwb_wb_mode)mode);
 
-		for (uint64_t seed = 1; seed < 10; seed++)
-			sfs_run(seed, &opts, 65536, 0, cipher_body);
+		run_seeds(&opts, cipher_body);
 	}
 }
 
@@ -255,8 +271,7 @@ NWB_TEST(crypto, item10_payload_is_of_one_instant)
 {
 	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
 
-	for (uint64_t seed = 1; seed < 10; seed++)
-		sfs_run(seed, &opts, 65536, 0, stable_body);
+	run_seeds(&opts, stable_body);
 }
 
 /* --- read-modify-write ---------------------------------------------------- */
@@ -265,9 +280,7 @@ NWB_TEST(crypto, item10_payload_is_of_one_instant)
  * cached. */
 static void rmw_body(struct sfs_rig *rig)
 {
-	sfs_fill(buf, 20000, 5);
-	somebody_writes(rig, 0, 20000, 5);
-	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	begin_foreign(rig);
 	sfs_auto(rig->sfs);
 	put_seed(rig, 5001, 3, 6);
 	nwb_check_eq(nwb_file_fsync(rig->f), 0);
@@ -284,8 +297,7 @@ NWB_TEST(crypto, item10_partial_units_are_read_first)
 	for (int mode = NWB_IN_PLACE; mode <= NWB_TEMP_PAGE; mode++) {
 		struct nwb_netfs_opts opts = crypt_opts((enum nwb_wb_mode)mode);
 
-		for (uint64_t seed = 1; seed < 10; seed++)
-			sfs_run(seed, &opts, 65536, 0, rmw_body);
+		run_seeds(&opts, rmw_body);
 	}
 }
 
@@ -313,17 +325,14 @@ NWB_TEST(crypto, item10_nothing_waits_for_somebody_elses_read)
 {
 	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
 
-	for (uint64_t seed = 1; seed < 10; seed++)
-		sfs_run(seed, &opts, 65536, 0, rmw_async_body);
+	run_seeds(&opts, rmw_async_body);
 }
 
 static void rmw_fails_body(struct sfs_rig *rig)
 {
 	static uint8_t before[20480];
 
-	sfs_fill(buf, 20000, 5);
-	somebody_writes(rig, 0, 20000, 5);
-	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	begin_foreign(rig);
 	sfs_auto(rig->sfs);
 	memcpy(before, rig->file->vol, sizeof(before));
 	rig->sfs->read_error = -EIO;
@@ -346,8 +355,7 @@ NWB_TEST(crypto, item10_a_failed_preparation_is_told)
 {
 	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
 
-	for (uint64_t seed = 1; seed < 10; seed++)
-		sfs_run(seed, &opts, 65536, 0, rmw_fails_body);
+	run_seeds(&opts, rmw_fails_body);
 }
 
 static void fsync_main(void *arg)
@@ -424,13 +432,7 @@ NWB_TEST(crypto, item10_a_retry_begins_at_a_unit)
  * both changes are there in the end. */
 static void changed_body(struct sfs_rig *rig)
 {
-	sfs_fill(buf, 20000, 5);
-	somebody_writes(rig, 0, 20000, 5);
-	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
-	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
-	put_seed(rig, 5200, 100, 6);
-	nwb_file_writeback(rig->f);
-	sfs_wait_pending(rig->sfs, 1);
+	begin_rmw(rig, 5200);
 	nwb_check_eq(rig->sfs->log[0].len, UNIT);
 	sfs_reset(rig->sfs, false, false);
 	/* before the retry is due */
@@ -455,21 +457,14 @@ NWB_TEST(crypto, item10_a_retry_keeps_what_somebody_else_wrote)
 	opts.retry_backoff_ns = 100 * NWB_MSEC;
 	for (int s = 0; s < NWB_NR_RETRY_STRATEGIES; s++) {
 		opts.strategy = (enum nwb_retry_strategy)s;
-		for (uint64_t seed = 1; seed < 10; seed++)
-			sfs_run(seed, &opts, 65536, 0, changed_body);
+		run_seeds(&opts, changed_body);
 	}
 }
 
 /* Our own first attempt arrived, its answer did not: nothing has changed. */
 static void own_body(struct sfs_rig *rig)
 {
-	sfs_fill(buf, 20000, 5);
-	somebody_writes(rig, 0, 20000, 5);
-	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
-	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
-	put_seed(rig, 5200, 100, 6);
-	nwb_file_writeback(rig->f);
-	sfs_wait_pending(rig->sfs, 1);
+	begin_rmw(rig, 5200);
 	sfs_reset(rig->sfs, true, false);
 	sfs_auto(rig->sfs);
 	nwb_check_eq(nwb_file_fsync(rig->f), 0);
@@ -483,20 +478,13 @@ NWB_TEST(crypto, item10_our_own_first_attempt_is_no_change)
 	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
 
 	opts.cache_mode = NWB_CACHE_STRICT;
-	for (uint64_t seed = 1; seed < 10; seed++)
-		sfs_run(seed, &opts, 65536, 0, own_body);
+	run_seeds(&opts, own_body);
 }
 
 /* A short write that ended within a block of the part that is not ours. */
 static void torn_body(struct sfs_rig *rig)
 {
-	sfs_fill(buf, 20000, 5);
-	somebody_writes(rig, 0, 20000, 5);
-	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
-	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
-	put_seed(rig, 5203, 100, 6);
-	nwb_file_writeback(rig->f);
-	sfs_wait_pending(rig->sfs, 1);
+	begin_rmw(rig, 5203);
 	/* ends in the block that holds 5200..5215, theirs and ours */
 	sfs_complete(rig->sfs, 0, 5207 - 5120);
 	sfs_auto(rig->sfs);
@@ -511,19 +499,12 @@ NWB_TEST(crypto, item10_a_block_that_we_tore_is_not_believed)
 	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
 
 	opts.cache_mode = NWB_CACHE_STRICT;
-	for (uint64_t seed = 1; seed < 10; seed++)
-		sfs_run(seed, &opts, 65536, 0, torn_body);
+	run_seeds(&opts, torn_body);
 }
 
 static void refresh_fails_body(struct sfs_rig *rig)
 {
-	sfs_fill(buf, 20000, 5);
-	somebody_writes(rig, 0, 20000, 5);
-	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
-	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
-	put_seed(rig, 5200, 100, 6);
-	nwb_file_writeback(rig->f);
-	sfs_wait_pending(rig->sfs, 1);
+	begin_rmw(rig, 5200);
 	rig->sfs->read_error = -EACCES;
 	sfs_reset(rig->sfs, false, false);
 	nwb_check_eq(nwb_file_fsync(rig->f), -EACCES);
@@ -537,8 +518,7 @@ NWB_TEST(crypto, item10_a_retry_that_cannot_be_prepared_fails)
 	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
 
 	opts.cache_mode = NWB_CACHE_STRICT;
-	for (uint64_t seed = 1; seed < 10; seed++)
-		sfs_run(seed, &opts, 65536, 0, refresh_fails_body);
+	run_seeds(&opts, refresh_fails_body);
 }
 
 /* --- what else there is --------------------------------------------------- */
@@ -564,8 +544,7 @@ NWB_TEST(crypto, item10_truncate_leaves_nothing_behind)
 {
 	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
 
-	for (uint64_t seed = 1; seed < 10; seed++)
-		sfs_run(seed, &opts, 65536, 0, truncate_body);
+	run_seeds(&opts, truncate_body);
 	opts.cache_mode = NWB_CACHE_NONE;
 	sfs_run(1, &opts, 65536, 0, truncate_body);
 }
@@ -615,8 +594,7 @@ NWB_TEST(crypto, item10_past_the_cache)
 	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
 
 	opts.cache_mode = NWB_CACHE_NONE;
-	for (uint64_t seed = 1; seed < 10; seed++)
-		sfs_run(seed, &opts, 65536, 0, through_body);
+	run_seeds(&opts, through_body);
 }
 
 /* The server forgot what it had acked: sent again, encrypted again. */
@@ -635,8 +613,7 @@ NWB_TEST(crypto, item10_sent_again_after_a_crash)
 {
 	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
 
-	for (uint64_t seed = 1; seed < 10; seed++)
-		sfs_run(seed, &opts, 65536, 0, crash_body);
+	run_seeds(&opts, crash_body);
 }
 
 /* The local cache keeps cipher text, too, and what it has is readable. */
@@ -655,8 +632,7 @@ NWB_TEST(crypto, item10_with_a_local_cache)
 	for (int mode = NWB_IN_PLACE; mode <= NWB_TEMP_PAGE; mode++) {
 		struct nwb_netfs_opts opts = crypt_opts((enum nwb_wb_mode)mode);
 
-		for (uint64_t seed = 1; seed < 10; seed++)
-			sfs_run(seed, &opts, 65536, 0, cache_body);
+		run_seeds(&opts, cache_body);
 	}
 }
 

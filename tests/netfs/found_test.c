@@ -198,7 +198,7 @@ static void reclaim_main(void *arg)
 	struct nwb_netfs_opts opts = {.mode = NWB_TEMP_PAGE,
 				      .folio_bytes_max = 4096,
 				      .dirty_age_ns = 1000 * NWB_SEC};
-	struct nwb_exec *ex = arg;
+	struct nwb_exec *ex = *(struct nwb_exec **)arg;
 	struct sfs_rig rig = {.ex = ex};
 
 	nwb_check_eq(nwb_budget_new(ex, 16384, true, &opts.budget), 0);
@@ -217,13 +217,7 @@ static void reclaim_main(void *arg)
 
 NWB_TEST(found, reclaim_that_waits_for_temp_pages)
 {
-	struct nwb_err err = {0};
 	struct nwb_exec *ex;
-	int rc = nwb_exec_sim_new(1, &ex, &err);
 
-	if (rc == -ENOTSUP)
-		nwb_test_skip("no simulation under ThreadSanitizer");
-	nwb_check_eq(rc, 0);
-	nwb_check_eq(nwb_exec_run(ex, reclaim_main, ex, 0, &err), 0);
-	nwb_exec_free(ex);
+	sfs_sim(1, reclaim_main, &ex, &ex);
 }

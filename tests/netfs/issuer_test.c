@@ -352,8 +352,7 @@ static void wb_lock_body(struct sfs_rig *rig)
 	(void)pages(rig, NWB_WB_SYNC_NONE, 0, UINT64_MAX, 99, false);
 	put(rig, 8192, 4096);
 	/* T12: who was skipped has touched nothing, and it is counted. */
-	nwb_check_eq(nwb_inode_writepages(rig->inode, &wbc),
-		     is_7_2 ? 0 : 4096);
+	nwb_check_eq(nwb_inode_writepages(rig->inode, &wbc), is_7_2 ? 0 : 4096);
 	nwb_check_eq(wbc.was_skipped, is_7_2);
 	nwb_check_eq(wbc.nr_to_write, is_7_2 ? 99 : 98);
 	nwb_netfs_get_stats(rig->sfs->nf, &st);
@@ -515,7 +514,8 @@ static void far_main(void *arg)
 	struct nwb_file *f;
 	uint8_t page[4096];
 
-	nwb_check_eq(nwb_netfs_new(arg, &opts, &far_ops, &far, NULL, &nf, &err),
+	nwb_check_eq(nwb_netfs_new(*(struct nwb_exec **)arg, &opts, &far_ops,
+				   &far, NULL, &nf, &err),
 		     0);
 	nwb_check_eq(nwb_inode_new(nf, 1, NULL, 0, &inode), 0);
 	nwb_check_eq(nwb_file_open(inode, &f), 0);
@@ -541,15 +541,7 @@ static void far_main(void *arg)
 
 NWB_TEST(issuer, item1_offsets_up_to_2_to_the_63)
 {
-	uint64_t live = nwb_mem_live();
-	struct nwb_err err = {0};
 	struct nwb_exec *ex;
-	int rc = nwb_exec_sim_new(1, &ex, &err);
 
-	if (rc == -ENOTSUP)
-		nwb_test_skip("no simulation under ThreadSanitizer");
-	nwb_check_eq(rc, 0);
-	nwb_check_eq(nwb_exec_run(ex, far_main, ex, 0, &err), 0);
-	nwb_exec_free(ex);
-	nwb_check_eq(nwb_mem_live(), live);
+	sfs_sim(1, far_main, &ex, &ex);
 }

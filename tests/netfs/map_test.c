@@ -17,14 +17,6 @@ static void nap(struct sfs_rig *rig)
 	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + 100 * NWB_MSEC);
 }
 
-static struct nwb_netfs_stats stats_of(struct sfs_rig *rig)
-{
-	struct nwb_netfs_stats st;
-
-	nwb_netfs_get_stats(rig->sfs->nf, &st);
-	return st;
-}
-
 static void store(struct sfs_rig *rig, uint64_t pos, size_t len, uint64_t seed)
 {
 	sfs_fill(buf + pos, len, seed);

@@ -644,6 +644,24 @@ static void run_main(void *arg)
 	nwb_free(rig.file);
 }
 
+void sfs_sim(uint64_t seed, nwb_task_fn fn, void *arg, struct nwb_exec **ret_ex)
+{
+	uint64_t live = nwb_mem_live();
+	struct nwb_err err = {0};
+	int rc = nwb_exec_sim_new(seed, ret_ex, &err);
+
+	if (rc == -ENOTSUP)
+		nwb_test_skip("no simulation under ThreadSanitizer");
+	nwb_check_eq(rc, 0);
+	rc = nwb_exec_run(*ret_ex, fn, arg, 0, &err);
+	if (rc)
+		fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed,
+			err.text);
+	nwb_check_eq(rc, 0);
+	nwb_exec_free(*ret_ex);
+	nwb_check_eq(nwb_mem_live(), live);
+}
+
 void sfs_run(uint64_t seed, const struct nwb_netfs_opts *opts, uint32_t wsize,
 	     uint64_t size, sfs_body_fn body)
 {
@@ -652,19 +670,6 @@ void sfs_run(uint64_t seed, const struct nwb_netfs_opts *opts, uint32_t wsize,
 			  .seed = seed,
 			  .size = size,
 			  .body = body};
-	uint64_t live = nwb_mem_live();
-	struct nwb_err err = {0};
-	int rc;
 
-	rc = nwb_exec_sim_new(seed, &run.ex, &err);
-	if (rc == -ENOTSUP)
-		nwb_test_skip("no simulation under ThreadSanitizer");
-	nwb_check_eq(rc, 0);
-	rc = nwb_exec_run(run.ex, run_main, &run, 0, &err);
-	if (rc)
-		fprintf(stderr, "seed %llu: %s\n", (unsigned long long)seed,
-			err.text);
-	nwb_check_eq(rc, 0);
-	nwb_exec_free(run.ex);
-	nwb_check_eq(nwb_mem_live(), live);
+	sfs_sim(seed, run_main, &run, &run.ex);
 }

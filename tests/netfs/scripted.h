@@ -150,6 +150,17 @@ typedef void (*sfs_body_fn)(struct sfs_rig *rig);
 /* Run @body on the simulated executor; afterwards all must be at base line. */
 void sfs_run(uint64_t seed, const struct nwb_netfs_opts *opts, uint32_t wsize,
 	     uint64_t size, sfs_body_fn body);
+/* Run @fn(@arg) on a simulated executor, which is in *@ret_ex before. */
+void sfs_sim(uint64_t seed, nwb_task_fn fn, void *arg,
+	     struct nwb_exec **ret_ex);
 void sfs_fill(void *buf, size_t len, uint64_t seed);
+
+static inline struct nwb_netfs_stats stats_of(const struct sfs_rig *rig)
+{
+	struct nwb_netfs_stats st;
+
+	nwb_netfs_get_stats(rig->sfs->nf, &st);
+	return st;
+}
 
 #endif

@@ -32,14 +32,6 @@ static void make(struct nwb_blob *blob, uint64_t seed)
 	nwb_blob_init(blob, vec, 3, BLOB_LEN, release);
 }
 
-static struct nwb_netfs_stats stats_of(struct sfs_rig *rig)
-{
-	struct nwb_netfs_stats st;
-
-	nwb_netfs_get_stats(rig->sfs->nf, &st);
-	return st;
-}
-
 static void whole_body(struct sfs_rig *rig)
 {
 	struct nwb_blob blob;

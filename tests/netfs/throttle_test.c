@@ -36,14 +36,6 @@ static void writer_main(void *arg)
 	w->is_done = true;
 }
 
-static struct nwb_netfs_stats stats_of(struct sfs_rig *rig)
-{
-	struct nwb_netfs_stats st;
-
-	nwb_netfs_get_stats(rig->sfs->nf, &st);
-	return st;
-}
-
 static void own_body(struct sfs_rig *rig)
 {
 	struct writer w = {.rig = rig};
