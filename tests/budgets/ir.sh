@@ -11,7 +11,7 @@
 # them depends on the CPU (memcpy has many faces) and is left out.
 set -euo pipefail
 work=$1 file=$2
-awk=$(dirname "$0")/ir.awk
+here=$(dirname "$0")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
@@ -29,7 +29,8 @@ measure() {
 			cat "$dir/out" >&2
 			return 3
 		}
-		awk -v work="$w" -f "$awk" "$dir/$w" | sort
+		awk -v work="$w" -f "$here/callgrind.awk" \
+			-f "$here/ir.awk" "$dir/$w" | sort
 	done
 }
 

@@ -17,7 +17,7 @@ shift
 quick=
 [ "${1:-}" = --quick ] && { quick=1; shift; }
 json=${1:-/dev/null}
-awk=$(dirname "$0")/pages.awk
+here=$(dirname "$0")
 limit=1.15 mib=1048576
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -37,7 +37,7 @@ ir() {
 		cat "$dir/err" >&2
 		exit 2
 	}
-	awk -v pages="$n" -f "$awk" "$dir/out"
+	awk -v pages="$n" -f "$here/callgrind.awk" -f "$here/pages.awk" "$dir/out"
 }
 
 clock() { "$pages" ns "$2" $(($3 * mib)) $((16 * mib)); }
