@@ -49,6 +49,20 @@ int nwb_errseq_check_and_advance(struct nwb_file *f)
 	return err;
 }
 
+/** nwb_error_since() - the newest error, if there was one since inode->err_seq
+ * was @seq (filemap_check_errors(), but that it stays to be told), or 0. No lock
+ * held. */
+int nwb_error_since(struct nwb_inode *inode, uint64_t seq)
+{
+	int err = 0;
+
+	nwb_mutex_lock(&inode->lock);
+	if (inode->err_seq != seq)
+		err = inode->err;
+	nwb_mutex_unlock(&inode->lock);
+	return err;
+}
+
 /* A flush of number @seq was answered by @instance. inode->lock held. */
 static bool settle(struct nwb_inode *inode, uint64_t seq, uint32_t instance)
 {

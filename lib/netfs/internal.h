@@ -334,6 +334,7 @@ static inline void nwb_dirty_throttle(struct nwb_netfs *nf)
 /* fsync.c */
 void nwb_errseq_set(struct nwb_inode *inode, int err); /* inode->lock held */
 int nwb_errseq_check_and_advance(struct nwb_file *f) nwb_must_check;
+int nwb_error_since(struct nwb_inode *inode, uint64_t seq);
 int nwb_inode_commit(struct nwb_inode *inode) nwb_must_check;
 int nwb_flush_unstable(struct nwb_inode *inode, bool *ret_again) nwb_must_check;
 uint64_t nwb_backoff_ns(const struct nwb_netfs *nf, uint32_t attempts);

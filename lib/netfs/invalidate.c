@@ -254,18 +254,6 @@ static uint64_t err_seq_of(struct nwb_inode *inode)
 	return seq;
 }
 
-/* filemap_check_errors(), but that it stays to be told. */
-static int error_since(struct nwb_inode *inode, uint64_t seq)
-{
-	int err = 0;
-
-	nwb_mutex_lock(&inode->lock);
-	if (inode->err_seq != seq)
-		err = inode->err;
-	nwb_mutex_unlock(&inode->lock);
-	return err;
-}
-
 /* --- today ---------------------------------------------------------------- */
 
 /**
@@ -290,7 +278,7 @@ int nwb_invalidate(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 	}
 	if (ret)
 		*ret = r;
-	return error_since(inode, seq);
+	return nwb_error_since(inode, seq);
 }
 
 int nwb_inode_invalidate_range(struct nwb_inode *inode, uint64_t pos,
@@ -385,7 +373,7 @@ int nwb_inode_invalidate_pages2(struct nwb_inode *inode, uint64_t pos,
 		r.kept = 0;
 		forget_range(inode, pos, end, 0, &r);
 	}
-	rc = error_since(inode, seq);
+	rc = nwb_error_since(inode, seq);
 	if (!rc && (r.kept || again)) /* again: it had no end */
 		rc = -EBUSY;
 	if (ret)

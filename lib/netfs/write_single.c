@@ -115,17 +115,6 @@ static void issue_blob(struct nwb_inode *inode, uint32_t flags,
 	nwb_wb_unlock(inode);
 }
 
-static int error_since(struct nwb_inode *inode, uint64_t seq)
-{
-	int err = 0;
-
-	nwb_mutex_lock(&inode->lock);
-	if (inode->err_seq != seq)
-		err = inode->err;
-	nwb_mutex_unlock(&inode->lock);
-	return err;
-}
-
 /* Until one instance has taken and flushed it; the lock is held at first. */
 static int write_durable(struct nwb_inode *inode, uint32_t flags,
 			 struct nwb_blob *blob)
@@ -157,7 +146,7 @@ static int write_durable(struct nwb_inode *inode, uint32_t flags,
 		}
 		issue_blob(inode, flags, blob);
 		nwb_request_wait_all(inode);
-		rc = error_since(inode, seq);
+		rc = nwb_error_since(inode, seq);
 		if (!rc && is_upload)
 			rc = nwb_make_durable(inode, instance, &again);
 		if (rc || !again)
