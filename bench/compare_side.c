@@ -95,12 +95,7 @@ int gate_side_self(struct gate_side *ret, struct nwb_err *err)
 
 static bool is_server(const char *name)
 {
-	const char *s;
-
-	for (unsigned int i = 0; (s = nwb_server_name(i)); i++)
-		if (!strcmp(s, name))
-			return true;
-	return bench_is_fake(name);
+	return nwb_server_find(name) || bench_is_fake(name);
 }
 
 /* "in-place wsize=64K": a mode, then options of a plan's client line. */

@@ -89,20 +89,17 @@ static int add_subject(struct bench_fio_opts *o, const char *word)
 
 static int add_server(struct bench_fio_opts *o, const char *word)
 {
-	const char *name;
+	const char *name = nwb_server_find(word);
 
-	for (unsigned int i = 0; (name = nwb_server_name(i)); i++) {
-		if (strcmp(name, word))
-			continue;
-		for (unsigned int k = 0; k < o->nr_servers; k++)
-			if (!strcmp(o->server[k], name))
-				return bad("server", word, "given twice");
-		if (o->nr_servers == BENCH_FIO_SERVERS)
-			return bad("server", word, "too many");
-		o->server[o->nr_servers++] = name;
-		return 0;
-	}
-	return bad("server", word, "no such server; see `netwb list`");
+	if (!name)
+		return bad("server", word, "no such server; see `netwb list`");
+	for (unsigned int k = 0; k < o->nr_servers; k++)
+		if (!strcmp(o->server[k], name))
+			return bad("server", word, "given twice");
+	if (o->nr_servers == BENCH_FIO_SERVERS)
+		return bad("server", word, "too many");
+	o->server[o->nr_servers++] = name;
+	return 0;
 }
 
 static int each_word(struct bench_fio_opts *o, const char *list,

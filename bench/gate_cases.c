@@ -18,14 +18,9 @@ static const char *const shapes[] = {"seq1k", "seq4k", "seq1m"};
 
 static const char *known_server(const char *name)
 {
-	const char *s;
-
-	for (unsigned int i = 0; (s = nwb_server_name(i)); i++)
-		if (!strcmp(s, name))
-			return s;
 	if (bench_is_fake(name))
 		return strcmp(name, "fake") ? "fake-9p" : "fake";
-	return NULL;
+	return nwb_server_find(name);
 }
 
 static const char *known_fault(const char *name)

@@ -118,16 +118,6 @@ static int set_mutant(struct bench_cli *c, const char *name)
 	return 0;
 }
 
-static bool is_server(const char *name)
-{
-	const char *s;
-
-	for (unsigned int i = 0; (s = nwb_server_name(i)); i++)
-		if (!strcmp(s, name))
-			return true;
-	return false;
-}
-
 static int set_security(struct bench_cli *c, int opt, const char *value)
 {
 	const char *want, *name;
@@ -215,7 +205,8 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 
 	switch (opt) {
 	case OPT_SERVER:
-		if (!is_server(value) && !(c->may_fake && bench_is_fake(value)))
+		if (!nwb_server_find(value) &&
+		    !(c->may_fake && bench_is_fake(value)))
 			return bench_bad_value(
 				"server", value,
 				"no such server; see `netwb list`");

@@ -36,6 +36,14 @@ const char *nwb_server_name(unsigned int i)
 	return i < NWB_ARRAY_SIZE(descs) ? descs[i]->name : NULL;
 }
 
+const char *nwb_server_find(const char *name)
+{
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(descs); i++)
+		if (!strcmp(descs[i]->name, name))
+			return descs[i]->name;
+	return NULL;
+}
+
 static const struct nwb_server_desc *find_desc(const char *name,
 					       struct nwb_err *err)
 {

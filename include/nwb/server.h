@@ -160,7 +160,7 @@ struct nwb_server_info {
 	const char *user;	   /* SMB account, 9P uname */
 	uint32_t uid;		   /* 9P: n_uname of Tattach */
 	const char *password;	   /* SMB */
-	const char *second_user;   /* who may write then, same password; or NULL */
+	const char *second_user;   /* then may write, same password; or NULL */
 	const char *isolation;	   /* "ns", "userns" or "none" */
 	const char *isolation_why; /* why no higher step; may be "" */
 	int main_pid_in_ns;
@@ -168,6 +168,8 @@ struct nwb_server_info {
 
 /** nwb_server_name() - of the @i'th kind of server there is, NULL: no more. */
 const char *nwb_server_name(unsigned int i);
+/** nwb_server_find() - the kind called @name: its nwb_server_name(), or NULL. */
+const char *nwb_server_find(const char *name);
 
 /**
  * nwb_server_maybe_agent() - first call of main(): become the agent when this
