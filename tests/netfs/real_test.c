@@ -3,9 +3,10 @@
  * The same code on threads: several writers of one file, each with a region of
  * its own that shares folios with its neighbours', while the server is slow,
  * short, reset and crashed; they write and store to it mapped, and invalidate it
- * in both ways. What ThreadSanitizer has to see.
+ * in both ways. With content crypto, too. What ThreadSanitizer has to see.
  */
 #include "nwb/mem.h"
+#include "nwb/stamp.h"
 #include "nwb_test.h"
 #include "scripted.h"
 
@@ -16,12 +17,16 @@
 #define NR_TASKS 3u
 #define REGION	 100003u /* shares folios with the next */
 #define ROUNDS	 12u
+#define UNIT	 512u
+
+static const uint8_t crypt_key[NWB_CRYPT_KEY] = {3, 1, 4, 1, 5, 9, 2, 6};
 
 struct shared {
 	struct nwb_exec *ex;
 	struct sfs *sfs;
 	struct sfs_file *file;
 	struct nwb_inode *inode;
+	bool is_crypt;
 };
 
 struct worker {
@@ -42,6 +47,27 @@ static bool is_durable(struct worker *w)
 	same = !memcmp(w->sh->file->dur + (size_t)w->nr * REGION, w->shadow,
 		       REGION);
 	nwb_mutex_unlock(&sfs->lock);
+	return same;
+}
+
+/* The same of cipher text, when nothing is under way: a neighbour's WRITE has
+ * units of ours in it and may be cut within a block. */
+static bool is_encrypted(const struct worker *w)
+{
+	static const uint8_t zero[16];
+	uint64_t base = (uint64_t)w->nr * REGION;
+	uint64_t from = NWB_ROUND_DOWN(base, (uint64_t)UNIT);
+	size_t len = NWB_ROUND_UP(base + REGION, (uint64_t)UNIT) - from;
+	uint8_t *clear = malloc(len);
+	struct nwb_stamp_key k;
+	bool same;
+
+	nwb_check(clear != NULL);
+	nwb_stamp_key_init(&k, zero);
+	nwb_stamp_key_crypt(&k, crypt_key, UNIT);
+	nwb_stamp_decrypt(&k, from, w->sh->file->dur + from, clear, len);
+	same = !memcmp(clear + (base - from), w->shadow, REGION);
+	free(clear);
 	return same;
 }
 
@@ -96,7 +122,7 @@ static void worker_main(void *arg)
 				w->bad += w->back[i] != w->shadow[i];
 		}
 		w->bad += nwb_file_fsync(f) != 0;
-		w->bad += !is_durable(w);
+		w->bad += !w->sh->is_crypt && !is_durable(w);
 	}
 	w->bad += nwb_file_close(f, true) != 0;
 }
@@ -139,10 +165,13 @@ static void real_main(void *arg)
 		nwb_task_join(task[i]);
 		bad += w[i].bad;
 	}
-	free(w);
 	nwb_check_eq(bad, 0);
+	for (unsigned int i = 0; i < NR_TASKS && sh->is_crypt; i++)
+		nwb_check(is_encrypted(&w[i]));
+	free(w);
 	nwb_inode_put(sh->inode);
 	nwb_netfs_get_stats(sh->sfs->nf, &st);
+	nwb_check_eq(st.crypto_bytes > 0, sh->is_crypt);
 	nwb_check_eq(st.dirty_bytes, 0);
 	nwb_check_eq(st.temp_bytes, 0);
 	nwb_check_eq(st.live_subrequests, 0);
@@ -153,7 +182,7 @@ static void real_main(void *arg)
 
 static void run(struct nwb_netfs_opts opts, bool is_sim, uint64_t seed)
 {
-	struct shared sh = {0};
+	struct shared sh = {.is_crypt = opts.crypto_unit};
 	struct nwb_err err = {0};
 	uint64_t live = nwb_mem_live();
 	struct nwb_exec_real_opts ro = {.nr_workers = 3, .no_io_uring = true};
@@ -192,6 +221,17 @@ NWB_TEST(real, threads_temp_page)
 	run(opts, false, 3);
 }
 
+/* Preparing and encrypting are works of their own beside issuer and retryer. */
+NWB_TEST(real, item10_threads_content_crypto)
+{
+	struct nwb_netfs_opts opts = {.crypto_key = crypt_key,
+				      .crypto_unit = UNIT};
+
+	run(opts, false, 4);
+	opts.mode = NWB_TEMP_PAGE;
+	run(opts, false, 5);
+}
+
 #ifndef NWB_TEST_SEQUENTIAL
 NWB_TEST(real, the_same_simulated)
 {
@@ -200,6 +240,10 @@ NWB_TEST(real, the_same_simulated)
 
 		opts.mode = seed % 2 ? NWB_TEMP_PAGE : NWB_IN_PLACE;
 		opts.stable_writes = seed % 4 == 0;
+		if (seed % 3 == 0) {
+			opts.crypto_key = crypt_key;
+			opts.crypto_unit = UNIT;
+		}
 		run(opts, true, seed);
 	}
 }
