@@ -16,8 +16,8 @@ struct bench_capture {
 };
 
 int bench_capture_start(struct nwb_server *srv, const char *path,
-			const char *iface, const char *about, struct bench_capture **ret_c,
-			struct nwb_err *err)
+			const char *iface, const char *about,
+			struct bench_capture **ret_c, struct nwb_err *err)
 {
 	struct bench_capture *c = nwb_zalloc(sizeof(*c));
 	struct nwb_server_info info;

@@ -25,11 +25,11 @@ struct kc_opts;
 int bench_check_host(const struct kc_opts *o, int argc, char **argv);
 
 /**
- * bench_cmd_host_work() - `netwb host-work SEED`: the workload, in the directory
- * that it is started in. Not for people.
+ * bench_cmd_host_work() - `netwb host-work SEED`: the workload, in the
+ * directory that it is started in. Not for people.
  *
- * Closes with one line on stdout, "host-work: PASS ..." or "host-work: FAIL KIND
- * OFFSET LENGTH TEXT". Return: exit code; 2: it could not work at all.
+ * Closes with one line on stdout, "host-work: PASS ..." or "host-work: FAIL
+ * KIND OFFSET LENGTH TEXT". Return: exit code; 2: it could not work at all.
  */
 int bench_cmd_host_work(int argc, char **argv);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What kind of client: --flavour, --hazard and --retry; what the record of a run
- * says of it, and its series over sessions with it (nwb_series_name()). */
+/* What kind of client: --flavour, --hazard and --retry; what the record of a
+ * run says of it, and its series over sessions with it (nwb_series_name()). */
 #include "bench_i.h"
 
 #include "nwb/netfs.h"

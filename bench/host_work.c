@@ -14,9 +14,9 @@
  *	                  UNKNOWN ──write──► DIRTY
  *
  * After an error that the kernel has told, a page may hold any of its versions;
- * what it told nothing about is owed. After each round all is read with O_DIRECT,
- * so that the server answers, and at the end once more through an emptied page
- * cache.
+ * what it told nothing about is owed. After each round all is read with
+ * O_DIRECT, so that the server answers, and at the end once more through an
+ * emptied page cache.
  */
 #include "bench_i.h"
 #include "check_host.h"

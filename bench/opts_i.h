@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Between opts.c, which has the table, and opts_set.c, which has the setters. */
+/* Between opts.c, which has the table, and opts_set.c, which has the setters.
+ */
 #ifndef NWB_BENCH_OPTS_I_H
 #define NWB_BENCH_OPTS_I_H
 

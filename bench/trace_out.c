@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * --trace: the reference client's tracepoints of a run, in a file: as tracefs
- * prints them, or, for a name that ends in .json, for Perfetto (ui.perfetto.dev)
- * and chrome://tracing.
+ * prints them, or, for a name that ends in .json, for Perfetto
+ * (ui.perfetto.dev) and chrome://tracing.
  */
 #include "bench_i.h"
 

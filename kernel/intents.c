@@ -256,7 +256,8 @@ static int effect_run(struct nwb_intents *it, const struct nwb_chan_found *f)
 	};
 	struct nwb_lrec r;
 
-	/* of a file that is not the job's, or the ledger is full and knows it */
+	/* of a file that is not the job's, or the ledger is full and knows it
+	 */
 	if (!e || !e->rec)
 		return 0;
 	if (f->off < e->rec->off ||

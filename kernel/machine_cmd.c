@@ -8,10 +8,11 @@
  * in TMPDIR, which is the box's tmpfs.
  *
  * QEMU translates (TCG): no KVM is needed, or used. The channel is a virtio
- * port: a second serial line costs the guest one exit a byte. no_timer_check: on
- * a busy machine the emulated timer comes too late for the kernel's check of it.
- * cryptomgr.notests: ciphers tried on themselves, emulated, are a fifth of the
- * boot (2.0 s of CPU time instead of 2.7, 7.2.12), and say nothing of a client.
+ * port: a second serial line costs the guest one exit a byte. no_timer_check:
+ * on a busy machine the emulated timer comes too late for the kernel's check
+ * of it. cryptomgr.notests: ciphers tried on themselves, emulated, are a fifth
+ * of the boot (2.0 s of CPU time instead of 2.7, 7.2.12), and say nothing of a
+ * client.
  */
 #include "machine_i.h"
 

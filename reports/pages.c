@@ -9,8 +9,9 @@
  *	    |   .--.----'               a copy of 4 KiB
  *	    +-------------------------- bytes, log
  *
- * Input: lines of JSON, {"files":N,"bytes":N,"ns":X} or {"copy_bytes":N,"ns":X};
- * a line whose ns is null was not timed and is left out.
+ * Input: lines of JSON, {"files":N,"bytes":N,"ns":X} or
+ * {"copy_bytes":N,"ns":X}; a line whose ns is null was not timed and is left
+ * out.
  */
 #include "nwb/report.h"
 

@@ -51,7 +51,7 @@ enum rep_metric {
 	REP_ALLOCS,
 	REP_WSIZE,
 	REP_DEPTH,
-	REP_DRAIN, /* ns from the heal until nothing is dirty */
+	REP_DRAIN,	   /* ns from the heal until nothing is dirty */
 	REP_CLIENT_NS_MIB, /* the two halves of REP_CPU_NS_MIB */
 	REP_SERVER_NS_MIB,
 	REP_METRIC_NR,

@@ -108,7 +108,8 @@ bool nwb_store_is_kept(const char *name)
 
 /* --- every file of a session ---------------------------------------------- */
 
-/* What is measured of a guest lies in directories of its own: DIR/guest/RUN/. */
+/* What is measured of a guest lies in directories of its own: DIR/guest/RUN/.
+ */
 #define DEPTH_MAX 4u
 
 /* May a file be called so? Reports have their names at the top only. */

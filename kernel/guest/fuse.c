@@ -12,9 +12,9 @@
  * for the server. It tells what it is asked to write, before and after it does,
  * by the same channel, so the guest's numbers order both sides.
  *
- * It can also lie, so that what judges it is seen to notice: lose=N acks the Nth
- * WRITE and forgets it, cut=N cuts the file in half after it, tear=N takes the
- * first half of each of its pages from before it.
+ * It can also lie, so that what judges it is seen to notice: lose=N acks the
+ * Nth WRITE and forgets it, cut=N cuts the file in half after it, tear=N takes
+ * the first half of each of its pages from before it.
  */
 #define FUSE_USE_VERSION 314
 #include "guest.h"
@@ -425,8 +425,8 @@ static const struct fuse_lowlevel_ops ops = {
 
 /*
  * Asked for by libfuse when a session is one of CUSE, which ours never is. With
- * this one the linker leaves libfuse's away, and with it the high-level library,
- * which wants dlopen(3): nothing for a static program.
+ * this one the linker leaves libfuse's away, and with it the high-level
+ * library, which wants dlopen(3): nothing for a static program.
  */
 void cuse_lowlevel_init(fuse_req_t req, fuse_ino_t ino, const void *arg);
 

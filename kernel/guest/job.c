@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The parser of jobs. One pass: a line is cut into words, its verb is looked up,
- * the verb's own function reads the words. All that can be known to be wrong
- * without a kernel is refused here, with the number of the line.
+ * The parser of jobs. One pass: a line is cut into words, its verb is looked
+ * up, the verb's own function reads the words. All that can be known to be
+ * wrong without a kernel is refused here, with the number of the line.
  */
 #include "job.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * File operations. Each is announced before its system call and told after it,
- * with the errno that the call gave: nothing is repeated, nothing is made up for
- * (a short write stays short), for what the kernel says is what is judged.
+ * with the errno that the call gave: nothing is repeated, nothing is made up
+ * for (a short write stays short), for what the kernel says is what is judged.
  */
 #include "guest.h"
 

@@ -5,8 +5,8 @@
  * Everything that is sent goes through one lock, under which the number is
  * drawn and the bytes are written: the order of the stream is the order of the
  * numbers. write(2) of a serial line or a virtio port returns when the host has
- * it or is about to; what a dying guest loses of it is nwb_machine_power_loss()'
- * concern.
+ * it or is about to; what a dying guest loses of it is
+ * nwb_machine_power_loss()' concern.
  *
  * The state is in shared memory: when the worker is killed, pid 1 goes on with
  * the next number. Hence the robust lock.

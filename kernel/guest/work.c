@@ -2,9 +2,9 @@
 /*
  * The worker: verbs, one after another, in as many threads as the job has.
  *
- * A job ends early when a mount fails (what follows would write into the guest's
- * own root), when a verb cannot be meant, when an operation fails after
- * "on-error stop", or when the host says STOP. It always ends with DONE.
+ * A job ends early when a mount fails (what follows would write into the
+ * guest's own root), when a verb cannot be meant, when an operation fails
+ * after "on-error stop", or when the host says STOP. It always ends with DONE.
  */
 #include "guest.h"
 

@@ -14,9 +14,9 @@
  * Pages join a payload one by one, each with a lock or a copy of its own, so a
  * page of 4 KiB is what comes from one instant; across pages of one payload the
  * client owes nothing. A lane that mixes two writes is O2's TORN. Judged where
- * the policy says stable pages and the ledger has the payload, on whole lanes of
- * known writes: zeros and cut lanes fit too many. Who gives an upload up may
- * forget the page and read it again: what was given up may be missed.
+ * the policy says stable pages and the ledger has the payload, on whole lanes
+ * of known writes: zeros and cut lanes fit too many. Who gives an upload up
+ * may forget the page and read it again: what was given up may be missed.
  */
 #include "judge_i.h"
 
@@ -39,7 +39,8 @@ struct stability {
 	struct streak s;
 };
 
-/* Was it given up, here and before @e was over? Of a flush nobody knows where. */
+/* Was it given up, here and before @e was over? Of a flush nobody knows where.
+ */
 static bool may_be_missed(const struct stability *x, uint32_t atom,
 			  const struct jwrite *w, const struct jeffect *e)
 {

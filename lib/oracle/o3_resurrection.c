@@ -224,8 +224,8 @@ static void blame(struct resurrection *x, const struct acks *k,
 }
 
 /*
- * Is what @p carries what a crash may have left there? Only what was over before
- * its effect began is looked at: of what overlaps it nobody knows.
+ * Is what @p carries what a crash may have left there? Only what was over
+ * before its effect began is looked at: of what overlaps it nobody knows.
  */
 static bool is_left_by_crash(const struct resurrection *x,
 			     const struct jpiece *p)

@@ -3,9 +3,9 @@
  * O4, retry licence.
  *
  * An extent is sent again only after an unknown or P.retryable outcome; at most
- * P.max_attempts; not-idempotent effects once unless the protocol shows a replay
- * guard (a WRITE with an offset is idempotent, and no other write is made by the
- * clients that are judged here).
+ * P.max_attempts; not-idempotent effects once unless the protocol shows a
+ * replay guard (a WRITE with an offset is idempotent, and no other write is
+ * made by the clients that are judged here).
  *
  *	UNLICENSED	sent again, although every earlier upload of it has a
  *			known outcome and nobody made it dirty since

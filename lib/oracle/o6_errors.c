@@ -26,8 +26,8 @@
  * An fd opened after an fsync told the error is not told again.
  *
  * Somebody else's client keeps its failures to itself: what the wire tells of
- * them is in o6_wire.c. Nor is an error of a client of ours that records nothing
- * it sends called SPURIOUS.
+ * them is in o6_wire.c. Nor is an error of a client of ours that records
+ * nothing it sends called SPURIOUS.
  */
 #include "o6_i.h"
 

@@ -65,7 +65,8 @@ NWB_TEST(check_kernel, words_choose)
 	nwb_check_eq(choose(glob, 1, &c), 8);
 	nwb_check(has(&c, "cifs-loose", "reset-after"));
 	nwb_check_eq(choose(two, 2, &c), 8);
-	/* a plan of one's own: where all can be injected, or where it is said */
+	/* a plan of one's own: where all can be injected, or where it is said
+	 */
 	nwb_check_eq(kc_choose(NULL, 0, &own, &c, &err), 0);
 	nwb_check_eq(c.nr, 3);
 	nwb_check_eq(kc_choose(fuse, 1, &own, &c, &err), 0);

@@ -63,8 +63,8 @@ static int play_row(struct play *p, const struct job_verb *v)
 	return rc;
 }
 
-/* The guest maps a page for each store and unmaps it again, upon which 9p writes
- * it (v9fs_mmap_vm_close()). */
+/* The guest maps a page for each store and unmaps it again, upon which 9p
+ * writes it (v9fs_mmap_vm_close()). */
 static int play_store(struct play *p, const struct job_verb *v)
 {
 	struct nwb_file *f = p->f[v->fd];
@@ -229,7 +229,8 @@ static const struct {
 	{"9p-osync", "the requests, step 1: kernel has \"req 1 UW f1 0+0\", "
 		     "flavour has \"req 1 WT f1 0+0\""},
 	/* truncate_inode_partial_folio() splits a large folio at the new end,
-	 * in smaller pieces in 6.12 than in 7.2; the reference keeps it whole */
+	 * in smaller pieces in 6.12 than in 7.2; the reference keeps it whole
+	 */
 	{"cifs-truncate", "request 2: what the issuer does, step 2: kernel has "
 			  "\"store 2 10+"},
 	/* cifs makes -EAGAIN of every loss of a connection; the reference keeps

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The guest's program on the kernel that runs the tests: its worker, its channel
- * and what it tells, against files of a directory.
+ * The guest's program on the kernel that runs the tests: its worker, its
+ * channel and what it tells, against files of a directory.
  */
 #include "guest/job.h"
 #include "nwb/guest_chan.h"

@@ -39,7 +39,8 @@ NWB_TEST(kernel_resolve, series_means_the_newest_of_its_kind)
 	tree_drop(&t);
 }
 
-/* The build of a tree that somebody has changed must not pass for the series. */
+/* The build of a tree that somebody has changed must not pass for the series.
+ */
 NWB_TEST(kernel_resolve, series_means_the_distributions_source_first)
 {
 	struct nwb_err err = {0};

@@ -253,8 +253,7 @@ NWB_TEST(workloads, same_seed_same_places)
 	nwb_check_eq(nwb_workload_run(a.w, &a.rec->s, NULL, a.res, NULL), 0);
 	nwb_check_eq(nwb_workload_run(b.w, &b.rec->s, NULL, b.res, NULL), 0);
 	nwb_check(a.rec->rewritten > 0);
-	nwb_check_eq(memcmp(a.rec->seen, b.rec->seen, sizeof(a.rec->seen)),
-		     0);
+	nwb_check_eq(memcmp(a.rec->seen, b.rec->seen, sizeof(a.rec->seen)), 0);
 	tear_down(&a);
 	tear_down(&b);
 }
