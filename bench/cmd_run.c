@@ -25,6 +25,43 @@ static void tell_rule(const char *name, uint64_t hits,
 	putchar('\n');
 }
 
+/* What only some clients do. */
+static void tell_client(const struct bench_run_opts *o,
+			const struct bench_run_result *r)
+{
+	if (r->stats.opens != UINT64_MAX)
+		printf("  handles: %llu opened, %llu reclaimed, %llu not given "
+		       "back; acked bytes sent again %llu\n",
+		       (unsigned long long)r->stats.opens,
+		       (unsigned long long)r->stats.reclaims,
+		       (unsigned long long)r->stats.reclaims_refused,
+		       (unsigned long long)r->stats.unstable_resent);
+	if (r->stats.channels != UINT64_MAX && r->stats.channels > 1)
+		printf("  channels: %llu carried writes, %llu losses while "
+		       "another one went on\n",
+		       (unsigned long long)r->stats.channels,
+		       (unsigned long long)r->stats.channels_lost);
+	if (o->flavour || o->hazards) {
+		char fired[80];
+
+		bench_hazard_names(r->stats.hazards_fired, fired,
+				   sizeof(fired));
+		printf("  flavour %s, hazards that fired: %s\n",
+		       nwb_flavour_name(o->flavour), fired[0] ? fired : "none");
+	}
+	bench_client_tell(o, r);
+	if (o->vectored)
+		printf("  compounds: %llu WRITEs went with others\n",
+		       (unsigned long long)r->stats.chained);
+	if (r->stats.crypto_bytes)
+		printf("  content crypto: units of %u, %llu bytes encrypted, "
+		       "%llu folios read for it, %llu units read again\n",
+		       o->crypto_unit,
+		       (unsigned long long)r->stats.crypto_bytes,
+		       (unsigned long long)r->stats.crypto_fills,
+		       (unsigned long long)r->stats.crypto_refreshed);
+}
+
 static void tell(const struct bench_run_opts *o,
 		 const struct bench_run_result *r)
 {
@@ -58,38 +95,7 @@ static void tell(const struct bench_run_opts *o,
 	       (unsigned long long)r->stats.retries,
 	       (unsigned long long)r->stats.reconnects,
 	       (unsigned long long)w->nr_allocs);
-	if (r->stats.opens != UINT64_MAX)
-		printf("  handles: %llu opened, %llu reclaimed, %llu not given "
-		       "back; acked bytes sent again %llu\n",
-		       (unsigned long long)r->stats.opens,
-		       (unsigned long long)r->stats.reclaims,
-		       (unsigned long long)r->stats.reclaims_refused,
-		       (unsigned long long)r->stats.unstable_resent);
-	if (r->stats.channels != UINT64_MAX && r->stats.channels > 1)
-		printf("  channels: %llu carried writes, %llu losses while "
-		       "another one went on\n",
-		       (unsigned long long)r->stats.channels,
-		       (unsigned long long)r->stats.channels_lost);
-	if (o->flavour || o->hazards) {
-		char fired[80];
-
-		bench_hazard_names(r->stats.hazards_fired, fired,
-				   sizeof(fired));
-		printf("  flavour %s, hazards that fired: %s\n",
-		       nwb_flavour_name(o->flavour), fired[0] ? fired : "none");
-	}
-	bench_client_tell(o, r);
-	if (o->vectored)
-		printf("  compounds: %llu WRITEs went with others\n",
-		       (unsigned long long)r->stats.chained);
-	if (r->stats.crypto_bytes)
-		printf("  content crypto: units of %u, %llu bytes encrypted, "
-		       "%llu "
-		       "folios read for it, %llu units read again\n",
-		       o->crypto_unit,
-		       (unsigned long long)r->stats.crypto_bytes,
-		       (unsigned long long)r->stats.crypto_fills,
-		       (unsigned long long)r->stats.crypto_refreshed);
+	tell_client(o, r);
 	if (r->stats.lost_why[0])
 		printf("  the connection lost last: %s\n", r->stats.lost_why);
 	for (unsigned int i = 0; i < r->nr_rules; i++)

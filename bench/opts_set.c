@@ -199,6 +199,37 @@ static int set_mount_client(struct bench_cli *c, const char *value)
 	return 0;
 }
 
+/* How the client and its ledger behave. */
+static int set_behaviour(struct bench_cli *c, int opt, const char *value)
+{
+	int kind;
+
+	switch (opt) {
+	case OPT_LEVEL:
+		if (strcmp(value, "bench") && strcmp(value, "check"))
+			return bench_bad_value("level", value,
+					       "bench or check");
+		c->run.level = !strcmp(value, "check");
+		return 0;
+	case OPT_CACHE:
+		kind = bench_cache_find(value);
+		if (kind < 0)
+			return bench_bad_value("cache", value,
+					       "always, none, strict or loose");
+		c->run.cache = (unsigned int)kind;
+		return 0;
+	case OPT_DURABLE:
+		if (strcmp(value, "off") && strcmp(value, "v1") &&
+		    strcmp(value, "v2"))
+			return bench_bad_value("durable", value,
+					       "off, v1 or v2");
+		c->run.durable = value[0] == 'v' ? value[1] - '0' : 0;
+		return 0;
+	default:
+		return 1;
+	}
+}
+
 static int set_names(struct bench_cli *c, int opt, const char *value)
 {
 	int kind;
@@ -239,26 +270,6 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 				"no such fault; see `netwb list`");
 		c->run.fault = value;
 		return 0;
-	case OPT_LEVEL:
-		if (strcmp(value, "bench") && strcmp(value, "check"))
-			return bench_bad_value("level", value,
-					       "bench or check");
-		c->run.level = !strcmp(value, "check");
-		return 0;
-	case OPT_CACHE:
-		kind = bench_cache_find(value);
-		if (kind < 0)
-			return bench_bad_value("cache", value,
-					       "always, none, strict or loose");
-		c->run.cache = (unsigned int)kind;
-		return 0;
-	case OPT_DURABLE:
-		if (strcmp(value, "off") && strcmp(value, "v1") &&
-		    strcmp(value, "v2"))
-			return bench_bad_value("durable", value,
-					       "off, v1 or v2");
-		c->run.durable = value[0] == 'v' ? value[1] - '0' : 0;
-		return 0;
 	case OPT_WITH_MUTANT:
 		return set_mutant(c, value);
 	case OPT_ISOLATION:
@@ -273,79 +284,62 @@ static int set_names(struct bench_cli *c, int opt, const char *value)
 	}
 }
 
+/* Options whose value is a number from @min to @max, else @want is said. */
+static const struct {
+	int opt;
+	size_t at;
+	size_t size; /* of what it sets */
+	uint64_t min, max;
+	const char *want;
+} numbers[] = {
+#define NUMBER(member)                                                         \
+	offsetof(struct bench_cli, member),                                    \
+		sizeof(((struct bench_cli *)0)->member)
+	{OPT_SEED, NUMBER(run.seed), 0, UINT64_MAX, ""},
+	{OPT_WRITE, NUMBER(run.bytes), 1, WRITE_MAX, "at most 1024G"},
+	{OPT_FSYNCS, NUMBER(run.fsyncs), 1, UINT32_MAX, "too large"},
+	{OPT_WSIZE, NUMBER(run.wsize), 1, UINT32_MAX, "too large"},
+	{OPT_CHANNELS, NUMBER(run.channels), 1, NWB_SMB2_CHANNELS_MAX,
+	 "at most 4"},
+	{OPT_RETRANS, NUMBER(run.retrans), 1, UINT32_MAX, "too large"},
+	{OPT_DEPTH, NUMBER(run.depth), 1, UINT32_MAX, "too large"},
+	/* as the word of a plan */
+	{OPT_DIRTY, NUMBER(run.dirty), DIRTY_MIN, UINT32_MAX, "64K at least"},
+	{OPT_DIRTY_BG, NUMBER(run.dirty_bg), 1, UINT32_MAX, "too large"},
+	{OPT_STRICTLIMIT, NUMBER(run.strictlimit), DIRTY_MIN, UINT32_MAX,
+	 "64K at least"},
+	{OPT_FSCACHE_SHORT, NUMBER(run.fscache_short), 4096, UINT32_MAX,
+	 "4K at least"},
+	{OPT_PAIRS, NUMBER(pairs), 1, 64, "at most 64"},
+	{OPT_FAULT_PAIRS, NUMBER(fault_pairs), 1, 64, "at most 64"},
+	{OPT_TIME, NUMBER(time_s), 1, UINT32_MAX, "too large"},
+	{OPT_REPEAT, NUMBER(repeat), 1, UINT32_MAX, "too large"},
+#undef NUMBER
+};
+
 static int set_number(struct bench_cli *c, int opt, const char *name,
 		      const char *value)
 {
+	unsigned int i;
 	uint64_t n;
+	char *at;
 
+	for (i = 0; numbers[i].opt != opt; i++)
+		nwb_assert(i + 1 < NWB_ARRAY_SIZE(numbers));
 	if (bench_parse_size(value, &n))
 		return bench_bad_value(name, value, "not a number");
-	if (!n && opt != OPT_SEED)
+	if (!n && numbers[i].min)
 		return bench_bad_value(name, value, "must be above 0");
-	if (n > UINT32_MAX && opt != OPT_SEED && opt != OPT_WRITE)
+	if (n > UINT32_MAX && numbers[i].max <= UINT32_MAX)
 		return bench_bad_value(name, value, "too large");
-	switch (opt) {
-	case OPT_WRITE:
-		if (n > WRITE_MAX)
-			return bench_bad_value(name, value, "at most 1024G");
-		c->run.bytes = n;
-		break;
-	case OPT_FSYNCS:
-		c->run.fsyncs = (unsigned int)n;
-		break;
-	case OPT_SEED:
-		c->run.seed = n;
-		c->has_seed = true;
-		break;
-	case OPT_WSIZE:
-		c->run.wsize = (uint32_t)n;
-		break;
-	case OPT_CHANNELS:
-		if (n > NWB_SMB2_CHANNELS_MAX)
-			return bench_bad_value(name, value, "at most 4");
-		c->run.channels = (unsigned int)n;
-		break;
-	case OPT_RETRANS:
-		c->run.retrans = (uint32_t)n;
-		break;
-	case OPT_DEPTH:
-		c->run.depth = (uint32_t)n;
-		break;
-	case OPT_DIRTY:
-		if (n < DIRTY_MIN) /* as the word of a plan */
-			return bench_bad_value(name, value, "64K at least");
-		c->run.dirty = n;
-		break;
-	case OPT_DIRTY_BG:
-		c->run.dirty_bg = n;
-		break;
-	case OPT_STRICTLIMIT:
-		if (n < DIRTY_MIN)
-			return bench_bad_value(name, value, "64K at least");
-		c->run.strictlimit = n;
-		break;
-	case OPT_FSCACHE_SHORT:
-		if (n < 4096)
-			return bench_bad_value(name, value, "4K at least");
-		c->run.fscache_short = n;
-		break;
-	case OPT_PAIRS:
-		if (n > 64)
-			return bench_bad_value(name, value, "at most 64");
-		c->pairs = (unsigned int)n;
-		break;
-	case OPT_FAULT_PAIRS:
-		if (n > 64)
-			return bench_bad_value(name, value, "at most 64");
-		c->fault_pairs = (unsigned int)n;
-		break;
-	case OPT_TIME:
-		c->time_s = (unsigned int)n;
-		break;
-	default:
-		c->repeat = (unsigned int)n;
-		break;
-	}
+	if (n < numbers[i].min || n > numbers[i].max)
+		return bench_bad_value(name, value, numbers[i].want);
+	at = (char *)c + numbers[i].at;
+	if (numbers[i].size == sizeof(uint64_t))
+		memcpy(at, &n, sizeof(n));
+	else
+		memcpy(at, &(uint32_t){(uint32_t)n}, sizeof(uint32_t));
+	c->has_seed |= opt == OPT_SEED;
 	return 0;
 }
 
@@ -436,6 +430,8 @@ int bench_opt_set(struct bench_cli *c, int opt, const char *name,
 
 	if (rc > 0)
 		rc = set_names(c, opt, value);
+	if (rc > 0)
+		rc = set_behaviour(c, opt, value);
 	if (rc > 0)
 		rc = set_security(c, opt, value);
 	if (rc > 0)

@@ -269,6 +269,33 @@ static int use_limits(struct subject_ref *r, struct nwb_netfs_opts *no,
 		  : 0;
 }
 
+/* The client itself, without what stands beside it. */
+static int mount_it(struct subject_ref *r, const struct nwb_netfs_opts *no,
+		    struct nwb_err *err)
+{
+	const struct nwb_subject_opts *opts = &r->s.opts;
+	struct nwb_netfs_tap *tap =
+		r->tap ? nwb_ledger_tap_netfs(r->tap) : NULL;
+	int rc;
+
+	if (opts->is_9p) {
+		struct nwb_p9_opts po;
+
+		nwb_subject_p9_opts(opts, &po);
+		rc = nwb_mount_9p(r->s.ex, &po, no, tap, &r->mnt, err);
+	} else {
+		struct nwb_smb2_opts so;
+
+		nwb_subject_smb2_opts(opts, &so);
+		rc = nwb_mount_smb(r->s.ex, &so, no, tap, &r->mnt, err);
+		if (!rc)
+			nwb_subject_smb2_prove(nwb_mount_smb2(r->mnt));
+	}
+	if (rc)
+		r->mnt = NULL;
+	return rc;
+}
+
 int nwb_subject_ref_new(struct nwb_exec *ex,
 			const struct nwb_subject_opts *opts,
 			struct nwb_subject **ret_s, struct nwb_err *err)
@@ -293,7 +320,6 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 		.trace = opts->trace,
 		.no_copy = opts->no_copy,
 	};
-	struct nwb_netfs_tap *tap = NULL;
 	int rc;
 
 	if (!r)
@@ -307,28 +333,10 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 			nwb_free(r);
 			return -ENOMEM;
 		}
-		tap = nwb_ledger_tap_netfs(r->tap);
 	}
 	rc = use_limits(r, &no, err);
-	if (rc) {
-		ref_free(&r->s);
-		return rc;
-	}
-	if (opts->is_9p) {
-		struct nwb_p9_opts po;
-
-		nwb_subject_p9_opts(opts, &po);
-		rc = nwb_mount_9p(ex, &po, &no, tap, &r->mnt, err);
-	} else {
-		struct nwb_smb2_opts so;
-
-		nwb_subject_smb2_opts(opts, &so);
-		rc = nwb_mount_smb(ex, &so, &no, tap, &r->mnt, err);
-		if (!rc)
-			nwb_subject_smb2_prove(nwb_mount_smb2(r->mnt));
-	}
-	if (rc)
-		r->mnt = NULL;
+	if (!rc)
+		rc = mount_it(r, &no, err);
 	if (!rc && opts->fscache)
 		rc = use_cache(r, opts->fscache, err);
 	if (!rc && opts->second_user)
