@@ -20,10 +20,13 @@
 
 #define ROUND_NS (10 * NWB_MSEC)
 
-/* inode->lock held. */
+/* Is its memory in use? Of temp pages not taken (opts.no_copy), too.
+ * inode->lock held. */
 static bool is_under_writeback(const struct nwb_folio *f)
 {
-	return f->nr_claims && f->inode->nf->opts.mode == NWB_IN_PLACE;
+	const struct nwb_netfs_opts *opts = &f->inode->nf->opts;
+
+	return f->nr_claims && (opts->mode == NWB_IN_PLACE || opts->no_copy);
 }
 
 static bool waits(const struct nwb_netfs *nf, enum nwb_migrate_mode mode)

@@ -165,3 +165,20 @@ NWB_TEST(migrate, item7_sync_waits_for_what_is_under_writeback)
 {
 	run_all(sync_body);
 }
+
+/* Temp pages that are not copied to: what is sent is the folio. */
+static void no_copy_body(struct sfs_rig *rig)
+{
+	start(rig);
+	nwb_check_eq(nwb_inode_migrate(rig->inode, 0, NWB_MIGRATE_ASYNC),
+		     -EBUSY);
+	finish(rig);
+	nwb_check_eq(nwb_inode_migrate(rig->inode, 0, NWB_MIGRATE_ASYNC), 0);
+}
+
+NWB_TEST(migrate, item7_what_is_sent_without_a_copy_stays)
+{
+	struct nwb_netfs_opts opts = {.mode = NWB_TEMP_PAGE, .no_copy = true};
+
+	sfs_run(1, &opts, 16384, 0, no_copy_body);
+}
