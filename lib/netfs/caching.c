@@ -109,6 +109,19 @@ void nwb_folio_keep_ours(struct nwb_folio *f)
 		f->flags |= NWB_FOLIO_UPTODATE;
 }
 
+/* Bytes behind the end that a mapped page has dirty along: the file may have
+ * grown over them on the server. Linux would send them. inode->lock held. */
+static void drop_behind_end(struct nwb_folio *f, uint64_t size)
+{
+	uint64_t pos = nwb_folio_pos(f);
+	struct nwb_span s = f->dirty;
+
+	if (nwb_is_linux(f->inode->nf) || pos + s.to <= size)
+		return;
+	s.to = pos + s.from < size ? (uint32_t)(size - pos) : s.from;
+	nwb_folio_set_dirty(f, s);
+}
+
 /* Is a request under way that gives the local cache whole blocks, of what is
  * about to be forgotten? inode->lock held. */
 static bool is_caching(const struct nwb_inode *inode)
@@ -145,7 +158,9 @@ void nwb_inode_invalidate(struct nwb_inode *inode, uint64_t size)
 	nwb_inode_drop_clean(inode, 0, UINT64_MAX);
 	while ((f = nwb_folio_next(inode, index))) {
 		index = f->index + f->bytes / NWB_PAGE_SIZE;
+		drop_behind_end(f, inode->size);
 		nwb_folio_keep_ours(f);
+		nwb_folio_maybe_clean(f);
 		/* Linux has whole folios dirty, also behind the end */
 		end = nwb_max(end, nwb_min(nwb_folio_pos(f) + f->valid.to,
 					   inode->size));

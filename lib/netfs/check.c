@@ -207,6 +207,13 @@ static bool check_marks(struct nwb_netfs_check *c, struct shadow *s,
 			   LL(st->collected_to));
 		s->stream_to[i] = st->collected_to;
 	}
+	if (ok && c->nf->crypto) /* or a claim would end and be encrypted */
+		ok = holds(c, NWB_RULE_T3,
+			   rreq->collected_to <= atomic_load(&rreq->crypto_to),
+			   "request %llu: collected_to %llu, encrypted only to "
+			   "%llu",
+			   LL(rreq->seq), LL(rreq->collected_to),
+			   LL(atomic_load(&rreq->crypto_to)));
 	s->collected_to = rreq->collected_to;
 	s->issued_to = issued_to;
 	return ok;

@@ -1,142 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Content crypto. What the scripted server has is decrypted by lib/ledger's own
- * AES, which shares no code with the client's cipher (nettle's).
- */
-#include "nwb/mem.h"
-#include "nwb/stamp.h"
-#include "nwb_test.h"
-#include "scripted.h"
+/* Behaviour 10: content crypto, but for what a retry does
+ * (crypto_retry_test.c). */
+#include "crypto_words.h"
+#include "internal.h"
+#include "nwb/netfs_check.h"
 
 #include <errno.h>
-#include <string.h>
-
-#define UNIT 512u
-
-static const uint8_t raw_key[NWB_CRYPT_KEY] = {
-	1,  2,	3,  4,	5,  6,	7,  8,	9,  10, 11, 12, 13, 14, 15, 16,
-	17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32};
-static uint8_t buf[1 << 20], got[1 << 20];
-
-static struct nwb_netfs_opts crypt_opts(enum nwb_wb_mode mode)
-{
-	return (struct nwb_netfs_opts){
-		.mode = mode,
-		.crypto_key = raw_key,
-		.crypto_unit = UNIT,
-	};
-}
-
-static struct nwb_stamp_key oracle_key(void)
-{
-	static const uint8_t zero[16];
-	struct nwb_stamp_key k;
-
-	nwb_stamp_key_init(&k, zero);
-	nwb_stamp_key_crypt(&k, raw_key, UNIT);
-	return k;
-}
-
-/* --- both sides ----------------------------------------------------------- */
-
-static void put_seed(struct sfs_rig *rig, uint64_t pos, size_t len,
-		     uint64_t seed)
-{
-	sfs_fill(buf + pos, len, seed);
-	nwb_check_eq(nwb_file_write(rig->f, buf + pos, len, pos), len);
-}
-
-static void put(struct sfs_rig *rig, uint64_t pos, size_t len)
-{
-	put_seed(rig, pos, len, pos + 1);
-}
-
-static bool reads(struct sfs_rig *rig, uint64_t pos, size_t len)
-{
-	nwb_check_eq(nwb_file_read(rig->f, got, len, pos), len);
-	return !memcmp(got, buf + pos, len);
-}
-
-/* Does the server keep @len bytes of @buf, as cipher text? */
-static bool server_has(const uint8_t *mem, uint64_t pos, size_t len)
-{
-	uint64_t from = pos - pos % UNIT;
-	size_t all = NWB_ROUND_UP(pos + len, UNIT) - from;
-	struct nwb_stamp_key k = oracle_key();
-
-	nwb_stamp_decrypt(&k, from, mem + from, got, all);
-	return !memcmp(got + (pos - from), buf + pos, len);
-}
-
-static void wait_nap(struct sfs_rig *rig)
-{
-	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + 300 * NWB_MSEC);
-}
-
-/* Another client with the same key writes: the units, with @len bytes of
- * @seed at @pos. XTS is its own neighbour's inverse, so a second mount is the
- * simplest way to encrypt. */
-static void somebody_writes(struct sfs_rig *rig, uint64_t pos, size_t len,
-			    uint64_t seed)
-{
-	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
-	static uint8_t data[SFS_FILE_MAX];
-	struct nwb_inode *inode;
-	struct sfs_file *file;
-	struct nwb_file *f;
-	struct sfs *other;
-
-	opts.cache_bytes = NWB_MIB;
-	opts.temp_bytes = NWB_MIB;
-	other = sfs_new(rig->ex, 7, &opts);
-	file = sfs_file_new(other);
-
-	nwb_mutex_lock(&rig->sfs->lock);
-	memcpy(file->vol, rig->file->vol, SFS_FILE_MAX);
-	file->vol_size = rig->file->vol_size;
-	nwb_mutex_unlock(&rig->sfs->lock);
-	other->wsize = 65536;
-	sfs_auto(other);
-	nwb_check_eq(nwb_inode_new(other->nf, 1, file, file->vol_size, &inode),
-		     0);
-	nwb_check_eq(nwb_file_open(inode, &f), 0);
-	sfs_fill(data, len, seed);
-	nwb_check_eq(nwb_file_write(f, data, len, pos), len);
-	nwb_check_eq(nwb_file_fsync(f), 0);
-	nwb_mutex_lock(&rig->sfs->lock);
-	memcpy(rig->file->vol, file->vol, SFS_FILE_MAX);
-	rig->file->vol_size = file->vol_size;
-	nwb_mutex_unlock(&rig->sfs->lock);
-	nwb_check_eq(nwb_file_close(f, true), 0);
-	nwb_inode_put(inode);
-	sfs_free(other);
-	nwb_free(file);
-}
-
-/* The file is somebody else's, and buf has what is in it. */
-static void begin_foreign(struct sfs_rig *rig)
-{
-	sfs_fill(buf, 20000, 5);
-	somebody_writes(rig, 0, 20000, 5);
-	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
-}
-
-/* And 100 bytes of ours, which are not a whole unit, are on their way to @pos. */
-static void begin_rmw(struct sfs_rig *rig, uint64_t pos)
-{
-	begin_foreign(rig);
-	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
-	put_seed(rig, pos, 100, 6);
-	nwb_file_writeback(rig->f);
-	sfs_wait_pending(rig->sfs, 1);
-}
-
-static void run_seeds(const struct nwb_netfs_opts *opts,
-		      void (*body)(struct sfs_rig *rig))
-{
-	for (uint64_t seed = 1; seed < 10; seed++)
-		sfs_run(seed, opts, 65536, 0, body);
-}
 
 /* --- cipher text ---------------------------------------------------------- */
 
@@ -370,9 +239,7 @@ static void between_body(struct sfs_rig *rig)
 {
 	struct nwb_task *task;
 
-	sfs_fill(buf, 20000, 5);
-	somebody_writes(rig, 0, 20000, 5);
-	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	begin_foreign(rig);
 	sfs_auto(rig->sfs);
 	sfs_hold_read(rig->sfs, true);
 	put_seed(rig, 1, 3, 6);
@@ -397,128 +264,6 @@ NWB_TEST(crypto, item10_nothing_fails_with_its_neighbours)
 
 	for (uint64_t seed = 1; seed < 8; seed++)
 		sfs_run(seed, &opts, 65536, 0, between_body);
-}
-
-/* --- retry ---------------------------------------------------------------- */
-
-static void wind_back_body(struct sfs_rig *rig)
-{
-	put(rig, 0, 8192);
-	nwb_file_writeback(rig->f);
-	sfs_wait_pending(rig->sfs, 1);
-	sfs_complete(rig->sfs, 0, 5000);
-	sfs_wait_pending(rig->sfs, 1);
-	/* the unit in which it ended is sent again */
-	nwb_check_eq(rig->sfs->log[1].start, 5000 / UNIT * UNIT);
-	nwb_check_eq(rig->sfs->log[1].len, 8192 - 5000 / UNIT * UNIT);
-	sfs_auto(rig->sfs);
-	nwb_check_eq(nwb_file_fsync(rig->f), 0);
-	nwb_check(server_has(rig->file->dur, 0, 8192));
-}
-
-NWB_TEST(crypto, item10_a_retry_begins_at_a_unit)
-{
-	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
-
-	for (int s = 0; s < NWB_NR_RETRY_STRATEGIES; s++) {
-		if (s == NWB_RETRY_SMALLER_BITS)
-			continue; /* its own length */
-		opts.strategy = (enum nwb_retry_strategy)s;
-		sfs_run(1, &opts, 65536, 0, wind_back_body);
-	}
-}
-
-/* Somebody else changed the other half of the unit while ours was on its way:
- * both changes are there in the end. */
-static void changed_body(struct sfs_rig *rig)
-{
-	begin_rmw(rig, 5200);
-	nwb_check_eq(rig->sfs->log[0].len, UNIT);
-	sfs_reset(rig->sfs, false, false);
-	/* before the retry is due */
-	sfs_fill(buf + 5500, 50, 8);
-	somebody_writes(rig, 5500, 50, 8);
-	wait_nap(rig);
-	nwb_check_eq(sfs_pending(rig->sfs), 1);
-	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
-	nwb_check_eq(stats_of(rig).crypto_changed, 1);
-	sfs_auto(rig->sfs);
-	nwb_check_eq(nwb_file_fsync(rig->f), 0);
-	nwb_check(server_has(rig->file->dur, 0, 20000));
-	/* here, too */
-	nwb_check(reads(rig, 5120, UNIT));
-}
-
-NWB_TEST(crypto, item10_a_retry_keeps_what_somebody_else_wrote)
-{
-	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
-
-	opts.cache_mode = NWB_CACHE_STRICT;
-	opts.retry_backoff_ns = 100 * NWB_MSEC;
-	for (int s = 0; s < NWB_NR_RETRY_STRATEGIES; s++) {
-		opts.strategy = (enum nwb_retry_strategy)s;
-		run_seeds(&opts, changed_body);
-	}
-}
-
-/* Our own first attempt arrived, its answer did not: nothing has changed. */
-static void own_body(struct sfs_rig *rig)
-{
-	begin_rmw(rig, 5200);
-	sfs_reset(rig->sfs, true, false);
-	sfs_auto(rig->sfs);
-	nwb_check_eq(nwb_file_fsync(rig->f), 0);
-	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
-	nwb_check_eq(stats_of(rig).crypto_changed, 0);
-	nwb_check(server_has(rig->file->dur, 0, 20000));
-}
-
-NWB_TEST(crypto, item10_our_own_first_attempt_is_no_change)
-{
-	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
-
-	opts.cache_mode = NWB_CACHE_STRICT;
-	run_seeds(&opts, own_body);
-}
-
-/* A short write that ended within a block of the part that is not ours. */
-static void torn_body(struct sfs_rig *rig)
-{
-	begin_rmw(rig, 5203);
-	/* ends in the block that holds 5200..5215, theirs and ours */
-	sfs_complete(rig->sfs, 0, 5207 - 5120);
-	sfs_auto(rig->sfs);
-	nwb_check_eq(nwb_file_fsync(rig->f), 0);
-	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
-	nwb_check_eq(stats_of(rig).crypto_changed, 0);
-	nwb_check(server_has(rig->file->dur, 0, 20000));
-}
-
-NWB_TEST(crypto, item10_a_block_that_we_tore_is_not_believed)
-{
-	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
-
-	opts.cache_mode = NWB_CACHE_STRICT;
-	run_seeds(&opts, torn_body);
-}
-
-static void refresh_fails_body(struct sfs_rig *rig)
-{
-	begin_rmw(rig, 5200);
-	rig->sfs->read_error = -EACCES;
-	sfs_reset(rig->sfs, false, false);
-	nwb_check_eq(nwb_file_fsync(rig->f), -EACCES);
-	nwb_check_eq(rig->sfs->nr_log, 1);
-	nwb_check_eq(rig->sfs->nr_gaveup, 1);
-	nwb_check_eq(nwb_file_fsync(rig->f), 0);
-}
-
-NWB_TEST(crypto, item10_a_retry_that_cannot_be_prepared_fails)
-{
-	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
-
-	opts.cache_mode = NWB_CACHE_STRICT;
-	run_seeds(&opts, refresh_fails_body);
 }
 
 /* --- what else there is --------------------------------------------------- */
@@ -552,9 +297,7 @@ NWB_TEST(crypto, item10_truncate_leaves_nothing_behind)
 /* Nothing of the last unit is cached when the file is cut in it. */
 static void truncate_cold_body(struct sfs_rig *rig)
 {
-	sfs_fill(buf, 20000, 5);
-	somebody_writes(rig, 0, 20000, 5);
-	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	begin_foreign(rig);
 	sfs_auto(rig->sfs);
 	nwb_check_eq(nwb_file_truncate(rig->f, 10001), 0);
 	memset(buf + 10001, 0, 10000);
@@ -614,6 +357,83 @@ NWB_TEST(crypto, item10_sent_again_after_a_crash)
 	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
 
 	run_seeds(&opts, crash_body);
+}
+
+/* What was acked and forgotten is sent again; what only filled its unit is as
+ * somebody else has left it since. */
+static void forgotten_body(struct sfs_rig *rig)
+{
+	begin_foreign(rig);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	put_seed(rig, 5200, 100, 6);
+	nwb_check_eq(nwb_file_flush(rig->f), 0);
+	sfs_reset(rig->sfs, false, true);
+	sfs_fill(buf + 5500, 50, 8);
+	somebody_writes(rig, 5500, 50, 8);
+	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(stats_of(rig).unstable_resent, 100);
+	nwb_check(server_has(rig->file->dur, 0, 20000));
+	nwb_check(reads(rig, 0, 20000));
+}
+
+NWB_TEST(crypto, item10_only_what_is_ours_is_sent_again)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	for (uint64_t seed = 1; seed < 5; seed++)
+		sfs_run(seed, &opts, 65536, 0, forgotten_body);
+}
+
+static bool is_broken;
+
+static int watch(void *arg, const struct nwb_mutex *m)
+{
+	struct nwb_netfs_broken b;
+
+	is_broken |= !nwb_netfs_check_section(arg, m, &b);
+	return 0;
+}
+
+/* What was read for a local cache that is no more goes nowhere, and is
+ * encrypted all the same: nothing of it ends before. */
+static void nowhere_body(struct sfs_rig *rig)
+{
+	struct nwb_netfs_check *c;
+
+	nwb_check_eq(nwb_netfs_check_new(rig->sfs->nf, &c), 0);
+	nwb_exec_sim_watch(rig->ex, watch, c);
+	sfs_use_cache(rig->sfs, rig->inode);
+	sfs_fill(buf, 80000, 5);
+	somebody_writes(rig, 0, 80000, 5);
+	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	sfs_auto(rig->sfs);
+	for (unsigned int i = 0; i < 3; i++) {
+		nwb_check(reads(rig, 0, 80000)); /* to be copied there */
+		atomic_store(&rig->inode->is_side_lost, true);
+		nwb_file_writeback(rig->f);
+		wait_nap(rig);
+		put_seed(rig, 0, 30000, i + 6);
+		nwb_check_eq(nwb_file_fsync(rig->f), 0);
+		nwb_check(server_has(rig->file->dur, 0, 80000));
+		atomic_store(&rig->inode->is_side_lost, false);
+		nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	}
+	nwb_check(stats_of(rig).copy_to_cache >= 3);
+	nwb_exec_sim_watch(rig->ex, NULL, NULL);
+	nwb_netfs_check_free(c);
+	nwb_check(!is_broken);
+}
+
+NWB_TEST(crypto, item10_a_copy_that_nobody_wants)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	for (uint64_t seed = 1; seed < 20; seed++)
+		sfs_run(seed, &opts, 65536, 0, nowhere_body);
 }
 
 /* The local cache keeps cipher text, too, and what it has is readable. */

@@ -335,3 +335,33 @@ NWB_TEST(map, item8_a_clean_page_that_is_writable_is_found)
 {
 	sfs_run(1, &late, 65536, PAGE, rule_body);
 }
+
+/* The last page is dirty as a whole; on the server the file has grown. */
+static void grown_body(struct sfs_rig *rig)
+{
+	uint8_t theirs[PAGE];
+
+	sfs_auto(rig->sfs);
+	store(rig, 0, 3000, 1); /* of which 2000 lie behind the end */
+	sfs_fill(theirs, PAGE, 2);
+	nwb_mutex_lock(&rig->sfs->lock);
+	memcpy(rig->file->vol + 1000, theirs + 1000, PAGE - 1000);
+	rig->file->vol_size = PAGE;
+	nwb_mutex_unlock(&rig->sfs->lock);
+	nwb_inode_invalidate(rig->inode, PAGE);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(rig->file->dur_size, PAGE);
+	nwb_check(!memcmp(rig->file->dur, buf, 1000));
+	nwb_check(!memcmp(rig->file->dur + 1000, theirs + 1000, PAGE - 1000));
+	memcpy(buf + 1000, theirs + 1000, PAGE - 1000);
+	nwb_check(loads(rig, 0, PAGE));
+}
+
+NWB_TEST(map, item8_what_is_behind_the_end_is_not_sent_when_the_file_has_grown)
+{
+	struct nwb_netfs_opts opts = late;
+
+	sfs_run(1, &opts, 65536, 1000, grown_body);
+	opts.mode = NWB_TEMP_PAGE;
+	sfs_run(1, &opts, 65536, 1000, grown_body);
+}

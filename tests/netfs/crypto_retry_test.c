@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Behaviour 10: content crypto when something is sent again. */
+#include "crypto_words.h"
+
+#include <errno.h>
+
+/* --- retry ---------------------------------------------------------------- */
+
+static void wind_back_body(struct sfs_rig *rig)
+{
+	put(rig, 0, 8192);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	sfs_complete(rig->sfs, 0, 5000);
+	sfs_wait_pending(rig->sfs, 1);
+	/* the unit in which it ended is sent again */
+	nwb_check_eq(rig->sfs->log[1].start, 5000 / UNIT * UNIT);
+	nwb_check_eq(rig->sfs->log[1].len, 8192 - 5000 / UNIT * UNIT);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(server_has(rig->file->dur, 0, 8192));
+}
+
+NWB_TEST(crypto, item10_a_retry_begins_at_a_unit)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	for (int s = 0; s < NWB_NR_RETRY_STRATEGIES; s++) {
+		if (s == NWB_RETRY_SMALLER_BITS)
+			continue; /* its own length */
+		opts.strategy = (enum nwb_retry_strategy)s;
+		sfs_run(1, &opts, 65536, 0, wind_back_body);
+	}
+}
+
+/* Somebody else changed the other half of the unit while ours was on its way:
+ * both changes are there in the end. */
+static void changed_body(struct sfs_rig *rig)
+{
+	uint64_t nr;
+
+	sfs_use_cache(rig->sfs, rig->inode);
+	begin_rmw(rig, 5200);
+	nwb_check_eq(rig->sfs->log[0].len, UNIT);
+	nr = rig->sfs->nr_cache_invalidated;
+	sfs_reset(rig->sfs, false, false);
+	/* before the retry is due */
+	sfs_fill(buf + 5500, 50, 8);
+	somebody_writes(rig, 5500, 50, 8);
+	wait_nap(rig);
+	nwb_check_eq(sfs_pending(rig->sfs), 1);
+	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
+	nwb_check_eq(stats_of(rig).crypto_changed, 1);
+	/* what the local cache was given is not the server's any more */
+	nwb_check_eq(rig->sfs->nr_cache_invalidated, nr + 1);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(server_has(rig->file->dur, 0, 20000));
+	/* here, too */
+	nwb_check(reads(rig, 5120, UNIT));
+}
+
+NWB_TEST(crypto, item10_a_retry_keeps_what_somebody_else_wrote)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	opts.retry_backoff_ns = 100 * NWB_MSEC;
+	for (int s = 0; s < NWB_NR_RETRY_STRATEGIES; s++) {
+		opts.strategy = (enum nwb_retry_strategy)s;
+		run_seeds(&opts, changed_body);
+	}
+}
+
+/* The same in the last unit of several. */
+static void last_unit_body(struct sfs_rig *rig)
+{
+	begin_foreign(rig);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	put_seed(rig, 5200, 1000, 6);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	nwb_check_eq(rig->sfs->log[0].len, 3 * UNIT);
+	sfs_reset(rig->sfs, false, false);
+	sfs_fill(buf + 6300, 50, 8);
+	somebody_writes(rig, 6300, 50, 8);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(stats_of(rig).crypto_refreshed, 2);
+	nwb_check_eq(stats_of(rig).crypto_changed, 1);
+	nwb_check(server_has(rig->file->dur, 0, 20000));
+	nwb_check(reads(rig, 5120, 3 * UNIT));
+}
+
+NWB_TEST(crypto, item10_a_retry_looks_at_both_ends)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	opts.retry_backoff_ns = 100 * NWB_MSEC;
+	for (uint64_t seed = 1; seed < 4; seed++)
+		sfs_run(seed, &opts, 65536, 0, last_unit_body);
+}
+
+/* Our own first attempt arrived, its answer did not: nothing has changed. */
+static void own_body(struct sfs_rig *rig)
+{
+	begin_rmw(rig, 5200);
+	sfs_reset(rig->sfs, true, false);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
+	nwb_check_eq(stats_of(rig).crypto_changed, 0);
+	nwb_check(server_has(rig->file->dur, 0, 20000));
+}
+
+NWB_TEST(crypto, item10_our_own_first_attempt_is_no_change)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	run_seeds(&opts, own_body);
+}
+
+/* A short write that ended within a block of the part that is not ours. */
+static void torn_body(struct sfs_rig *rig)
+{
+	begin_rmw(rig, 5203);
+	/* ends in the block that holds 5200..5215, theirs and ours */
+	sfs_complete(rig->sfs, 0, 5207 - 5120);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
+	nwb_check_eq(stats_of(rig).crypto_changed, 0);
+	nwb_check(server_has(rig->file->dur, 0, 20000));
+}
+
+NWB_TEST(crypto, item10_a_block_that_we_tore_is_not_believed)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	run_seeds(&opts, torn_body);
+}
+
+static void refresh_fails_body(struct sfs_rig *rig)
+{
+	begin_rmw(rig, 5200);
+	rig->sfs->read_error = -EACCES;
+	sfs_reset(rig->sfs, false, false);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EACCES);
+	nwb_check_eq(rig->sfs->nr_log, 1);
+	nwb_check_eq(rig->sfs->nr_gaveup, 1);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+}
+
+NWB_TEST(crypto, item10_a_retry_that_cannot_be_prepared_fails)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	run_seeds(&opts, refresh_fails_body);
+}
