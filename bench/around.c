@@ -250,6 +250,8 @@ int bench_keep_ledger(const struct nwb_ledger *l, const char *path,
 	is_bad |= fwrite(l->hdr->slot, sizeof(h->slot[0]), nr, f) != nr;
 	is_bad |= fclose(f) != 0;
 	nwb_free(h);
+	if (is_bad) /* it was not there before */
+		unlink(path);
 	return is_bad ? nwb_err_set(err, -EIO, "%s: cannot be written", path)
 		      : 0;
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Of 64 bytes each; the newest are kept. */
 #define TRACE_EVENTS ((size_t)1 << 20)
@@ -60,18 +61,22 @@ int bench_trace_keep(const struct nwb_trace *t, const char *path,
 		     struct nwb_err *err)
 {
 	FILE *f = fopen(path, "we");
-	bool is_bad;
+	bool is_bad, is_plain;
+	struct stat st;
 
 	if (!f)
 		return nwb_err_set(err, -errno, "trace: %s: %s", path,
 				   strerror(errno));
+	/* a device is not ours to remove, a link to one neither */
+	is_plain = !lstat(path, &st) && S_ISREG(st.st_mode);
 	if (is_json(path))
 		put_json(t, f);
 	else
 		put_text(t, f);
 	is_bad = ferror(f);
 	if (fclose(f) || is_bad) {
-		(void)remove(path);
+		if (is_plain)
+			(void)remove(path);
 		return nwb_err_set(err, -EIO, "trace: %s: cannot be written",
 				   path);
 	}

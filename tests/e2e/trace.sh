@@ -54,6 +54,12 @@ assert len(begun) > 10 and sorted(begun) == sorted(ended), (begun, ended)
 assert all(e["ts"] > 0 for e in events)
 END
 
+# what cannot be written is no trace, but a device stays one
+ln -s /dev/full "$tmp/full.txt"
+run 2 run --write 4M --trace full.txt
+says 'full.txt: cannot be written'
+[ -L "$tmp/full.txt" ] && ok || bad 'it removes what it has not made'
+
 # a local cache: the second stream is to be seen, and disturbs nobody
 mkdir "$tmp/cache"
 run 0 run --write 8M --fscache "$tmp/cache" --trace cache.txt
