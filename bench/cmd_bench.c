@@ -83,6 +83,10 @@ static int check_instead(const struct bench_cli *c)
 	if (!is_server(c, "smbd", "diod"))
 		return refuse("--server: what is measured instead of the "
 			      "matrix runs on smbd or diod");
+	if (c->speed && c->run.isolation != NWB_ISOLATION_AUTO)
+		return refuse(
+			"--speed: each of its runs takes the first "
+			"isolation that works; --isolation is not obeyed");
 	if (c->inval_cost && c->shard.n)
 		return refuse("--inval-cost has no parts to share out");
 	return 0;

@@ -48,6 +48,8 @@ run 3 bench --speed --retry-cost
 says 'one at a time'
 run 3 bench --speed --server ganesha
 says 'on smbd or diod'
+run 3 bench --speed --isolation none
+says 'first isolation that works'
 run 3 bench --signing-cost --server diod
 says 'only smbd signs'
 run 3 bench --inval-cost --shard 1/2
