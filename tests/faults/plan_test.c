@@ -271,6 +271,10 @@ NWB_TEST(plan, errors_have_place_and_suggestion)
 	check_error("server smdb",
 		    "x.plan:1:8: unknown server \"smdb\"; did you mean "
 		    "\"smbd\"?");
+}
+
+NWB_TEST(plan, errors_of_words_have_place_and_suggestion)
+{
 	check_error("client inplace",
 		    "x.plan:1:8: unknown mode \"inplace\"; did you mean "
 		    "\"in-place\"?");
