@@ -136,6 +136,10 @@ int nwb_map_fault(struct nwb_file *file, uint64_t pos, bool is_write)
 	if (inode->nf->opts.cache_mode == NWB_CACHE_NONE)
 		return -ENODEV;
 	nwb_count(inode->nf, faults, 1);
+	/* Before and not behind it as fault_dirty_shared_page(): what waits until
+	 * less is dirty finds the page written and protected again, each time. */
+	if (is_write)
+		nwb_dirty_throttle(inode->nf);
 	do {
 		nwb_mutex_lock(&inode->lock);
 		rc = fault(file, pos, is_write);
@@ -147,9 +151,7 @@ int nwb_map_fault(struct nwb_file *file, uint64_t pos, bool is_write)
 	} while (rc == -EINTR || rc == -EAGAIN || rc == -ESTALE);
 	if (rc || !is_write)
 		return rc;
-	/* fault_dirty_shared_page() */
 	nwb_flusher_dirtied(inode);
-	nwb_dirty_throttle(inode->nf);
 	return 0;
 }
 

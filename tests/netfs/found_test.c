@@ -157,6 +157,29 @@ NWB_TEST(found, cache_after_a_failed_flush)
 	sfs_run(1, &(struct nwb_netfs_opts){0}, 65536, 0, flush_body);
 }
 
+/* A folio larger than what may be dirty: who stores to it waits until it is
+ * written, and comes to store all the same. */
+static void larger_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	sfs_fill(old, 65536, 1);
+	sfs_fill(new, 8192, 2);
+	put(rig, old, 65536, 0);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(nwb_map_store(rig->f, new, 8192, 4096), 0);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur + 4096, new, 8192));
+}
+
+NWB_TEST(found, store_to_a_folio_above_the_dirty_limit)
+{
+	struct nwb_netfs_opts opts = {.folio_bytes_max = 65536,
+				      .dirty_limit_bytes = 32768,
+				      .flavour = NWB_LINUX_7_2};
+
+	sfs_run(1, &opts, 65536, 0, larger_body);
+}
+
 /* Reclaim that waits for writeback meets temp pages between copy and issue. */
 struct hog {
 	struct nwb_budget *b;
