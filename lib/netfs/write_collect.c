@@ -531,7 +531,7 @@ void nwb_collect_work(struct nwb_work *work)
 		nwb_container_of(work, struct nwb_io_request, work);
 	uint64_t issued_to, to = UINT64_MAX;
 	unsigned int notes = 0;
-	bool is_any = false;
+	bool is_any = false, has_upload = false;
 
 	if (!may_collect(rreq))
 		return;
@@ -547,6 +547,7 @@ void nwb_collect_work(struct nwb_work *work)
 		nwb_mutex_unlock(&rreq->lock);
 		if (!is_active)
 			continue;
+		has_upload |= i == 0;
 		collect_stream(rreq, stream, issued_to);
 		nwb_trace_collect_stream(rreq, i, stream->collected_to,
 					 issued_to);
@@ -555,6 +556,10 @@ void nwb_collect_work(struct nwb_work *work)
 		to = nwb_min(to, stream->collected_to);
 		is_any = true;
 	}
+	/* The upload may have begun meanwhile, where we did not look; and the
+	 * cache, that has less to do, be done with the same bytes. */
+	if (!has_upload)
+		to = nwb_min(to, issued_to);
 	/* No stream wants what was issued (H4): nothing holds it. */
 	if (!is_any || nwb_mutant(rreq->nf, NWB_MUT_ENDS_EARLY))
 		to = issued_to;

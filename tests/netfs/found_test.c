@@ -157,6 +157,36 @@ NWB_TEST(found, cache_after_a_failed_flush)
 	sfs_run(1, &(struct nwb_netfs_opts){0}, 65536, 0, flush_body);
 }
 
+/* What was read goes to the cache only, what follows is uploaded, too: while the
+ * collector looks at the cache the upload begins. */
+static void late_upload_body(struct sfs_rig *rig)
+{
+	struct side *cache = side_new(rig, 1);
+
+	side_take(rig, cache);
+	cache->max_len = 4096;
+	nwb_check_eq(nwb_file_read(rig->f, old, 16384, 0), 16384);
+	nwb_file_set_flags(rig->f, 0);
+	nwb_check_eq(nwb_file_write(rig->f, new, 4096, 16384), 4096);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	nap(rig);
+	/* the cache has it, the server not yet */
+	nwb_check_eq(atomic_load(&rig->sfs->nf->n.writeback_bytes), 4096);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	side_free(rig, cache);
+}
+
+NWB_TEST(found, an_upload_that_begins_behind_the_collector)
+{
+	struct nwb_netfs_opts opts = {.folio_bytes_max = 4096,
+				      .dirty_age_ns = 1000 * NWB_SEC};
+
+	for (uint64_t seed = 1; seed <= 100; seed++)
+		sfs_run(seed, &opts, 65536, 16384, late_upload_body);
+}
+
 /* A folio larger than what may be dirty: who stores to it waits until it is
  * written, and comes to store all the same. */
 static void larger_body(struct sfs_rig *rig)
