@@ -3,10 +3,12 @@
  * S3: what a flavour of Linux does wrong, by name, and nothing else.
  *
  *	seed ─► the flavour ──all held──► fired hazards are counted
- *	              │ a check failed
- *	              ├─► none of its hazards:  fails as well ─► OTHER
- *	              └─► each that fired, alone: fails ─► that one did it
- *	                     none did ─► as few as still fail ─► it takes them all
+ *	      │       │ a check failed
+ *	      │       ├─► none of its hazards:  fails as well ─► OTHER
+ *	      │       └─► each that fired, alone: fails ─► that one did it
+ *	      │              none did ─► as few as still fail ─► it takes them all
+ *	      └─► bent towards a hazard (sim/aims.c): that one alone, in any case,
+ *	          for in the flavour another one may come first
  *
  * OTHER is what must not be: a defect that no switch is the name of. Each world
  * runs in a process of its own, for one that fails leaves memory behind.
@@ -149,20 +151,47 @@ static void try_fewer(const struct sim_run_opts *o, struct board *b,
 			damaged(b, h, off, full);
 }
 
+static void count_fired(struct board *b, uint32_t hazards)
+{
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++)
+		if (hazards & NWB_HAZARD_BIT(h))
+			atomic_fetch_add(&b->row[h].fired, 1);
+}
+
+/* The world of @full is bent towards one hazard. Did that do damage, alone? */
+static bool look_alone(const struct sim_run_opts *o, struct board *b,
+		       const struct sim_failure *full, uint64_t seed)
+{
+	enum nwb_hazard h = full->r.aim;
+	uint32_t off = NWB_HAZARDS_ALL & ~NWB_HAZARD_BIT(h);
+	struct sim_failure alone = {0}, base = {0};
+
+	if (!h)
+		return false;
+	if (!fails(o, seed, off, &alone)) {
+		count_fired(b, alone.r.hazards & ~full->r.hazards);
+		return false;
+	}
+	count_fired(b, NWB_HAZARD_BIT(h) & ~full->r.hazards);
+	if (fails(o, seed, NWB_HAZARDS_ALL, &base))
+		other(b, &base);
+	else
+		damaged(b, h, off, &alone);
+	return true;
+}
+
 static void look_at(const struct sim_run_opts *o, struct board *b,
 		    uint64_t seed)
 {
-	struct sim_failure full = {0}, base;
+	struct sim_failure full = {0}, base = {0};
 	uint32_t fired;
 	bool is_bad = fails(o, seed, 0, &full);
 
 	atomic_fetch_add(&b->seeds, 1);
-	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++)
-		if (full.r.hazards & NWB_HAZARD_BIT(h))
-			atomic_fetch_add(&b->row[h].fired, 1);
-	if (!is_bad)
+	count_fired(b, full.r.hazards);
+	atomic_fetch_add(&b->failed, is_bad);
+	if (look_alone(o, b, &full, seed) || !is_bad)
 		return;
-	atomic_fetch_add(&b->failed, 1);
 	/* one that died has not said what fired */
 	fired = strcmp(full.r.check, "DIED") ? suspects(o, full.r.hazards)
 					     : NWB_HAZARDS_ALL;
@@ -240,6 +269,30 @@ static void print_table(const struct sim_run_opts *o, const struct board *b)
 	}
 }
 
+/* S3 in one line. */
+static void print_names(const struct sim_run_opts *o, const struct board *b)
+{
+	uint32_t has = nwb_flavour_hazards(o->flavour, "", true);
+	unsigned int nr = 0, found = 0;
+
+	printf("found by name:");
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++) {
+		nr += has & NWB_HAZARD_BIT(h) && nwb_sim_can_meet(h);
+		if (!b->row[h].damaged)
+			continue;
+		printf(" h%u", h);
+		found++;
+	}
+	printf(" (%u of %u)", found, nr);
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++)
+		if (has & NWB_HAZARD_BIT(h) && !b->row[h].damaged)
+			printf("; h%u %s", h,
+			       nwb_sim_can_meet(h)
+				       ? "not in so few"
+				       : "not here: nothing is signed");
+	printf("\n");
+}
+
 static void print_others(const struct sim_run_opts *o, const struct board *b)
 {
 	uint64_t nr =
@@ -273,6 +326,7 @@ int sim_run_flavour(const struct sim_run_opts *o)
 		b->deadline_ns = now_ns() + o->minutes * 60 * NWB_SEC;
 	rc = run_workers(o, b);
 	print_table(o, b);
+	print_names(o, b);
 	print_others(o, b);
 	is_bad = atomic_load(&b->nr_other) != 0;
 	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++)

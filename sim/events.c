@@ -315,6 +315,7 @@ static void tap_sent(struct nwb_netfs_tap *tap,
 			 w->plan.opts.max_attempts);
 	if (is_stable(w))
 		note_payload(w, sreq);
+	sim_cut_ready(w);
 }
 
 static void tap_acked(struct nwb_netfs_tap *tap, uint32_t id, uint64_t start,

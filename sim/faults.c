@@ -119,7 +119,8 @@ void sim_decide(void *arg, const struct nwb_fake_asked *a,
 
 		if (is_left_out(w, i) || is_timed(x->family) ||
 		    is_of_flush(x->family) != a->is_flush ||
-		    x->family == SIM_NO_REQUEST || !is_hit(x, a))
+		    x->family == SIM_NO_REQUEST || x->family == SIM_CUT_READY ||
+		    !is_hit(x, a))
 			continue;
 		apply(x, fate);
 		fired(w, i);
@@ -156,6 +157,26 @@ int sim_refuse(struct sim_world *w)
 		return -(int)x->arg;
 	}
 	return 0;
+}
+
+/** sim_cut_ready() - SIM_CUT_READY: what it was prepared for is gone. */
+void sim_cut_ready(struct sim_world *w)
+{
+	struct nwb_smb2 *smb2 = nwb_mount_smb2(w->mnt);
+
+	if (w->is_healed || !smb2)
+		return;
+	w->nr_sent++;
+	for (unsigned int i = 0; i < w->plan.nr_faults; i++) {
+		const struct sim_fault *x = &w->plan.fault[i];
+
+		if (is_left_out(w, i) || x->family != SIM_CUT_READY ||
+		    x->at != w->nr_sent)
+			continue;
+		fired(w, i);
+		nwb_smb2_disconnect(smb2);
+		(void)!nwb_smb2_connect(smb2, NULL);
+	}
 }
 
 /* --- by time -------------------------------------------------------------- */

@@ -141,6 +141,8 @@ static bool is_for(const struct sim_plan *p, enum sim_family family)
 		return !p->is_9p;
 	if (family == SIM_MIRROR_CUT || family == SIM_MIRROR_CRASH)
 		return p->has_mirror;
+	if (family == SIM_CUT_READY) /* aims.c only */
+		return false;
 	return true;
 }
 
@@ -409,6 +411,7 @@ static void plan_mapped(struct sim_plan *p, uint64_t *s)
  */
 static void plan_flavour(struct sim_plan *p, const struct nwb_sim_opts *so)
 {
+	uint64_t aims = so->seed;
 	uint32_t crashes =
 		1u << SIM_CRASH | 1u << SIM_CRASH_FLUSH | 1u << SIM_CRASH_TIMED;
 
@@ -417,6 +420,8 @@ static void plan_flavour(struct sim_plan *p, const struct nwb_sim_opts *so)
 	if (so->flavour == NWB_STRICT)
 		return;
 	p->opts.strategy = NWB_RETRY_COMBINE;
+	aims = sim_draw(&aims, 0) ^ 0x9e3779b97f4a7c15ull;
+	sim_plan_aim(p, so->flavour, &aims);
 	for (unsigned int i = 0; i < p->nr_ops; i++)
 		if (p->op[i].kind == SIM_WRITE && p->families & crashes)
 			p->op[i].flags &= ~(NWB_F_DIRECT | SIM_F_ASYNC);

@@ -27,6 +27,7 @@ static const char *const family_name[SIM_FAMILIES] = {
 	[SIM_NO_REQUEST] = "no-request",
 	[SIM_MIRROR_CUT] = "mirror-cut",
 	[SIM_MIRROR_CRASH] = "mirror-crash",
+	[SIM_CUT_READY] = "cut-ready",
 };
 
 static const char *const op_name[SIM_OP_KINDS] = {
@@ -130,6 +131,9 @@ void nwb_sim_describe(const struct nwb_sim_opts *opts, char *buf, size_t size)
 
 	buf[0] = '\0';
 	sim_plan_make(opts, &p);
+	if (p.aim)
+		add(&t, "bent towards h%u: %s\n", p.aim,
+		    nwb_hazard_text(p.aim));
 	add(&t, "server %s, ", p.is_9p ? "9p" : "smb");
 	if (p.is_9p)
 		add(&t, "msize %u, settle %llu ms", p.msize,

@@ -3,6 +3,7 @@
  * Inside of the simulation.
  *
  *	plan.c     what a seed means
+ *	aims.c     worlds in which a hazard can do its damage
  *	world.c    a world: build, run, heal, take down
  *	tasks.c    reading and writing, and what it must see
  *	vm.c       what else a kernel does with a file: writepages, sync, ...
@@ -102,6 +103,7 @@ enum sim_family {
 	SIM_NO_REQUEST, /* ->init_request() refuses */
 	SIM_MIRROR_CUT, /* the mirror's connections are reset */
 	SIM_MIRROR_CRASH,
+	SIM_CUT_READY, /* reconnect between preparing and sending (SMB) */
 	SIM_FAMILIES
 };
 
@@ -127,7 +129,9 @@ struct sim_plan {
 	bool has_cache, has_mirror, has_identity, is_mirror_9p, is_legacy;
 	uint64_t cache_max, domain_bytes, budget_bytes;
 	unsigned int trace_events, short_percent;
-	uint64_t refuse_every; /* n-th object that no pool has */
+	uint64_t refuse_every;	/* n-th object that no pool has */
+	enum nwb_hazard aim;	/* bent towards it; 0: as drawn */
+	bool has_stores_beside; /* stores go on while somebody writes */
 	/* workload */
 	uint64_t file_max;
 	uint32_t len_max;
@@ -141,6 +145,8 @@ struct sim_plan {
 /* One draw below @below (0: any 64 bits). */
 uint64_t sim_draw(uint64_t *state, uint64_t below);
 void sim_plan_make(const struct nwb_sim_opts *opts, struct sim_plan *ret_plan);
+/* aims.c: every second world of a flavour is bent towards one of its hazards. */
+void sim_plan_aim(struct sim_plan *p, enum nwb_flavour flavour, uint64_t *s);
 
 /* --- events.c ------------------------------------------------------------- */
 
@@ -181,7 +187,10 @@ struct sim_file {
 	char name[16];
 	uint16_t id;
 	struct nwb_mutex lock; /* writers take turns, so that order is known */
-	uint64_t gen;	       /* odd: a write is under way */
+	uint64_t gen;	       /* changes when a write begins or ends */
+	unsigned int nr_in;    /* writes and stores under way */
+	uint64_t in_from, in_to; /* what the write under way is at */
+	unsigned int nr_beside;	 /* stores beside it */
 	uint32_t version;
 	uint64_t size;
 	struct nwb_content content; /* at the end */
@@ -237,6 +246,7 @@ struct sim_world {
 	bool fault_stop;
 	uint64_t nr_fired;
 	uint64_t nr_begun; /* requests, for SIM_NO_REQUEST */
+	uint64_t nr_sent;  /* WRITEs, for SIM_CUT_READY */
 	uint64_t fired;	   /* bit of each fault that fired */
 	uint64_t nr_crashes;
 	struct sim_zeros zeros;
@@ -277,6 +287,8 @@ void sim_on_event(void *arg, enum nwb_fake_event event, const char *name,
 void sim_decide(void *arg, const struct nwb_fake_asked *a,
 		struct nwb_fake_fate *fate);
 int sim_refuse(struct sim_world *w);
+/** sim_cut_ready() - a WRITE is prepared and about to be sent. */
+void sim_cut_ready(struct sim_world *w);
 int sim_faults_start(struct sim_world *w);
 /** sim_faults_stop() - heal: from now on the server behaves. */
 void sim_faults_stop(struct sim_world *w);

@@ -3,7 +3,8 @@
  * The workload's operations, and what they must see.
  *
  * A file's shadow is what its users were told is there. Writers of a file take
- * turns, so the shadow is known but while one of them is at it (gen is odd);
+ * turns, so the shadow is known but while one of them is at it (nr_in; in some
+ * worlds stores go on beside a write, never to the same bytes);
  * readers and fsyncs do not wait, and are compared only if no writer came by.
  * Bytes that were given up, refused, or told of by an error are "unsure": the
  * oracles at the end know more about those (who was told what).
@@ -21,6 +22,10 @@
 #define OPEN_TRIES 64u
 #define BLOCK	   4096u
 #define OPEN_PAUSE (50 * NWB_MSEC)
+/* How often and how long a store waits for a write to be beside. */
+#define BESIDE_TRIES 50u
+#define BESIDE_PAUSE (20 * NWB_USEC)
+#define BESIDE_BYTES 400u
 
 static struct nwb_lrec op_rec(const struct sim_task_state *t, uint16_t kind,
 			      uint64_t off, uint64_t len)
@@ -32,16 +37,28 @@ static struct nwb_lrec op_rec(const struct sim_task_state *t, uint16_t kind,
 				 .len = len};
 }
 
-static void writer_in(struct sim_file *f)
+static void writer_in(struct sim_world *w, struct sim_file *f)
 {
 	nwb_mutex_lock(&f->lock);
+	/* a store may outlast the write that it was beside */
+	while (f->nr_beside)
+		nwb_sleep_until(w->ex, nwb_now_ns(w->ex) + BESIDE_PAUSE);
 	f->gen++;
+	f->nr_in++;
 }
 
 static void writer_out(struct sim_file *f)
 {
 	f->gen++;
+	f->nr_in--;
+	f->in_to = 0;
 	nwb_mutex_unlock(&f->lock);
+}
+
+/* Nobody has written since @gen, and nobody does. */
+static bool is_same(const struct sim_file *f, uint64_t gen)
+{
+	return gen == f->gen && !f->nr_in;
 }
 
 void sim_unsure(struct sim_file *f, uint64_t pos, uint64_t len)
@@ -128,9 +145,12 @@ static void do_write(struct sim_task_state *t, const struct sim_op *op,
 	uint64_t i, nr_gaveup, gen, pos;
 	ssize_t n;
 
-	writer_in(f);
+	writer_in(w, f);
+	gen = f->gen;
 	nr_gaveup = f->nr_gaveup;
 	pos = take_pos(f, op, len, &flags);
+	f->in_from = pos;
+	f->in_to = pos + len;
 	nwb_file_set_flags(t->handle, flags & ~SIM_F_ASYNC);
 	nwb_file_set_group(t->handle, op->arg);
 	rec = op_rec(t, NWB_L_WRITE, pos, len);
@@ -158,10 +178,10 @@ static void do_write(struct sim_task_state *t, const struct sim_op *op,
 	if (n > 0)
 		f->size = nwb_max(f->size, pos + (uint64_t)n);
 	writer_out(f);
-	gen = f->gen;
 	check_count(t, flags, len, n);
-	if (n == (ssize_t)len && rec.flags)
-		sim_check_durable(t, gen);
+	/* nobody promised what was stored beside it */
+	if (n == (ssize_t)len && rec.flags && f->gen == gen + 1)
+		sim_check_durable(t, gen + 1);
 }
 
 /* O12: what a read returned, while nobody wrote. */
@@ -190,27 +210,19 @@ static void do_read(struct sim_task_state *t, uint64_t pos, uint32_t len)
 	ssize_t n = nwb_file_read(t->handle, t->buf, len, pos);
 
 	sim_mix(&t->w->ev, pos, (uint64_t)n);
-	if (n >= 0 && gen == t->file->gen && !(gen & 1))
+	if (n >= 0 && is_same(t->file, gen))
 		check_read(t, pos, len, n);
 }
 
-/* To what is mapped: a write that never extends the file. */
-static void do_store(struct sim_task_state *t, uint64_t pos, uint32_t len)
+/* To what is mapped: a write that never extends the file. Between in and out. */
+static void store(struct sim_task_state *t, uint64_t pos, uint32_t len)
 {
 	struct sim_world *w = t->w;
 	struct sim_file *f = t->file;
-	uint64_t i, nr_gaveup;
-	struct nwb_lrec rec;
+	uint64_t i, nr_gaveup = f->nr_gaveup;
+	struct nwb_lrec rec = op_rec(t, NWB_L_WRITE, pos, len);
 	int rc;
 
-	writer_in(f);
-	if (pos >= f->size || f->is_size_unsure) {
-		writer_out(f);
-		return;
-	}
-	len = (uint32_t)nwb_min((uint64_t)len, f->size - pos);
-	nr_gaveup = f->nr_gaveup;
-	rec = op_rec(t, NWB_L_WRITE, pos, len);
 	rec.version = ++f->version;
 	nwb_stamp_fill(&w->key, f->id, f->version, pos, t->buf, len);
 	i = sim_begin(&w->ev, &rec);
@@ -222,6 +234,46 @@ static void do_store(struct sim_task_state *t, uint64_t pos, uint32_t len)
 	} else {
 		sim_unsure(f, pos, len);
 	}
+}
+
+/* Beside a write that is under way, just behind its end; each task has a place
+ * of its own there. */
+static void do_store_beside(struct sim_task_state *t, const struct sim_op *op,
+			    uint32_t len)
+{
+	struct sim_file *f = t->file;
+	uint64_t pos, size;
+
+	for (unsigned int i = 0; i < BESIDE_TRIES && !f->in_to; i++)
+		nwb_sleep_until(t->w->ex, nwb_now_ns(t->w->ex) + BESIDE_PAUSE);
+	pos = f->in_to + BESIDE_BYTES * t->nr;
+	len = nwb_min(len, BESIDE_BYTES);
+	size = nwb_min(f->size, f->max);
+	if (!f->in_to || pos >= size || f->is_size_unsure)
+		return;
+	nwb_file_set_group(t->handle, op->arg);
+	f->nr_beside++;
+	f->nr_in++;
+	f->gen++;
+	store(t, pos, (uint32_t)nwb_min((uint64_t)len, size - pos));
+	f->gen++;
+	f->nr_in--;
+	f->nr_beside--;
+}
+
+static void do_store(struct sim_task_state *t, const struct sim_op *op,
+		     uint32_t len)
+{
+	struct sim_file *f = t->file;
+
+	if (t->w->plan.has_stores_beside) {
+		do_store_beside(t, op, len);
+		return;
+	}
+	writer_in(t->w, f);
+	if (op->pos < f->size && !f->is_size_unsure)
+		store(t, op->pos,
+		      (uint32_t)nwb_min((uint64_t)len, f->size - op->pos));
 	writer_out(f);
 }
 
@@ -235,7 +287,7 @@ static void do_load(struct sim_task_state *t, uint64_t pos, uint32_t len)
 	len = (uint32_t)nwb_min((uint64_t)len, t->file->size - pos);
 	rc = nwb_map_load(t->handle, t->buf, len, pos);
 	sim_mix(&t->w->ev, pos, (uint64_t)rc);
-	if (!rc && gen == t->file->gen && !(gen & 1))
+	if (!rc && is_same(t->file, gen))
 		check_read(t, pos, len, (ssize_t)len);
 }
 
@@ -249,7 +301,7 @@ void sim_check_durable(struct sim_task_state *t, uint64_t gen)
 	ssize_t n = nwb_fake_get(w->fake, f->name, true, 0, t->scratch, f->max,
 				 &size);
 
-	if (gen != f->gen || (gen & 1))
+	if (!is_same(f, gen))
 		return;
 	if (n < 0)
 		n = 0;
@@ -302,7 +354,7 @@ static void do_truncate(struct sim_task_state *t, uint64_t size)
 	uint64_t i;
 	int rc;
 
-	writer_in(f);
+	writer_in(t->w, f);
 	rec.version = ++f->version;
 	i = sim_begin(&t->w->ev, &rec);
 	rc = nwb_file_truncate(t->handle, size);
@@ -386,7 +438,7 @@ static void do_op(struct sim_task_state *t, const struct sim_op *op)
 		do_read(t, op->pos, len);
 		break;
 	case SIM_STORE:
-		do_store(t, op->pos, len);
+		do_store(t, op, len);
 		break;
 	case SIM_LOAD:
 		do_load(t, op->pos, len);

@@ -380,6 +380,7 @@ static void count(struct sim_world *w)
 	w->r->firings = w->nr_fired;
 	w->r->events = w->ev.nr;
 	w->r->families = w->plan.families;
+	w->r->aim = w->plan.aim;
 }
 
 static void fake_down(void *arg)

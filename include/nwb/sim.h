@@ -70,6 +70,7 @@ struct nwb_sim_opts {
  *	operations of the workload
  * @families: bit of each fault family that the plan has
  * @hazards: NWB_HAZARD_BIT()s that fired
+ * @aim: the hazard that the world is bent towards, in Linux' flavours; or 0
  * @virtual_ns: how long it took there
  */
 struct nwb_sim_result {
@@ -79,6 +80,7 @@ struct nwb_sim_result {
 	uint64_t steps, events, rpcs, firings, ops;
 	uint32_t families;
 	uint32_t hazards;
+	enum nwb_hazard aim;
 	uint64_t virtual_ns;
 };
 
@@ -91,6 +93,9 @@ struct nwb_sim_result {
  */
 int nwb_sim_run(const struct nwb_sim_opts *opts, struct nwb_sim_result *ret_r,
 		struct nwb_err *err) nwb_must_check;
+
+/** nwb_sim_can_meet() - are there worlds bent towards @h? (Not H16.) */
+bool nwb_sim_can_meet(enum nwb_hazard h);
 
 /** nwb_sim_describe() - the plan of @opts in words, into @buf. */
 void nwb_sim_describe(const struct nwb_sim_opts *opts, char *buf, size_t size);

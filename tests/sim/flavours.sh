@@ -40,7 +40,7 @@ flavour() { # name seeds hazard...
 	check "$again does not fail again" [ $? = 1 ]
 }
 
-flavour linux-6.12 12 h4 h12 h17
-flavour linux-7.2 12 h4 h12 h17
+flavour linux-6.12 16 h4 h12 h17
+flavour linux-7.2 16 h4 h12 h17
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ]
