@@ -137,6 +137,9 @@ void bench_client_tell(const struct bench_run_opts *o,
 		printf("  second user: %s\n",
 		       st->rotations ? "wrote, the first was refused"
 				     : "was not needed");
+	if (o->mirror[0] && st->mirror_was_away)
+		printf("  mirror %s: did not answer when the file was opened\n",
+		       o->mirror);
 	if (o->mirror[0] && st->mirror_is_behind)
 		printf("  mirror %s: left behind after %llu bytes\n", o->mirror,
 		       (unsigned long long)st->mirror_bytes);
@@ -174,6 +177,8 @@ void bench_client_record(json_t *rec, const struct bench_run_opts *o,
 	if (o->mirror[0]) {
 		json_object_set_new(rec, "mirror", json_string(o->mirror));
 		set(rec, "mirror_bytes", st->mirror_bytes);
+		json_object_set_new(rec, "mirror_away",
+				    json_boolean(st->mirror_was_away));
 		json_object_set_new(rec, "mirror_behind",
 				    json_boolean(st->mirror_is_behind));
 	}

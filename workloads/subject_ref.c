@@ -96,9 +96,11 @@ static uint32_t fired(struct nwb_mount *mnt, const struct nwb_netfs_stats *ns)
 static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 {
 	struct subject_ref *r = to_ref(s);
+	struct nwb_mirror_stats opens;
 	struct nwb_netfs_stats ns;
 
 	nwb_netfs_get_stats(nwb_mount_netfs(r->mnt), &ns);
+	nwb_mount_mirror_stats(r->mnt, &opens);
 	*ret = (struct nwb_subject_stats){
 		.bytes_dirtied = ns.bytes_dirtied,
 		.temp_bytes_max = ns.temp_bytes_max,
@@ -125,6 +127,7 @@ static void ref_stats(struct nwb_subject *s, struct nwb_subject_stats *ret)
 		.fscache_wrong = r->cache_wrong,
 		.fscache_wrong_at = r->cache_wrong_at,
 		.mirror_bytes = ns.mirror_bytes,
+		.mirror_was_away = opens.not_reached,
 		.mirror_is_behind = r->is_behind,
 	};
 	if (nwb_mount_smb2(r->mnt)) {

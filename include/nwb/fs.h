@@ -41,11 +41,13 @@ int nwb_mount_9p(struct nwb_exec *ex, const struct nwb_p9_opts *p9,
 		 const struct nwb_netfs_opts *opts, struct nwb_netfs_tap *tap,
 		 struct nwb_mount **ret_mnt,
 		 struct nwb_err *err) nwb_must_check;
+/* of nwb_mount_open() only */
+#define NWB_O_ONCE 0x100u
 /** nwb_mount_free() - all files were closed. */
 void nwb_mount_free(struct nwb_mount *mnt);
 /**
  * nwb_mount_open() - open @name; files of one name share an inode.
- * @flags: NWB_O_*
+ * @flags: NWB_O_*, and NWB_O_ONCE: do not wait for a server that is away
  * @id: the file's number in the ledger
  */
 int nwb_mount_open(struct nwb_mount *mnt, const char *name, unsigned int flags,
@@ -67,8 +69,9 @@ void nwb_mount_use_cache(struct nwb_mount *mnt, struct nwb_cache *cache);
 /**
  * nwb_mount_use_mirror() - what is written to files opened from now on is
  * written to the file of the same name on @mirror as well. Its failure is none
- * of the file's; it is then left behind. Direct writes and truncations do not
- * go there and leave it behind at once.
+ * of the file's; it is then left behind, for good. Direct writes and truncations
+ * do not go there and leave it behind at once. A mirror that does not answer
+ * when a file is opened is done without: see lib/fs/mirror.c.
  * @mirror: borrowed until @mnt is free
  * Return: 0, or negative errno: no task.
  */
@@ -77,6 +80,16 @@ int nwb_mount_use_mirror(struct nwb_mount *mnt,
 /** nwb_mount_mirror_is_behind() - has the mirror missed something of @f? Not
  * while something of @f is on its way. */
 bool nwb_mount_mirror_is_behind(const struct nwb_file *f);
+/* Opens of a mount with a mirror. */
+struct nwb_mirror_stats {
+	uint64_t opened;      /* its file takes part */
+	uint64_t not_reached; /* tried once, in vain */
+	uint64_t skipped;     /* not tried: it was away a moment before */
+	uint64_t behind;      /* not tried: that file was left behind */
+};
+/** nwb_mount_mirror_stats() - all zero: there is none. */
+void nwb_mount_mirror_stats(const struct nwb_mount *mnt,
+			    struct nwb_mirror_stats *ret);
 /**
  * nwb_mount_check_cache() - read all that the local cache has of @f, and hold it
  * to what the server has. @f is written first; its page cache is forgotten.

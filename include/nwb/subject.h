@@ -160,6 +160,7 @@ struct nwb_subject_stats {
 	 * mirror got */
 	uint64_t fscache_bytes, fscache_wrong, fscache_wrong_at;
 	uint64_t mirror_bytes;
+	bool mirror_was_away; /* when the file was opened */
 	bool mirror_is_behind;
 	uint64_t chained;      /* WRITEs in a frame with others */
 	uint64_t crypto_bytes; /* encrypted; 0: no content crypto */

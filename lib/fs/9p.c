@@ -307,14 +307,15 @@ static int p9_open(void *fs_priv, const char *name, unsigned int flags,
 		   void **ret_priv, uint64_t *ret_size, struct nwb_err *err)
 {
 	struct nwb_fs_ctx *ctx = fs_priv;
-	struct open_args a = {.c = ctx->p9, .name = name, .flags = flags};
+	struct open_args a = {
+		.c = ctx->p9, .name = name, .flags = flags & ~NWB_O_ONCE};
 	struct p9_inode *p = nwb_zalloc(sizeof(*p));
 	uint32_t instance;
 	int rc;
 
 	if (!p)
 		return nwb_err_set(err, -ENOMEM, "9p: out of memory");
-	rc = nwb_fs_reach(ctx, try_open, &a, &instance, NULL, err);
+	rc = nwb_fs_reach_by(ctx, flags, try_open, &a, &instance, err);
 	if (rc) {
 		if (a.file && nwb_p9_close(a.file))
 			(void)nwb_err_wrap(err, rc, "9p: and Tclunk failed");

@@ -179,6 +179,13 @@ void nwb_fs_streams_open(struct nwb_mount *mnt, struct nwb_inode *inode,
 			 const char *name, uint32_t id);
 void nwb_fs_streams_take(struct nwb_inode *inode, struct nwb_fs_sides *ret);
 void nwb_fs_streams_close(const struct nwb_fs_sides *sides);
+
+/* --- mirror.c --------------------------------------------------------------
+ */
+
+void *nwb_fs_mirror_open(struct nwb_fs_mirror *mir, const char *name,
+			 uint32_t id);
+void nwb_fs_mirror_close(void *side);
 /** nwb_fs_mirror_free() - no file is open. NULL is fine. */
 void nwb_fs_mirror_free(struct nwb_fs_mirror *mir);
 

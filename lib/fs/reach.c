@@ -87,3 +87,23 @@ int nwb_fs_reach(struct nwb_fs_ctx *ctx, nwb_fs_try_fn fn, void *arg,
 		*ret_away_ns = away;
 	return rc;
 }
+
+int nwb_fs_reach_by(struct nwb_fs_ctx *ctx, unsigned int flags,
+		    nwb_fs_try_fn fn, void *arg, uint32_t *ret_instance,
+		    struct nwb_err *err)
+{
+	uint64_t begin;
+	int rc;
+
+	if (!(flags & NWB_O_ONCE))
+		return nwb_fs_reach(ctx, fn, arg, ret_instance, NULL, err);
+	begin = nwb_now_ns(ctx->ex);
+	rc = fn(arg, ret_instance, err);
+	if (rc == -ECONNABORTED || rc == -EAGAIN)
+		rc = fn(arg, ret_instance, err);
+	if (!rc)
+		__atomic_store_n(&ctx->away_since_ns, 0, __ATOMIC_RELAXED);
+	else if (nwb_fs_is_away(rc))
+		(void)note_away(ctx, begin, nwb_now_ns(ctx->ex));
+	return rc;
+}

@@ -35,6 +35,15 @@ int nwb_fs_reach(struct nwb_fs_ctx *ctx, nwb_fs_try_fn fn, void *arg,
 		 uint32_t *ret_instance, uint64_t *ret_away_ns,
 		 struct nwb_err *err) nwb_must_check;
 
+/**
+ * nwb_fs_reach_by() - nwb_fs_reach(), or with NWB_O_ONCE in @flags one attempt;
+ * two, if only the connection that it had was gone by then.
+ * Return: likewise; an error that nwb_fs_is_away() knows: away.
+ */
+int nwb_fs_reach_by(struct nwb_fs_ctx *ctx, unsigned int flags,
+		    nwb_fs_try_fn fn, void *arg, uint32_t *ret_instance,
+		    struct nwb_err *err) nwb_must_check;
+
 /** nwb_fs_away_ns() - for how long the server has been away, as far as anybody
  * has looked; 0: it is not. */
 uint64_t nwb_fs_away_ns(struct nwb_fs_ctx *ctx);

@@ -595,14 +595,15 @@ static int smb_open(void *fs_priv, const char *name, unsigned int flags,
 		    void **ret_priv, uint64_t *ret_size, struct nwb_err *err)
 {
 	struct nwb_fs_ctx *ctx = fs_priv;
-	struct open_args a = {.c = ctx->smb2, .name = name, .flags = flags};
+	struct open_args a = {
+		.c = ctx->smb2, .name = name, .flags = flags & ~NWB_O_ONCE};
 	struct smb_inode *p = nwb_zalloc(sizeof(*p));
 	uint32_t instance;
 	int rc;
 
 	if (!p)
 		return nwb_err_set(err, -ENOMEM, "smb: out of memory");
-	rc = nwb_fs_reach(ctx, try_open, &a, &instance, NULL, err);
+	rc = nwb_fs_reach_by(ctx, flags, try_open, &a, &instance, err);
 	if (rc == -EACCES && ctx->other)
 		rc = open_rdonly(ctx, &a, &instance, err);
 	if (rc) {

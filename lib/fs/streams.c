@@ -4,11 +4,7 @@
  *
  *	1 cache	   a local object of each file (nwb/cache.h), as
  *		   fs/cachefiles is behind fscache_begin_write_operation()
- *	2 mirror   the file of the same name on another mount, which has its own
- *		   netfs: retries, reconnects and keeps what is not flushed there
- *
- * A mirror that has missed something (a failure, a truncation, a direct write)
- * is left alone from then on; it is never read.
+ *	2 mirror   the file of the same name on another mount (mirror.c)
  */
 #include "ns.h"
 
@@ -17,7 +13,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdatomic.h>
 
 /* --- cache ---------------------------------------------------------------- */
 
@@ -171,188 +166,6 @@ int nwb_mount_check_cache(struct nwb_file *f, uint64_t *ret_bytes,
 	return rc;
 }
 
-/* --- mirror --------------------------------------------------------------- */
-
-/*
- * struct nwb_fs_mirror - of a mount. Its task writes what is queued, one after
- * the other: it may wait for the mirror as long as it likes, and nobody else
- * does before the folios are to be clean.
- */
-struct nwb_fs_mirror {
-	struct nwb_mount *mnt; /* the other one */
-	struct nwb_mutex lock;
-	struct nwb_waitq changed;
-	struct nwb_list queue;
-	bool stopping;
-	struct nwb_task *task;
-};
-
-/* Of one inode. */
-struct mirror_file {
-	struct nwb_fs_mirror *mir;
-	struct nwb_file *file;
-	_Atomic bool is_behind;
-};
-
-/* Of one subrequest. */
-struct mirror_write {
-	struct nwb_list link;
-};
-
-static_assert(sizeof(struct mirror_write) <= NWB_SREQ_PRIV_BYTES,
-	      "a mirror write does not fit in a subrequest");
-
-static struct nwb_io_subrequest *mirror_sreq(struct mirror_write *w)
-{
-	char *priv = (char *)w;
-
-	return (struct nwb_io_subrequest
-			*)(void *)(priv -
-				   offsetof(struct nwb_io_subrequest, fs_priv));
-}
-
-static bool mirror_begin(struct nwb_io_request *rreq, unsigned int stream_nr)
-{
-	struct mirror_file *m = nwb_inode_side(nwb_rreq_inode(rreq), stream_nr);
-
-	return !atomic_load(&m->is_behind);
-}
-
-/* Copied into the mirror's page cache, which may have to wait for room. */
-static int64_t mirror_write(struct nwb_io_subrequest *sreq)
-{
-	struct mirror_file *m = nwb_inode_side(nwb_rreq_inode(sreq->rreq), 2);
-	uint64_t pos = sreq->start + sreq->transferred;
-	int64_t total = 0;
-
-	for (unsigned int i = 0; i < sreq->nr_iov; i++) {
-		ssize_t n = nwb_file_write(m->file, sreq->iov[i].iov_base,
-					   sreq->iov[i].iov_len, pos);
-
-		if (n < 0)
-			return n;
-		pos += (uint64_t)n;
-		total += n;
-	}
-	return total;
-}
-
-static void mirror_main(void *arg)
-{
-	struct nwb_fs_mirror *mir = arg;
-
-	nwb_mutex_lock(&mir->lock);
-	while (!mir->stopping) {
-		struct nwb_io_subrequest *sreq;
-		struct mirror_write *w;
-
-		if (nwb_list_empty(&mir->queue)) {
-			(void)nwb_waitq_wait(&mir->changed, &mir->lock,
-					     NWB_NEVER);
-			continue;
-		}
-		w = nwb_list_first(&mir->queue, struct mirror_write, link);
-		nwb_list_del(&w->link);
-		nwb_mutex_unlock(&mir->lock);
-		sreq = mirror_sreq(w);
-		nwb_write_subrequest_terminated(sreq, mirror_write(sreq));
-		nwb_mutex_lock(&mir->lock);
-	}
-	nwb_mutex_unlock(&mir->lock);
-}
-
-static void mirror_issue(struct nwb_io_subrequest *sreq)
-{
-	struct mirror_write *w = (struct mirror_write *)(void *)sreq->fs_priv;
-	struct mirror_file *m = nwb_inode_side(nwb_rreq_inode(sreq->rreq), 2);
-	struct nwb_fs_mirror *mir = m->mir;
-
-	nwb_list_init(&w->link);
-	nwb_mutex_lock(&mir->lock);
-	nwb_list_add_tail(&mir->queue, &w->link);
-	nwb_waitq_wake_all(&mir->changed);
-	nwb_mutex_unlock(&mir->lock);
-}
-
-static void mirror_invalidate(struct nwb_inode *inode)
-{
-	struct mirror_file *m = nwb_inode_side(inode, 2);
-
-	atomic_store(&m->is_behind, true);
-}
-
-static int mirror_flush(struct nwb_inode *inode)
-{
-	struct mirror_file *m = nwb_inode_side(inode, 2);
-
-	return atomic_load(&m->is_behind) ? 0 : nwb_file_fsync(m->file);
-}
-
-static const struct nwb_stream_ops mirror_ops = {
-	.name = "mirror",
-	.begin = mirror_begin,
-	.issue_write = mirror_issue,
-	.invalidate = mirror_invalidate,
-	.flush = mirror_flush,
-};
-
-int nwb_mount_use_mirror(struct nwb_mount *mnt, struct nwb_mount *mirror)
-{
-	struct nwb_fs_mirror *mir = nwb_zalloc(sizeof(*mir));
-	int rc;
-
-	if (!mir)
-		return -ENOMEM;
-	mir->mnt = mirror;
-	nwb_mutex_init(&mir->lock, mnt->ctx.ex, "mirror");
-	nwb_waitq_init(&mir->changed, mnt->ctx.ex, "mirror");
-	nwb_list_init(&mir->queue);
-	rc = nwb_task_spawn(mnt->ctx.ex, "mirror", mirror_main, mir,
-			    &mir->task);
-	if (rc) {
-		nwb_free(mir);
-		return rc;
-	}
-	mnt->mirror = mir;
-	nwb_netfs_attach(mnt->nf, 2, &mirror_ops);
-	return 0;
-}
-
-void nwb_fs_mirror_free(struct nwb_fs_mirror *mir)
-{
-	if (!mir)
-		return;
-	nwb_mutex_lock(&mir->lock);
-	nwb_assert(nwb_list_empty(&mir->queue));
-	mir->stopping = true;
-	nwb_waitq_wake_all(&mir->changed);
-	nwb_mutex_unlock(&mir->lock);
-	nwb_task_join(mir->task);
-	nwb_free(mir);
-}
-
-static struct mirror_file *mirror_open(struct nwb_fs_mirror *mir,
-				       const char *name, uint32_t id)
-{
-	struct mirror_file *m = nwb_zalloc(sizeof(*m));
-
-	if (!m)
-		return NULL;
-	m->mir = mir;
-	if (nwb_mount_open(mir->mnt, name, NWB_O_CREATE, id, &m->file, NULL)) {
-		nwb_free(m);
-		return NULL;
-	}
-	return m;
-}
-
-bool nwb_mount_mirror_is_behind(const struct nwb_file *f)
-{
-	struct mirror_file *m = nwb_inode_side(nwb_file_inode(f), 2);
-
-	return !m || atomic_load(&m->is_behind);
-}
-
 /* --- files ---------------------------------------------------------------- */
 
 /** nwb_fs_streams_open() - let @inode take part in what the mount has. What
@@ -366,7 +179,7 @@ void nwb_fs_streams_open(struct nwb_mount *mnt, struct nwb_inode *inode,
 		nwb_inode_set_side(inode, 1, obj);
 	if (mnt->mirror)
 		nwb_inode_set_side(inode, 2,
-				   mirror_open(mnt->mirror, name, id));
+				   nwb_fs_mirror_open(mnt->mirror, name, id));
 }
 
 /** nwb_fs_streams_take() - what @inode has; it is about to go. */
@@ -379,11 +192,6 @@ void nwb_fs_streams_take(struct nwb_inode *inode, struct nwb_fs_sides *ret)
 /** nwb_fs_streams_close() - the inode is gone. */
 void nwb_fs_streams_close(const struct nwb_fs_sides *sides)
 {
-	struct mirror_file *m = sides->mirror;
-
 	nwb_cache_close(sides->cache);
-	if (!m)
-		return;
-	(void)!nwb_mount_close(m->mir->mnt, m->file);
-	nwb_free(m);
+	nwb_fs_mirror_close(sides->mirror);
 }

@@ -69,6 +69,12 @@ says 'rule late: 12 hits'
 says 'rule cut: 1 hits'
 says "mirror diod: [0-9]+ bytes, the file's content"
 says '^verdict: PASS'
+# A mirror that dies when the file is opened there is done without at once, and
+# nothing was at stake then, which is VACUOUS.
+run 1 run --mirror diod --write 4M \
+	-e 'dead: on mirror.server.create nth=1 before do kill max=1'
+says 'mirror diod: did not answer when the file was opened'
+says 'O11 VACUOUS NOT-EXPOSED: mirror: dead'
 # A fault that did not happen to it proves nothing.
 run 1 run --mirror diod --write 4M \
 	-e 'full: on mirror.backend.pwrite nth=9999 do error ENOSPC max=1'

@@ -241,3 +241,100 @@ NWB_TEST(fs_streams, item2_a_mirror_that_fails_is_left_behind)
 
 	nwb_test_on_all(scene_run, &sc);
 }
+
+/* What the mirror has of @name, 0: nothing. */
+static ssize_t on_mirror(struct scene *sc, const char *name)
+{
+	ssize_t n = nwb_fake_get(sc->srv[1], name, true, 0, sc->back,
+				 FILE_BYTES, NULL);
+
+	return n < 0 ? 0 : n;
+}
+
+/* Open @name, write to it if @len, make it durable, close it. */
+static void use_file(struct scene *sc, const char *name, size_t len)
+{
+	struct nwb_err err = {0};
+	struct nwb_file *f;
+
+	nwb_check_eq(
+		nwb_mount_open(sc->mnt[0], name, NWB_O_CREATE, 2, &f, &err), 0);
+	if (len)
+		nwb_check_eq(nwb_file_write(f, sc->bytes, len, 0), len);
+	nwb_check_eq(nwb_file_fsync(f), 0);
+	nwb_check_eq(nwb_mount_close(sc->mnt[0], f), 0);
+}
+
+static void check_opens(struct scene *sc, struct nwb_mirror_stats want)
+{
+	struct nwb_mirror_stats st;
+
+	nwb_mount_mirror_stats(sc->mnt[0], &st);
+	nwb_check_eq(st.opened, want.opened);
+	nwb_check_eq(st.not_reached, want.not_reached);
+	nwb_check_eq(st.skipped, want.skipped);
+	nwb_check_eq(st.behind, want.behind);
+}
+
+/* Its server is down for 1.5 s. */
+static void mirror_away_body(struct scene *sc)
+{
+	uint64_t begun;
+
+	nwb_check_eq(nwb_mount_use_mirror(sc->mnt[0], sc->mnt[1]), 0);
+	nwb_fake_set_faults(sc->srv[1], &(struct nwb_fake_faults){
+						.down_ns = 1500 * NWB_MSEC,
+					});
+	nwb_fake_crash(sc->srv[1]);
+	begun = nwb_now_ns(sc->ex);
+	open_file(sc);
+	/* not for as long as its patience */
+	nwb_check(nwb_now_ns(sc->ex) - begun < 100 * NWB_MSEC);
+	check_opens(sc, (struct nwb_mirror_stats){.not_reached = 1});
+	write_all(sc);
+	nwb_check_eq(nwb_file_fsync(sc->f), 0);
+	check_server(sc, 0);
+	nwb_check(nwb_mount_mirror_is_behind(sc->f));
+	use_file(sc, "g", 0);
+	check_opens(sc,
+		    (struct nwb_mirror_stats){.not_reached = 1, .skipped = 1});
+	/* Tried again after a second, and it is still not there: two more. */
+	nwb_sleep_until(sc->ex, begun + 1100 * NWB_MSEC);
+	use_file(sc, "h", 1000);
+	use_file(sc, "h", 1000);
+	check_opens(sc, (struct nwb_mirror_stats){
+				.not_reached = 2, .skipped = 1, .behind = 1});
+	nwb_sleep_until(sc->ex, begun + 2000 * NWB_MSEC);
+	use_file(sc, "g", 1000);
+	check_opens(sc, (struct nwb_mirror_stats){
+				.not_reached = 2, .skipped = 2, .behind = 1});
+	nwb_sleep_until(sc->ex, begun + 3500 * NWB_MSEC);
+	use_file(sc, "i", 1000);
+	use_file(sc, "j", 1000);
+	check_opens(sc, (struct nwb_mirror_stats){.opened = 2,
+						  .not_reached = 2,
+						  .skipped = 2,
+						  .behind = 1});
+	nwb_check_eq(on_mirror(sc, "i"), 1000);
+	nwb_check_eq(on_mirror(sc, "j"), 1000);
+	nwb_check(!memcmp(sc->back, sc->bytes, 1000));
+	/* What it has missed something of, it stays without. */
+	nwb_check_eq(on_mirror(sc, "f"), 0);
+	use_file(sc, "h", 2000);
+	use_file(sc, "g", 2000);
+	nwb_check_eq(on_mirror(sc, "h"), 0);
+	nwb_check_eq(on_mirror(sc, "g"), 0);
+	check_opens(sc, (struct nwb_mirror_stats){.opened = 2,
+						  .not_reached = 2,
+						  .skipped = 2,
+						  .behind = 3});
+}
+
+NWB_TEST(fs_streams, item2_a_mirror_that_is_away_is_done_without)
+{
+	struct scene sc = {.body = mirror_away_body};
+
+	nwb_test_on_sim(scene_run, &sc);
+	sc.mode = NWB_TEMP_PAGE;
+	nwb_test_on_sim(scene_run, &sc);
+}
