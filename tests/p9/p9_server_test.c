@@ -106,6 +106,7 @@ static void run(void *arg)
 	opts.uname = info.user;
 	opts.uid = info.uid;
 	opts.timeout_ns = d->timeout_ns;
+	opts.max_tags = 2 * DEPTH;
 	d->ex = te->ex;
 	nwb_mutex_init(&d->lock, d->ex, "test");
 	nwb_waitq_init(&d->wq, d->ex, "test");
