@@ -230,6 +230,13 @@ void nwb_netfs_attach(struct nwb_netfs *nf, unsigned int stream_nr,
 void nwb_inode_set_side(struct nwb_inode *inode, unsigned int stream_nr,
 			void *side);
 void *nwb_inode_side(const struct nwb_inode *inode, unsigned int stream_nr);
+/**
+ * nwb_inode_decrypt() - what a stream keeps of @inode, as the application knows
+ * it: content crypto undone in place. Without content crypto nothing is done.
+ * @pos, @len: whole data units (opts.crypto_unit, a divisor of 4096)
+ */
+void nwb_inode_decrypt(const struct nwb_inode *inode, uint64_t pos, void *buf,
+		       size_t len);
 /** nwb_inode_is_cached() - does the local cache take part in @inode? Not any
  * more once something was lost, until the inode goes. Context: any. */
 bool nwb_inode_is_cached(const struct nwb_inode *inode);

@@ -122,6 +122,8 @@ static int compare(struct nwb_file *f, struct nwb_cache_object *obj,
 		*pos += NWB_CACHE_BLOCK;
 		return (int)n;
 	}
+	nwb_inode_decrypt(nwb_file_inode(f), *pos, buf,
+			  NWB_ROUND_DOWN((size_t)n, (size_t)NWB_CACHE_BLOCK));
 	m = nwb_file_read(f, other, (size_t)n, *pos);
 	if (m < 0)
 		return (int)m;

@@ -99,6 +99,13 @@ void nwb_crypto_units(const struct nwb_netfs *nf, bool is_encrypting,
 	}
 }
 
+void nwb_inode_decrypt(const struct nwb_inode *inode, uint64_t pos, void *buf,
+		       size_t len)
+{
+	if (inode->nf->crypto)
+		nwb_crypto_units(inode->nf, false, pos, buf, len);
+}
+
 /* --- preparation ---------------------------------------------------------- */
 
 /**

@@ -28,6 +28,11 @@ for server in smbd diod; do
 	says '^verdict: PASS'
 done
 
+# what a local cache keeps is cipher text as well
+run 0 run --crypto --fscache "$tmp" --write 8M
+says 'local cache: [1-9][0-9]* bytes compared .*, 0 wrong'
+says '^verdict: PASS'
+
 run 3 run --client raw-cold --crypto --write 4M
 says "content crypto is the reference client's"
 run 3 run -e 'client in-place crypto' --client raw-cold --write 4M
