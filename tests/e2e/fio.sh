@@ -6,7 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 
 command -v fio >/dev/null || {
-	echo "fio is not installed: 0 passed, 0 failed, 1 skipped"
+	echo "skipped: fio is not installed"
+	echo "0 passed, 0 failed, 1 skipped"
 	exit 77
 }
 
