@@ -39,9 +39,12 @@ if [ "$(grep -c '"flavour": *"linux-7.2"' "$tmp"/matrix/*/run.jsonl)" = 1 ] &&
 else
 	bad 'it is not one run of linux-7.2'
 fi
-# the limit in it has no page cache to be limited
-run 0 check --strictlimit 2M --server smbd --filter 'smbd.raw-cold.seq1m.none' \
-	--write 4M --out matrix
+# The limit in it has no page cache to be limited; and what is recorded of such
+# a client has a meaning (docs/reports.md).
+run 0 check --strictlimit 2M --mirror diod --server smbd --write 4M \
+	--filter 'smbd.[ir]*.seq1m.none' --out limited
+run 0 report "$(echo "$tmp"/limited/*)"
+grep -q 'does not know' "$tmp/out" && bad 'unknown fields' || ok
 run 3 check --client raw-hot
 says 'no cell of the matrix'
 run 3 check --server-binary /bin/true
