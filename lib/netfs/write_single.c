@@ -14,6 +14,10 @@
  * Acknowledged is not durable, and no folio keeps the bytes: strict therefore
  * flushes before NWB_WB_SYNC_ALL returns, and writes again if another instance
  * answered, as a direct write does. In Linux that is the caller's business.
+ *
+ * No folio keeps two of them apart, either: what is under way of an older one
+ * must not arrive behind a newer one. 7.2 has the lock for that, strict looks
+ * for requests that are not complete; in 6.12 it is the caller's business again.
  */
 #include "issue.h"
 
@@ -115,6 +119,16 @@ static void issue_blob(struct nwb_inode *inode, uint32_t flags,
 	nwb_wb_unlock(inode);
 }
 
+static bool is_under_way(struct nwb_inode *inode)
+{
+	bool is;
+
+	nwb_mutex_lock(&inode->lock);
+	is = !nwb_list_empty(&inode->requests);
+	nwb_mutex_unlock(&inode->lock);
+	return is;
+}
+
 /* Until one instance has taken and flushed it; the lock is held at first. */
 static int write_durable(struct nwb_inode *inode, uint32_t flags,
 			 struct nwb_blob *blob)
@@ -138,6 +152,7 @@ static int write_durable(struct nwb_inode *inode, uint32_t flags,
 						nwb_backoff_ns(nf, attempts));
 			nwb_wb_lock(inode);
 		}
+		nwb_request_wait_all(inode);
 		if (is_upload && nf->ops->ready)
 			rc = nf->ops->ready(inode, &instance);
 		if (rc) {
@@ -166,6 +181,11 @@ int nwb_writeback_single(struct nwb_inode *inode, enum nwb_sync_mode mode,
 		return 1;
 	if (mode == NWB_WB_SYNC_ALL && !nwb_is_linux(inode->nf))
 		return write_durable(inode, flags, blob);
+	if (!nwb_is_linux(inode->nf) && is_under_way(inode)) {
+		nwb_wb_unlock(inode);
+		nwb_count(inode->nf, wblock_skip, 1);
+		return 1;
+	}
 	issue_blob(inode, flags, blob);
 	return 0;
 }
