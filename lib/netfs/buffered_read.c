@@ -143,6 +143,8 @@ int nwb_folio_fill_marked(struct nwb_folio *f)
 		rc = read_server(inode, pos + valid.to, f->mem + valid.to,
 				 f->bytes - valid.to, remote, &from_server);
 	nwb_mutex_lock(&inode->lock);
+	if (inode->nf->crypto)
+		nwb_crypto_clear_tail(f, valid);
 	f->flags &= ~NWB_FOLIO_FILLING;
 	/* What was read before all was forgotten may be old: again. */
 	if (!rc && forget_gen == inode->forget_gen) {

@@ -76,16 +76,6 @@ static bool must_flush(struct nwb_folio *f)
 	return false;
 }
 
-/* What was read and is to go to the local cache only is ordinary dirty data as
- * soon as it is written to. */
-static void forget_copy(struct nwb_folio *f)
-{
-	if (!(f->flags & NWB_FOLIO_COPY))
-		return;
-	f->flags &= ~NWB_FOLIO_COPY;
-	nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
-}
-
 static uint64_t sectors(uint64_t pos)
 {
 	return NWB_DIV_ROUND_UP(pos, (uint64_t)NWB_SECTOR);
@@ -180,7 +170,7 @@ static int write_folio(struct nwb_file *file, const void *buf, size_t len,
 	rc = wait_stable(f);
 	if (rc)
 		return rc;
-	forget_copy(f);
+	nwb_folio_forget_copy(f);
 	if ((f->flags & NWB_FOLIO_DIRTY) && f->group != file->group)
 		return -ESTALE;
 	s.from = (uint32_t)(pos - nwb_folio_pos(f));

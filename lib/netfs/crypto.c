@@ -233,6 +233,11 @@ static int check_opts(const struct nwb_netfs_opts *o, struct nwb_err *err)
 				   "data unit of %u bytes: not a power of two "
 				   "from %u to %u",
 				   unit, NWB_CRYPTO_UNIT_MIN, NWB_PAGE_SIZE);
+	if (o->no_copy)
+		return nwb_err_set(
+			err, -EINVAL,
+			"content crypto encrypts a copy: not without "
+			"one");
 	if (o->flavour != NWB_STRICT)
 		return nwb_err_set(err, -EOPNOTSUPP,
 				   "content crypto needs flavour strict: no "

@@ -21,9 +21,10 @@
  * and the subrequest is wound back to the beginning of a unit, so that none is
  * left half old, half new. What of our own earlier attempt arrived is no harm:
  * the same bytes at the same place encrypt to the same, so f stays f. Only the
- * block in which an acknowledged short write ended is neither; of that one ours
- * is kept, and what was acknowledged by a server that is not this one any more
- * (fsync.c sends it again). With NWB_CACHE_ALWAYS nobody else has the file, and nothing is read.
+ * block in which an acknowledged short write ended is neither; of that one, be it
+ * ours or theirs, what we have is kept, and what was acknowledged by a server
+ * that is not this one any more (fsync.c sends it again). With NWB_CACHE_ALWAYS
+ * nobody else has the file, and nothing is read.
  */
 #include "crypto.h"
 
@@ -101,6 +102,25 @@ int nwb_crypto_read(struct nwb_inode *inode, uint64_t pos, uint8_t *buf,
 	return 0;
 }
 
+/**
+ * nwb_crypto_clear_tail() - @f was read but for @valid: the file ends where we
+ * say, and not with a data unit. What a truncation has cut off is on the server
+ * until the last unit was written anew (nwb_crypto_cut()). inode->lock held.
+ */
+void nwb_crypto_clear_tail(struct nwb_folio *f, struct nwb_span valid)
+{
+	uint64_t pos = nwb_folio_pos(f), size = f->inode->size;
+	uint32_t end =
+		size <= pos ? 0
+			    : (uint32_t)nwb_min(size - pos, (uint64_t)f->bytes);
+
+	if (end < valid.from)
+		memset(f->mem + end, 0, valid.from - end);
+	end = nwb_max(end, valid.to);
+	if (end < f->bytes)
+		memset(f->mem + end, 0, f->bytes - end);
+}
+
 /** nwb_crypto_read_past_cache() - what ->read() gives, of the content.
  * Return: bytes, 0 at the end, or negative errno. Context: blocks. */
 ssize_t nwb_crypto_read_past_cache(struct nwb_inode *inode, uint64_t pos,
@@ -133,6 +153,22 @@ static bool is_whole(const struct nwb_folio *f)
 				 nwb_crypto_span(f->inode->nf, f->dirty));
 }
 
+/* What a unit lacks could not be read: for how long has the server been away? */
+static void note_away(struct nwb_inode *inode, int error)
+{
+	if (error == -EHOSTDOWN && inode->nf->ops->away_ns)
+		atomic_store(&inode->fill_away_ns,
+			     inode->nf->ops->away_ns(inode));
+}
+
+/* What @f lacks, or why it cannot be had. inode->lock held, dropped and taken
+ * again. */
+static void fill(struct nwb_folio *f)
+{
+	f->fill_error = nwb_folio_fill_marked(f);
+	note_away(f->inode, f->fill_error);
+}
+
 /**
  * nwb_crypto_look_at() - are all units of @f there that are dirty in part? If
  * not, they are being read from now on.
@@ -152,7 +188,7 @@ int nwb_crypto_look_at(struct nwb_folio *f, bool is_locked)
 	if (f->nr_claims)
 		return -EBUSY;
 	if (is_locked) {
-		f->fill_error = nwb_folio_fill_marked(f);
+		fill(f);
 		f->flags |= NWB_FOLIO_FILLING;
 		return is_whole(f) || f->fill_error ? 0 : -EAGAIN;
 	}
@@ -202,7 +238,7 @@ void nwb_crypto_fill_main(struct nwb_work *work)
 		inode = f->inode;
 		nwb_count(nf, crypto_fills, 1);
 		nwb_mutex_lock(&inode->lock);
-		f->fill_error = nwb_folio_fill_marked(f);
+		fill(f);
 		/* whoever came by meanwhile has left it for later */
 		atomic_store(&inode->is_wanted, true);
 		nwb_flusher_kick(nf);
@@ -276,26 +312,20 @@ static void update_folio(struct nwb_folio *f, uint64_t pos,
 	nwb_mutex_unlock(&inode->lock);
 }
 
-static bool is_same_block(uint64_t a, uint64_t b)
-{
-	return a / NWB_CRYPTO_BLOCK == b / NWB_CRYPTO_BLOCK;
-}
-
 static bool is_in(uint64_t at, struct range r)
 {
 	return at >= r.from && at < r.to;
 }
 
-/* Bytes of @part but those in @keep, and in the block of @torn if @is_torn.
- * True: they are not what they were. */
+/* Bytes of @part but those in @keep and in @torn. True: they are not what they
+ * were. */
 static bool merge(uint64_t pos, uint8_t *mine, const uint8_t *theirs,
-		  struct range part, struct range keep, bool is_torn,
-		  uint64_t torn)
+		  struct range part, struct range keep, struct range torn)
 {
 	bool has_changed = false;
 
 	for (uint64_t at = part.from; at < part.to; at++) {
-		if (is_in(at, keep) || (is_torn && is_same_block(at, torn)))
+		if (is_in(at, keep) || is_in(at, torn))
 			continue;
 		has_changed |= mine[at - pos] != theirs[at - pos];
 		mine[at - pos] = theirs[at - pos];
@@ -313,22 +343,25 @@ static int refresh_unit(struct nwb_claim *c, uint64_t pos, struct range ours)
 	struct range head = {pos, nwb_max(pos, nwb_min(ours.from, pos + unit))};
 	struct range tail = {nwb_min(pos + unit, nwb_max(ours.to, pos)),
 			     pos + unit};
+	struct range torn = {c->start + c->torn.from, c->start + c->torn.to};
 	uint8_t *mem = c->mem + (pos - c->start);
 	struct range keep;
 	uint32_t instance = 0;
+	uint64_t size;
 	bool has_changed;
 	int rc = read_unit(inode, pos, theirs, &instance);
 
 	if (rc)
 		return rc;
+	/* behind the end there is nothing of theirs */
+	size = nwb_inode_size(inode);
+	tail.to = nwb_max(tail.from, nwb_min(tail.to, size));
 	keep = kept(c, instance);
 	nwb_count(nf, crypto_refreshed, 1);
 	memcpy(mine, mem, unit);
 	nwb_crypto_units(nf, false, pos, mine, unit);
-	has_changed = merge(pos, mine, theirs, head, keep, c->is_head_torn,
-			    ours.from);
-	has_changed |=
-		merge(pos, mine, theirs, tail, keep, c->is_tail_torn, ours.to);
+	has_changed = merge(pos, mine, theirs, head, keep, torn);
+	has_changed |= merge(pos, mine, theirs, tail, keep, torn);
 	if (!has_changed)
 		return 0;
 	nwb_count(nf, crypto_changed, 1);
@@ -346,17 +379,19 @@ static struct range ours_of(const struct nwb_claim *c)
 	return (struct range){c->start + c->head, c->start + c->len - c->tail};
 }
 
-/* An acknowledged short write ended at @at: if that is within the block where
- * ours begins or ends, the server has no right version of that one any more,
- * until all of it is acknowledged. */
+/* An acknowledged short write ended at @at: of the block that this is in the
+ * server has no right version any more, until all of it is acknowledged. */
 static void note_torn(struct nwb_claim *c, uint64_t at)
 {
-	struct range ours = ours_of(c);
+	struct nwb_span block;
 
-	if (at % NWB_CRYPTO_BLOCK == 0)
+	if (at % NWB_CRYPTO_BLOCK == 0 || at < c->start ||
+	    at >= c->start + c->len)
 		return;
-	c->is_head_torn |= is_same_block(at, ours.from);
-	c->is_tail_torn |= is_same_block(at, ours.to);
+	block.from =
+		(uint32_t)(at - c->start) / NWB_CRYPTO_BLOCK * NWB_CRYPTO_BLOCK;
+	block.to = block.from + NWB_CRYPTO_BLOCK;
+	c->torn = nwb_span_hull(c->torn, block);
 }
 
 /* The units of @c that are ours in part and overlap [@from, @to). */
@@ -411,8 +446,10 @@ void nwb_crypto_refresh(struct nwb_sreq *q)
 	while (pos < end && (c = claim_behind(rreq, pos)) && c->start < end) {
 		if (q->s.transferred)
 			note_torn(c, torn_at);
-		if (!c->error)
+		if (!c->error) {
 			c->error = refresh_claim(c, pos, end);
+			note_away(rreq->inode, c->error);
+		}
 		if (c->error)
 			atomic_store(&rreq->has_claim_error, true);
 		pos = c->start + c->len;
@@ -459,6 +496,9 @@ static int get_uptodate(struct nwb_inode *inode, uint64_t pos,
 		struct nwb_folio *f = nwb_folio_find(inode, index);
 		int rc = 0;
 
+		if (!(f && (f->flags & NWB_FOLIO_UPTODATE)) &&
+		    nwb_invalidate_wait(inode))
+			continue;
 		if (!f)
 			rc = nwb_folio_create(inode, index, 0, &f);
 		if (rc == -EAGAIN) {
@@ -502,6 +542,7 @@ int nwb_crypto_cut(struct nwb_inode *inode, uint64_t size)
 	if (!rc) {
 		last.to = (uint32_t)(size - nwb_folio_pos(f));
 		last.from = last.to - 1;
+		nwb_folio_forget_copy(f);
 		memset(f->mem + last.to, 0, f->bytes - last.to);
 		nwb_folio_set_dirty(f, nwb_span_hull(f->dirty, last));
 	}

@@ -324,6 +324,16 @@ void nwb_folio_mark_dirty(struct nwb_folio *f, struct nwb_span s)
 	nwb_folio_set_dirty(f, s);
 }
 
+/** nwb_folio_forget_copy() - what was read and is to go to the local cache only
+ * is ordinary data as soon as it is written to, and need not go there at all. */
+void nwb_folio_forget_copy(struct nwb_folio *f)
+{
+	if (!(f->flags & NWB_FOLIO_COPY))
+		return;
+	f->flags &= ~NWB_FOLIO_COPY;
+	nwb_folio_clear_dirty(f);
+}
+
 /** nwb_folio_set_unstable() - let exactly @s be unstable; empty: nothing. */
 void nwb_folio_set_unstable(struct nwb_folio *f, struct nwb_span s)
 {

@@ -129,6 +129,13 @@ static inline bool nwb_rreq_has_folios(const struct nwb_io_request *rreq)
 	       rreq->origin != NWB_WRITEBACK_SINGLE;
 }
 
+/* Is what it sends cipher text, in whole data units? Not an object that is
+ * written as it is. */
+static inline bool nwb_rreq_is_encrypted(const struct nwb_io_request *rreq)
+{
+	return rreq->nf->crypto && nwb_rreq_has_folios(rreq);
+}
+
 /* Out of the page tables: whoever loads or stores must fault. inode->lock held.
  */
 static inline void nwb_folio_unmap(struct nwb_folio *f)
@@ -231,6 +238,7 @@ struct nwb_folio *nwb_folio_next(struct nwb_inode *inode, uint64_t index);
 int nwb_folio_create(struct nwb_inode *inode, uint64_t index, size_t want,
 		     struct nwb_folio **ret_folio) nwb_must_check;
 void nwb_folio_drop(struct nwb_folio *f);
+void nwb_folio_forget_copy(struct nwb_folio *f);
 void nwb_folio_mark_dirty(struct nwb_folio *f, struct nwb_span s);
 void nwb_folio_set_dirty(struct nwb_folio *f, struct nwb_span s);
 void nwb_folio_clear_dirty(struct nwb_folio *f);
@@ -397,6 +405,7 @@ struct nwb_span nwb_crypto_take(struct nwb_folio *f, struct nwb_claim *c,
 				struct nwb_span s);
 void nwb_crypto_refresh(struct nwb_sreq *q);
 size_t nwb_crypto_wind_back(const struct nwb_sreq *q);
+void nwb_crypto_clear_tail(struct nwb_folio *f, struct nwb_span valid);
 int nwb_crypto_error(struct nwb_io_request *rreq, uint64_t start, size_t len);
 uint64_t nwb_crypto_round(const struct nwb_netfs *nf, uint64_t size); /* any */
 uint64_t nwb_crypto_size(const struct nwb_inode *inode, uint64_t size);

@@ -135,10 +135,7 @@ static struct nwb_folio *next_locked(struct nwb_inode *inode, uint64_t *index,
 	while (f->nr_claims)
 		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
 	nwb_folio_unmap(f);
-	if (f->flags & NWB_FOLIO_COPY) { /* only waits for the local cache */
-		f->flags &= ~NWB_FOLIO_COPY;
-		nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
-	}
+	nwb_folio_forget_copy(f);
 	*index = f->index + f->bytes / NWB_PAGE_SIZE;
 	return f;
 }

@@ -68,10 +68,7 @@ static int make_writable(struct nwb_file *file, struct nwb_folio *f,
 		(void)nwb_waitq_wait(&inode->waitq, &inode->lock, NWB_NEVER);
 		return -EINTR;
 	}
-	if (f->flags & NWB_FOLIO_COPY) {
-		f->flags &= ~NWB_FOLIO_COPY;
-		nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
-	}
+	nwb_folio_forget_copy(f);
 	if ((f->flags & NWB_FOLIO_DIRTY) && f->group != file->group)
 		return -ESTALE;
 	nwb_trace_folio(f, NULL,

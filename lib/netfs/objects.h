@@ -132,8 +132,8 @@ struct nwb_table {
  * @to_eof: it ends at the end of the file
  * @ends_run: the next bytes cannot follow on
  * @head, @tail: content crypto: bytes at both ends that were not dirty
- * @is_head_torn, @is_tail_torn: content crypto: a short write ended in the block
- *	where what was dirty begins or ends
+ * @torn: content crypto: hull of the blocks, from @start on, in which a short
+ *	write ended
  * @error: content crypto: why nothing of it can be sent
  * @rreq, @crypto_link: content crypto: waits to be encrypted
  */
@@ -153,7 +153,7 @@ struct nwb_claim {
 	uint8_t *temp;
 	uint32_t head;
 	uint32_t tail;
-	bool is_head_torn, is_tail_torn;
+	struct nwb_span torn;
 	int error;
 	struct nwb_io_request *rreq;
 	struct nwb_list crypto_link; /* nf->crypto_queue */
@@ -289,6 +289,8 @@ struct nwb_inode {
 	struct nwb_list unstable;
 	uint64_t commit_seq;
 	uint64_t resend_gen;
+	/* content crypto: how long the server was away when a read gave up */
+	_Atomic uint64_t fill_away_ns;
 	bool is_invalidating; /* mapping->invalidate_lock, held exclusively */
 	bool is_mapped;	      /* there was a fault */
 	uint64_t forget_gen;  /* so often all that was read became worthless */

@@ -304,7 +304,7 @@ static bool rebase(struct nwb_sreq *q)
 		q->owed_attempts = q->attempts;
 	else if (q->s.transferred == q->s.len)
 		q->attempts = q->owed_attempts;
-	if (q->s.rreq->nf->crypto && !q->s.stream_nr)
+	if (!q->s.stream_nr && nwb_rreq_is_encrypted(q->s.rreq))
 		q->s.transferred = nwb_crypto_wind_back(q);
 	if (!nwb_mutant(q->s.rreq->nf, NWB_MUT_OLD_START))
 		q->s.start += q->s.transferred;
@@ -331,7 +331,7 @@ static bool rebase(struct nwb_sreq *q)
 /* The same, and what else belongs to its data units is as the server has it. */
 static bool revive(struct nwb_sreq *q)
 {
-	if (q->s.rreq->nf->crypto && !q->s.stream_nr)
+	if (!q->s.stream_nr && nwb_rreq_is_encrypted(q->s.rreq))
 		nwb_crypto_refresh(q);
 	return rebase(q);
 }

@@ -231,6 +231,9 @@ static void upload_failed(struct nwb_sreq *q)
 		nwb_sides_lose(inode);
 		return;
 	}
+	/* of a unit that is there in part one block may be neither old nor new */
+	if (nwb_rreq_is_encrypted(q->s.rreq))
+		q->s.transferred = nwb_crypto_wind_back(q);
 	if (nf->tap && nf->tap->gaveup)
 		nf->tap->gaveup(nf->tap, inode->id, &q->s, q->s.error);
 	if (nwb_rreq_is_direct(q->s.rreq)) {

@@ -71,6 +71,7 @@ void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len)
 	struct nwb_io_request *rreq = q->s.rreq;
 	struct nwb_netfs *nf = rreq->nf;
 	struct nwb_io_stream *stream = &rreq->streams[q->s.stream_nr];
+	bool is_encrypted = !q->s.stream_nr && nwb_rreq_is_encrypted(rreq);
 
 	nwb_assert(max_len);
 	stream->sreq_max_len = max_len;
@@ -79,11 +80,14 @@ void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len)
 	q->s.error = 0;
 	q->prepare_error = q->s.stream_nr ? 0 : rreq->begin_error;
 	q->s.unreachable_ns = q->s.stream_nr ? 0 : rreq->unreachable_ns;
-	if (nf->crypto && !q->s.stream_nr && !q->prepare_error)
+	if (is_encrypted && !q->prepare_error)
 		q->prepare_error = nwb_crypto_error(rreq, q->s.start, max_len);
+	if (is_encrypted && q->prepare_error == -EHOSTDOWN &&
+	    !q->s.unreachable_ns)
+		q->s.unreachable_ns = atomic_load(&rreq->inode->fill_away_ns);
 	if (!q->prepare_error)
 		q->prepare_error = prepare_write(q);
-	if (nf->crypto && !q->s.stream_nr && !q->prepare_error)
+	if (is_encrypted && !q->prepare_error)
 		end_on_unit(q, stream, max_len);
 	q->s.is_refused = is_refusal(q->prepare_error);
 	nwb_assert(stream->sreq_max_len && stream->sreq_max_segs);

@@ -143,6 +143,86 @@ NWB_TEST(crypto, item10_a_block_that_we_tore_is_not_believed)
 	run_seeds(&opts, torn_body);
 }
 
+/* In what only fills the unit, behind the end of the file: there the server has
+ * neither the zeros nor the hole. */
+static void torn_tail_body(struct sfs_rig *rig)
+{
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	memset(buf, 0, 8192);
+	put_seed(rig, 5203, 100, 6);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	nwb_check_eq(rig->sfs->log[0].start, 5120);
+	sfs_complete(rig->sfs, 0, 403);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
+	nwb_check_eq(stats_of(rig).crypto_changed, 0);
+	nwb_check(server_has(rig->file->dur, 5120, UNIT));
+}
+
+NWB_TEST(crypto, item10_nor_one_of_what_fills_the_unit)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	for (uint64_t seed = 1; seed < 10; seed++)
+		sfs_run(seed, &opts, 65536, 0, torn_tail_body);
+}
+
+/* What was torn and given up is told from the beginning of its unit on: one
+ * block of what was acknowledged can be read by nobody. */
+static void torn_gaveup_body(struct sfs_rig *rig)
+{
+	put(rig, 0, 8192);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	sfs_complete(rig->sfs, 0, 1000);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EIO);
+	nwb_check_eq(rig->sfs->gaveup_start, 512);
+	sfs_auto(rig->sfs);
+}
+
+NWB_TEST(crypto, item10_what_was_torn_and_given_up_is_told)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.max_attempts = 1;
+	sfs_run(1, &opts, 65536, 0, torn_gaveup_body);
+}
+
+/* An object is no file: it is sent as it is, by any strategy. */
+static void object_body(struct sfs_rig *rig)
+{
+	static uint8_t mem[8192] __attribute__((aligned(4096)));
+	struct iovec vec = {mem, sizeof(mem)};
+	struct nwb_blob blob;
+
+	sfs_fill(mem, 5000, 3);
+	nwb_blob_init(&blob, &vec, 1, 5000, NULL);
+	nwb_check_eq(
+		nwb_writeback_single(rig->inode, NWB_WB_SYNC_NONE, 0, &blob),
+		0);
+	sfs_wait_pending(rig->sfs, 1);
+	sfs_reset(rig->sfs, false, false);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_blob_put(&blob);
+	nwb_check(!memcmp(rig->file->dur, mem, 5000));
+	nwb_check_eq(rig->file->dur_size, 5000);
+}
+
+NWB_TEST(crypto, item10_an_object_is_sent_as_it_is)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	for (int s = 0; s < NWB_NR_RETRY_STRATEGIES; s++) {
+		opts.strategy = (enum nwb_retry_strategy)s;
+		for (uint64_t seed = 1; seed < 10; seed++)
+			sfs_run(seed, &opts, 65536, 0, object_body);
+	}
+}
+
 static void refresh_fails_body(struct sfs_rig *rig)
 {
 	begin_rmw(rig, 5200);

@@ -535,6 +535,12 @@ NWB_TEST(crypto, item10_bad_options)
 		nwb_check(strstr(err.text, "data unit") != NULL);
 	}
 	opts.crypto_unit = 0;
+	opts.mode = NWB_TEMP_PAGE;
+	opts.no_copy = true; /* it would encrypt the page cache itself */
+	nwb_check_eq(nwb_netfs_new(ex, &opts, &sfs_ops, NULL, NULL, &nf, &err),
+		     -EINVAL);
+	nwb_check(strstr(err.text, "a copy") != NULL);
+	opts.no_copy = false;
 	opts.flavour = NWB_LINUX_7_2;
 	nwb_check_eq(nwb_netfs_new(ex, &opts, &sfs_ops, NULL, NULL, &nf, &err),
 		     -EOPNOTSUPP);

@@ -546,6 +546,7 @@ static void tap_gaveup(struct nwb_netfs_tap *tap, uint32_t id,
 	nwb_mutex_lock(&sfs->lock);
 	sfs->nr_gaveup++;
 	sfs->gaveup_error = error;
+	sfs->gaveup_start = sreq->start + sreq->transferred;
 	sfs->gaveup_refused = sreq->is_refused;
 	sfs->gaveup_retries = sreq->retry_count;
 	sfs->gaveup_unreachable_ns = sreq->unreachable_ns;

@@ -102,6 +102,7 @@ struct sfs {
 	uint64_t nr_rotated, nr_cache_invalidated;
 	uint64_t bytes_acked;
 	int gaveup_error;
+	uint64_t gaveup_start;
 	bool gaveup_refused;
 	uint32_t gaveup_retries;
 	uint64_t gaveup_unreachable_ns;
