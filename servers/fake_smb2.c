@@ -391,8 +391,9 @@ static void handle(struct fake_conn *c, uint8_t *frame, size_t len)
 	const uint8_t *p = frame + NWB_SMB2_NBT_LEN;
 	size_t next;
 
-	for (len -= NWB_SMB2_NBT_LEN; (next = handle_one(c, p, len));
-	     len -= next)
+	/* What lost its connection takes the rest of the frame along. */
+	for (len -= NWB_SMB2_NBT_LEN;
+	     (next = handle_one(c, p, len)) && !c->is_dead; len -= next)
 		p += next;
 }
 

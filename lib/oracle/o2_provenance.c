@@ -192,6 +192,10 @@ static int judge_content(void *arg, const struct jcontent *c)
 	if (what == JW_TORN &&
 	    (may_be_cut(p->f, c->atom) || was_given_up(p->J, p->f, c)))
 		return 0;
+	/* a block of cipher text that is old and new is neither */
+	if (what == JW_FOREIGN && p->J->in->crypt_unit &&
+	    was_given_up(p->J, p->f, c))
+		return 0;
 	if (what == JW_FOREIGN &&
 	    nwb_j_has_shifted_stamp(
 		    p->J, p->f->content->data + c->lo,
