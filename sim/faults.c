@@ -125,6 +125,9 @@ void sim_decide(void *arg, const struct nwb_fake_asked *a,
 		apply(x, fate);
 		fired(w, i);
 	}
+	/* a block torn by a server that never tells of it nobody could read */
+	if (w->plan.opts.crypto_key && (fate->reset_after || fate->crash))
+		fate->short_to = NWB_ROUND_UP(fate->short_to, 16u);
 	if (fate->zero && !fate->code && !fate->crash && !fate->reset_before)
 		note_zero(w, a);
 	/* What a failed flush should have covered is nobody's promise. */

@@ -53,14 +53,15 @@ static bool is_of_flush(const struct sim_world *w, const struct nwb_finding *f)
 /*
  * The server crashed, and somebody was told that something is lost: then what
  * was acked may be gone, the client reads older bytes, and writes them again
- * with their neighbours. That is no resurrection (O3 knows), but of tears and
- * size nothing is said of such a world.
+ * with their neighbours. That is no resurrection (O3 knows), but of tears, of
+ * pages of several instants and of size nothing is said of such a world.
  */
 static bool is_after_loss(const struct sim_world *w,
 			  const struct nwb_finding *f)
 {
 	return w->nr_crashes && w->was_told &&
-	       (!strcmp(f->kind, "TORN") || !strcmp(f->kind, "SHRUNK"));
+	       (f->oracle == 13 || !strcmp(f->kind, "TORN") ||
+		!strcmp(f->kind, "SHRUNK"));
 }
 
 /*
@@ -117,6 +118,8 @@ int sim_judge(struct sim_world *w, struct nwb_err *err)
 	int rc = j ? 0 : -ENOMEM;
 
 	memcpy(in.key, "simulation's key", sizeof(in.key));
+	memcpy(in.crypt_key, sim_crypto_key, sizeof(in.crypt_key));
+	in.crypt_unit = w->plan.opts.crypto_unit;
 	for (unsigned int i = 0; i < w->plan.nr_files; i++)
 		content[i] = w->file[i].content;
 	if (!rc)

@@ -5,9 +5,10 @@
  *	seed ─┬─ "config"    server, mount
  *	      ├─ "sides"     cache, mirror, limits, what is scarce
  *	      ├─ "faults"    which families, then which faults
- *	      └─ "ops"       the workload
+ *	      ├─ "ops"       the workload
+ *	      └─ plan_more.c kinds of worlds that came later
  *
- * Four generators, so that a new knob of one does not change the others.
+ * A generator each, so that a new knob of one does not change the others.
  * Everything is drawn here, beforehand: an operation or a fault can be left out
  * without moving the rest.
  */
@@ -447,6 +448,7 @@ void sim_plan_make(const struct nwb_sim_opts *so, struct sim_plan *ret_plan)
 	plan_ops(ret_plan, &ops);
 	plan_mapped(ret_plan, &mapped);
 	plan_flavour(ret_plan, so);
+	sim_plan_more(ret_plan, seed);
 }
 
 unsigned int nwb_sim_nr_ops(uint64_t seed)

@@ -51,6 +51,11 @@ static const char *const op_name[SIM_OP_KINDS] = {
 	[SIM_LOAD] = "load",
 	[SIM_INVALIDATE] = "invalidate",
 	[SIM_LAUNDER] = "launder",
+	[SIM_SYNC_RANGE] = "sync-range",
+	[SIM_READAHEAD] = "readahead",
+	[SIM_LOCK_FOLIO] = "lock-folio",
+	[SIM_BLOB] = "blob",
+	[SIM_REFUSED] = "refused",
 };
 
 struct text {
@@ -92,8 +97,9 @@ static void add_client(struct text *t, const struct sim_plan *p)
 	    cache_mode[o->cache_mode], o->max_attempts,
 	    (unsigned long long)(o->patience_ns / NWB_MSEC),
 	    o->stable_writes ? ", stable" : "");
-	add(t, "retries: %s, %u subrequests\n",
-	    nwb_retry_strategy_name(o->strategy), o->max_subrequests);
+	add(t, "retries: %s, %u subrequests, vectored %u%s, data units of %u\n",
+	    nwb_retry_strategy_name(o->strategy), o->max_subrequests,
+	    o->vectored, o->no_copy ? ", no copy" : "", o->crypto_unit);
 	add(t,
 	    "besides:%s (%u %% short)%s%s%s, dirty limit %llu, domain %llu, "
 	    "budget %llu%s, "

@@ -3,10 +3,15 @@
  * Inside of the simulation.
  *
  *	plan.c     what a seed means
+ *	plan_more.c kinds of worlds that came later
  *	aims.c     worlds in which a hazard can do its damage
  *	world.c    a world: build, run, heal, take down
  *	tasks.c    reading and writing, and what it must see
  *	vm.c       what else a kernel does with a file: writepages, sync, ...
+ *	calls.c    what else a program asks for: sync_file_range, readahead, ...
+ *	blob.c     an object that is written as a whole
+ *	refuse.c   what must be refused
+ *	crypt.c    cipher text on the server
  *	sides.c    what a mount may have besides: cache, mirror, limits, trace
  *	faults.c   when the server misbehaves
  *	events.c   the ledger in memory, its digest, the client's tap
@@ -64,6 +69,11 @@ enum sim_op_kind {
 	SIM_LOAD,
 	SIM_INVALIDATE, /* of a range, in one pass */
 	SIM_LAUNDER,	/* folio by folio */
+	SIM_SYNC_RANGE,
+	SIM_READAHEAD,
+	SIM_LOCK_FOLIO, /* for a while */
+	SIM_BLOB,	/* nwb_writeback_single() */
+	SIM_REFUSED,	/* what must not be done */
 	SIM_OP_KINDS
 };
 
@@ -132,6 +142,7 @@ struct sim_plan {
 	uint64_t refuse_every;	/* n-th object that no pool has */
 	enum nwb_hazard aim;	/* bent towards it; 0: as drawn */
 	bool has_stores_beside; /* stores go on while somebody writes */
+	bool has_blobs, is_refusing;
 	/* workload */
 	uint64_t file_max;
 	uint32_t len_max;
@@ -147,6 +158,11 @@ uint64_t sim_draw(uint64_t *state, uint64_t below);
 void sim_plan_make(const struct nwb_sim_opts *opts, struct sim_plan *ret_plan);
 /* aims.c: every second world of a flavour is bent towards one of its hazards. */
 void sim_plan_aim(struct sim_plan *p, enum nwb_flavour flavour, uint64_t *s);
+/** sim_is_stable() - does what is sent stay as it is until it is acked? */
+bool sim_is_stable(const struct sim_plan *p);
+/** sim_plan_more() - what plan_more.c has. */
+void sim_plan_more(struct sim_plan *p, uint64_t seed);
+extern const uint8_t sim_crypto_key[NWB_CRYPT_KEY];
 
 /* --- events.c ------------------------------------------------------------- */
 
@@ -216,6 +232,15 @@ struct sim_task_state {
 	bool is_aio_done;
 };
 
+/* What is written as a whole, beside the files (blob.c). */
+struct sim_object {
+	struct nwb_file *file;
+	struct nwb_mutex lock;
+	uint32_t version;
+	uint32_t len;	/* of what is known to be durable; 0: nothing is */
+	uint8_t *bytes; /* that */
+};
+
 /* The same bytes, of which a server takes none. */
 struct sim_zeros {
 	uint64_t offset;
@@ -257,6 +282,7 @@ struct sim_world {
 	struct nwb_dirty_domain *domain;
 	struct nwb_budget *budget;
 	struct nwb_trace *ring;
+	struct sim_object object;
 	bool is_dead;  /* Linux' 9P without its connection */
 	bool was_told; /* of something that was lost */
 	uint64_t began_ns;
@@ -303,8 +329,41 @@ int sim_fsync(struct sim_task_state *t);
  * before; @gen: of the file, since when nobody wrote. */
 void sim_check_durable(struct sim_task_state *t, uint64_t gen);
 
+/** sim_told() - an error was told to @t: of what was written before there is no
+ * promise left. */
+void sim_told(struct sim_task_state *t);
+
+/* crypt.c */
+/** sim_crypt_put() - nwb_fake_put() of plain content. */
+int sim_crypt_put(struct sim_world *w, const struct sim_file *f);
+/** sim_plain() - @n bytes at @pos of a file, as the server has them, become
+ * content. */
+void sim_plain(const struct sim_world *w, uint64_t pos, uint8_t *bytes,
+	       size_t n);
+/** sim_server_size() - of a file of @size. */
+uint64_t sim_server_size(const struct sim_world *w, uint64_t size);
+/** sim_learn_size() - after an open: the inode may be a new one, which knows
+ * whole units only. */
+void sim_learn_size(struct sim_task_state *t);
+
+/* calls.c */
+void sim_do_call(struct sim_task_state *t, const struct sim_op *op);
+
+/* blob.c */
+int sim_blob_open(struct sim_world *w);
+void sim_do_blob(struct sim_task_state *t, const struct sim_op *op);
+/** sim_blob_check() - healed: once more, and it must be there. */
+void sim_blob_check(struct sim_world *w);
+void sim_blob_close(struct sim_world *w);
+
+/* refuse.c */
+void sim_do_refused(struct sim_task_state *t, const struct sim_op *op);
+/** sim_refuse_mounts() - mounts that cannot be. */
+void sim_refuse_mounts(struct sim_world *w);
+
 /* vm.c */
-void sim_do_vm(struct sim_task_state *t, const struct sim_op *op);
+/** sim_do_vm() - Return: false: it is none of these. */
+bool sim_do_vm(struct sim_task_state *t, const struct sim_op *op);
 
 /* sides.c */
 /** sim_sides_opts() - what the mount's options need; before it is made. */

@@ -155,6 +155,9 @@ static void do_write(struct sim_task_state *t, const struct sim_op *op,
 	nwb_file_set_group(t->handle, op->arg);
 	rec = op_rec(t, NWB_L_WRITE, pos, len);
 	rec.version = ++f->version;
+	/* encrypted it goes through the cache all the same */
+	if (flags & NWB_F_DIRECT && w->plan.opts.crypto_key)
+		flags = (flags & ~NWB_F_DIRECT) | NWB_F_DSYNC;
 	if (flags & (NWB_F_SYNC | NWB_F_DSYNC))
 		rec.flags = NWB_LF_SYNC;
 	nwb_stamp_fill(&w->key, f->id, f->version, pos, t->buf, len);
@@ -305,6 +308,7 @@ void sim_check_durable(struct sim_task_state *t, uint64_t gen)
 		return;
 	if (n < 0)
 		n = 0;
+	sim_plain(w, 0, t->scratch, (size_t)n);
 	memset(t->scratch + n, 0, f->max - (size_t)n);
 	for (uint64_t i = 0; i < f->size; i++) {
 		/* most of it is as it should be */
@@ -319,12 +323,19 @@ void sim_check_durable(struct sim_task_state *t, uint64_t gen)
 				 f->name, (unsigned long long)i,
 				 (unsigned long long)f->size);
 	}
-	if (!f->is_size_unsure && size != f->size)
+	if (!f->is_size_unsure && size != sim_server_size(w, f->size))
 		sim_fail(w, "O9",
 			 "%s: fsync said ok, and the size is %llu, "
 			 "not %llu",
 			 f->name, (unsigned long long)size,
 			 (unsigned long long)f->size);
+}
+
+void sim_told(struct sim_task_state *t)
+{
+	t->w->was_told = true;
+	sim_unsure(t->file, 0, t->file->max);
+	t->file->is_size_unsure = true;
 }
 
 int sim_fsync(struct sim_task_state *t)
@@ -337,13 +348,10 @@ int sim_fsync(struct sim_task_state *t)
 	i = sim_begin(&t->w->ev, &rec);
 	rc = nwb_file_fsync(t->handle);
 	sim_end(&t->w->ev, i, rc);
-	if (rc) {
-		t->w->was_told = true;
-		sim_unsure(f, 0, f->max);
-		f->is_size_unsure = true;
-	} else {
+	if (rc)
+		sim_told(t);
+	else
 		sim_check_durable(t, gen);
-	}
 	return rc;
 }
 
@@ -360,9 +368,7 @@ static void do_truncate(struct sim_task_state *t, uint64_t size)
 	rc = nwb_file_truncate(t->handle, size);
 	sim_end(&t->w->ev, i, rc);
 	if (rc) {
-		t->w->was_told = true;
-		sim_unsure(f, 0, f->max);
-		f->is_size_unsure = true;
+		sim_told(t);
 	} else if (size < f->size) {
 		memset(f->shadow + size, 0, f->max - size);
 		memset(f->unsure + size, 0, f->max - size);
@@ -400,6 +406,8 @@ int sim_open(struct sim_task_state *t)
 		if (rc)
 			nwb_sleep_until(w->ex, nwb_now_ns(w->ex) + OPEN_PAUSE);
 	}
+	if (!rc)
+		sim_learn_size(t);
 	return rc;
 }
 
@@ -417,11 +425,8 @@ void sim_close(struct sim_task_state *t)
 	sim_end(&w->ev, i, rc);
 	t->handle = NULL;
 	/* Whoever opens it next is not told any more of what was lost. */
-	if (rc) {
-		w->was_told = true;
-		sim_unsure(t->file, 0, t->file->max);
-		t->file->is_size_unsure = true;
-	}
+	if (rc)
+		sim_told(t);
 }
 
 /* --- the task ------------------------------------------------------------- */
@@ -462,7 +467,8 @@ static void do_op(struct sim_task_state *t, const struct sim_op *op)
 		nwb_sleep_until(t->w->ex, nwb_now_ns(t->w->ex) + op->ns);
 		break;
 	default:
-		sim_do_vm(t, op);
+		if (!sim_do_vm(t, op))
+			sim_do_call(t, op);
 		break;
 	}
 }

@@ -125,7 +125,7 @@ static void do_invalidate(struct sim_task_state *t, const struct sim_op *op)
 	sim_mix(&t->w->ev, r.dropped, (uint64_t)rc);
 }
 
-void sim_do_vm(struct sim_task_state *t, const struct sim_op *op)
+bool sim_do_vm(struct sim_task_state *t, const struct sim_op *op)
 {
 	switch (op->kind) {
 	case SIM_WRITEPAGES:
@@ -155,6 +155,7 @@ void sim_do_vm(struct sim_task_state *t, const struct sim_op *op)
 		do_invalidate(t, op);
 		break;
 	default:
-		break;
+		return false;
 	}
+	return true;
 }

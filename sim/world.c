@@ -99,7 +99,7 @@ static int make_file(struct sim_world *w, unsigned int i)
 	nwb_mutex_init(&f->lock, w->ex, "sim file");
 	nwb_stamp_fill(&w->key, f->id, 0, 0, f->shadow, size);
 	f->size = size;
-	return nwb_fake_put(w->fake, f->name, f->shadow, size);
+	return sim_crypt_put(w, f);
 }
 
 static int make_server(struct sim_world *w)
@@ -183,6 +183,7 @@ static int build(struct sim_world *w)
 {
 	int rc = make_server(w);
 
+	sim_refuse_mounts(w);
 	if (!rc)
 		rc = sim_sides_opts(w);
 	if (!rc)
@@ -193,6 +194,8 @@ static int build(struct sim_world *w)
 		rc = nwb_netfs_check_new(nwb_mount_netfs(w->mnt), &w->check);
 	if (!rc)
 		rc = make_tasks(w);
+	if (!rc)
+		rc = sim_blob_open(w);
 	return rc;
 }
 
@@ -227,6 +230,7 @@ static void converge(struct sim_world *w)
 			sim_fail(w, "HEAL", "%s: the second fsync says %s",
 				 t->file->name, nwb_errno_name(rc));
 	}
+	sim_blob_check(w);
 }
 
 static void check_client(struct sim_world *w)
@@ -284,6 +288,7 @@ static void take_down(struct sim_world *w)
 		nwb_free(w->task[i].buf);
 		nwb_free(w->task[i].scratch);
 	}
+	sim_blob_close(w);
 	nwb_exec_sim_watch(w->ex, NULL, NULL);
 	nwb_netfs_check_free(w->check);
 	note_hazards(w);
@@ -352,8 +357,7 @@ static void make_policy(struct sim_world *w)
 	*y = (struct nwb_policy){
 		/* A close of one handle of several leaves bytes unstable. */
 		.flush_on_close = !p->is_9p && p->nr_tasks <= p->nr_files,
-		.stable_pages =
-			p->opts.mode == NWB_TEMP_PAGE || p->opts.stable_writes,
+		.stable_pages = sim_is_stable(p),
 		.is_9p = p->is_9p,
 		.patience_ns = p->opts.patience_ns,
 		.max_attempts = p->opts.max_attempts,
@@ -445,6 +449,7 @@ int nwb_sim_run(const struct nwb_sim_opts *opts, struct nwb_sim_result *ret_r,
 	w->plan.opts.mutants =
 		opts->mutants & ~(SIM_MUT_CREDITS_TWICE | SIM_MUT_NO_SETTLE);
 	nwb_stamp_key_init(&w->key, (const uint8_t *)"simulation's key");
+	nwb_stamp_key_crypt(&w->key, sim_crypto_key, w->plan.opts.crypto_unit);
 	make_policy(w);
 	nwb_mem_fail_pools(w->plan.refuse_every);
 	rc = sim_events_init(&w->ev, opts->trace);
