@@ -52,9 +52,18 @@
 #define NWB_MUT_NO_MEMORY_CLEAN (1ull << 40)
 #define NWB_MUT_CUT_EARLY	(1ull << 41)
 #define NWB_MUT_CACHE_KEPT	(1ull << 42)
+#define NWB_MUT_RMW_NO_TAIL	(1ull << 43)
+#define NWB_MUT_WRITABLE_KEPT	(1ull << 44)
+#define NWB_MUT_INVAL_DROPS	(1ull << 45)
+#define NWB_MUT_READAHEAD_OVER	(1ull << 46)
+#define NWB_MUT_OBJECT_OVERTAKES (1ull << 47)
 #define NWB_MUT_CRYPT_PLAIN	(1ull << 48) /* some units go out as they are */
 #define NWB_MUT_CRYPT_NO_RMW	(1ull << 49) /* a retry reads nothing again */
 #define NWB_MUT_MIRROR_STOPS	(1ull << 50) /* with the mirror goes the upload */
 #define NWB_MUT_UPLOAD_STOPS	(1ull << 51) /* and the other way round */
+#define NWB_MUT_BATCH_KEPT	(1ull << 52)
+#define NWB_MUT_TORN_BELIEVED	(1ull << 53)
+#define NWB_MUT_RANGE_WRAPS	(1ull << 54)
+#define NWB_MUT_MOVES_SENT	(1ull << 55)
 
 #endif

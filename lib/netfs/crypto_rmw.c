@@ -148,9 +148,12 @@ struct nwb_span nwb_crypto_span(const struct nwb_netfs *nf, struct nwb_span s)
 
 static bool is_whole(const struct nwb_folio *f)
 {
+	struct nwb_span all = nwb_crypto_span(f->inode->nf, f->dirty);
+
+	if (nwb_mutant(f->inode->nf, NWB_MUT_RMW_NO_TAIL))
+		all.to = f->dirty.to;
 	return (f->flags & NWB_FOLIO_UPTODATE) ||
-	       nwb_span_contains(f->valid,
-				 nwb_crypto_span(f->inode->nf, f->dirty));
+	       nwb_span_contains(f->valid, all);
 }
 
 /* What a unit lacks could not be read: for how long has the server been away? */
@@ -386,7 +389,8 @@ static void note_torn(struct nwb_claim *c, uint64_t at)
 	struct nwb_span block;
 
 	if (at % NWB_CRYPTO_BLOCK == 0 || at < c->start ||
-	    at >= c->start + c->len)
+	    at >= c->start + c->len ||
+	    nwb_mutant(c->folio->inode->nf, NWB_MUT_TORN_BELIEVED))
 		return;
 	block.from =
 		(uint32_t)(at - c->start) / NWB_CRYPTO_BLOCK * NWB_CRYPTO_BLOCK;

@@ -257,7 +257,8 @@ static void account_dirty(struct nwb_folio *f, uint32_t was, uint32_t is)
 		if (is_first)
 			list_dirty(inode);
 	} else if (is < was) {
-		f->writable = (struct nwb_span){0, 0};
+		if (!nwb_mutant(nf, NWB_MUT_WRITABLE_KEPT))
+			f->writable = (struct nwb_span){0, 0};
 		nwb_locked_sub(&inode->dirty_bytes, was - is);
 		nwb_gauge_sub(&nf->n.dirty_bytes, was - is);
 	}

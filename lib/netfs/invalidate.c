@@ -205,6 +205,10 @@ static void forget(struct nwb_folio *f, uint32_t flags,
 	struct nwb_inode *inode = f->inode;
 	struct nwb_netfs *nf = inode->nf;
 
+	if (nwb_mutant(nf, NWB_MUT_INVAL_DROPS)) {
+		nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
+		nwb_folio_set_unstable(f, (struct nwb_span){0, 0});
+	}
 	if (flags & NWB_INVAL_DISCARD) {
 		r->discarded_bytes += f->dirty.to - f->dirty.from;
 		nwb_count(nf, discarded_bytes, f->dirty.to - f->dirty.from);

@@ -26,7 +26,10 @@ static bool is_under_writeback(const struct nwb_folio *f)
 {
 	const struct nwb_netfs_opts *opts = &f->inode->nf->opts;
 
-	return f->nr_claims && (opts->mode == NWB_IN_PLACE || opts->no_copy);
+	return f->nr_claims &&
+	       (opts->mode == NWB_IN_PLACE ||
+		(opts->no_copy &&
+		 !nwb_mutant(f->inode->nf, NWB_MUT_MOVES_SENT)));
 }
 
 static bool waits(const struct nwb_netfs *nf, enum nwb_migrate_mode mode)

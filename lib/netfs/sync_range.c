@@ -70,7 +70,8 @@ int nwb_file_sync_range(struct nwb_file *f, uint64_t pos, uint64_t len,
 	int rc = 0;
 
 	if (flags & ~all || pos > NWB_FILE_MAX || (len && end < pos))
-		return -EINVAL;
+		return nwb_mutant(f->inode->nf, NWB_MUT_RANGE_WRAPS) ? 0
+								     : -EINVAL;
 	if (flags & NWB_SYNC_WAIT_BEFORE)
 		rc = wait_and_tell(f, pos, end);
 	if (!rc && (flags & NWB_SYNC_WRITE)) {
@@ -95,6 +96,11 @@ static int read_ahead_one(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 	struct nwb_folio *f = nwb_folio_find(inode, index);
 	int rc;
 
+	if (f && nwb_mutant(inode->nf, NWB_MUT_READAHEAD_OVER) &&
+	    !(f->flags & (NWB_FOLIO_UPTODATE | NWB_FOLIO_FILLING))) {
+		f->valid = (struct nwb_span){0, 0};
+		return nwb_folio_fill(f);
+	}
 	if (f) { /* what is there is left as it is */
 		*ret_next = nwb_folio_pos(f) + f->bytes;
 		return 0;

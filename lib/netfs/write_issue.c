@@ -196,7 +196,7 @@ void nwb_issue_pending(struct nwb_io_request *rreq)
 	for (unsigned int i = 0; i < NWB_NR_STREAMS; i++)
 		if (rreq->streams[i].construct)
 			issue_construct(&rreq->streams[i], NWB_CUT_FORCED);
-	if (rreq->nr_batch)
+	if (rreq->nr_batch && !nwb_mutant(rreq->nf, NWB_MUT_BATCH_KEPT))
 		nwb_batch_flush(rreq);
 }
 

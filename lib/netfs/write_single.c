@@ -124,7 +124,8 @@ static bool is_under_way(struct nwb_inode *inode)
 	bool is;
 
 	nwb_mutex_lock(&inode->lock);
-	is = !nwb_list_empty(&inode->requests);
+	is = !nwb_list_empty(&inode->requests) &&
+	     !nwb_mutant(inode->nf, NWB_MUT_OBJECT_OVERTAKES);
 	nwb_mutex_unlock(&inode->lock);
 	return is;
 }
@@ -152,7 +153,8 @@ static int write_durable(struct nwb_inode *inode, uint32_t flags,
 						nwb_backoff_ns(nf, attempts));
 			nwb_wb_lock(inode);
 		}
-		nwb_request_wait_all(inode);
+		if (!nwb_mutant(nf, NWB_MUT_OBJECT_OVERTAKES))
+			nwb_request_wait_all(inode);
 		if (is_upload && nf->ops->ready)
 			rc = nf->ops->ready(inode, &instance);
 		if (rc) {
