@@ -294,8 +294,8 @@ static void do_getattr(struct fake_conn *c, const struct nwb_p9_msg *q)
 	m.rgetattr.nlink = 1;
 	m.rgetattr.blksize = 4096;
 	if (ff->file) {
-		m.rgetattr.size = ff->file->size;
-		m.rgetattr.blocks = (ff->file->size + 511) / 512;
+		m.rgetattr.size = nwb_fake_file_size(ff->file);
+		m.rgetattr.blocks = (nwb_fake_file_size(ff->file) + 511) / 512;
 	}
 	answer(c, q, &m);
 }

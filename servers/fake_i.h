@@ -20,9 +20,11 @@ struct fake_conn;
  * @data: @cap bytes, zero from @size on; @durable likewise
  * @is_void: it has sizes only; @data and @durable are NULL
  * @dirty_lo, @dirty_hi: range in which the two may differ; empty: lo >= hi
+ * @base: where it begins (opts.hole_bytes); all others are counted from there
  */
 struct fake_file {
 	struct nwb_list link;
+	uint64_t base;
 	char name[FAKE_NAME_MAX + 1];
 	uint64_t id;
 	bool is_void;
@@ -153,6 +155,8 @@ void nwb_fake_file_free(struct fake_file *file);
 int nwb_fake_file_write(struct nwb_fake *f, struct fake_file *file,
 			uint64_t offset, const void *data,
 			size_t len) nwb_must_check;
+/** nwb_fake_file_size() - with what is before it. */
+uint64_t nwb_fake_file_size(const struct fake_file *file);
 int nwb_fake_file_resize(struct nwb_fake *f, struct fake_file *file,
 			 uint64_t size) nwb_must_check;
 /** nwb_fake_file_read() - bytes copied, 0 at the end. */

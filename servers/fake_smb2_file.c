@@ -120,7 +120,7 @@ void nwb_fake_smb2_create(struct fake_conn *c, const struct nwb_smb2_hdr *h,
 	o->fid.persistent = ++c->fake->next_id;
 	o->fid.volatil = ++c->fake->next_id;
 	nwb_list_add_tail(&state_of(c)->opens, &o->link);
-	m.eof = m.allocation = file->size;
+	m.eof = m.allocation = nwb_fake_file_size(file);
 	m.fid = o->fid;
 	r = nwb_fake_reply_new(REPLY_BYTES);
 	n = nwb_smb2_create_rsp_encode(BODY(r), BODY_BYTES, &m);
@@ -201,7 +201,7 @@ void nwb_fake_smb2_read(struct fake_conn *c, const struct nwb_smb2_hdr *h,
 		o = find_open(c, &q.fid);
 	if (!status && !o)
 		status = NWB_STATUS_FILE_CLOSED;
-	else if (!status && q.len && q.offset >= o->file->size)
+	else if (!status && q.len && q.offset >= nwb_fake_file_size(o->file))
 		status = NWB_STATUS_END_OF_FILE;
 	if (status) {
 		nwb_fake_smb2_error(c, h, status);
@@ -303,7 +303,7 @@ void nwb_fake_smb2_query(struct fake_conn *c, const struct nwb_smb2_hdr *h,
 		nwb_fake_smb2_error(c, h, status);
 		return;
 	}
-	info.eof = info.allocation = o->file->size;
+	info.eof = info.allocation = nwb_fake_file_size(o->file);
 	nwb_smb2_standard_info_encode(buf, &info);
 	r = nwb_fake_reply_new(REPLY_BYTES);
 	n = nwb_smb2_query_info_rsp_encode(BODY(r), BODY_BYTES, &m);

@@ -31,6 +31,7 @@ struct fake_file *nwb_fake_file_add(struct nwb_fake *f, const char *name)
 	memcpy(file->name, name, strlen(name) + 1);
 	file->id = ++f->next_id;
 	file->is_void = f->opts.discard;
+	file->base = f->opts.hole_bytes;
 	nwb_list_add_tail(&f->files, &file->link);
 	return file;
 }
@@ -95,6 +96,9 @@ int nwb_fake_file_write(struct nwb_fake *f, struct fake_file *file,
 				   .instance = f->stats.instance};
 	int rc;
 
+	if (offset < file->base)
+		return -EFBIG;
+	offset -= file->base;
 	if (offset > f->opts.max_file_bytes ||
 	    len > f->opts.max_file_bytes - offset)
 		return -EFBIG;
@@ -111,11 +115,17 @@ int nwb_fake_file_write(struct nwb_fake *f, struct fake_file *file,
 	return 0;
 }
 
+uint64_t nwb_fake_file_size(const struct fake_file *file)
+{
+	return file->base + file->size;
+}
+
 int nwb_fake_file_resize(struct nwb_fake *f, struct fake_file *file,
 			 uint64_t size)
 {
 	int rc;
 
+	size = size > file->base ? size - file->base : 0;
 	if (size > f->opts.max_file_bytes)
 		return -EFBIG;
 	rc = file->is_void ? 0 : grow(&file->data, &file->cap, size);
@@ -126,13 +136,20 @@ int nwb_fake_file_resize(struct nwb_fake *f, struct fake_file *file,
 		mark_dirty(file, size, file->size);
 	}
 	file->size = size;
-	nwb_fake_event(f, NWB_FAKE_RESIZED, file->name, size);
+	nwb_fake_event(f, NWB_FAKE_RESIZED, file->name,
+		       nwb_fake_file_size(file));
 	return 0;
 }
 
 size_t nwb_fake_file_read(const struct fake_file *file, uint64_t offset,
 			  void *buf, size_t len)
 {
+	if (offset < file->base) { /* as far as the hole goes */
+		len = (size_t)nwb_min((uint64_t)len, file->base - offset);
+		memset(buf, 0, len);
+		return len;
+	}
+	offset -= file->base;
 	if (offset >= file->size)
 		return 0;
 	len = nwb_min(len, file->size - (size_t)offset);
@@ -190,7 +207,7 @@ int nwb_fake_put(struct nwb_fake *f, const char *name, const void *data,
 	if (!file)
 		file = nwb_fake_file_add(f, name);
 	if (file)
-		rc = nwb_fake_file_resize(f, file, len);
+		rc = nwb_fake_file_resize(f, file, file->base + len);
 	if (!rc && len)
 		apply(file, 0, data, len);
 	if (!rc)
@@ -212,6 +229,7 @@ ssize_t nwb_fake_get(struct nwb_fake *f, const char *name, bool is_durable,
 	if (file) {
 		from = is_durable ? file->durable : file->data;
 		size = is_durable ? file->durable_size : file->size;
+		offset -= nwb_min(offset, file->base);
 		n = 0;
 		if (offset < size && len) {
 			n = (ssize_t)nwb_min(len, size - (size_t)offset);
@@ -221,7 +239,7 @@ ssize_t nwb_fake_get(struct nwb_fake *f, const char *name, bool is_durable,
 				memcpy(buf, from + offset, (size_t)n);
 		}
 		if (ret_size)
-			*ret_size = size;
+			*ret_size = file->base + size;
 	}
 	nwb_mutex_unlock(&f->lock);
 	return n;

@@ -192,7 +192,8 @@ int64_t nwb_fake_flush(struct fake_conn *c, struct fake_file *file)
 	}
 	if (nwb_fake_file_sync(file))
 		return f->proto->no_space;
-	nwb_fake_event(f, NWB_FAKE_SYNCED, file->name, file->size);
+	nwb_fake_event(f, NWB_FAKE_SYNCED, file->name,
+		       nwb_fake_file_size(file));
 	if (!x.reset_after)
 		return 0;
 	nwb_fake_kill_conn(c, true);

@@ -10,7 +10,8 @@
 static void do_sync_range(struct sim_task_state *t, const struct sim_op *op)
 {
 	uint64_t len = op->arg & 8 ? 0 : op->len;
-	int rc = nwb_file_sync_range(t->handle, op->pos, len, op->arg % 8);
+	int rc = nwb_file_sync_range(t->handle, t->w->plan.base + op->pos, len,
+				     op->arg % 8);
 
 	sim_mix(&t->w->ev, op->pos, (uint64_t)rc);
 	if (!rc)
@@ -25,7 +26,7 @@ static void do_sync_range(struct sim_task_state *t, const struct sim_op *op)
 
 static void do_readahead(struct sim_task_state *t, const struct sim_op *op)
 {
-	nwb_file_readahead(t->handle, op->pos,
+	nwb_file_readahead(t->handle, t->w->plan.base + op->pos,
 			   op->arg & 1 ? UINT64_MAX : op->len);
 }
 
@@ -33,7 +34,8 @@ static void do_readahead(struct sim_task_state *t, const struct sim_op *op)
 static void do_lock_folio(struct sim_task_state *t, const struct sim_op *op)
 {
 	struct nwb_inode *inode = nwb_file_inode(t->handle);
-	int rc = nwb_inode_lock_folio(inode, op->pos);
+	uint64_t pos = t->w->plan.base + op->pos;
+	int rc = nwb_inode_lock_folio(inode, pos);
 
 	sim_mix(&t->w->ev, op->pos, (uint64_t)rc);
 	if (rc)
@@ -45,7 +47,7 @@ static void do_lock_folio(struct sim_task_state *t, const struct sim_op *op)
 			 "%s is invalidated by who has locked a folio",
 			 t->file->name);
 	nwb_sleep_until(t->w->ex, nwb_now_ns(t->w->ex) + op->ns);
-	nwb_inode_unlock_folio(inode, op->pos);
+	nwb_inode_unlock_folio(inode, pos);
 }
 
 void sim_do_call(struct sim_task_state *t, const struct sim_op *op)

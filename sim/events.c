@@ -170,7 +170,7 @@ void sim_on_apply(void *arg, const struct nwb_fake_apply *a)
 	i = sim_point(&w->ev, &(struct nwb_lrec){
 				      .kind = NWB_L_EFFECT_WRITE,
 				      .file = f->id,
-				      .off = a->offset,
+				      .off = a->offset - w->plan.base,
 				      .len = a->len,
 				      .result = a->len,
 				      .instance = a->instance,
@@ -180,7 +180,8 @@ void sim_on_apply(void *arg, const struct nwb_fake_apply *a)
 	rs.file = f->id;
 	rs.parent = (uint32_t)i + 1;
 	rs.is_crypt = w->key.unit;
-	(void)nwb_stamp_scan(&w->key, a->offset, a->data, a->len, one_run, &rs);
+	(void)nwb_stamp_scan(&w->key, a->offset - w->plan.base, a->data, a->len,
+			     one_run, &rs);
 }
 
 void sim_on_event(void *arg, enum nwb_fake_event event, const char *name,
@@ -200,7 +201,7 @@ void sim_on_event(void *arg, enum nwb_fake_event event, const char *name,
 		break;
 	case NWB_FAKE_RESIZED:
 		rec.kind = NWB_L_EFFECT_TRUNCATE;
-		rec.off = value;
+		rec.off = value - w->plan.base;
 		break;
 	case NWB_FAKE_CRASHED:
 		w->nr_crashes++;
@@ -313,7 +314,7 @@ static void tap_sent(struct nwb_netfs_tap *tap,
 	record(w, &(struct nwb_lrec){
 			  .kind = NWB_L_SENT,
 			  .file = (uint16_t)id,
-			  .off = sreq->start + sreq->transferred,
+			  .off = sreq->start + sreq->transferred - w->plan.base,
 			  .len = sreq->len - sreq->transferred,
 			  .aux = sreq->retry_count,
 		  });
@@ -336,7 +337,7 @@ static void tap_acked(struct nwb_netfs_tap *tap, uint32_t id, uint64_t start,
 	record(w, &(struct nwb_lrec){
 			  .kind = NWB_L_ACKED,
 			  .file = (uint16_t)id,
-			  .off = start,
+			  .off = start - w->plan.base,
 			  .len = len,
 			  .result = (int64_t)len,
 			  .instance = instance,
@@ -350,7 +351,7 @@ static void tap_gaveup(struct nwb_netfs_tap *tap, uint32_t id,
 {
 	struct sim_world *w = tap_world(tap);
 	struct sim_file *f = sim_file_by_id(w, id);
-	uint64_t off = sreq->start + sreq->transferred;
+	uint64_t off = sreq->start + sreq->transferred - w->plan.base;
 	uint64_t len = sreq->len - sreq->transferred;
 
 	/* Who wrote it directly is told, and nobody else. */

@@ -19,7 +19,8 @@ static int read_content(struct sim_world *w, struct sim_file *f)
 
 	if (!data)
 		return -ENOMEM;
-	n = nwb_fake_get(w->fake, f->name, false, 0, data, 2 * f->max, &size);
+	n = nwb_fake_get(w->fake, f->name, false, w->plan.base, data,
+			 2 * f->max, &size);
 	f->content = (struct nwb_content){
 		.file = f->id,
 		.is_missing = n < 0,

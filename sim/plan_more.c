@@ -6,6 +6,7 @@
  *	crypto	content crypto: the server has cipher text, in whole data units
  *	vector	small uploads go together (SMB: a compound of WRITEs)
  *	blobs	an object that is always written as a whole, beside the files
+ *	far	positions up to 2^63: deep trees, and no sum may wrap
  *	calls	sync_file_range(2), readahead(2), a folio lock held for a while
  *	refuse	what a caller must not ask for, and a mount without memory
  *
@@ -48,6 +49,27 @@ static void plan_client(struct sim_plan *p, uint64_t *s)
 		p->opts.no_copy = !p->opts.crypto_key;
 }
 
+/* The hole before is none of the local cache's, nor of the mirror's. */
+static void plan_far(struct sim_plan *p, uint64_t *s)
+{
+	static const uint64_t base[] = {
+		128 * NWB_MIB - 65536,	/* the tree grows by a level */
+		8192 * NWB_MIB - 98304, /* by another one */
+		(uint64_t)1 << 40,
+		((uint64_t)1 << 63) - 16 * NWB_MIB,
+	};
+
+	if (sim_draw(s, 8) || p->opts.crypto_key)
+		return;
+	p->base = ONE_OF(s, base);
+	p->has_cache = p->has_mirror = p->has_blobs = false;
+	p->families &= ~(1u << SIM_MIRROR_CUT | 1u << SIM_MIRROR_CRASH);
+	for (unsigned int i = 0; i < p->nr_faults; i++)
+		if (p->fault[i].family == SIM_MIRROR_CUT ||
+		    p->fault[i].family == SIM_MIRROR_CRASH)
+			p->fault[i].family = SIM_CUT_TIMED;
+}
+
 static bool is_idle(enum sim_op_kind kind)
 {
 	return kind == SIM_SLEEP || kind == SIM_KICK || kind == SIM_FLUSH ||
@@ -84,4 +106,5 @@ void sim_plan_more(struct sim_plan *p, uint64_t seed)
 	p->is_refusing = !sim_draw(&s, 16);
 	if (p->is_refusing)
 		replace(p, &s, refused, 1);
+	plan_far(p, &s);
 }

@@ -143,6 +143,7 @@ struct sim_plan {
 	enum nwb_hazard aim;	/* bent towards it; 0: as drawn */
 	bool has_stores_beside; /* stores go on while somebody writes */
 	bool has_blobs, is_refusing;
+	uint64_t base; /* all positions are so far away; a hole before */
 	/* workload */
 	uint64_t file_max;
 	uint32_t len_max;

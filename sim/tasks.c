@@ -92,7 +92,8 @@ static ssize_t write_async(struct sim_task_state *t, uint64_t pos, uint32_t len)
 	int rc;
 
 	t->is_aio_done = false;
-	rc = nwb_file_write_async(t->handle, t->buf, len, pos, &a.iocb);
+	rc = nwb_file_write_async(t->handle, t->buf, len, t->w->plan.base + pos,
+				  &a.iocb);
 	if (rc != -EIOCBQUEUED)
 		return rc;
 	nwb_mutex_lock(&t->aio_lock);
@@ -163,7 +164,8 @@ static void do_write(struct sim_task_state *t, const struct sim_op *op,
 	nwb_stamp_fill(&w->key, f->id, f->version, pos, t->buf, len);
 	i = sim_begin(&w->ev, &rec);
 	n = flags & SIM_F_ASYNC ? write_async(t, pos, len)
-				: nwb_file_write(t->handle, t->buf, len, pos);
+				: nwb_file_write(t->handle, t->buf, len,
+						 w->plan.base + pos);
 	/* not all was copied: no fsync has told anything */
 	if (n == -ENOMEM && i != SIM_NO_REC)
 		w->ev.rec[i].flags = 0;
@@ -210,7 +212,8 @@ static void check_read(struct sim_task_state *t, uint64_t pos, uint32_t len,
 static void do_read(struct sim_task_state *t, uint64_t pos, uint32_t len)
 {
 	uint64_t gen = t->file->gen;
-	ssize_t n = nwb_file_read(t->handle, t->buf, len, pos);
+	ssize_t n =
+		nwb_file_read(t->handle, t->buf, len, t->w->plan.base + pos);
 
 	sim_mix(&t->w->ev, pos, (uint64_t)n);
 	if (n >= 0 && is_same(t->file, gen))
@@ -229,7 +232,7 @@ static void store(struct sim_task_state *t, uint64_t pos, uint32_t len)
 	rec.version = ++f->version;
 	nwb_stamp_fill(&w->key, f->id, f->version, pos, t->buf, len);
 	i = sim_begin(&w->ev, &rec);
-	rc = nwb_map_store(t->handle, t->buf, len, pos);
+	rc = nwb_map_store(t->handle, t->buf, len, t->w->plan.base + pos);
 	sim_end(&w->ev, i, rc ? rc : (int64_t)len);
 	if (!rc) {
 		memcpy(f->shadow + pos, t->buf, len);
@@ -288,7 +291,7 @@ static void do_load(struct sim_task_state *t, uint64_t pos, uint32_t len)
 	if (pos >= t->file->size)
 		return;
 	len = (uint32_t)nwb_min((uint64_t)len, t->file->size - pos);
-	rc = nwb_map_load(t->handle, t->buf, len, pos);
+	rc = nwb_map_load(t->handle, t->buf, len, t->w->plan.base + pos);
 	sim_mix(&t->w->ev, pos, (uint64_t)rc);
 	if (!rc && is_same(t->file, gen))
 		check_read(t, pos, len, (ssize_t)len);
@@ -301,11 +304,12 @@ void sim_check_durable(struct sim_task_state *t, uint64_t gen)
 	struct sim_world *w = t->w;
 	struct sim_file *f = t->file;
 	uint64_t size = 0;
-	ssize_t n = nwb_fake_get(w->fake, f->name, true, 0, t->scratch, f->max,
-				 &size);
+	ssize_t n = nwb_fake_get(w->fake, f->name, true, w->plan.base,
+				 t->scratch, f->max, &size);
 
 	if (!is_same(f, gen))
 		return;
+	size -= w->plan.base;
 	if (n < 0)
 		n = 0;
 	sim_plain(w, 0, t->scratch, (size_t)n);
@@ -365,7 +369,7 @@ static void do_truncate(struct sim_task_state *t, uint64_t size)
 	writer_in(t->w, f);
 	rec.version = ++f->version;
 	i = sim_begin(&t->w->ev, &rec);
-	rc = nwb_file_truncate(t->handle, size);
+	rc = nwb_file_truncate(t->handle, t->w->plan.base + size);
 	sim_end(&t->w->ev, i, rc);
 	if (rc) {
 		sim_told(t);

@@ -18,11 +18,12 @@ static struct nwb_inode *inode_of(const struct sim_task_state *t)
 static void do_writepages(struct sim_task_state *t, const struct sim_op *op)
 {
 	struct nwb_netfs *nf = nwb_mount_netfs(t->w->mnt);
+	uint64_t pos = t->w->plan.base + op->pos;
 	struct nwb_writeback_control wbc = {
 		.sync_mode = op->arg & 1 ? NWB_WB_SYNC_ALL : NWB_WB_SYNC_NONE,
 		.range_cyclic = !(op->arg & 6),
-		.range_start = op->arg & 8 ? op->pos : 0,
-		.range_end = op->arg & 16 ? op->pos + op->len : UINT64_MAX,
+		.range_start = op->arg & 8 ? pos : 0,
+		.range_end = op->arg & 16 ? pos + op->len : UINT64_MAX,
 		.nr_to_write = 1 + (op->arg >> 8) % 40,
 	};
 	int64_t had = wbc.nr_to_write;
@@ -46,15 +47,17 @@ static void do_writepages(struct sim_task_state *t, const struct sim_op *op)
 static void do_migrate(struct sim_task_state *t, const struct sim_op *op)
 {
 	enum nwb_migrate_mode mode = (enum nwb_migrate_mode)(op->arg % 3);
-	int rc = nwb_inode_migrate(inode_of(t), op->pos, mode);
+	int rc =
+		nwb_inode_migrate(inode_of(t), t->w->plan.base + op->pos, mode);
 
 	sim_mix(&t->w->ev, op->pos, (uint64_t)rc);
 }
 
 static void do_offline(struct sim_task_state *t, const struct sim_op *op)
 {
-	int rc = nwb_inode_offline(inode_of(t), op->pos, op->pos + op->len,
-				   op->arg % 4);
+	uint64_t pos = t->w->plan.base + op->pos;
+	int rc =
+		nwb_inode_offline(inode_of(t), pos, pos + op->len, op->arg % 4);
 
 	sim_mix(&t->w->ev, op->pos, (uint64_t)rc);
 }
@@ -95,7 +98,8 @@ static void do_caching(struct sim_task_state *t, const struct sim_op *op)
  * than the size needs. */
 static void do_far_read(struct sim_task_state *t, const struct sim_op *op)
 {
-	uint64_t pos = (uint64_t)1 << (32 + op->arg % 31);
+	uint64_t far = (uint64_t)1 << (32 + op->arg % 31);
+	uint64_t pos = nwb_max(far, t->w->plan.base + 2 * t->file->max);
 	ssize_t n = nwb_file_read(t->handle, t->buf, op->len, pos);
 	uint64_t blocks = nwb_inode_blocks(inode_of(t));
 	uint64_t size = nwb_inode_size(inode_of(t));
@@ -109,15 +113,16 @@ static void do_far_read(struct sim_task_state *t, const struct sim_op *op)
 /* Content is what it was, whatever is forgotten; the reads will say. */
 static void do_invalidate(struct sim_task_state *t, const struct sim_op *op)
 {
-	uint64_t end = op->arg & 1 ? UINT64_MAX : op->pos + op->len;
+	uint64_t pos = t->w->plan.base + op->pos;
+	uint64_t end = op->arg & 1 ? UINT64_MAX : pos + op->len;
 	struct nwb_invalidated r = {0};
 	int rc;
 
 	if (op->kind == SIM_LAUNDER)
-		rc = nwb_inode_invalidate_pages2(inode_of(t), op->pos, end, &r);
+		rc = nwb_inode_invalidate_pages2(inode_of(t), pos, end, &r);
 	else
 		rc = nwb_inode_invalidate_range(
-			inode_of(t), op->pos, end,
+			inode_of(t), pos, end,
 			op->arg & 6 ? NWB_INVAL_FLUSH : 0, &r);
 	if (r.discarded_bytes)
 		sim_fail(t->w, "T18", "%s: %llu dirty bytes were thrown away",

@@ -115,6 +115,7 @@ static int make_server(struct sim_world *w)
 		.nr_workers = p->nr_workers,
 		.max_file_bytes =
 			p->disk_bytes ? p->disk_bytes + p->initial : 0,
+		.hole_bytes = p->base,
 		.on_apply = sim_on_apply,
 		.apply_arg = w,
 		.decide = sim_decide,

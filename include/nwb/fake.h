@@ -93,6 +93,9 @@ enum nwb_fake_event {
  * @nr_workers: parked writes that run at once, further ones queue; 0 = 16 for
  *	9P (diod -t 16), 100 for SMB2 (aio max threads)
  * @max_file_bytes: beyond it DISK_FULL or ENOSPC; 0 = 1 GiB
+ * @hole_bytes: each file begins with a hole of so many bytes, which takes no
+ *	memory, reads as zeros and cannot be written: for positions near 2^63.
+ *	@max_file_bytes does not count it
  * @discard: keep sizes and no content; all reads as zeros
  * @on_apply, @apply_arg: told of every write that reached a file, in order,
  *	under the fake's lock: must not block or call the fake
@@ -111,6 +114,7 @@ struct nwb_fake_opts {
 	uint32_t msize;
 	unsigned int nr_workers;
 	uint64_t max_file_bytes;
+	uint64_t hole_bytes;
 	bool discard;
 	void (*on_apply)(void *arg, const struct nwb_fake_apply *a);
 	void *apply_arg;
@@ -237,7 +241,7 @@ void nwb_fake_reset_all(struct nwb_fake *f);
  * file back to what was flushed (nothing, when never), begin a new instance. */
 void nwb_fake_crash(struct nwb_fake *f);
 
-/** nwb_fake_put() - create or replace file @name; durable. 0, -ENOMEM, or
+/** nwb_fake_put() - create or replace file @name, behind its hole; durable. 0, -ENOMEM, or
  * -EFBIG. */
 int nwb_fake_put(struct nwb_fake *f, const char *name, const void *data,
 		 size_t len) nwb_must_check;
