@@ -202,30 +202,46 @@ static void aim_h12(struct sim_plan *p, uint64_t *s)
 	add_faults(p, s, SIM_ERROR, 3, 30, p->is_9p ? 28 : 0xc000007f);
 }
 
-/* Many credits when it is sent, few after a reconnect: more pieces. */
+/*
+ * As many credits as the largest writes need, and what is kept for a reopen. When
+ * they are sent again somebody else has one of them, so more and smaller pieces
+ * are needed than there are.
+ */
 static void aim_h13(struct sim_plan *p, uint64_t *s)
 {
+	unsigned int nr = 2 + (unsigned int)sim_draw(s, 3);
+
 	clear_faults(p);
 	use_large(p);
 	p->is_9p = false;
-	p->max_credits = p->credits = 512;
+	p->opts.wsize = 4 * 65536;
 	p->max_write = NWB_MIB;
-	p->opts.wsize = NWB_MIB;
-	p->opts.max_subrequests = 4;
+	p->max_credits = p->credits = 8 + 4 * nr;
+	p->latency_ns = 50 * NWB_USEC;
+	p->opts.max_subrequests = nr;
 	p->opts.dirty_kick_bytes = 0;
 	p->opts.mode = NWB_IN_PLACE;
 	p->opts.dirty_limit_bytes = p->domain_bytes = p->budget_bytes = 0;
 	p->opts.reserve_percent = 0;
 	p->refuse_every = 0;
-	p->nr_ops = nwb_min(p->nr_ops, 40u);
+	p->nr_files = 2;
+	p->nr_tasks = 2;
+	p->initial = p->file_max;
+	p->nr_ops = nwb_min(p->nr_ops, 80u);
 	for (unsigned int i = 0; i < p->nr_ops; i++) {
-		p->op[i].len = 1 + (uint32_t)sim_draw(s, p->len_max);
-		p->op[i].pos = sim_draw(s, p->file_max - p->op[i].len);
+		struct sim_op *op = &p->op[i];
+
+		op->task = i % 2;
+		op->flags = 0;
+		op->kind = op->task ? sim_draw(s, 2) ? SIM_READ : SIM_INVALIDATE
+			   : sim_draw(s, 4) ? SIM_WRITE
+					    : SIM_FSYNC;
+		op->len = p->len_max;
+		op->pos = p->len_max * sim_draw(s, 2);
 	}
-	/* few credits at the time of the cut, but not when it was sent */
-	add_faults(p, s, SIM_FAMINE, 4, 20 * NWB_MSEC, 100 * NWB_MSEC);
-	add_faults(p, s, SIM_SLOW_ACK, 8, 40, 20 * NWB_MSEC);
-	add_faults(p, s, SIM_CUT_BEFORE, 12, 40, 0);
+	p->scatter_ns = 3 * NWB_MSEC;
+	p->families |= 1u << SIM_SCATTER;
+	add_faults(p, s, SIM_CUT_BEFORE, 30, 200, 0);
 }
 
 static void aim_h14(struct sim_plan *p, uint64_t *s)

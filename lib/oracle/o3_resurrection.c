@@ -23,7 +23,7 @@
  * file has. A client that reads it there and writes it again, with bytes beside
  * it that are new, brings nothing back; that v2 is gone is O1's to judge. So it
  * is not held against an effect that what it carries was on the server before,
- * if a crash took all that was newer. An ok fsync counts all the same.
+ * if a crash took all that was newer. A promise counts all the same.
  *
  *	effect v1   effect v2  ACKED v2   crash   effect v1 + neighbours
  *	--[------]--[-------]--+----------X-------[-------------------]->
@@ -42,7 +42,7 @@ struct acks {
 	uint64_t window; /* begin of the oldest upload that is out */
 	uint64_t bound;	 /* begin of the newest write known to be acked */
 	uint64_t slot;	 /* of the ack or fsync that says so */
-	uint64_t owed;	 /* the same as bound, of ok fsyncs alone */
+	uint64_t owed;	 /* the same as bound, of promises no crash may break */
 };
 
 struct resurrection {
@@ -157,7 +157,8 @@ static void acks_until(struct resurrection *x, struct acks *k, uint64_t t)
 
 		if (w->t >= t)
 			break;
-		k->owed = nwb_max(k->owed, w->bound);
+		if (!w->is_volatile)
+			k->owed = nwb_max(k->owed, w->bound);
 		if (w->bound > k->bound) {
 			k->bound = w->bound;
 			k->slot = x->f->sync[w->sync].s.slot;
