@@ -84,29 +84,13 @@ int bench_mirror_compare(struct bench_mirror *m, struct nwb_server *srv,
 	return rc == -ENOENT ? 0 : rc;
 }
 
-/* As the oracle weighs them. */
-static unsigned int weight(enum nwb_verdict v)
-{
-	switch (v) {
-	case NWB_FAIL:
-		return 4;
-	case NWB_VACUOUS:
-		return 3;
-	case NWB_INCONCLUSIVE:
-		return 2;
-	case NWB_KNOWN:
-		return 1;
-	default:
-		return 0;
-	}
-}
-
 void bench_judgement_add(struct nwb_judgement *j, const struct nwb_finding *f)
 {
 	unsigned int nr = nwb_min(j->nr_findings, NWB_FINDINGS_MAX - 1u);
 	unsigned int at = 0;
 
-	while (at < nr && weight(j->finding[at].verdict) >= weight(f->verdict))
+	while (at < nr && nwb_verdict_weight(j->finding[at].verdict) >=
+				  nwb_verdict_weight(f->verdict))
 		at++;
 	memmove(&j->finding[at + 1], &j->finding[at], (nr - at) * sizeof(*f));
 	j->finding[at] = *f;
@@ -115,7 +99,7 @@ void bench_judgement_add(struct nwb_judgement *j, const struct nwb_finding *f)
 	j->ran |= 1u << f->oracle;
 	if (f->verdict == NWB_FAIL)
 		j->failed |= 1u << f->oracle;
-	if (weight(f->verdict) > weight(j->verdict))
+	if (nwb_verdict_weight(f->verdict) > nwb_verdict_weight(j->verdict))
 		j->verdict = f->verdict;
 }
 

@@ -125,6 +125,9 @@ struct nwb_judgement {
 int nwb_judge(const struct nwb_judge_in *in, struct nwb_judgement *ret_j,
 	      struct nwb_err *err) nwb_must_check;
 
+/** nwb_verdict_weight() - the larger one of two verdicts is that of both. */
+unsigned int nwb_verdict_weight(enum nwb_verdict v);
+
 /** nwb_oracle_why_not() - what oracle O@nr misses in a ledger of a client with
  * this @policy; NULL: it is judged. For the report: nothing is skipped in
  * silence. */

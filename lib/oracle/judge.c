@@ -46,7 +46,7 @@ static void jfree_all(struct judge *J)
 	}
 }
 
-static unsigned int weight(enum nwb_verdict v)
+unsigned int nwb_verdict_weight(enum nwb_verdict v)
 {
 	switch (v) {
 	case NWB_FAIL:
@@ -70,12 +70,12 @@ to_replace(struct nwb_judgement *j, const struct nwb_finding *f, unsigned int w)
 	struct nwb_finding *light = NULL;
 
 	for (unsigned int i = 0; i < j->nr_findings; i++) {
-		if (!light ||
-		    weight(j->finding[i].verdict) < weight(light->verdict))
+		if (!light || nwb_verdict_weight(j->finding[i].verdict) <
+				      nwb_verdict_weight(light->verdict))
 			light = &j->finding[i];
 		nr[j->finding[i].oracle]++;
 	}
-	if (light && weight(light->verdict) < w)
+	if (light && nwb_verdict_weight(light->verdict) < w)
 		return light;
 	/* No oracle shall crowd out what another one has to say. */
 	for (unsigned int o = 1; o < NWB_ARRAY_SIZE(nr); o++)
@@ -85,7 +85,7 @@ to_replace(struct nwb_judgement *j, const struct nwb_finding *f, unsigned int w)
 		return NULL;
 	for (unsigned int i = j->nr_findings; i-- > 0;)
 		if (j->finding[i].oracle == most &&
-		    weight(j->finding[i].verdict) <= w)
+		    nwb_verdict_weight(j->finding[i].verdict) <= w)
 			return &j->finding[i];
 	return NULL;
 }
@@ -110,7 +110,7 @@ void nwb_j_found(struct judge *J, const struct nwb_finding *f, const char *fmt,
 
 	if (J->is_blind && (x.verdict == NWB_FAIL || x.verdict == NWB_VACUOUS))
 		x.verdict = NWB_INCONCLUSIVE;
-	if (weight(x.verdict) > weight(J->j->verdict))
+	if (nwb_verdict_weight(x.verdict) > nwb_verdict_weight(J->j->verdict))
 		J->j->verdict = x.verdict;
 	if (x.verdict == NWB_FAIL)
 		J->j->failed |= 1u << x.oracle;
@@ -123,7 +123,7 @@ void nwb_j_found(struct judge *J, const struct nwb_finding *f, const char *fmt,
 	if (J->j->nr_findings < NWB_FINDINGS_MAX)
 		to = &J->j->finding[J->j->nr_findings++];
 	else
-		to = to_replace(J->j, &x, weight(x.verdict));
+		to = to_replace(J->j, &x, nwb_verdict_weight(x.verdict));
 	if (to)
 		*to = x;
 }
@@ -166,8 +166,8 @@ static void sort_findings(struct nwb_judgement *j)
 		struct nwb_finding f = j->finding[i];
 		unsigned int k = i;
 
-		for (;
-		     k && weight(j->finding[k - 1].verdict) < weight(f.verdict);
+		for (; k && nwb_verdict_weight(j->finding[k - 1].verdict) <
+				    nwb_verdict_weight(f.verdict);
 		     k--)
 			j->finding[k] = j->finding[k - 1];
 		j->finding[k] = f;
