@@ -673,6 +673,7 @@ int bench_cmd_merge(int argc, char **argv);
 int bench_cmd_serve(int argc, char **argv);
 int bench_cmd_exec(int argc, char **argv);
 int bench_cmd_mount(int argc, char **argv);
+int bench_cmd_deadlock(int argc, char **argv);
 int bench_cmd_kernel(int argc, char **argv);
 int bench_cmd_latency(int argc, char **argv);
 int bench_cmd_explain(int argc, char **argv);

@@ -25,6 +25,8 @@ static const struct {
 	 "the client as a file system, for any program, judged"},
 	{"kernel", bench_cmd_kernel, "kernels to judge: get, build, list"},
 	{"sim", bench_cmd_sim, "the client in simulated worlds, a seed each"},
+	{"deadlock", bench_cmd_deadlock,
+	 "a server that takes memory from its client's page cache"},
 	{"exec", bench_cmd_exec, "run a command inside a `netwb serve`"},
 	{"lint", bench_cmd_lint, "read plans, say what is wrong with them"},
 	{"list", bench_cmd_list, "servers, subjects, workloads, faults, ..."},
