@@ -178,6 +178,7 @@ struct bench_run_result {
 	unsigned int nr_died; /* earlier attempts in which the server ended by
 			       * itself, and not one of them a FAIL */
 	char died[64];	      /* how, the last time; empty: never */
+	unsigned int nr_intruded; /* writes of somebody else */
 	struct nwb_policy mirror_policy;
 	bool is_mirror_read;			/* and compared with the file */
 	bool is_mirror_guilty;			/* and nobody else is */
@@ -287,6 +288,20 @@ int bench_phases_start(const struct nwb_plan *plan, struct nwb_fc_page *page,
 /** bench_phases_stop() - the workload is over; NULL is fine. Return: whether a
  * phase has healed already. */
 bool bench_phases_stop(struct bench_phases *p);
+
+/* intrude.c */
+struct bench_intruder;
+/** bench_plan_intrudes() - does a rule let somebody else write? NULL is fine. */
+bool bench_plan_intrudes(const struct nwb_plan *plan);
+/** bench_intruder_start() - the second client, if @plan has one; all borrowed.
+ * *@ret_in is NULL if not. */
+int bench_intruder_start(const struct nwb_plan *plan, struct bench_ledgers *l,
+			 struct nwb_server *srv, const char *file,
+			 struct bench_intruder **ret_in) nwb_must_check;
+/** bench_intruder_stop() - NULL is fine. Return: how often it wrote; what went
+ * wrong is put to @trouble. */
+unsigned int bench_intruder_stop(struct bench_intruder *in, char *trouble,
+				 size_t size);
 
 /* supervise.c */
 struct bench_supervisor;

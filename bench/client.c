@@ -82,6 +82,18 @@ int bench_client_check(const struct bench_run_opts *o, struct nwb_err *err)
 
 	if (bench_is_fake(o->server) && (o->second_user || o->mirror[0]))
 		what = "a second user and a mirror need a real server";
+	else if (o->plan && nwb_plan_has_mirror_rules(o->plan) && !o->mirror[0])
+		what = "the plan has rules for a mirror, and there is no "
+		       "mirror; --mirror, or \"client ... mirror=SERVER\"";
+	else if (bench_plan_intrudes(o->plan) &&
+		 strcmp(o->workload->name, "part"))
+		what = "intrude writes where --workload part does not, and "
+		       "others do";
+	else if (bench_plan_intrudes(o->plan) &&
+		 (o->no_ledger || o->no_shim ||
+		  nwb_plan_server_opt_nr(o->plan, "volatile", 0)))
+		what = "intrude needs the shim's ledger, and is not kept by a "
+		       "volatile server";
 	else if (o->mirror_room && !o->mirror[0])
 		what = "room for a mirror, and no mirror";
 	else if (o->fscache_short && !o->fscache)
@@ -132,6 +144,9 @@ void bench_client_tell(const struct bench_run_opts *o,
 		       const struct bench_run_result *r)
 {
 	const struct nwb_subject_stats *st = &r->stats;
+
+	if (bench_plan_intrudes(o->plan))
+		printf("  a second client wrote %u times\n", r->nr_intruded);
 
 	if (o->second_user)
 		printf("  second user: %s\n",

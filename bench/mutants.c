@@ -158,6 +158,18 @@ const struct bench_mutant bench_mutants[] = {
 	 .plan = "plan crypt-plain\n"
 		 "client in-place crypto\n"
 		 "heal\n"},
+	{.name = "crypt-no-rmw",
+	 .title = "a unit is sent again with what others had before",
+	 .netfs = NWB_MUT_CRYPT_NO_RMW,
+	 .server = "smbd",
+	 .subject = NWB_SUBJ_IN_PLACE,
+	 .workload = "part",
+	 .bytes = 2 * NWB_MIB,
+	 .oracles = O(1),
+	 .plan = "plan crypt-no-rmw\n"
+		 "client in-place crypto cache=none\n"
+		 "cut: on server.write nth=300+1 before do rst, intrude\n"
+		 "heal\n"},
 	{.name = "gives-up-early",
 	 .title = "the first lost connection is final",
 	 .netfs = NWB_MUT_GIVES_UP_EARLY,

@@ -86,9 +86,8 @@ static int run_ledgers(struct run *r)
 	bench_ledgers_crypt(&r->l, o->seed, o->crypto_unit);
 	/* a plan of client words only is fine on a fake too */
 	if (o->plan && (!bench_is_fake(o->server) || o->plan->nr_rules))
-		return nwb_plan_compile_of(
-			o->plan, r->l.page, o->server,
-			o->mirror[0] ? NWB_PLAN_FIRST : NWB_PLAN_ALONE, r->err);
+		return nwb_plan_compile_of(o->plan, r->l.page, o->server,
+					   NWB_PLAN_FIRST, r->err);
 	return 0;
 }
 
@@ -308,6 +307,7 @@ static void run_client(void *arg)
 	struct run *r = arg;
 	struct bench_run_result *res = r->res;
 	struct bench_phases *phases = NULL;
+	struct bench_intruder *intruder = NULL;
 	struct bench_watchdog *dog = NULL;
 	uint64_t cpu0 = 0, cpu1 = 0;
 	bool has_cpu;
@@ -334,6 +334,10 @@ static void run_client(void *arg)
 				   r->bound_ns, &phases);
 	if (r->rc)
 		goto out;
+	r->rc = bench_intruder_start(r->o->plan, &r->l, r->srv, FILE_NAME,
+				     &intruder);
+	if (r->rc)
+		goto out;
 	has_cpu = r->srv && !nwb_server_cpu_ns(r->srv, &cpu0);
 	bench_meters_read(&res->meters);
 	r->rc = drive(r);
@@ -354,6 +358,8 @@ static void run_client(void *arg)
 	}
 	r->subject->ops->stats(r->subject, &res->stats);
 out:
+	res->nr_intruded = bench_intruder_stop(intruder, res->trouble,
+					       sizeof(res->trouble));
 	nwb_subject_free(r->subject);
 	r->subject = NULL;
 	nwb_fake_free(r->fake);

@@ -85,6 +85,7 @@ static bool has_arg(enum nwb_plan_action_kind kind)
 	case NWB_ACT_KILL_CHILD:
 	case NWB_ACT_DUP:
 	case NWB_ACT_POWER_OFF:
+	case NWB_ACT_INTRUDE:
 		return false;
 	default:
 		return true;

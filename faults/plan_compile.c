@@ -285,6 +285,18 @@ static int seq_letters(struct compile *c, const struct nwb_plan_action *a)
 	return 0;
 }
 
+/* intrude() - the harness does it as soon as it sees the hit. */
+static int intrude(struct compile *c, const struct nwb_plan_action *a)
+{
+	if (c->target != NWB_PLAN_FIRST)
+		return refuse(c, &a->pos,
+			      "only `netwb run` has a second client, and that "
+			      "one goes to its first server");
+	if (c->r->side != NWB_SIDE_SERVER || c->r->op != NWB_OP_WRITE)
+		return refuse(c, &a->pos, "intrude goes with server.write");
+	return 0;
+}
+
 static int one_action(struct compile *c, const struct nwb_plan_action *a)
 {
 	struct nwb_fc_rule *out = c->out;
@@ -306,6 +318,8 @@ static int one_action(struct compile *c, const struct nwb_plan_action *a)
 				      "\"client kernel\"");
 		return 0; /* the harness, as soon as it sees the hit */
 	}
+	if (a->kind == NWB_ACT_INTRUDE)
+		return intrude(c, a);
 	if (a->kind == NWB_ACT_KILL_CHILD && c->is_9p)
 		return refuse(c, &a->pos,
 			      "this server has one process for all "

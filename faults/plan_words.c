@@ -45,6 +45,7 @@ const struct pl_word_id pl_actions[] = {
 	{"freeze", NWB_ACT_FREEZE},
 	{"blackhole", NWB_ACT_BLACKHOLE},
 	{"power-off", NWB_ACT_POWER_OFF},
+	{"intrude", NWB_ACT_INTRUDE},
 	{NULL, 0},
 };
 
@@ -263,8 +264,7 @@ static const struct pl_word_id retry_words[] = {
 
 /* bytes of a data unit */
 static const struct pl_word_id crypto_words[] = {
-	{"4096", 4096}, {"2048", 2048}, {"1024", 1024},
-	{"512", 512},	{NULL, 0},
+	{"4096", 4096}, {"2048", 2048}, {"1024", 1024}, {"512", 512}, {NULL, 0},
 };
 
 static const struct pl_word_id mirror_words[] = {

@@ -49,6 +49,12 @@ const struct nwb_workload_desc nwb_workloads[] = {
 	 .rounds = 1,
 	 .is_random = true,
 	 .is_unaligned = true},
+	{.name = "part",
+	 .title = "the first 3000 bytes of each page, twice",
+	 .bytes_default = 4 * NWB_MIB,
+	 .block = 4096,
+	 .rounds = 2,
+	 .part = 3000},
 };
 const unsigned int nwb_nr_workloads = NWB_ARRAY_SIZE(nwb_workloads);
 
@@ -66,7 +72,7 @@ static void place_op(const struct nwb_workload *w, uint64_t nth, uint64_t *rnd,
 	const struct nwb_workload_desc *d = w->opts.desc;
 	uint64_t range = w->opts.bytes / d->rounds;
 
-	op->len = d->block;
+	op->len = d->part ? d->part : d->block;
 	if (d->is_unaligned) {
 		op->len = 1 + (uint32_t)(nwb_splitmix64(rnd) % (2 * d->block));
 		op->off = nwb_splitmix64(rnd) % (range - op->len);

@@ -25,6 +25,7 @@
  *	        | "rst" | "fin" | "kill" | "restart" | "grant" N | "dup"
  *	        | "seq" STRING | "arm" NAME | "disarm" NAME | "corrupt" N
  *	        | "kill-child" | "freeze" T | "blackhole" T | "power-off"
+ *	        | "intrude"
  *	GUARD   = "max=" N | "while" NAME | "unarmed" | "every=" T
  *	phase   = "phase" NAME ("until" EVENT "=" N | "for" T) | "heal"
  *	expect  = "expect" ("hits" NAME CMP N | "verdict" V | "drain" CMP T
@@ -61,6 +62,9 @@
  * "blackhole" takes the network away for T; "power-off" kills the guest (also as
  * an action of a rule of the server: at its hit); "arm" and "disarm" are for
  * rules of the server.
+ * "intrude" (of server.write, netwb run only): the harness, as a second client,
+ * writes to the page where the request begins, and disarms the rule when it has:
+ * with "nth=N+1" and a cut nothing is sent again before that.
  * "seq" spends one letter a matching event: . nothing, x error, d delay,
  * u applied and the ack lost with the connection, r reset before. After the
  * last letter nothing happens any more, unless it is an upper-case one, which
@@ -139,6 +143,7 @@ enum nwb_plan_action_kind {
 	NWB_ACT_FREEZE,	   /* the harness, at a mark */
 	NWB_ACT_BLACKHOLE, /* the same */
 	NWB_ACT_POWER_OFF, /* the same */
+	NWB_ACT_INTRUDE,   /* the harness, at a hit */
 	NWB_PLAN_ACTS
 };
 
@@ -352,8 +357,8 @@ int nwb_plan_compile(const struct nwb_plan *plan, struct nwb_fc_page *page,
 
 /* Which server of a run a page belongs to. */
 enum nwb_plan_target {
-	NWB_PLAN_ALONE,	 /* there is no other */
-	NWB_PLAN_FIRST,	 /* there is a mirror, too */
+	NWB_PLAN_ALONE,	 /* there is no other, nor a second client */
+	NWB_PLAN_FIRST,	 /* of a run, which may have a mirror */
 	NWB_PLAN_MIRROR, /* the mirror */
 };
 /**

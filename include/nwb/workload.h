@@ -33,6 +33,7 @@ struct nwb_workload_desc {
 	bool is_random;
 	unsigned int rounds; /* the same range is written so often */
 	bool is_unaligned;   /* odd lengths and offsets, overlapping */
+	uint32_t part;	     /* bytes that are written of each block; 0: all */
 };
 
 extern const struct nwb_workload_desc nwb_workloads[];

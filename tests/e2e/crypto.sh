@@ -26,7 +26,19 @@ for server in smbd diod; do
 	run 0 run --server $server --crypto --write 8M -e \
 		'cut: on server.write nth=3 do short 10000 max=1'
 	says '^verdict: PASS'
+	# Somebody else writes to the same data unit while a retry is due: what
+	# is sent again has that, or it is lost (O1 of the other one's fsync).
+	for unit in 4096 512; do
+		run 0 run --server $server --workload part --write 2M \
+			-e "client in-place crypto=$unit cache=none" \
+			-e 'cut: on server.write nth=300+1 before do rst, intrude'
+		says 'a second client wrote 1 times'
+		says 'content crypto: .* [1-9][0-9]* units read again'
+		says '^verdict: PASS'
+	done
 done
+run 3 run -e 'cut: on server.write before do rst, intrude'
+says 'intrude writes where --workload part does not'
 
 # what a local cache keeps is cipher text as well
 run 0 run --crypto --fscache "$tmp" --write 8M

@@ -20,4 +20,5 @@ says '^tries-for-ever +killed by O4 '
 says '^mirror-stops +killed by O1 '
 says '^upload-stops +killed by O1 '
 says '^crypt-plain +killed by O2 '
+says '^crypt-no-rmw +killed by O1 '
 finish

@@ -70,6 +70,7 @@ static const char *const good[] = {
 	"a: on mirror.backend.pwrite nth=3+1 do error ENOSPC max=2 unarmed\n"
 	"b: on mirror.server.write nth=2 before do rst, arm a, disarm a\n"
 	"c: on server.write nth=9 after do hold 5ms\n",
+	"cut: on server.write nth=300+1 before do rst, intrude\n",
 	"client in-place crypto=512 compound=4\n",
 	"client temp-page crypto compound=2\n",
 	"server smbd guest sign=mandatory volatile=off\n"
@@ -610,6 +611,10 @@ NWB_TEST(plan, what_cannot_be_injected_is_refused)
 		      "c: on server.write do hold 1ms\n"
 		      "d: on server.grant do grant 0\n",
 		      NULL);
+	check_refused("smbd", "a: on server.write before do rst, intrude",
+		      NO("x.plan:1:35", "a") "only `netwb run` has a second "
+					     "client, and that one goes to its "
+					     "first server");
 	check_refused("smbd", "a: on mirror.server.write after do rst",
 		      NO("x.plan:1:1", "a") "there is no mirror; `netwb run` "
 					    "has one with --mirror, or "
