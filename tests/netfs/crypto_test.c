@@ -398,6 +398,26 @@ static int watch(void *arg, const struct nwb_mutex *m)
 	return 0;
 }
 
+/* What fills a unit that is on its way is not ours: forgotten with the rest. */
+static void forget_body(struct sfs_rig *rig)
+{
+	begin_rmw(rig, 5200);
+	sfs_fill(buf + 5500, 50, 8);
+	somebody_writes(rig, 5500, 50, 8);
+	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	nwb_check(reads(rig, 5200, 400));
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+}
+
+NWB_TEST(crypto, item10_what_fills_a_unit_is_forgotten)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	run_seeds(&opts, forget_body);
+}
+
 /* What was read for a local cache that is no more goes nowhere, and is
  * encrypted all the same: nothing of it ends before. */
 static void nowhere_body(struct sfs_rig *rig)
