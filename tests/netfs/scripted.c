@@ -174,6 +174,13 @@ static void sfs_invalidate_cache(struct nwb_inode *inode)
 	nwb_mutex_unlock(&sfs->lock);
 }
 
+/* Lock held. May another write be prepared? */
+static bool has_room(const struct sfs *sfs)
+{
+	return !sfs->max_pending ||
+	       sfs->nr_pending + sfs->nr_prepare_reserved < sfs->max_pending;
+}
+
 static int sfs_prepare_write(struct nwb_io_subrequest *sreq)
 {
 	struct sfs *sfs = sfs_of(nwb_rreq_inode(sreq->rreq));
@@ -186,10 +193,12 @@ static int sfs_prepare_write(struct nwb_io_subrequest *sreq)
 		nwb_mutex_unlock(&sfs->lock);
 		return sfs->prepare_error;
 	}
-	nwb_wait_event(&sfs->changed, &sfs->lock,
-		       !sfs->max_pending ||
-			       sfs->nr_pending + sfs->nr_prepare_reserved <
-				       sfs->max_pending);
+	if ((sreq->flags & NWB_SREQ_NOWAIT) && !has_room(sfs)) {
+		sfs->nr_refused++;
+		nwb_mutex_unlock(&sfs->lock);
+		return -EAGAIN;
+	}
+	nwb_wait_event(&sfs->changed, &sfs->lock, has_room(sfs));
 	sfs->nr_prepare_reserved++;
 	if (sfs->max_len)
 		stream->sreq_max_len =
@@ -234,6 +243,18 @@ static void sfs_issue_write(struct nwb_io_subrequest *sreq)
 			sreq->wire_status};
 	nwb_waitq_wake_all(&sfs->changed);
 	nwb_mutex_unlock(&sfs->lock);
+}
+
+static void sfs_issue_writes(struct nwb_io_subrequest *const *sreqs,
+			     unsigned int nr)
+{
+	struct sfs *sfs = sfs_of(nwb_rreq_inode(sreqs[0]->rreq));
+
+	nwb_mutex_lock(&sfs->lock);
+	sfs->together[nr]++;
+	nwb_mutex_unlock(&sfs->lock);
+	for (unsigned int i = 0; i < nr; i++)
+		sfs_issue_write(sreqs[i]);
 }
 
 static int sfs_flush(struct nwb_inode *inode, uint32_t *ret_instance)
@@ -338,6 +359,7 @@ const struct nwb_netfs_ops sfs_ops = {
 	.begin_writeback = sfs_begin_writeback,
 	.prepare_write = sfs_prepare_write,
 	.issue_write = sfs_issue_write,
+	.issue_writes = sfs_issue_writes,
 	.flush = sfs_flush,
 	.ready = sfs_ready,
 	.set_size = sfs_set_size,

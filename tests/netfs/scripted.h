@@ -99,6 +99,8 @@ struct sfs {
 	/* seen */
 	uint64_t nr_sent, nr_acked, nr_gaveup, nr_flushes, nr_prepares;
 	uint64_t nr_prepare_reserved;
+	unsigned int nr_refused; /* prepares that were not to wait */
+	unsigned int together[NWB_VECTORED_MAX + 1]; /* messages, by writes */
 	uint64_t nr_rotated, nr_cache_invalidated;
 	uint64_t bytes_acked;
 	int gaveup_error;
