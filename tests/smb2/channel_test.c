@@ -100,6 +100,75 @@ NWB_TEST(smb2_channel, each_signs_with_its_own_key)
 	on_all(two_signed_setup, both_work);
 }
 
+/* --- several in a frame --------------------------------------------------- */
+
+/* Two writes with credits, not sent yet. */
+static void reserve_two(struct world *w, struct job *j,
+			struct nwb_smb2_write **ret_w)
+{
+	for (unsigned int i = 0; i < 2; i++) {
+		size_t got = 0;
+
+		job_fill(w, &j[i], i * 200000, 1000);
+		EXPECT(w, !nwb_smb2_wait_mtu_credits(w->c, 1000, NWB_NEVER,
+						     &got, &j[i].wr.credits));
+		EXPECT(w, got == 1000);
+		ret_w[i] = &j[i].wr;
+	}
+}
+
+/* Each channel has its own credits and MessageIds: who has credits of two is
+ * told to send them alone, and has them still. */
+static void apart_work(struct world *w)
+{
+	struct nwb_smb2_write *both[2];
+	struct job j[2];
+
+	OPEN(w);
+	reserve_two(w, j, both);
+	EXPECT(w, j[0].wr.credits.chan != j[1].wr.credits.chan);
+	EXPECT(w, nwb_smb2_write_chain(both, 2) == -EOPNOTSUPP);
+	for (unsigned int i = 0; i < 2; i++) {
+		EXPECT(w, j[i].wr.credits.value);
+		EXPECT(w, !job_send(w, &j[i]));
+	}
+	wait_jobs(w);
+	EXPECT(w, content_is(w, 0, 1000) && content_is(w, 200000, 201000));
+	EXPECT(w, stats_of(w).nr_chained == 0);
+}
+
+NWB_TEST(smb2_channel, writes_of_two_channels_go_in_no_frame)
+{
+	on_all(two_setup, apart_work);
+}
+
+/* The file was open in another session: nothing is sent, no credit is lost. */
+static void stale_work(struct world *w)
+{
+	struct nwb_smb2_write *both[2];
+	uint32_t instance;
+	struct job j[2];
+
+	OPEN(w);
+	nwb_smb2_disconnect(w->c);
+	EXPECT(w, !nwb_smb2_connect(w->c, NULL));
+	reserve_two(w, j, both);
+	EXPECT(w, nwb_smb2_write_chain(both, 2) == -EAGAIN);
+	for (unsigned int i = 0; i < 2; i++) {
+		EXPECT(w, !j[i].wr.credits.value);
+		free(j[i].payload);
+	}
+	EXPECT(w, stats_of(w).in_flight == 0);
+	EXPECT(w, stats_of(w).nr_chained == 0);
+	EXPECT(w, !nwb_smb2_file_ready(w->f, &instance, NULL));
+	EXPECT(w, job_run(w, 0, 1000, NULL) == 1000);
+}
+
+NWB_TEST(smb2_channel, a_frame_to_a_closed_file_is_not_sent)
+{
+	on_all(NULL, stale_work);
+}
+
 /* --- one is lost ---------------------------------------------------------- */
 
 #define TAKEN 4u
