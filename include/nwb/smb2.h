@@ -217,8 +217,9 @@ int nwb_smb2_close(struct nwb_smb2_file *f);
  */
 int nwb_smb2_file_ready(struct nwb_smb2_file *f, uint32_t *ret_instance,
 			struct nwb_err *err) nwb_must_check;
-/** nwb_smb2_file_is_open() - has @f a FileId of the present session? */
-bool nwb_smb2_file_is_open(struct nwb_smb2_file *f);
+/** nwb_smb2_file_is_open() - has @f a FileId of the present session, from the
+ * open that @instance of nwb_smb2_file_ready() stands for? */
+bool nwb_smb2_file_is_open(struct nwb_smb2_file *f, uint32_t instance);
 /** nwb_smb2_file_caching() - NWB_SMB2_CACHE_* that were granted last and not
  * broken since; they count only while nwb_smb2_file_is_open(). */
 uint32_t nwb_smb2_file_caching(struct nwb_smb2_file *f);

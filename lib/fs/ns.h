@@ -47,6 +47,7 @@ struct smb_inode {
 	bool is_other;
 	struct nwb_inode *inode;
 	uint32_t instance;
+	uint32_t settled; /* what was cached before that one is forgotten */
 };
 
 /* Paths are relative to the root, which is "". One attempt each: an error that

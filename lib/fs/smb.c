@@ -121,12 +121,19 @@ static void note_reopen(struct smb_inode *p, uint32_t instance)
 		nwb_netfs_get_opts(nwb_inode_netfs(p->inode));
 	uint32_t was =
 		__atomic_exchange_n(&p->instance, instance, __ATOMIC_RELAXED);
+	uint32_t settled = __atomic_load_n(&p->settled, __ATOMIC_RELAXED);
 
 	if (was == instance)
 		return;
 	take_grant(p);
 	if (opts->cache_mode != NWB_CACHE_ALWAYS)
 		nwb_inode_invalidate(p->inode, nwb_smb2_file_eof(p->file));
+	/* from here on what is granted counts */
+	while (settled < instance &&
+	       !__atomic_compare_exchange_n(&p->settled, &settled, instance,
+					    true, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
+		;
 }
 
 static int try_ready(void *arg, uint32_t *ret_instance, struct nwb_err *err)
@@ -516,12 +523,15 @@ static int smb_close(struct nwb_inode *inode)
 	return 0;
 }
 
-/* What is granted was granted to the first identity, whoever writes now. */
+/* What is granted was granted to the first identity, whoever writes now; and
+ * not yet when somebody has just opened the file again, but what was cached
+ * before is still there. */
 static bool smb_is_granted(struct nwb_inode *inode)
 {
 	const struct smb_inode *p = nwb_inode_fs_priv(inode);
 
-	return nwb_smb2_file_is_open(p->file);
+	return nwb_smb2_file_is_open(
+		p->file, __atomic_load_n(&p->settled, __ATOMIC_ACQUIRE));
 }
 
 static const struct nwb_netfs_ops smb_ops = {
@@ -614,6 +624,7 @@ static int smb_open(void *fs_priv, const char *name, unsigned int flags,
 	}
 	p->file = a.file;
 	p->instance = instance;
+	p->settled = instance;
 	*ret_priv = p;
 	*ret_size = a.size;
 	return 0;

@@ -244,13 +244,14 @@ void nwb_smb2_file_on_break(struct nwb_smb2_file *f,
 	nwb_mutex_unlock(&c->lock);
 }
 
-bool nwb_smb2_file_is_open(struct nwb_smb2_file *f)
+bool nwb_smb2_file_is_open(struct nwb_smb2_file *f, uint32_t instance)
 {
 	struct nwb_smb2 *c = f->c;
 	bool is_open;
 
 	nwb_mutex_lock(&c->lock);
-	is_open = c->state == CONN_UP && f->fid_epoch == c->epoch;
+	is_open = c->state == CONN_UP && f->fid_epoch == c->epoch &&
+		  f->instance == instance;
 	nwb_mutex_unlock(&c->lock);
 	return is_open;
 }

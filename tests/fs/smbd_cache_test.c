@@ -3,6 +3,7 @@
  * Two mounts of one real smbd: what the second sees of the first, and the other
  * way round, as the cache mode and its lease allow.
  */
+#include "ns.h"
 #include "nwb/auth.h"
 #include "nwb/fs.h"
 #include "nwb/server.h"
@@ -267,6 +268,34 @@ static void lost_body(struct rig *r)
 NWB_TEST(fs_smbd_cache, strict_asks_after_a_lost_connection)
 {
 	struct rig r = {.mode = NWB_CACHE_STRICT, .body = lost_body};
+
+	on_smbd(&r);
+}
+
+/* The same, and somebody else has opened the file again, but not yet forgotten
+ * what was cached. */
+static void reopened_body(struct rig *r)
+{
+	struct nwb_file *f = open_it(r->a), *g;
+	struct smb_inode *p = nwb_inode_fs_priv(nwb_file_inode(f));
+	uint32_t instance;
+
+	nwb_check_eq(nwb_file_write(f, one, BYTES, 0), BYTES);
+	nwb_check_eq(nwb_file_fsync(f), 0);
+	nwb_check(sees(f, one));
+	nwb_smb2_disconnect(nwb_mount_smb2(r->a));
+	g = open_it(r->b);
+	nwb_check_eq(nwb_file_write(g, two, BYTES, 0), BYTES);
+	nwb_check_eq(nwb_mount_close(r->b, g), 0);
+	nwb_check_eq(nwb_smb2_connect(nwb_mount_smb2(r->a), NULL), 0);
+	nwb_check_eq(nwb_smb2_file_ready(p->file, &instance, NULL), 0);
+	nwb_check(sees(f, two));
+	nwb_check_eq(nwb_mount_close(r->a, f), 0);
+}
+
+NWB_TEST(fs_smbd_cache, strict_does_not_believe_a_new_grant_at_once)
+{
+	struct rig r = {.mode = NWB_CACHE_STRICT, .body = reopened_body};
 
 	on_smbd(&r);
 }
