@@ -55,12 +55,14 @@ static void *reaper_main(void *arg)
 			continue;
 		nwb_assert(rc == 0);
 		io = io_uring_cqe_get_data(cqe);
-		if (io)
-			io->result = cqe->res;
+		rc = cqe->res;
 		io_uring_cqe_seen(&rf->ring, cqe);
 		if (!io)
 			return NULL;
+		/* who submitted it held the lock: what was done to @io before
+		 * is seen from here on, by ThreadSanitizer as well */
 		nwb_mutex_lock(&rf->lock);
+		io->result = rc;
 		rf->nr_inflight--;
 		nwb_waitq_wake_one(&rf->room);
 		nwb_mutex_unlock(&rf->lock);
