@@ -15,7 +15,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char done[256];
-static bool refuses;
+static _Atomic bool refuses;
 
 static int note(const char *what, struct nwb_err *err)
 {

@@ -201,6 +201,9 @@ NWB_TEST(workloads, what_passes_in_a_pause_does_not_count)
 	struct pauser p = {0};
 	struct fixture f;
 
+#ifdef __SANITIZE_THREAD__
+	nwb_test_skip("no simulation under ThreadSanitizer");
+#endif
 	set_up(&f, "seq4k", NWB_MIB, 4);
 	nwb_workload_free(f.w);
 	p.f = &f;
