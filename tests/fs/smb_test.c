@@ -411,6 +411,31 @@ NWB_TEST(fs_smb, a_frame_of_several_is_cut)
 	}
 }
 
+/* Each fits, and all of them do not: the server would hang up. */
+static void body_chained_large(struct scene *sc)
+{
+	struct nwb_smb2_stats st;
+
+	fill(sc, 0, FILE_BYTES, 1);
+	EXPECT(sc, !nwb_file_fsync(sc->f));
+	for (uint64_t at = 0; at + 20000 < FILE_BYTES; at += 32768)
+		fill(sc, at, at + 20000, 2);
+	EXPECT(sc, !nwb_file_fsync(sc->f));
+	EXPECT(sc, durable_is_seen(sc, FILE_BYTES));
+	nwb_smb2_get_stats(nwb_mount_smb2(sc->mnt), &st);
+	EXPECT(sc, st.nr_connects == 1);
+}
+
+NWB_TEST(fs_smb, a_frame_is_no_larger_than_the_server_takes)
+{
+	struct scene sc = {.body = body_chained_large,
+			   .netfs = {.vectored = 4},
+			   .fake = {.max_write = 65536}};
+
+	nwb_test_on_all(scene_run, &sc);
+	verdict(&sc);
+}
+
 NWB_TEST(fs_smb, several_writes_with_few_credits)
 {
 	struct scene sc = {.body = body_chained_resets,

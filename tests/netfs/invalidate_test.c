@@ -106,6 +106,8 @@ static void user_main(void *arg)
 		u->rc = nwb_file_write(u->rig->f, buf + u->pos, u->len, u->pos);
 	else if (u->what == 'a')
 		nwb_file_readahead(u->rig->f, u->pos, u->len);
+	else if (u->what == 'l')
+		u->rc = nwb_map_load(u->rig->f, u->back, u->len, u->pos);
 	else if (u->what == 'r')
 		u->rc = nwb_file_read(u->rig->f, u->back, u->len, u->pos);
 	else
@@ -115,7 +117,7 @@ static void user_main(void *arg)
 
 static void use(struct user *u)
 {
-	if (u->what != 'r' && u->what != 'a')
+	if (u->what != 'r' && u->what != 'a' && u->what != 'l')
 		sfs_fill(buf + u->pos, u->len, 77);
 	nwb_check_eq(nwb_task_spawn(u->rig->ex, "user", user_main, u, &u->task),
 		     0);
@@ -276,6 +278,34 @@ NWB_TEST(invalidate, item8_a_store_faults_and_the_fault_waits)
 	sfs_run(1, &opts, 65536, PAGE, store_body);
 	opts.flavour = NWB_LINUX_6_12;
 	sfs_run(1, &opts, 65536, PAGE, store_body);
+}
+
+/* A load of what was mapped faults as well. */
+static void load_body(struct sfs_rig *rig)
+{
+	bool is_linux = nwb_netfs_get_opts(rig->sfs->nf)->flavour;
+	struct user u = {.rig = rig, .what = 'l', .pos = 0, .len = 100};
+	struct call c;
+
+	sfs_fill(buf, PAGE, 4711);
+	hold(rig, &c);
+	nwb_check_eq(stats_of(rig).faults, 1);
+	use(&u);
+	nwb_check_eq(stats_of(rig).faults, 2);
+	nwb_check_eq(u.is_back, is_linux);
+	let_go(rig, &c);
+	nwb_task_join(u.task);
+	nwb_check_eq(u.rc, 0);
+	nwb_check(!memcmp(u.back, buf, 100));
+}
+
+NWB_TEST(invalidate, item8_a_load_faults_too)
+{
+	struct nwb_netfs_opts opts = late;
+
+	sfs_run(1, &opts, 65536, PAGE, load_body);
+	opts.flavour = NWB_LINUX_6_12;
+	sfs_run(1, &opts, 65536, PAGE, load_body);
 }
 
 static void reader_body(struct sfs_rig *rig)

@@ -373,6 +373,41 @@ NWB_TEST(streams, item2_a_stream_may_stay_away)
 	sfs_run(1, &late, 16384, 0, off_body);
 }
 
+/* After a direct write nothing is cached locally any more
+ * (FSCACHE_INVAL_DIO_WRITE), also if it is written or read later. */
+static void direct_body(struct sfs_rig *rig)
+{
+	struct side *cache = side_new(rig, 1);
+	uint8_t byte;
+
+	side_take(rig, cache);
+	sfs_auto(rig->sfs);
+	put(rig, 0, 8192);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(cache->nr_log, 1);
+	nwb_check(nwb_inode_is_cached(rig->inode));
+	nwb_file_set_flags(rig->f, NWB_F_DIRECT);
+	put(rig, 4096, 4096);
+	nwb_file_set_flags(rig->f, 0);
+	nwb_check_eq(cache->nr_invalidated, 1);
+	nwb_check(!nwb_inode_is_cached(rig->inode));
+	put(rig, 0, 4096);
+	nwb_check_eq(nwb_file_read(rig->f, &byte, 1, 8191), 1);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(cache->nr_log, 1);
+	nwb_check_eq(cache->nr_reads, 0);
+	side_free(rig, cache);
+}
+
+NWB_TEST(streams, item2_a_direct_write_ends_the_local_cache)
+{
+	struct nwb_netfs_opts opts = late;
+
+	sfs_run(1, &opts, 65536, 0, direct_body);
+	opts.flavour = NWB_LINUX_7_2;
+	sfs_run(1, &opts, 65536, 0, direct_body);
+}
+
 /* What was read, and is on its way to the local cache, is not ours: it is
  * forgotten with the rest. */
 static void copy_in_flight_body(struct sfs_rig *rig)
