@@ -281,10 +281,10 @@ void nwb_blob_put(struct nwb_blob *blob);
 /**
  * nwb_writeback_single() - write @blob to @inode, from its beginning
  * (netfs_writeback_single()): one request, cut as any other, through all of the
- * inode's streams.
- * @mode: NWB_WB_SYNC_NONE returns when all is sent, and nothing is done if
- *	somebody else is writing the inode. NWB_WB_SYNC_ALL waits for that, and in
- *	strict until the object is durable: nobody else could send it again.
+ * inode's streams, and as it is: content crypto leaves it alone.
+ * @mode: NWB_WB_SYNC_NONE returns when all is sent, and does nothing if
+ *	somebody else is at the inode (strict: or was, and it is under way still).
+ *	NWB_WB_SYNC_ALL waits for that, and in strict until it is durable.
  * @flags: NWB_SINGLE_*
  * Return: 0; 1: nothing was done, mark it dirty again; -EINVAL: @blob; SYNC_ALL
  * in strict: why it is not durable. Errors of the upload are in the error

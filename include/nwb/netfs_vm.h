@@ -66,9 +66,9 @@ int nwb_inode_offline(struct nwb_inode *inode, uint64_t pos, uint64_t end,
  * @pos: any byte of the page
  * Return: 0; -EFAULT: the page is beyond the end (SIGBUS); -ENODEV: the mount
  * caches nothing; or why the page could not be read.
- * Context: blocks: for an invalidation of the inode under way (Linux: only if
- * the folio has to be read), for writeback, memory, the server, and in the end
- * for the dirty limits. Takes no lock that write(2) holds.
+ * Context: blocks: a store first for the dirty limits; for an invalidation of
+ * the inode under way (Linux: only if the folio has to be read), for writeback,
+ * memory, the server. Takes no lock that write(2) holds.
  */
 int nwb_map_fault(struct nwb_file *f, uint64_t pos,
 		  bool is_write) nwb_must_check;
