@@ -625,6 +625,7 @@ void bench_client_record(json_t *rec, const struct bench_run_opts *o,
 			 const struct bench_run_result *r);
 
 /* mirror.c */
+#define BENCH_MIRROR_LEDGER ".mirror" /* behind the name of the run's */
 struct bench_mirror {
 	struct nwb_server *srv; /* NULL: none */
 	struct nwb_dialer dialer;

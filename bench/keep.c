@@ -32,7 +32,8 @@ void bench_keep_failed(const struct nwb_ledger *l,
 	if (bench_verdict(r, o->plan, reason, sizeof(reason)) != NWB_FAIL)
 		return;
 	if (o->ledger_path) {
-		snprintf(r->ledger, sizeof(r->ledger), "%s", o->ledger_path);
+		snprintf(r->ledger, sizeof(r->ledger), "%s%s", o->ledger_path,
+			 r->is_mirror_guilty ? BENCH_MIRROR_LEDGER : "");
 		return;
 	}
 	/* a mutant is there to fail */

@@ -410,6 +410,22 @@ static int judge_void(struct run *r, const struct bench_judge_in *in)
 	return rc;
 }
 
+/* Where the user wants them. */
+static int keep_ledgers(struct run *r)
+{
+	const char *path = r->o->ledger_path;
+	char mirror[4096];
+	int rc;
+
+	if (!path)
+		return 0;
+	rc = bench_keep_ledger(&r->l.ledger, path, r->err);
+	if (rc || !r->mirror.srv)
+		return rc;
+	snprintf(mirror, sizeof(mirror), "%s" BENCH_MIRROR_LEDGER, path);
+	return bench_keep_ledger(&r->mirror.l.ledger, mirror, r->err);
+}
+
 static int run_judge(struct run *r)
 {
 	struct bench_run_result *res = r->res;
@@ -452,11 +468,9 @@ static int run_judge(struct run *r)
 	rc = make_timeline(r);
 	if (rc)
 		return rc;
-	if (r->o->ledger_path) {
-		rc = bench_keep_ledger(&r->l.ledger, r->o->ledger_path, r->err);
-		if (rc)
-			return rc;
-	}
+	rc = keep_ledgers(r);
+	if (rc)
+		return rc;
 	rc = end_capture(r);
 	if (!rc && r->trace)
 		rc = bench_trace_keep(r->trace, r->o->trace_path, r->err);

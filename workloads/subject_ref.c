@@ -231,6 +231,8 @@ static int use_mirror(struct subject_ref *r,
 	nwb_subject_smb2_opts(&so, &smb);
 	nwb_subject_p9_opts(&so, &p9);
 	nwb_subject_policy(&so, false, &r->s.mirror_policy);
+	r->s.mirror_policy.flush_on_close =
+		false; /* fsync promises, no close */
 	rc = peer->is_9p
 		     ? nwb_mount_9p(r->s.ex, &p9, &no, tap, &r->mirror, err)
 		     : nwb_mount_smb(r->s.ex, &smb, &no, tap, &r->mirror, err);

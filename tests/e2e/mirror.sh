@@ -65,10 +65,15 @@ END
 run 0 lint "$tmp/late.plan"
 run 0 run --plan "$tmp/late.plan" --write 8M --fsyncs 2 \
 	--ledger late.ledger
+run_ledger=$tmp/late.ledger
 says 'rule late: 12 hits'
 says 'rule cut: 1 hits'
 says "mirror diod: [0-9]+ bytes, the file's content"
 says '^verdict: PASS'
+for ledger in "$run_ledger" "$run_ledger.mirror"; do
+	run 0 explain "$ledger" --at netwb.dat:0
+	says 'applied +v1, 0\+'
+done
 # A mirror that dies when the file is opened there is done without at once, and
 # nothing was at stake then, which is VACUOUS.
 run 1 run --mirror diod --write 4M \
