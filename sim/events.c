@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A world has a thousand or two; who never ends shall not fill the machine. */
+#define RECORDS_MAX 500000u
+
 int sim_events_init(struct sim_events *e, bool trace)
 {
 	memset(e, 0, sizeof(*e));
@@ -324,6 +327,9 @@ static void tap_sent(struct nwb_netfs_tap *tap,
 			 (unsigned long long)sreq->start,
 			 (unsigned long long)sreq->len, sreq->retry_count + 1,
 			 w->plan.opts.max_attempts);
+	if (w->ev.nr > RECORDS_MAX)
+		sim_fail(w, "O8", "after %llu records it sends and sends",
+			 (unsigned long long)w->ev.nr);
 	if (sim_is_stable(&w->plan))
 		note_payload(w, sreq);
 	sim_cut_ready(w);
