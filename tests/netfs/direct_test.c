@@ -282,3 +282,31 @@ NWB_TEST(direct, item1_asynchronous)
 	opts.flavour = NWB_LINUX_6_12;
 	sfs_run(1, &opts, 16384, 0, async_body);
 }
+
+/* What is cached and cannot be got rid of would be written over it, later:
+ * nothing is written directly, and the caller is told. */
+static void in_the_way_body(struct sfs_rig *rig)
+{
+	static uint8_t old[4096];
+
+	sfs_auto(rig->sfs);
+	put(rig, 0, sizeof(old));
+	memcpy(old, buf, sizeof(old));
+	rig->sfs->flush_crashes = 5; /* all flushes before the write itself */
+	nwb_file_set_flags(rig->f, NWB_F_DIRECT);
+	sfs_fill(buf, sizeof(old), 7);
+	nwb_check_eq(nwb_file_write(rig->f, buf, sizeof(old), 0), -EIO);
+	nwb_check_eq(rig->sfs->flush_crashes, 0);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EIO);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur, old, sizeof(old)));
+}
+
+NWB_TEST(direct, item1_nothing_is_written_over_what_stays)
+{
+	struct nwb_netfs_opts opts = {.max_attempts = 2};
+
+	sfs_run(1, &opts, 16384, 0, in_the_way_body);
+	opts.mode = NWB_TEMP_PAGE;
+	sfs_run(1, &opts, 16384, 0, in_the_way_body);
+}
