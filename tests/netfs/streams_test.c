@@ -408,6 +408,35 @@ NWB_TEST(streams, item2_a_direct_write_ends_the_local_cache)
 	sfs_run(1, &opts, 65536, 0, direct_body);
 }
 
+/* What only waits for the local cache keeps nobody from forgetting it. */
+static void waiting_body(struct sfs_rig *rig)
+{
+	struct side *cache = side_new(rig, 1);
+	struct nwb_invalidated r;
+	uint8_t byte;
+
+	side_take(rig, cache);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_read(rig->f, &byte, 1, 4096), 1);
+	nwb_check_eq(
+		nwb_inode_invalidate_range(rig->inode, 0, UINT64_MAX, 0, &r),
+		0);
+	nwb_check_eq(r.dropped, 1);
+	nwb_check_eq(r.kept, 0);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(cache->nr_log, 0);
+	side_free(rig, cache);
+}
+
+NWB_TEST(streams, item2_what_waits_for_the_cache_is_forgotten)
+{
+	struct nwb_netfs_opts opts = late;
+
+	sfs_run(1, &opts, 16384, 16384, waiting_body);
+	opts.flavour = NWB_LINUX_7_2;
+	sfs_run(1, &opts, 16384, 16384, waiting_body);
+}
+
 /* What was read, and is on its way to the local cache, is not ours: it is
  * forgotten with the rest. */
 static void copy_in_flight_body(struct sfs_rig *rig)
