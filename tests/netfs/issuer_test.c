@@ -89,6 +89,42 @@ NWB_TEST(issuer, item1_sync_none_skips_and_sync_all_waits)
 	sfs_run(1, &opts, 65536, 0, sync_mode_body);
 }
 
+/* What becomes dirty ahead of a pass that waits is the next one's (TOWRITE):
+ * else who goes on writing would keep it from its end. */
+static void towrite_body(struct sfs_rig *rig)
+{
+	struct all_call call = {.rig = rig};
+	struct nwb_netfs_stats st;
+	struct nwb_task *task;
+
+	sfs_set_max_pending(rig->sfs, 1);
+	put(rig, 0, 4096);
+	put(rig, 10 * 4096, 4096);
+	nwb_check_eq(nwb_task_spawn(rig->ex, "all", all_main, &call, &task), 0);
+	nap(rig);
+	nwb_check(!call.is_back);
+	put(rig, 20 * 4096, 4096);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	nwb_task_join(task);
+	nwb_check_eq(rig->sfs->nr_log, 2);
+	nwb_netfs_get_stats(rig->sfs->nf, &st);
+	nwb_check_eq(st.dirty_bytes, 4096);
+	fsync_ok(rig);
+	nwb_check_eq(rig->sfs->nr_log, 3);
+}
+
+NWB_TEST(issuer, item1_what_becomes_dirty_ahead_is_the_next_pass_s)
+{
+	struct nwb_netfs_opts opts = {.dirty_kick_bytes = NWB_MIB,
+				      .dirty_age_ns = LATE};
+
+	sfs_run(1, &opts, 65536, 30 * 4096, towrite_body);
+	opts.mode = NWB_TEMP_PAGE;
+	sfs_run(1, &opts, 65536, 30 * 4096, towrite_body);
+	opts.flavour = NWB_LINUX_6_12;
+	sfs_run(1, &opts, 65536, 30 * 4096, towrite_body);
+}
+
 static void range_body(struct sfs_rig *rig)
 {
 	for (uint64_t i = 0; i < 8; i++)
