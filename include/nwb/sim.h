@@ -61,7 +61,7 @@ struct nwb_sim_opts {
  * struct nwb_sim_result - what became of it.
  * @check: name of the check that failed, "" when all held: T1..T18, D8, SUM
  *	(nwb/netfs_check.h), O1..O15, CACHE (it has what the server has not),
- *	HEAL (it did not converge), LEAK
+ *	HEAL (it did not converge), REFUSED (what must be is not), LEAK
  * @text: what it says
  * @digest: SHA-256 of all events, in order
  * @steps: scheduling decisions
