@@ -9,19 +9,21 @@
 
 static void do_sync_range(struct sim_task_state *t, const struct sim_op *op)
 {
+	struct sim_events *e = &t->w->ev;
 	uint64_t len = op->arg & 8 ? 0 : op->len;
+	uint64_t i = sim_begin(e, &(struct nwb_lrec){.kind = NWB_L_FSYNC,
+						     .file = t->file->id,
+						     .fd = t->fd});
 	int rc = nwb_file_sync_range(t->handle, t->w->plan.base + op->pos, len,
 				     op->arg % 8);
 
 	sim_mix(&t->w->ev, op->pos, (uint64_t)rc);
-	if (!rc)
-		return;
-	/* an error is told once, and this was the time */
-	(void)sim_point(&t->w->ev, &(struct nwb_lrec){.kind = NWB_L_FSYNC,
-						      .file = t->file->id,
-						      .fd = t->fd,
-						      .result = rc});
-	sim_told(t);
+	/* an error is told once, and this was the time; 0 promises nothing */
+	if (!rc && i != SIM_NO_REC)
+		e->rec[i].kind = NWB_L_HEARTBEAT;
+	sim_end(e, i, rc);
+	if (rc)
+		sim_told(t);
 }
 
 static void do_readahead(struct sim_task_state *t, const struct sim_op *op)
