@@ -62,8 +62,8 @@ known=0
 for seed in 1 2 3 4 5 6; do
 	(cd "$tmp" && exec "$netwb" run --server ganesha --workload rewrite \
 		--fsyncs 4 --seed $seed \
-		-e 'park: on backend.pwrite nth=5 do delay 700ms max=1' \
-		-e 'cut: on server.write nth=9 before do rst max=1') \
+		-e 'park: on backend.pwrite nth=5 do delay 1500ms, arm cut max=1' \
+		-e 'cut: on server.write before do rst unarmed max=1') \
 		>"$tmp/out" 2>&1 </dev/null || break
 	grep -q '^verdict: KNOWN  O3 UNFENCED' "$tmp/out" || continue
 	known=1

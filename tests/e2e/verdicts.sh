@@ -49,14 +49,15 @@ for crash in smbd:13 diod:160; do
 done
 
 # 9P cannot fence: a write parked for longer than the client's settling time
-# may land over a newer one. That is diod's, a row of its own, never PASS. It
-# needs the rewrite to come first, so a few seeds may be tried.
+# may land over a newer one. That is diod's, a row of its own, never PASS. The
+# connection is cut when the write is parked, not before; the rewrite has to come
+# first, so a few seeds may be tried.
 known=0
 for seed in 1 2 3 4 5 6; do
 	(cd "$tmp" && exec "$netwb" run --server diod --workload rewrite \
 		--fsyncs 4 --seed $seed \
-		-e 'park: on backend.pwrite nth=5 do delay 700ms max=1' \
-		-e 'cut: on server.write nth=9 before do rst max=1') \
+		-e 'park: on backend.pwrite nth=5 do delay 1500ms, arm cut max=1' \
+		-e 'cut: on server.write before do rst unarmed max=1') \
 		>"$tmp/out" 2>&1 </dev/null || break
 	grep -q '^verdict: KNOWN  O3 UNFENCED' "$tmp/out" || continue
 	known=1
