@@ -273,6 +273,27 @@ static void note_excuse(struct final *x, const struct jcontent *c,
 			"a parked write of an old connection landed late");
 }
 
+/*
+ * A block of cipher text that is old and new is neither: an upload that was
+ * written in part and then given up, and told, leaves such a one where it ended,
+ * whatever had been promised of what was there before.
+ */
+static bool is_torn_cipher(const struct final *x, const struct jcontent *c)
+{
+	const struct jfile *f = x->f;
+
+	if (c->o.what != JW_FOREIGN || !x->J->in->crypt_unit)
+		return false;
+	for (uint32_t i = 0; i < f->nr_giveup; i++) {
+		const struct nwb_lrec *r = &x->J->in->rec[f->giveup[i].slot];
+
+		if (f->giveup[i].begin > f->bound[c->atom] && r->off < c->hi &&
+		    c->lo < r->off + r->len)
+			return true;
+	}
+	return false;
+}
+
 static int check_content(void *arg, const struct jcontent *c)
 {
 	struct final *x = arg;
@@ -288,7 +309,7 @@ static int check_content(void *arg, const struct jcontent *c)
 	const char *note = "promised, but the file holds older bytes";
 	const struct jpiece *p;
 
-	if (c->o.end >= x->f->bound[c->atom])
+	if (c->o.end >= x->f->bound[c->atom] || is_torn_cipher(x, c))
 		return 0;
 	/* a block of cipher text that is old and new is neither, and was told */
 	if (c->o.what == JW_FOREIGN && x->J->in->crypt_unit &&
