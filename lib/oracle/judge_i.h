@@ -305,9 +305,6 @@ struct jorigin nwb_j_origin_of(const struct judge *J, const struct jfile *f,
 bool nwb_j_has_shifted_stamp(const struct judge *J, const uint8_t *p,
 			     size_t len);
 const char *nwb_j_what_name(enum jwhat what);
-struct jcontent;
-bool nwb_j_was_given_up(const struct judge *J, const struct jfile *f,
-			const struct jcontent *c);
 
 /* counts.c */
 bool nwb_j_is_working(const struct judge *J, const struct jconn *c);

@@ -311,10 +311,6 @@ static int check_content(void *arg, const struct jcontent *c)
 
 	if (c->o.end >= x->f->bound[c->atom] || is_torn_cipher(x, c))
 		return 0;
-	/* a block of cipher text that is old and new is neither, and was told */
-	if (c->o.what == JW_FOREIGN && x->J->in->crypt_unit &&
-	    nwb_j_was_given_up(x->J, x->f, c))
-		return 0;
 	p = excuse(x->f, c);
 	if (p) {
 		note_excuse(x, c, p);

@@ -79,13 +79,11 @@ static bool may_be_cut(const struct jfile *f, uint32_t atom)
 	return false;
 }
 
-/**
- * nwb_j_was_given_up() - an upload was given up here: it may have ended within a
- * lane, and what is left there is old and new, both legal (of cipher text:
- * neither). Of a flush nobody knows where.
- */
-bool nwb_j_was_given_up(const struct judge *J, const struct jfile *f,
-			const struct jcontent *c)
+/* An upload was given up here: it may have ended within a lane, and what is left
+ * there is old and new, both legal (of cipher text: neither). Of a flush nobody
+ * knows where. */
+static bool was_given_up(const struct judge *J, const struct jfile *f,
+			 const struct jcontent *c)
 {
 	for (uint32_t i = 0; i < f->nr_giveup; i++) {
 		const struct nwb_lrec *r = &J->in->rec[f->giveup[i].slot];
@@ -193,11 +191,11 @@ static int judge_content(void *arg, const struct jcontent *c)
 	if (what < JW_FOREIGN || !c->run)
 		return 0;
 	if (what == JW_TORN &&
-	    (may_be_cut(p->f, c->atom) || nwb_j_was_given_up(p->J, p->f, c)))
+	    (may_be_cut(p->f, c->atom) || was_given_up(p->J, p->f, c)))
 		return 0;
 	/* a block of cipher text that is old and new is neither */
 	if (what == JW_FOREIGN && p->J->in->crypt_unit &&
-	    nwb_j_was_given_up(p->J, p->f, c))
+	    was_given_up(p->J, p->f, c))
 		return 0;
 	if (what == JW_FOREIGN &&
 	    nwb_j_has_shifted_stamp(
