@@ -551,3 +551,41 @@ NWB_TEST(retry, item4_another_identity_if_there_is_one)
 	sfs_run(1, &opts, 65536, 0, rotate_body);
 	sfs_run(1, &opts, 65536, 0, no_identity_body);
 }
+
+/* What must not be joined across (NWB_SREQ_BOUNDARY: the end of an object) is
+ * not, however often it is cut anew. */
+static void boundary_body(struct sfs_rig *rig)
+{
+	static uint8_t mem[65536];
+
+	rig->sfs->boundary = 32768;
+	rig->sfs->max_len = 16384;
+	sfs_fill(mem, sizeof(mem), 1);
+	nwb_check_eq(nwb_file_write(rig->f, mem, sizeof(mem), 0), sizeof(mem));
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 4);
+	rig->sfs->max_len = 0;
+	for (unsigned int i = 0; i < 3; i++) {
+		sfs_reset(rig->sfs, false, false);
+		sfs_wait_pending(rig->sfs, 2);
+		for (unsigned int k = 0; k < 2; k++) {
+			const struct sfs_issue *is =
+				&rig->sfs->log[4 + 2 * i + k];
+
+			nwb_check_eq(is->start, k * 32768);
+			nwb_check_eq(is->len, 32768);
+		}
+	}
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur, mem, sizeof(mem)));
+}
+
+NWB_TEST(retry, item4_nothing_is_joined_across_a_boundary)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, 0, boundary_body);
+	opts.mode = NWB_TEMP_PAGE;
+	sfs_run(1, &opts, 65536, 0, boundary_body);
+}

@@ -223,6 +223,9 @@ static void sfs_issue_write(struct nwb_io_subrequest *sreq)
 	nwb_assert(op);
 	op->is_used = true;
 	op->is_cache = sreq->stream_nr != 0;
+	if (sfs->boundary && !(sreq->flags & NWB_SREQ_RETRYING) &&
+	    (sreq->start + sreq->len) % sfs->boundary == 0)
+		sreq->flags |= NWB_SREQ_BOUNDARY;
 	op->sreq = sreq;
 	op->file = nwb_inode_fs_priv(nwb_rreq_inode(sreq->rreq));
 	op->start = sreq->start + sreq->transferred;

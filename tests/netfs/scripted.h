@@ -75,6 +75,7 @@ struct sfs {
 	uint64_t random;
 	uint32_t wsize;
 	size_t max_len;		  /* of the next prepares; 0 = wsize */
+	uint64_t boundary;	  /* first issues that end there are marked */
 	unsigned int max_segs;	  /* 0 = no limit */
 	unsigned int max_pending; /* prepare waits; 0 = no limit */
 	int init_error, begin_error, prepare_error, flush_error;
