@@ -87,13 +87,13 @@ void nwb_sreq_prepare(struct nwb_sreq *q, size_t max_len)
 		q->s.unreachable_ns = atomic_load(&rreq->inode->fill_away_ns);
 	if (!q->prepare_error)
 		q->prepare_error = prepare_write(q);
-	if (is_encrypted && !q->prepare_error)
-		end_on_unit(q, stream, max_len);
 	q->s.is_refused = is_refusal(q->prepare_error);
 	nwb_assert(stream->sreq_max_len && stream->sreq_max_segs);
 	stream->sreq_max_len = nwb_min(stream->sreq_max_len, max_len);
 	if (q->prepare_error) /* it collects its data and fails with it */
 		stream->sreq_max_len = max_len;
+	if (is_encrypted) /* also then: what follows may arrive */
+		end_on_unit(q, stream, max_len);
 	if (q->attempts)
 		return;
 	q->max_len = stream->sreq_max_len;
