@@ -324,6 +324,7 @@ int nwb_subject_ref_new(struct nwb_exec *ex,
 		.crypto_unit = opts->crypto_unit,
 		.trace = opts->trace,
 		.no_copy = opts->no_copy,
+		.folio_bytes_max = NWB_MIB, /* as large as a write */
 	};
 	int rc;
 
