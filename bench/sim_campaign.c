@@ -33,8 +33,9 @@ struct worker {
 /* Shared with the workers. */
 struct board {
 	_Atomic uint64_t next;
-	uint64_t end;
+	uint64_t first, end;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
+	uint64_t said_ns;     /* progress, by the first worker alone */
 	unsigned int stop_at;
 	_Atomic unsigned int nr_failures;
 	struct sim_failure failure[SIM_FAILURES];
@@ -146,6 +147,21 @@ static void run_seed(const struct sim_run_opts *o, uint64_t mutants,
 		post(b, &f);
 }
 
+/* Long work says every ten seconds how far it is. */
+static void say_progress(struct board *b)
+{
+	uint64_t t = now_ns(), next = atomic_load(&b->next);
+
+	if (t < b->said_ns + 10 * NWB_SEC)
+		return;
+	b->said_ns = t;
+	fprintf(stderr, "netwb sim: %" PRIu64,
+		nwb_min(next, b->end) - b->first);
+	if (!b->deadline_ns)
+		fprintf(stderr, " of %" PRIu64, b->end - b->first);
+	fprintf(stderr, " seeds, %u failed\n", atomic_load(&b->nr_failures));
+}
+
 static void work(const struct sim_run_opts *o, uint64_t mutants,
 		 struct board *b, struct worker *me)
 {
@@ -158,6 +174,8 @@ static void work(const struct sim_run_opts *o, uint64_t mutants,
 		}
 		atomic_store(&me->seed, ++me->next);
 		run_seed(o, mutants, b, me, me->next - 1);
+		if (me == b->worker)
+			say_progress(b);
 	}
 }
 
@@ -272,6 +290,8 @@ int sim_campaign(const struct sim_run_opts *o, uint64_t mutants,
 	if (!b)
 		return -ENOMEM;
 	b->next = o->first;
+	b->first = o->first;
+	b->said_ns = began;
 	b->end = o->first + o->nr_seeds;
 	b->stop_at = stop_at;
 	if (o->minutes)
