@@ -167,6 +167,7 @@ bool nwb_netfs_hazard(const struct nwb_netfs *nf, enum nwb_hazard h)
 
 void nwb_netfs_hazard_fired(struct nwb_netfs *nf, enum nwb_hazard h)
 {
+	nwb_assert(nwb_hazard(nf, h)); /* what is off changes nothing */
 	nwb_count(nf, hazards_fired[h], 1);
 }
 

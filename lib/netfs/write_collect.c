@@ -119,7 +119,7 @@ void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
 	rreq->nr_inflight[s->stream_nr]--;
 	/* From here on the collector or the retryer may take @q. */
 	is_due = rreq->retry == NWB_RETRY_PENDING && nwb_retry_is_quiet(rreq);
-	if (is_due && !stream->need_retry)
+	if (is_due && !stream->need_retry && nwb_hazard(nf, NWB_H10))
 		nwb_netfs_hazard_fired(nf, NWB_H10);
 	if (is_due || stream->subrequests.next == &s->rreq_link)
 		(void)nwb_work_queue(&rreq->work);

@@ -217,9 +217,28 @@ static void h10_body(struct sfs_rig *rig)
 	check_fired(rig, NWB_H10);
 }
 
+/* The cache ends when the retry is due already, and nobody waited for it. */
+static void h10_due_body(struct sfs_rig *rig)
+{
+	sfs_use_cache(rig->sfs, rig->inode);
+	rig->sfs->max_len = 16384;
+	start(rig, 32768, 2);
+	sfs_complete_retry(rig->sfs, 0, -ECONNABORTED);
+	rest(rig);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	sfs_complete_cache(rig->sfs, 0, SFS_ALL);
+	rest(rig);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	rest(rig);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(is_durable(rig, 32768));
+	check_fired(rig, NWB_H10);
+}
+
 NWB_TEST(hazard, h10_a_retry_waits_for_the_other_stream)
 {
 	both(NWB_H10, &(struct nwb_netfs_opts){0}, h10_body);
+	both(NWB_H10, &(struct nwb_netfs_opts){0}, h10_due_body);
 }
 
 static void h12_body(struct sfs_rig *rig)
