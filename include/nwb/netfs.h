@@ -470,7 +470,9 @@ void nwb_file_readahead(struct nwb_file *f, uint64_t pos, uint64_t len);
  * is durable. For the last close of a file: what is lost afterwards nobody can
  * be told. Return: 0, or an error not yet told to @f. */
 int nwb_file_commit(struct nwb_file *f) nwb_must_check;
-/** nwb_file_truncate() - set the size, after what is dirty was written. */
+/** nwb_file_truncate() - set the size, durably, after what is dirty was written.
+ * When that fails nobody knows which size the server will have: the local cache
+ * takes no part in the file any more. */
 int nwb_file_truncate(struct nwb_file *f, uint64_t size) nwb_must_check;
 /**
  * nwb_file_close() - free @f. With @flush: write and wait first (SMB's

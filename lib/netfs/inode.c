@@ -286,6 +286,10 @@ int nwb_file_truncate(struct nwb_file *file, uint64_t size)
 	/* What is dirty still would be written behind the new end. */
 	if (!rc || nwb_inode_is_clean(inode))
 		rc = set_server_size(inode, nwb_crypto_round(inode->nf, size));
+	/* The server may have cut and not kept it: a crash takes back what is
+	 * read there now, and nobody sends that again. */
+	if (rc)
+		atomic_store(&inode->is_side_lost, true);
 	nwb_sides_invalidate(inode);
 	if (!rc) {
 		nwb_mutex_lock(&inode->lock);

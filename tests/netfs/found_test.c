@@ -157,6 +157,41 @@ NWB_TEST(found, cache_after_a_failed_flush)
 	sfs_run(1, &(struct nwb_netfs_opts){0}, 65536, 0, flush_body);
 }
 
+/* The server cut the file and could not flush that: what is read there then is
+ * not for the local cache, a crash takes it back. (Seed 7720.) */
+static void cut_body(struct sfs_rig *rig)
+{
+	struct side *cache = side_new(rig, 1);
+
+	side_take(rig, cache);
+	sfs_auto(rig->sfs);
+	sfs_fill(old, 65536, 1);
+	memcpy(rig->file->vol, old, 65536);
+	memcpy(rig->file->dur, old, 65536);
+	rig->sfs->size_flush_error = -EIO;
+	nwb_check_eq(nwb_file_truncate(rig->f, 4096), -EIO);
+	rig->sfs->size_flush_error = rig->sfs->flush_error = 0;
+	nwb_check_eq(nwb_file_read(rig->f, new, 8192, 32768), 8192);
+	nwb_check_eq(new[0], 0);
+	nap(rig);
+	sfs_reset(rig->sfs, false, true);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(rig->file->vol_size, 65536);
+	for (unsigned int i = 0; i < 16; i++)
+		nwb_check(!cache->has[i] ||
+			  !memcmp(cache->mem + 4096ul * i,
+				  rig->file->vol + 4096ul * i, 4096));
+	nwb_check(!nwb_inode_is_cached(rig->inode));
+	side_free(rig, cache);
+}
+
+NWB_TEST(found, cache_after_a_truncation_that_is_not_flushed)
+{
+	struct nwb_netfs_opts opts = {.dirty_age_ns = NWB_MSEC};
+
+	sfs_run(1, &opts, 65536, 65536, cut_body);
+}
+
 /* What was read goes to the cache only, what follows is uploaded, too: while the
  * collector looks at the cache the upload begins. */
 static void late_upload_body(struct sfs_rig *rig)

@@ -316,6 +316,8 @@ static int sfs_set_size(struct nwb_inode *inode, uint64_t size)
 	nwb_assert(size <= SFS_FILE_MAX);
 	memset(file->vol + size, 0, SFS_FILE_MAX - size);
 	file->vol_size = size;
+	if (sfs->size_flush_error)
+		sfs->flush_error = sfs->size_flush_error;
 	if (sfs->size_crashes) {
 		sfs->size_crashes--;
 		reset_locked(sfs, false, true);
