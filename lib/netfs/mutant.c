@@ -9,6 +9,9 @@
  *	needs a retry    that copy is the stale one
  *	before a flush   all newer bytes are acked; where they differ from the
  *	                 copy, the copy is sent once more
+ *
+ * Where it is off no lock is taken: each is a decision of the simulated
+ * scheduler, and a seed shall be the same world in a build without mutants.
  */
 #include "internal.h"
 
@@ -66,6 +69,8 @@ void nwb_mutant_forget(struct nwb_inode *inode)
 {
 	struct nwb_netfs *nf = inode->nf;
 
+	if (!nwb_mutant(nf, NWB_MUT_OLDER_AFTER_NEWER))
+		return;
 	nwb_mutex_lock(&nf->lock);
 	if (nf->stale.inode == inode)
 		nf->stale.inode = NULL;
@@ -96,6 +101,8 @@ void nwb_mutant_resend(struct nwb_inode *inode)
 	uint32_t wsize = 0;
 	bool is_due;
 
+	if (!nwb_mutant(nf, NWB_MUT_OLDER_AFTER_NEWER))
+		return;
 	nwb_mutex_lock(&inode->lock);
 	nwb_mutex_lock(&nf->lock);
 	is_due = nf->stale.inode == inode &&
