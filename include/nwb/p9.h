@@ -54,6 +54,7 @@ struct nwb_p9_stats {
 	uint64_t nr_flushes; /* Tflush sent */
 	uint32_t tags_max;   /* most outstanding at once */
 	uint64_t nr_late;    /* replies that came when nobody waited any more */
+	uint64_t nr_eio;     /* Rlerror of EIO: the server's own answer */
 };
 
 int nwb_p9_new(struct nwb_exec *ex, const struct nwb_p9_opts *opts,
