@@ -95,10 +95,13 @@ static bool is_hit(const struct sim_fault *x, const struct nwb_fake_asked *a)
 /* O4: a server that takes nothing is not asked for ever. */
 static void note_zero(struct sim_world *w, const struct nwb_fake_asked *a)
 {
+	const struct sim_file *f = sim_file_by_name(w, a->name);
+	struct sim_zeros now = {
+		.file = f ? f->id : 0, .offset = a->offset, .len = a->len};
 	struct sim_zeros *z = &w->zeros;
 
-	if (z->offset != a->offset || z->len != a->len)
-		*z = (struct sim_zeros){.offset = a->offset, .len = a->len};
+	if (z->file != now.file || z->offset != now.offset || z->len != now.len)
+		*z = now;
 	if (++z->nr > w->plan.opts.max_attempts)
 		sim_note(w, "O4",
 			 "%s: [%llu, +%u) is sent for time %llu, and each time "

@@ -244,6 +244,7 @@ struct sim_object {
 
 /* The same bytes, of which a server takes none. */
 struct sim_zeros {
+	uint16_t file; /* 0: the object */
 	uint64_t offset;
 	uint32_t len;
 	uint64_t nr;
