@@ -42,10 +42,13 @@ uint64_t nwb_crypto_round(const struct nwb_netfs *nf, uint64_t size)
 }
 
 /** nwb_crypto_size() - the size to believe in when the server says @size: ours,
- * if that is the same file of whole units. inode->lock held. */
+ * if both are in the same last unit. A size within a unit is that of an upload
+ * of ours that arrived in part, and says nothing of the content. inode->lock
+ * held. */
 uint64_t nwb_crypto_size(const struct nwb_inode *inode, uint64_t size)
 {
-	if (nwb_crypto_round(inode->nf, inode->size) == size)
+	if (nwb_crypto_round(inode->nf, inode->size) ==
+	    nwb_crypto_round(inode->nf, size))
 		return inode->size;
 	return size;
 }

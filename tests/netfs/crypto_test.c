@@ -398,6 +398,31 @@ static int watch(void *arg, const struct nwb_mutex *m)
 	return 0;
 }
 
+/* Of our last unit only a part has arrived when the file is opened again: the
+ * content ends where we say. */
+static void part_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	put(rig, 0, UNIT + 188);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	for (uint64_t size = UNIT + 16; size <= 2 * UNIT; size += 16) {
+		nwb_inode_invalidate(rig->inode, size);
+		nwb_check_eq(nwb_inode_size(rig->inode), UNIT + 188);
+	}
+	nwb_inode_invalidate(rig->inode, 3 * UNIT);
+	nwb_check_eq(nwb_inode_size(rig->inode), 3 * UNIT);
+	nwb_inode_invalidate(rig->inode, UNIT);
+	nwb_check_eq(nwb_inode_size(rig->inode), UNIT);
+}
+
+NWB_TEST(crypto, item10_a_part_of_a_unit_is_no_size)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	run_seeds(&opts, part_body);
+}
+
 /* What fills a unit that is on its way is not ours: forgotten with the rest. */
 static void forget_body(struct sfs_rig *rig)
 {
