@@ -53,6 +53,27 @@ uint64_t nwb_crypto_size(const struct nwb_inode *inode, uint64_t size)
 	return size;
 }
 
+/** nwb_crypto_owed() - what of @s, which was acknowledged, must not be lost: the
+ * bytes that were dirty. What fills their unit the server had before, but behind
+ * the end of the file: if it loses that, its file ends within a unit. The last
+ * byte of ours stands for it: what is sent for that has the filling, too. It is
+ * noted behind ours, for it is collected in order, and a retry begins with the
+ * unit. inode->lock held. */
+struct nwb_span nwb_crypto_owed(const struct nwb_folio *f, struct nwb_span s)
+{
+	const struct nwb_netfs *nf = f->inode->nf;
+	struct nwb_span ours = nwb_span_both(s, f->ours), filling;
+
+	if (!nwb_span_empty(ours) || nwb_span_empty(f->ours))
+		return ours;
+	filling.from = f->ours.to;
+	filling.to = (uint32_t)nwb_crypto_round(nf, f->ours.to);
+	if (nwb_span_overlaps(s, filling) &&
+	    nwb_folio_pos(f) + filling.to > f->inode->size)
+		ours = (struct nwb_span){f->ours.to - 1, f->ours.to};
+	return ours;
+}
+
 /* --- reading -------------------------------------------------------------- */
 
 /* One unit, of which [@from, @from + @len) is wanted. */

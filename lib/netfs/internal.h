@@ -409,6 +409,7 @@ void nwb_crypto_clear_tail(struct nwb_folio *f, struct nwb_span valid);
 int nwb_crypto_error(struct nwb_io_request *rreq, uint64_t start, size_t len);
 uint64_t nwb_crypto_round(const struct nwb_netfs *nf, uint64_t size); /* any */
 uint64_t nwb_crypto_size(const struct nwb_inode *inode, uint64_t size);
+struct nwb_span nwb_crypto_owed(const struct nwb_folio *f, struct nwb_span s);
 /* any */
 int nwb_crypto_cut(struct nwb_inode *inode, uint64_t size) nwb_must_check;
 ssize_t nwb_crypto_read_past_cache(struct nwb_inode *inode, uint64_t pos,

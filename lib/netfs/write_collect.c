@@ -189,9 +189,9 @@ void nwb_note_acked(struct nwb_sreq *q)
 		s.from = (uint32_t)(pos - fpos);
 		s.to = (uint32_t)nwb_min(end - fpos, (uint64_t)f->bytes);
 		pos = fpos + s.to;
-		/* what only fills a unit is nobody's promise */
+		/* what only fills a unit is nobody's promise, but at the end */
 		if (inode->nf->crypto)
-			s = nwb_span_both(s, f->ours);
+			s = nwb_crypto_owed(f, s);
 		if (!nwb_span_empty(s))
 			folio_acked(f, s, q->s.instance);
 	}
