@@ -50,6 +50,19 @@ NWB_TEST(sim, other_seed_other_digest)
 	nwb_check(memcmp(a.digest, b.digest, sizeof(a.digest)) != 0);
 }
 
+/* Defects that no other test has seen; each failed before it was mended. */
+NWB_TEST(sim, worlds_that_failed_once)
+{
+	static const uint64_t seeds[] = {
+		11689, /* O1: half a unit arrived, and the file grew to it */
+		58364, /* O4: two files with the same offsets taken for one */
+		64149, /* O9: a crash took what filled the last unit */
+	};
+
+	for (unsigned int i = 0; i < sizeof(seeds) / sizeof(*seeds); i++)
+		(void)run(seeds[i], NULL);
+}
+
 NWB_TEST(sim, what_is_left_out_does_not_happen)
 {
 	struct nwb_sim_cut cut = {.ops = {UINT64_MAX, UINT64_MAX},
