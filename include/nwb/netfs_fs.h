@@ -103,6 +103,10 @@ struct nwb_io_subrequest {
  * @issue_write: send asynchronously; ends in exactly one
  *	nwb_write_subrequest_terminated(), possibly before it returns. Must
  *	honour start + transferred.
+ * @hold_write: a prepared and filled subrequest waits for its encryption: take
+ *	now what issue_write would wait for. Whoever encrypts issues it, and must
+ *	not wait for what others hold that wait for him. Blocks. On failure as
+ *	prepare_write. NULL: there is nothing that can be held.
  * @has_no_prepare: the kernel's counterpart has no prepare_write: its flavours
  *	send each subrequest again as it is, see lib/netfs/write_retry.c
  * @retry_request: a stream is about to be retried; the filesystem may take
@@ -133,6 +137,7 @@ struct nwb_netfs_ops {
 	void (*issue_write)(struct nwb_io_subrequest *sreq);
 	void (*issue_writes)(struct nwb_io_subrequest *const *sreqs,
 			     unsigned int nr);
+	int (*hold_write)(struct nwb_io_subrequest *sreq);
 	int (*flush)(struct nwb_inode *inode, uint32_t *ret_instance);
 	uint64_t (*away_ns)(struct nwb_inode *inode);
 	int (*ready)(struct nwb_inode *inode, uint32_t *ret_instance);

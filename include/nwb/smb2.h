@@ -302,6 +302,15 @@ struct nwb_smb2_write {
  */
 int nwb_smb2_write_async(struct nwb_smb2_write *w) nwb_must_check;
 
+/**
+ * nwb_smb2_write_hold() - reserve the one credit that nwb_smb2_write_async()
+ * would wait for, of a WRITE that is sent later. Nothing if @w has some.
+ * @w: @file and @credits are set
+ * Return: 0; -EAGAIN, -ECONNABORTED: as nwb_smb2_write_async(); nothing is held.
+ * Context: blocks for the credit.
+ */
+int nwb_smb2_write_hold(struct nwb_smb2_write *w) nwb_must_check;
+
 #define NWB_SMB2_CHAIN_MAX 4u
 
 /**

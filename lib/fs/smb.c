@@ -411,6 +411,17 @@ static void not_sent(struct nwb_io_subrequest *sreq, int rc)
 	nwb_write_subrequest_terminated(sreq, rc);
 }
 
+/* With few credits none was reserved: those that are may all lie with writes
+ * that wait for their encryption, as this one will. */
+static int smb_hold_write(struct nwb_io_subrequest *sreq)
+{
+	int rc = nwb_smb2_write_hold(sreq_write(sreq));
+
+	if (rc)
+		nwb_sreq_need_retry(sreq);
+	return rc;
+}
+
 static void smb_issue_write(struct nwb_io_subrequest *sreq)
 {
 	int rc = nwb_smb2_write_async(fill_write(sreq));
@@ -541,6 +552,7 @@ static const struct nwb_netfs_ops smb_ops = {
 	.prepare_write = smb_prepare_write,
 	.issue_write = smb_issue_write,
 	.issue_writes = smb_issue_writes,
+	.hold_write = smb_hold_write,
 	.flush = smb_flush,
 	.away_ns = smb_away_ns,
 	.ready = smb_ready,

@@ -20,7 +20,8 @@
  * work (crypto_rmw.c), while the issuer goes on with other folios; it may have
  * to wait for credits, and those may lie with subrequests that wait for the
  * encryption, so the two never wait for each other. Encryption does no I/O but
- * to issue what it was waited for.
+ * to issue what it was waited for, and that has its credits before it waits
+ * (->hold_write()): all there are may lie with others behind it.
  *
  * Collecting stops at crypto_to, so no claim ends before it was encrypted.
  *
@@ -126,13 +127,19 @@ void nwb_crypto_prepare(struct nwb_io_request *rreq, struct nwb_claim *c)
 
 /**
  * nwb_crypto_may_issue() - is all of @q encrypted? If not it is issued when it
- * is, and belongs to somebody else now.
+ * is, and belongs to somebody else now. Blocks, for what that one must not wait
+ * for.
  */
 bool nwb_crypto_may_issue(struct nwb_sreq *q)
 {
 	struct nwb_io_request *rreq = q->s.rreq;
-	bool may;
+	const struct nwb_netfs_ops *ops = rreq->nf->ops;
+	bool may = atomic_load(&rreq->crypto_to) >= q->s.start + q->s.len;
 
+	if (!may && !q->s.stream_nr && !q->prepare_error && ops->hold_write) {
+		nwb_batch_flush(rreq); /* may hold what is waited for */
+		q->prepare_error = ops->hold_write(&q->s);
+	}
 	nwb_mutex_lock(&rreq->lock);
 	may = atomic_load(&rreq->crypto_to) >= q->s.start + q->s.len;
 	if (!may)

@@ -420,6 +420,21 @@ int nwb_smb2_write_check(struct nwb_smb2 *c, struct nwb_smb2_write *w,
 	return rc;
 }
 
+int nwb_smb2_write_hold(struct nwb_smb2_write *w)
+{
+	struct nwb_smb2 *c = w->file->c;
+	uint32_t epoch;
+	int rc = 0;
+
+	if (w->credits.value)
+		return 0;
+	nwb_mutex_lock(&c->lock);
+	epoch = w->file->fid_epoch;
+	rc = stale_reason(c, epoch);
+	nwb_mutex_unlock(&c->lock);
+	return rc ? rc : nwb_smb2_take_one(c, epoch, true, &w->credits);
+}
+
 int nwb_smb2_write_async(struct nwb_smb2_write *w)
 {
 	uint8_t frame[NWB_SMB2_NBT_LEN + NWB_SMB2_WRITE_HDR_LEN];
