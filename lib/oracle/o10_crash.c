@@ -27,6 +27,15 @@ static bool is_same(const struct jpiece *p, const struct jcontent *c)
 	       (p->o.begin == c->o.begin && p->o.end == c->o.end);
 }
 
+/* The same of one that @c's bytes must have been: where nobody knows what an
+ * effect brought, it was of no write that began later. */
+static bool may_be(const struct jpiece *p, const struct jcontent *c)
+{
+	if (p->o.what == JW_UNKNOWN)
+		return c->o.begin <= p->o.end;
+	return is_same(p, c);
+}
+
 /* The newest effect that outlived the last crash, or none. */
 static const struct jeffect *durable(const struct crash_set *x, uint32_t atom)
 {
@@ -82,7 +91,7 @@ static int check(void *arg, const struct jcontent *c)
 		     i < x->f->pieces.at[c->atom + 1]; i++)
 			is_older |=
 				before(&x->f->effect[p[i].effect].s, &e->s) &&
-				is_same(&p[i], c);
+				may_be(&p[i], c);
 		if (!is_older)
 			return 0;
 	}
