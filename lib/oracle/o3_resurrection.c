@@ -224,8 +224,16 @@ static void blame(struct resurrection *x, const struct acks *k,
 		"an older version was written over an acked newer one");
 }
 
+/* Was there nothing at all before the run? */
+static bool is_hole(const struct resurrection *x)
+{
+	return x->f->content && x->f->atom[x->atom] >= x->f->content->initial;
+}
+
 /*
- * Is what @p carries what a crash may have left there? Only what was over
+ * Is what @p carries what a crash may have left there? Zeros are held to be the
+ * newest truncation's, which may never have come to the server: they may be
+ * the hole as well, if a crash took all that was in it. Only what was over
  * before its effect began is looked at: of what overlaps it nobody knows.
  */
 static bool is_left_by_crash(const struct resurrection *x,
@@ -233,6 +241,7 @@ static bool is_left_by_crash(const struct resurrection *x,
 {
 	const struct jspan *s = &x->f->effect[p->effect].s;
 	bool was_there = !p->o.end; /* from the beginning on */
+	bool is_empty = p->o.what == JW_ZERO && is_hole(x);
 
 	for (uint64_t i = x->f->pieces.at[x->atom];
 	     i < x->f->pieces.at[x->atom + 1]; i++) {
@@ -245,12 +254,13 @@ static bool is_left_by_crash(const struct resurrection *x,
 			continue;
 		was_there |= q->o.what == p->o.what &&
 			     q->o.begin == p->o.begin && q->o.end == p->o.end;
+		is_empty &= e->is_maybe || e->dies <= s->begin;
 		if (q->o.what > JW_ZERO || q->o.begin <= p->o.end)
 			continue;
 		if (!e->is_maybe && e->dies > s->begin)
 			return false; /* newer, and still there */
 	}
-	return was_there;
+	return was_there || is_empty;
 }
 
 static void judge_atom(struct resurrection *x)
