@@ -15,8 +15,9 @@
  * Judged in every payload that the shim decoded and in the final content. A
  * file for which the ledger has no intent at all is somebody else's business.
  * Where an effect was cut short nobody knows at which byte, so no lane there
- * is called torn; nor where an upload was given up. Whether zeros may be there
- * is O1's question.
+ * is called torn; nor where an upload was given up, and what a client with
+ * content crypto reads there it may write again. Whether zeros may be there is
+ * O1's question.
  *
  * And the ledger itself is held to the content: whole lanes that no order of
  * the effects on them leaves behind came by a way that the shim did not see
@@ -94,6 +95,51 @@ static bool was_given_up(const struct judge *J, const struct jfile *f,
 	return false;
 }
 
+/* Has a write that was over before @s ended within the block of @lo? */
+static bool has_torn_block(const struct jfile *f, const struct jspan *s,
+			   uint64_t lo)
+{
+	uint64_t block = lo - lo % NWB_LANE;
+
+	for (uint32_t i = 0; i < f->nr_effect; i++) {
+		const struct jeffect *e = &f->effect[i];
+
+		if (e->is_trunc || !before(&e->s, s))
+			continue;
+		if (e->is_maybe ? e->lo < block + NWB_LANE && block < e->hi
+				: e->hi > block && e->hi < block + NWB_LANE)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The same of a payload: what a client reads there, to write a data unit of
+ * which it has a part, is what was left behind, and so goes out again. Only if
+ * the upload had been given up before.
+ */
+static bool is_left_over(const struct judge *J, const struct jfile *f,
+			 uint32_t atom, const struct jpiece *piece)
+{
+	const struct jspan *s = &f->effect[piece->effect].s;
+	uint64_t lo = f->atom[atom];
+
+	if (!J->in->crypt_unit || piece->o.what < JW_FOREIGN)
+		return false;
+	if (piece->o.what != JW_TORN &&
+	    (piece->o.what != JW_FOREIGN ||
+	     !has_torn_block(f, s, nwb_max(lo, f->run[piece->run].lo))))
+		return false;
+	for (uint32_t i = 0; i < f->nr_giveup; i++) {
+		const struct nwb_lrec *r = &J->in->rec[f->giveup[i].slot];
+
+		if (before(&f->giveup[i], s) && r->off < f->atom[atom + 1] &&
+		    lo < r->off + r->len)
+			return true;
+	}
+	return false;
+}
+
 /* Two raw lanes in a row: is there a stamp between their boundaries? */
 static bool is_shifted(const struct judge *J, const struct jfile *f,
 		       const struct jrun *run)
@@ -127,6 +173,8 @@ static void judge_payloads(struct provenance *p)
 			J->j->ran |= 1u << 2;
 			if (what < JW_FOREIGN ||
 			    (what == JW_TORN && !J->in->policy.stable_pages))
+				continue;
+			if (is_left_over(J, p->f, a, &piece[i]))
 				continue;
 			if (what == JW_FOREIGN &&
 			    is_shifted(J, p->f, &p->f->run[piece[i].run]))
