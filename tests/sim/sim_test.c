@@ -57,6 +57,13 @@ NWB_TEST(sim, worlds_that_failed_once)
 		11689, /* O1: half a unit arrived, and the file grew to it */
 		58364, /* O4: two files with the same offsets taken for one */
 		64149, /* O9: a crash took what filled the last unit */
+		14702, /* O8: all credits with writes that wait for the one */
+		70144, /* who encrypts, and he for a credit */
+		122,   /* the same, with credits in a batch kept back */
+		12952, /* O10: zeros of a truncation that came later */
+		34867, /* O3: zeros of a truncation that never arrived */
+		39384, 34955, /* O2: a given-up upload left half a block */
+		51459, 57266, 96351,
 	};
 
 	for (unsigned int i = 0; i < sizeof(seeds) / sizeof(*seeds); i++)
