@@ -86,15 +86,19 @@ int bench_mirror_compare(struct bench_mirror *m, struct nwb_server *srv,
 
 void bench_judgement_add(struct nwb_judgement *j, const struct nwb_finding *f)
 {
-	unsigned int nr = nwb_min(j->nr_findings, NWB_FINDINGS_MAX - 1u);
-	unsigned int at = 0;
+	unsigned int nr = j->nr_findings, at = 0;
 
 	while (at < nr && nwb_verdict_weight(j->finding[at].verdict) >=
 				  nwb_verdict_weight(f->verdict))
 		at++;
-	memmove(&j->finding[at + 1], &j->finding[at], (nr - at) * sizeof(*f));
-	j->finding[at] = *f;
-	j->nr_findings = nr + 1;
+	/* of a full list the lightest goes */
+	if (at < NWB_FINDINGS_MAX) {
+		nr = nwb_min(nr, NWB_FINDINGS_MAX - 1u);
+		memmove(&j->finding[at + 1], &j->finding[at],
+			(nr - at) * sizeof(*f));
+		j->finding[at] = *f;
+		j->nr_findings = nr + 1;
+	}
 	j->nr_found++;
 	j->ran |= 1u << f->oracle;
 	if (f->verdict == NWB_FAIL)
