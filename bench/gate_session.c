@@ -166,9 +166,9 @@ static int warm_up(struct gate_session *s, struct nwb_err *err)
 
 	for (unsigned int i = 0; i < 2 && s->o->cases.nr; i++) {
 		gate_spawn(side[i], &s->o->cases.c[0], 1, 0, &r);
+		gate_run_fini(&r);
 		if (gate_stopped())
 			return -EINTR;
-		gate_run_fini(&r);
 		if (r.reason[0])
 			return nwb_err_set(
 				err, -ENOEXEC,

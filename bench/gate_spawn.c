@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One measured run, or the two of a pair, which take turns (turns.h):
+ * One measured run, or two or three that take turns (turns.h):
  *
- *	set up: first, then the other        nobody is measured meanwhile
- *	go, first ─► 'w'  go, other ─► 'w'   until the window of both is over
- *	go, both                             judged and taken down side by side
+ *	set up: one after the other          nobody is measured meanwhile
+ *	go, first ─► 'w'  go, next ─► 'w'    until the windows of all are over
+ *	go, all                              judged and taken down side by side
  */
 #include "gate_child.h"
 #include "gate_i.h"

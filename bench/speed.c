@@ -85,10 +85,11 @@ static const struct cell cells[] = {
 	P3("diod   1 MiB", "diod", "seq1m", 1.45),
 };
 
-/* Exact, and of the latest run. */
+/* Exact, and of the latest run; @allocs_max of all. */
 struct counts {
 	double writes_mib, sent, copied;
-	uint64_t stable_waits, allocs_max;
+	uint64_t stable_waits;
+	uint64_t allocs_max; /* UINT64_MAX: not counted */
 };
 
 /* Of one cell. */
@@ -222,8 +223,7 @@ static int run_cell(struct bench_session *s, const struct cell *c,
 		return rc;
 	bench_progress_step(&s->progress, c->what);
 	gate_spawn_turns(sides, css, NR_ARMS, seed, pad, first, r);
-	rc = gate_stopped() ? -EINTR
-			    : note(s, c, r, round, first, copy, f, err);
+	rc = note(s, c, r, round, first, copy, f, err);
 	for (unsigned int k = 0; k < NR_ARMS; k++)
 		gate_run_fini(&r[k]);
 	return rc;
@@ -252,7 +252,8 @@ static int run_round(struct bench_session *s, const struct bench_cli *c,
 		for (unsigned int i = 0; i < CELLS; i++) {
 			int rc;
 
-			if (!is_wanted(c, &cells[i]) || t >= cells[i].times)
+			if (!is_wanted(c, &cells[i]) || t >= cells[i].times ||
+			    f[i].n == NR_MAX)
 				continue;
 			rc = run_cell(s, &cells[i],
 				      (round - 1) * cells[i].times + t + 1,
@@ -265,10 +266,8 @@ static int run_round(struct bench_session *s, const struct bench_cli *c,
 
 /* --- telling -------------------------------------------------------------- */
 
-static const char *judge(double est, double lo, double hi, double target,
-			 bool is_least)
+static const char *judge(double lo, double hi, double target, bool is_least)
 {
-	(void)est;
 	if (is_least ? lo >= target : hi <= target)
 		return "holds";
 	if (is_least ? hi < target : lo > target)
@@ -288,7 +287,7 @@ static void tell(const char *name, const char *block, const double *d,
 	hi = exp(hi);
 	printf("  %-14s %-6s %s %.2f  %6.3f [%.3f, %.3f] %3u  %s", name, block,
 	       is_least ? ">=" : "<=", target, est, lo, hi, n,
-	       judge(est, lo, hi, target, is_least));
+	       judge(lo, hi, target, is_least));
 }
 
 static const char *const blocks[NR_ARMS] = {"", "1 MiB", "4 KiB"};
@@ -316,12 +315,15 @@ static void tell_p2(const struct cell *c, const struct figures *f)
 			d[i] = log(f->cpu[k][i] /
 				   (1.5 * f->cpu[0][i] + f->copy[i]));
 		tell(c->what, blocks[k], d, f->n, 1.0, false);
-		printf(" (us/MiB: %.0f; raw %.0f, a copy %.0f); %llu "
-		       "allocations, 0 wanted\n",
+		printf(" (us/MiB: %.0f; raw %.0f, a copy %.0f); ",
 		       nwb_median(f->cpu[k], f->n) / 1e3,
 		       nwb_median(f->cpu[0], f->n) / 1e3,
-		       nwb_median(f->copy, f->n) / 1e3,
-		       (unsigned long long)f->c[k].allocs_max);
+		       nwb_median(f->copy, f->n) / 1e3);
+		if (f->c[k].allocs_max == UINT64_MAX)
+			printf("allocations not counted\n");
+		else
+			printf("%llu allocations, 0 wanted\n",
+			       (unsigned long long)f->c[k].allocs_max);
 	}
 }
 
@@ -363,7 +365,7 @@ static void tell_above(const struct figures *f, unsigned int k)
 	printf(" %+.0f [%+.0f, %+.0f]", est, lo, hi);
 }
 
-/* The share of the CPU difference that one copy is. */
+/* How much CPU time temp pages take, and how much of it the copying. */
 static void tell_why(const struct figures *f)
 {
 	printf("      CPU of temp-page, us/MiB: above in-place");
