@@ -141,7 +141,7 @@ static int put_bytes(struct bench_intruder *in, int fd, uint64_t off,
 	if (l->hdr->level)
 		nwb_ledger_point(l, &part);
 	nwb_ledger_end(l, user);
-	return n == BYTES ? 0 : -EIO;
+	return n == BYTES ? 0 : n < 0 ? (int)user->result : -EIO;
 }
 
 static int make_durable(struct bench_intruder *in, int fd)

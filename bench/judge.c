@@ -25,6 +25,8 @@ static int read_data(int fd, uint8_t *to, size_t len)
 
 	while ((at = lseek(fd, at, SEEK_DATA)) >= 0 && (size_t)at < len) {
 		end = nwb_min(lseek(fd, at, SEEK_HOLE), (off_t)len);
+		if (end <= at) /* it shrinks under our hands */
+			return -EIO;
 		while (at < end) {
 			ssize_t n = pread(fd, to + at, (size_t)(end - at), at);
 
