@@ -38,10 +38,7 @@ static int lint_file(const char *path, bool print, struct nwb_err *err)
 		rc = nwb_plan_add_text(plan, path, text, len, err);
 	if (!rc)
 		rc = nwb_plan_finish(plan, err);
-	if (rc)
-		mirror = NULL;
-	else
-		mirror = nwb_plan_client_opt(plan, "mirror");
+	mirror = rc ? NULL : nwb_plan_client_opt(plan, "mirror");
 	/* what the plan does not name, the command line may */
 	if (!rc && plan->server.name[0])
 		rc = lint_compile(plan, plan->server.name, NWB_PLAN_FIRST, err);

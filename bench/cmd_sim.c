@@ -10,10 +10,10 @@
  * another one takes its place.
  */
 #include "bench_i.h"
+#include "cli.h"
 #include "sim_run.h"
 
 #include "nwb/sim.h"
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,31 +108,25 @@ static int list_mutants(void)
 	return NWB_EXIT_OK;
 }
 
-static int bad(const char *what, const char *text)
+/* Options that do not go together. */
+static int refuse(const char *why)
 {
-	fprintf(stderr, "netwb sim: %s \"%s\"; --help lists the options\n",
-		what, text);
+	fprintf(stderr, "netwb: sim: %s\n", why);
 	return -1;
 }
 
-static int number(const char *name, const char *text, uint64_t max,
-		  uint64_t *ret)
+static int number(const char *name, const char *text, uint64_t min,
+		  uint64_t max, uint64_t *ret)
 {
-	char *end;
+	char *end, want[80];
 
 	*ret = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end || *ret > max)
-		return bad(name, text);
-	return 0;
-}
-
-/* Of something there must be one at least. */
-static int count(const char *name, const char *text, uint64_t max,
-		 uint64_t *ret)
-{
-	int rc = number(name, text, max, ret);
-
-	return rc || *ret ? rc : bad(name, text);
+	if (text[0] >= '0' && text[0] <= '9' && !*end && *ret >= min &&
+	    *ret <= max)
+		return 0;
+	snprintf(want, sizeof(want), "a number from %" PRIu64 " to %" PRIu64,
+		 min, max);
+	return bench_bad_value(name, text, want);
 }
 
 static int take_mutant(struct sim_run_opts *o, const char *name)
@@ -144,7 +138,9 @@ static int take_mutant(struct sim_run_opts *o, const char *name)
 	for (unsigned int i = 0; i < nwb_sim_nr_mutants; i++)
 		if (!strcmp(name, nwb_sim_mutants[i].name))
 			o->mutant = &nwb_sim_mutants[i];
-	return o->mutant ? 0 : bad("no mutant", name);
+	return o->mutant ? 0
+			 : bench_bad_value("mutant", name,
+					   "no such mutant; --list-mutants");
 }
 
 static int take_cut(struct sim_run_opts *o, int opt, const char *text)
@@ -153,7 +149,7 @@ static int take_cut(struct sim_run_opts *o, int opt, const char *text)
 	int rc;
 
 	if (opt == OPT_HALVE) {
-		rc = number("--halve", text, 16, &halve);
+		rc = number("halve", text, 0, 16, &halve);
 		o->cut.halve = (unsigned int)halve;
 		return rc;
 	}
@@ -162,7 +158,10 @@ static int take_cut(struct sim_run_opts *o, int opt, const char *text)
 	else
 		rc = nwb_sim_cut_parse(text, NWB_SIM_FAULTS, &faults);
 	o->cut.faults |= (uint32_t)faults;
-	return rc ? bad("no list like 1,4-9:", text) : 0;
+	if (!rc)
+		return 0;
+	return bench_bad_value(opt == OPT_DROP_OPS ? "drop-ops" : "drop-faults",
+			       text, "not a list like 1,4-9");
 }
 
 static int take_flavour(struct sim_run_opts *o, const char *name)
@@ -170,7 +169,8 @@ static int take_flavour(struct sim_run_opts *o, const char *name)
 	int flavour = nwb_flavour_find(name);
 
 	if (flavour < 0)
-		return bad("no flavour strict, linux-6.12, linux-7.2:", name);
+		return bench_bad_value("flavour", name,
+				       "strict, linux-6.12 or linux-7.2");
 	o->flavour = (enum nwb_flavour)flavour;
 	return 0;
 }
@@ -182,7 +182,7 @@ static int take_hazards(struct sim_run_opts *o, const char *list)
 
 	o->has_hazards = true;
 	if (strcmp(list, "none") && nwb_hazards_parse(list, &on, &off, &err))
-		return bad(err.text, list);
+		return bench_bad_value("hazards", list, err.text);
 	if (off && !on) /* "-h9": all but that one */
 		on = NWB_HAZARDS_ALL;
 	o->no_hazards = NWB_HAZARDS_ALL & ~(on & ~off);
@@ -197,14 +197,14 @@ static int take_option(struct sim_run_opts *o, int opt)
 
 	switch (opt) {
 	case OPT_SEEDS:
-		return count("--seeds", optarg, UINT32_MAX, &o->nr_seeds);
+		return number("seeds", optarg, 1, UINT32_MAX, &o->nr_seeds);
 	case OPT_SEED:
 		o->has_seed = true;
-		return number("--seed", optarg, UINT64_MAX / 4, &o->first);
+		return number("seed", optarg, 0, UINT64_MAX / 4, &o->first);
 	case OPT_MINUTES:
-		return count("--minutes", optarg, 10000, &o->minutes);
+		return number("minutes", optarg, 1, 10000, &o->minutes);
 	case OPT_JOBS:
-		rc = count("--jobs", optarg, SIM_JOBS_MAX, &n);
+		rc = number("jobs", optarg, 1, SIM_JOBS_MAX, &n);
 		o->jobs = (unsigned int)n;
 		return rc;
 	case OPT_JSON:
@@ -233,7 +233,7 @@ static int take_option(struct sim_run_opts *o, int opt)
 		usage(stdout);
 		return 1;
 	default:
-		return -1;
+		return bench_bad_option("sim");
 	}
 }
 
@@ -256,14 +256,13 @@ static int finish_options(struct sim_run_opts *o)
 						1l);
 	o->jobs = nwb_min(o->jobs, SIM_JOBS_MAX);
 	if (o->trace && !o->has_seed)
-		return bad("--trace", "needs --seed");
+		return refuse("--trace needs --seed");
 	if (o->has_hazards && o->flavour == NWB_STRICT)
-		return bad("--hazards", "needs --flavour");
+		return refuse("--hazards needs --flavour");
 	if ((o->json || o->digests) && (is_table || o->trace))
-		return bad(o->json ? "--json" : "--digests",
-			   "is for plain seeds");
+		return refuse("--json and --digests are for plain seeds");
 	if (has_mutant && o->flavour != NWB_STRICT)
-		return bad("--mutant", "is for the strict flavour");
+		return refuse("--mutant is for the strict flavour");
 	return 0;
 }
 
@@ -281,7 +280,8 @@ int bench_cmd_sim(int argc, char **argv)
 			return rc > 0 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
 	}
 	if (optind < argc) {
-		(void)bad("what is", argv[optind]);
+		fprintf(stderr, "netwb: %s: what is that?\n", argv[optind]);
+		(void)bench_bad_option("sim");
 		return NWB_EXIT_USAGE;
 	}
 	if (finish_options(&o))
