@@ -501,6 +501,7 @@ struct bench_cli {
 	bool shim_cost;
 	bool signing_cost;
 	bool has_server, has_client, has_workload, has_seed;
+	bool has_time, has_fault_pairs;
 	bool may_fake;
 	const char *publish;   /* serve: [ADDR:]PORT */
 	const char *run_name;  /* serve */

@@ -25,19 +25,13 @@ int bench_set_mirror(struct bench_run_opts *o, const char *value)
 {
 	const char *room = strchr(value, ':');
 	size_t len = room ? (size_t)(room - value) : strlen(value);
-	const char *name;
 
 	if (len >= sizeof(o->mirror))
 		return -EINVAL;
 	memcpy(o->mirror, value, len);
 	o->mirror[len] = 0;
-	for (unsigned int i = 0;; i++) {
-		name = nwb_server_name(i);
-		if (!name)
-			return -EINVAL;
-		if (!strcmp(name, o->mirror))
-			break;
-	}
+	if (!nwb_server_find(o->mirror))
+		return -EINVAL;
 	o->mirror_room = 0;
 	if (room && (bench_parse_size(room + 1, &o->mirror_room) ||
 		     o->mirror_room < NWB_MIB))
@@ -76,6 +70,11 @@ void bench_client_from_plan(struct bench_run_opts *o,
 		nwb_plan_client_opt_nr(plan, "fscache-short", o->fscache_short);
 }
 
+static bool is_cached(enum nwb_subject_kind kind)
+{
+	return kind == NWB_SUBJ_IN_PLACE || kind == NWB_SUBJ_TEMP_PAGE;
+}
+
 int bench_client_check(const struct bench_run_opts *o, struct nwb_err *err)
 {
 	const char *what = NULL;
@@ -104,6 +103,12 @@ int bench_client_check(const struct bench_run_opts *o, struct nwb_err *err)
 	else if (o->dirty_bg >= nwb_max(o->dirty, (uint64_t)1))
 		what = "the limit of dirty bytes must be above the background "
 		       "limit";
+	else if (o->no_copy && o->subject != NWB_SUBJ_TEMP_PAGE)
+		what = "--no-copy: only temp-page copies; --client temp-page";
+	else if (o->depth && is_cached(o->subject))
+		what = "--depth is of raw-cold and raw-hot: how much the "
+		       "reference client has in flight follows from --wsize, "
+		       "the server's credits and the dirty limits";
 	return what ? nwb_err_set(err, -EOPNOTSUPP, "%s", what) : 0;
 }
 
@@ -147,7 +152,6 @@ void bench_client_tell(const struct bench_run_opts *o,
 
 	if (bench_plan_intrudes(o->plan))
 		printf("  a second client wrote %u times\n", r->nr_intruded);
-
 	if (o->second_user)
 		printf("  second user: %s\n",
 		       st->rotations ? "wrote, the first was refused"

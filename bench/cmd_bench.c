@@ -89,6 +89,15 @@ static int check_instead(const struct bench_cli *c)
 			"isolation that works; --isolation is not obeyed");
 	if (c->inval_cost && c->shard.n)
 		return refuse("--inval-cost has no parts to share out");
+	if (c->inval_cost && c->out)
+		return refuse("--inval-cost prints its tables and keeps "
+			      "nothing: --out is not obeyed");
+	if (c->has_fault_pairs)
+		return refuse("--fault-pairs is of the matrix; --pairs says "
+			      "how many rounds");
+	if (c->has_time && !c->speed)
+		return refuse("--time is of the matrix and of --speed; --pairs "
+			      "says how many rounds");
 	return 0;
 }
 

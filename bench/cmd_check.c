@@ -144,6 +144,14 @@ static int check_mutants(struct bench_cli *c, int argc, char **argv)
 			c->mutant);
 		return NWB_EXIT_USAGE;
 	}
+	if (c->nr_plan_files || c->nr_lines || strcmp(c->run.fault, "none") ||
+	    c->filter || c->has_server || c->has_client || c->has_workload) {
+		fprintf(stderr,
+			"netwb: --mutant brings its own server, client, "
+			"workload and plan (`netwb list`); of these "
+			"nothing else is obeyed\n");
+		return NWB_EXIT_USAGE;
+	}
 	if (bench_mutants_missing())
 		return NWB_EXIT_USAGE;
 	for (unsigned int i = 0; i < bench_nr_mutants; i++)
@@ -195,7 +203,10 @@ static struct bench_run_opts cell_opts(const struct bench_cli *c,
 		o.mirror[0] = 0;
 		o.mirror_room = 0;
 		o.dirty = o.dirty_bg = o.strictlimit = 0;
+	} else {
+		o.depth = 0;
 	}
+	o.no_copy &= o.subject == NWB_SUBJ_TEMP_PAGE;
 	/* rounds over a quarter of the file would all be in the cache before
 	 * the first of them is sent: too few writes for the faults to hit */
 	if (!o.bytes && o.workload->rounds == 1)

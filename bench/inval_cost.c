@@ -426,7 +426,6 @@ static int cost_server(const struct bench_cli *cli, const char *name,
 {
 	struct nwb_server_opts so = {.name = name,
 				     .isolation = cli->run.isolation,
-				     .binary_path = cli->run.server_binary,
 				     .ctl_fd = -1,
 				     .ledger_fd = -1};
 	struct cost *c = nwb_zalloc(sizeof(*c));

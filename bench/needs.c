@@ -87,11 +87,6 @@ int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
 		snprintf(why, size, "a second user needs namespaces");
 		rc = 1;
 	}
-	if (o->no_copy && o->subject != NWB_SUBJ_TEMP_PAGE)
-		return nwb_err_set(err, -EOPNOTSUPP,
-				   "--no-copy: only temp-page copies; "
-				   "--client temp-page");
-
 	for (unsigned int i = 0; o->plan && i < o->plan->nr_needs && !rc; i++)
 		rc = check_need(o, o->plan->needs[i], why, size, err);
 	return rc;

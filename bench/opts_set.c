@@ -10,6 +10,7 @@
 
 #define WRITE_MAX (1024 * 1024 * NWB_MIB)
 #define DIRTY_MIN (64 * NWB_KIB)
+#define DEPTH_MAX 4096u /* each has memory of its own */
 
 int bench_parse_size(const char *s, uint64_t *ret)
 {
@@ -302,7 +303,7 @@ static const struct {
 	{OPT_CHANNELS, NUMBER(run.channels), 1, NWB_SMB2_CHANNELS_MAX,
 	 "at most 4"},
 	{OPT_RETRANS, NUMBER(run.retrans), 1, UINT32_MAX, "too large"},
-	{OPT_DEPTH, NUMBER(run.depth), 1, UINT32_MAX, "too large"},
+	{OPT_DEPTH, NUMBER(run.depth), 1, DEPTH_MAX, "at most 4096"},
 	/* as the word of a plan */
 	{OPT_DIRTY, NUMBER(run.dirty), DIRTY_MIN, UINT32_MAX, "64K at least"},
 	{OPT_DIRTY_BG, NUMBER(run.dirty_bg), 1, UINT32_MAX, "too large"},
@@ -340,6 +341,8 @@ static int set_number(struct bench_cli *c, int opt, const char *name,
 	else
 		memcpy(at, &(uint32_t){(uint32_t)n}, sizeof(uint32_t));
 	c->has_seed |= opt == OPT_SEED;
+	c->has_time |= opt == OPT_TIME;
+	c->has_fault_pairs |= opt == OPT_FAULT_PAIRS;
 	return 0;
 }
 

@@ -54,6 +54,18 @@ run 3 bench --signing-cost --server diod
 says 'only smbd signs'
 run 3 bench --inval-cost --shard 1/2
 says 'no parts'
+run 3 bench --inval-cost --out results
+says '--out is not obeyed'
+run 3 bench --retry-cost --fault-pairs 3
+says '--fault-pairs is of the matrix'
+run 3 bench --retry-cost --time 60
+says '--time is of the matrix and of --speed'
+run 3 check --mutant all --server diod
+says 'brings its own server, client, workload and plan'
+run 3 run --depth 4
+says '--depth is of raw-cold and raw-hot'
+run 3 run --client raw-cold --depth 4097
+says '--depth 4097: at most 4096'
 for c in run check latency one-run; do
 	run 3 $c smbd
 	says 'smbd: what is that'
@@ -61,13 +73,19 @@ done
 run 3 run --no-copy
 says '--client temp-page'
 run 3 sim --seeds 0
-says '--seeds "0"'
+says '^netwb: --seeds 0: a number from 1 to '
 run 3 sim --minutes 0
 run 3 sim --jobs 0
+run 3 sim --drop-ops x
+says '--drop-ops x: not a list'
+run 3 sim --mutant none
+says 'no such mutant|without mutants'
+run 3 sim 7
+says '^netwb: 7: what is that'
 run 3 sim --flavour linux-5.10
-says 'no flavour'
+says '--flavour linux-5.10: strict, linux-6.12 or linux-7.2'
 run 3 sim --flavour linux-7.2 --json
-says '"is for plain seeds"'
+says 'are for plain seeds'
 run 3 sim --hazards h3
 says 'needs --flavour'
 run 3 sim --flavour linux-7.2 --hazards h18
