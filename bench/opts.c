@@ -320,7 +320,7 @@ int bench_cli_parse(struct bench_cli *c, int argc, char **argv,
 		if (bench_opt_set(c, opt, name, optarg))
 			return -1;
 	}
-	return optind;
+	return bench_outputs_check(c) ? -1 : optind;
 }
 
 void bench_cli_fini(struct bench_cli *c)

@@ -81,5 +81,11 @@ enum {
  */
 int bench_opt_set(struct bench_cli *c, int opt, const char *name,
 		  const char *value);
+/**
+ * bench_outputs_check() - will each file that @c has us write be there in the
+ * end? Nothing is opened or made.
+ * Return: 0; -1: said which options are in whose way.
+ */
+int bench_outputs_check(const struct bench_cli *c);
 
 #endif

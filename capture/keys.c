@@ -40,12 +40,12 @@ static int put_keys(const char *path, const char *temp, const char *password,
 
 int cap_write_keys(const char *path, const char *password, struct nwb_err *err)
 {
-	size_t size = strlen(path) + sizeof(".keys");
+	size_t size = strlen(path) + sizeof(NWB_CAPTURE_KEYS);
 	char *name = nwb_alloc(size), *temp = NULL;
 	int fd, rc = -ENOMEM;
 
 	if (name)
-		snprintf(name, size, "%s.keys", path);
+		snprintf(name, size, "%s" NWB_CAPTURE_KEYS, path);
 	if (name && !password[0]) {
 		/* of an older capture of that name */
 		rc = unlink(name) && errno != ENOENT ? -errno : 0;
@@ -58,7 +58,9 @@ int cap_write_keys(const char *path, const char *password, struct nwb_err *err)
 	nwb_free(temp);
 	nwb_free(name);
 	if (rc)
-		return nwb_err_set(err, rc, "%s.keys: cannot be written: %s",
+		return nwb_err_set(err, rc,
+				   "%s" NWB_CAPTURE_KEYS
+				   ": cannot be written: %s",
 				   path, nwb_errno_name(rc));
 	return 0;
 }

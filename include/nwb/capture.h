@@ -28,6 +28,9 @@
 
 struct nwb_capture;
 
+/* Behind the name of a capture: how to decrypt it. */
+#define NWB_CAPTURE_KEYS ".keys"
+
 /**
  * struct nwb_capture_opts - what is captured, and to where.
  * @path: the file to be written; replaced when it exists. Temporary files are

@@ -101,6 +101,32 @@ says 'in-place'
 run 0 list --plans
 says 'plan reset-after'
 
+# two outputs in one file, or a plan that would be written over: nothing starts
+mkdir "$tmp/o"
+ln -s ../o "$tmp/o/again"
+ln -s later "$tmp/o/link"
+printf 'plan mine\n' >"$tmp/o/mine.plan"
+ln "$tmp/o/mine.plan" "$tmp/o/hard.txt"
+cd "$tmp" || exit 1
+run 3 run --ledger x --trace x
+says '--ledger x and --trace x: they are one file'
+run 3 run --ledger x --capture ./x
+run 3 run --capture o/x --trace o/again/x
+run 3 run --ledger o/later --trace o/link
+run 3 run --ledger "$tmp/x" --trace x
+run 3 run --capture x --trace x.keys
+says '--capture x\.keys and --trace x\.keys'
+run 3 run --mirror diod --ledger x --trace o/../x.mirror
+run 3 serve smbd --ledger x --capture o/../x
+run 3 mount smbd --ledger x --capture o/../x -- true
+run 3 run --plan o/mine.plan --trace o/hard.txt
+says '--plan o/mine.plan and --trace o/hard.txt'
+run 3 run --ledger o/mine.plan
+says 'it is there already'
+[ ! -e x ] && [ ! -e o/later ] && ok || bad 'it wrote'
+[ "$(cat o/mine.plan)" = 'plan mine' ] && ok || bad 'the plan is gone'
+cd - >/dev/null || exit 1
+
 # a typo in a plan: file:line:column, a suggestion, exit 3
 printf 'plan typo\ncut: on server.wriet nth=4 before do rst\n' >"$tmp/p.plan"
 run 3 lint p.plan
