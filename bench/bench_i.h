@@ -270,9 +270,15 @@ int bench_keep_ledger(const struct nwb_ledger *l, const char *path,
 		      struct nwb_err *err) nwb_must_check;
 
 /* needs.c */
-/** bench_needs() - Return: 0; 1: not there, @why says what; -EINVAL. */
+/** bench_needs() - Return: 0; 1: not there, @why says what; -EOPNOTSUPP: what
+ * was asked for does not fit together, which is bad usage. */
 int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
 		struct nwb_err *err) nwb_must_check;
+
+/** bench_bytes_check() - are the bytes of @o enough for its workload? Part of
+ * bench_needs(), for who runs many of them. Return: 0 or -EOPNOTSUPP. */
+int bench_bytes_check(const struct bench_run_opts *o,
+		      struct nwb_err *err) nwb_must_check;
 
 /* phases.c */
 struct bench_phases;

@@ -222,8 +222,17 @@ static int count_cells(const struct bench_cli *c, const struct bench_matrix *m,
 				   "--server-binary: of which server? --server "
 				   "says it");
 	*ret_nr = 0;
-	for (unsigned int i = 0; i < m->nr; i++)
-		*ret_nr += wants_cell(c, &m->job[i].run);
+	for (unsigned int i = 0; i < m->nr; i++) {
+		struct bench_run_opts o = cell_opts(c, &m->job[i].run);
+		int rc;
+
+		if (!wants_cell(c, &m->job[i].run))
+			continue;
+		rc = bench_bytes_check(&o, err);
+		if (rc)
+			return rc;
+		++*ret_nr;
+	}
 	/* a shard may have nothing to do */
 	if (*ret_nr || c->shard.n)
 		return 0;
@@ -290,6 +299,8 @@ static int check_plan(struct bench_cli *c, int argc, char **argv)
 	unsigned int nr = 0;
 	int code, rc = bench_cli_plan(c, &err);
 
+	if (!rc)
+		rc = bench_bytes_check(&c->run, &err);
 	if (rc) {
 		fprintf(stderr, "%s\n", err.text);
 		return NWB_EXIT_USAGE;

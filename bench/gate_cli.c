@@ -282,6 +282,13 @@ int gate_cli_apply(const struct gate_cli *c, struct gate_opts *o,
 		if (rc)
 			return rc;
 	}
+	for (unsigned int i = 0; i < o->cases.nr; i++) {
+		int rc = nwb_workload_check(o->cases.c[i].workload,
+					    o->cases.c[i].bytes, err);
+
+		if (rc)
+			return nwb_err_wrap(err, rc, "%s", o->cases.c[i].name);
+	}
 	o->shard = c->shard;
 	gate_cases_shard(&o->cases, &o->shard);
 	return 0;

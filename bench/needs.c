@@ -48,7 +48,7 @@ static int check_need(const struct bench_run_opts *o, const char *need,
 	else if (!strcmp(need, "io_uring"))
 		ok = has_io_uring();
 	else
-		return nwb_err_set(err, -EINVAL,
+		return nwb_err_set(err, -EOPNOTSUPP,
 				   "plan %s needs \"%s\", which nothing here "
 				   "can tell",
 				   o->plan->name, need);
@@ -75,11 +75,20 @@ static int check_server(const struct bench_run_opts *o, char *why, size_t size)
 	return 1;
 }
 
+int bench_bytes_check(const struct bench_run_opts *o, struct nwb_err *err)
+{
+	return o->workload && nwb_workload_check(o->workload, o->bytes, err)
+		       ? -EOPNOTSUPP
+		       : 0;
+}
+
 int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
 		struct nwb_err *err)
 {
 	int rc = bench_client_check(o, err);
 
+	if (!rc)
+		rc = bench_bytes_check(o, err);
 	if (rc)
 		return rc;
 	rc = check_server(o, why, size);

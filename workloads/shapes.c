@@ -84,14 +84,32 @@ static void place_op(const struct nwb_workload *w, uint64_t nth, uint64_t *rnd,
 	op->version = (uint32_t)nth + 1;
 }
 
+int nwb_workload_check(const struct nwb_workload_desc *d, uint64_t bytes,
+		       struct nwb_err *err)
+{
+	uint64_t least = 4ull * d->block * d->rounds;
+
+	if (!bytes || bytes >= least)
+		return 0;
+	return nwb_err_set(err, -EINVAL,
+			   "workload %s: %llu bytes are too few, it needs at "
+			   "least %llu",
+			   d->name, (unsigned long long)bytes,
+			   (unsigned long long)least);
+}
+
 int nwb_workload_prepare(const struct nwb_workload_opts *opts,
 			 struct nwb_workload **ret_w, struct nwb_err *err)
 {
 	const struct nwb_workload_desc *d = opts->desc;
-	struct nwb_workload *w = nwb_zalloc(sizeof(*w));
 	uint64_t rnd = opts->seed, at = 0, nr;
 	struct nwb_stamp_key key;
+	struct nwb_workload *w;
+	int rc = nwb_workload_check(d, opts->bytes, err);
 
+	if (rc)
+		return rc;
+	w = nwb_zalloc(sizeof(*w));
 	if (!w)
 		goto no_memory;
 	w->opts = *opts;
@@ -101,16 +119,6 @@ int nwb_workload_prepare(const struct nwb_workload_opts *opts,
 		w->opts.fsyncs = 1;
 	/* whole blocks in each round, so that rounds really overlap */
 	nr = w->opts.bytes / d->rounds / d->block * d->rounds;
-	if (!nr || w->opts.bytes / d->rounds < 4ull * d->block) {
-		int rc = nwb_err_set(err, -EINVAL,
-				     "workload %s: %llu bytes are too few, it "
-				     "needs at least %llu",
-				     d->name, (unsigned long long)w->opts.bytes,
-				     4ull * d->block * d->rounds);
-
-		nwb_workload_free(w);
-		return rc;
-	}
 	w->nr_ops = nr;
 	w->ops = nwb_zalloc(nr * sizeof(*w->ops));
 	w->bytes_max = nr * d->block * (d->is_unaligned ? 2 : 1);

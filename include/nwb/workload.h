@@ -82,6 +82,10 @@ struct nwb_workload_result {
 
 struct nwb_workload;
 
+/** nwb_workload_check() - are @bytes enough for the shape? 0: its default.
+ * Return: 0; -EINVAL, and @err says how many it needs. */
+int nwb_workload_check(const struct nwb_workload_desc *d, uint64_t bytes,
+		       struct nwb_err *err) nwb_must_check;
 /** nwb_workload_prepare() - build the operations and stamp all payload. */
 int nwb_workload_prepare(const struct nwb_workload_opts *opts,
 			 struct nwb_workload **ret_w,

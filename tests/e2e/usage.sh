@@ -35,6 +35,12 @@ run 3 run --write 99999999999G
 says 'not a number'
 run 3 run --write 9000000000G
 says 'at most 1024G'
+for c in run check 'check --fault reset-after' one-run \
+	'compare in-place temp-page'; do
+	# shellcheck disable=SC2086 # words of a command line
+	run 3 $c --write 1K
+	says 'bytes are too few, it needs at least'
+done
 run 3 run --dirty 1
 says '64K at least'
 run 3 bench --pairs 0
