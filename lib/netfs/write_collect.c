@@ -129,15 +129,15 @@ void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
 
 /* --- acknowledged bytes --------------------------------------------------- */
 
-/* @s of @f was acknowledged by @instance: not durable yet. */
+/* @sent of @f was acknowledged by @instance: @s, not durable yet. */
 static void folio_acked(struct nwb_folio *f, struct nwb_span s,
-			uint32_t instance)
+			struct nwb_span sent, uint32_t instance)
 {
 	struct nwb_inode *inode = f->inode;
 
 	if ((f->flags & NWB_FOLIO_UNSTABLE) && f->instance != instance) {
 		/* Older bytes of another instance: nobody will flush them. */
-		if (!nwb_span_contains(s, f->unstable) &&
+		if (!nwb_span_contains(sent, f->unstable) &&
 		    !nwb_mutant(inode->nf, NWB_MUT_OTHER_LOST)) {
 			nwb_count(inode->nf, unstable_resent,
 				  f->unstable.to - f->unstable.from);
@@ -182,18 +182,19 @@ void nwb_note_acked(struct nwb_sreq *q)
 		struct nwb_folio *f =
 			nwb_folio_find(inode, pos >> NWB_PAGE_SHIFT);
 		uint64_t fpos;
-		struct nwb_span s;
+		struct nwb_span sent, s;
 
 		nwb_assert(f && f->nr_claims);
 		fpos = nwb_folio_pos(f);
-		s.from = (uint32_t)(pos - fpos);
-		s.to = (uint32_t)nwb_min(end - fpos, (uint64_t)f->bytes);
-		pos = fpos + s.to;
+		sent.from = (uint32_t)(pos - fpos);
+		sent.to = (uint32_t)nwb_min(end - fpos, (uint64_t)f->bytes);
+		pos = fpos + sent.to;
+		s = sent;
 		/* what only fills a unit is nobody's promise, but at the end */
 		if (inode->nf->crypto)
-			s = nwb_crypto_owed(f, s);
+			s = nwb_crypto_owed(f, sent);
 		if (!nwb_span_empty(s))
-			folio_acked(f, s, q->s.instance);
+			folio_acked(f, s, sent, q->s.instance);
 	}
 	nwb_mutex_unlock(&inode->lock);
 }

@@ -57,6 +57,7 @@ NWB_TEST(sim, worlds_that_failed_once)
 		11689, /* O1: half a unit arrived, and the file grew to it */
 		58364, /* O4: two files with the same offsets taken for one */
 		64149, /* O9: a crash took what filled the last unit */
+		83284, /* O1: and another one what was before that */
 		14702, /* O8: all credits with writes that wait for the one */
 		70144, /* who encrypts, and he for a credit */
 		122,   /* the same, with credits in a batch kept back */
