@@ -36,6 +36,7 @@ struct board {
 	uint64_t first, end;
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC; 0: none */
 	uint64_t said_ns;     /* progress, by the first worker alone */
+	unsigned int nr_told; /* of the failures, by the same */
 	unsigned int stop_at;
 	_Atomic unsigned int nr_failures;
 	struct sim_failure failure[SIM_FAILURES];
@@ -147,7 +148,22 @@ static void run_seed(const struct sim_run_opts *o, uint64_t mutants,
 		post(b, &f);
 }
 
-/* Long work says every ten seconds how far it is. */
+/* The failures that are new; one that is just being posted: next time. */
+static void say_failures(struct board *b)
+{
+	unsigned int nr = nwb_min(atomic_load(&b->nr_failures), SIM_FAILURES);
+
+	for (; b->nr_told < nr; b->nr_told++) {
+		const struct sim_failure *f = &b->failure[b->nr_told];
+
+		if (!f->r.check[0])
+			return;
+		fprintf(stderr, "netwb sim: seed %" PRIu64 " failed: %s\n",
+			f->seed, f->r.check);
+	}
+}
+
+/* Long work says every ten seconds how far it is, and what failed so far. */
 static void say_progress(struct board *b)
 {
 	uint64_t t = now_ns(), next = atomic_load(&b->next);
@@ -160,6 +176,7 @@ static void say_progress(struct board *b)
 	if (!b->deadline_ns)
 		fprintf(stderr, " of %" PRIu64, b->end - b->first);
 	fprintf(stderr, " seeds, %u failed\n", atomic_load(&b->nr_failures));
+	say_failures(b);
 }
 
 static void work(const struct sim_run_opts *o, uint64_t mutants,
