@@ -107,6 +107,70 @@ NWB_TEST(caching, none_reads_its_own_writes_after_a_crash)
 	sfs_run(1, &opts, 65536, 0, crash_body);
 }
 
+struct user {
+	struct sfs_rig *rig;
+	char what; /* r, w, or s: fsync */
+	uint64_t pos;
+	struct nwb_task *task;
+};
+
+static void user_main(void *arg)
+{
+	struct user *u = arg;
+	struct nwb_file *f = u->rig->f;
+
+	if (u->what == 'r')
+		nwb_check_eq(nwb_file_read(f, got, 4096, u->pos), 4096);
+	else if (u->what == 'w')
+		nwb_check_eq(nwb_file_write(f, buf + u->pos, 4096, u->pos),
+			     4096);
+	else
+		nwb_check_eq(nwb_file_fsync(f), 0);
+}
+
+static void use(struct user *u)
+{
+	nwb_check_eq(nwb_task_spawn(u->rig->ex, "user", user_main, u, &u->task),
+		     0);
+	nwb_sleep_until(u->rig->ex, nwb_now_ns(u->rig->ex) + NWB_MSEC);
+}
+
+/* The same, but the flush of an fsync that runs beside the read finds out that
+ * the server has forgotten: while the read waits for something else the bytes
+ * become dirty again, and are none of those that the server has any more. */
+static void beside_body(struct sfs_rig *rig)
+{
+	struct user first = {rig, 'w', 0, NULL}, sync = {rig, 's', 0, NULL};
+	struct user other = {rig, 'w', 8192, NULL}, read = {rig, 'r', 0, NULL};
+
+	sfs_fill(buf, 16384, 1);
+	use(&first);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	nwb_task_join(first.task);
+	sfs_reset(rig->sfs, false, true);
+	sfs_hold_flush(rig->sfs, true);
+	use(&sync);
+	use(&other);
+	use(&read); /* waits for the other write */
+	nwb_check_eq(sfs_pending(rig->sfs), 1);
+	sfs_hold_flush(rig->sfs, false);
+	sfs_wait_pending(rig->sfs, 2);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_MSEC);
+	sfs_auto(rig->sfs);
+	nwb_task_join(read.task);
+	nwb_task_join(other.task);
+	nwb_task_join(sync.task);
+	nwb_check(!memcmp(got, buf, 4096));
+}
+
+NWB_TEST(caching, item9_none_reads_what_a_flush_beside_it_found_forgotten)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_NONE};
+
+	sfs_run(1, &opts, 65536, 0, beside_body);
+}
+
 /* --- strict --------------------------------------------------------------- */
 
 static void strict_body(struct sfs_rig *rig)
@@ -193,6 +257,31 @@ NWB_TEST(caching, a_reopen_forgets_what_is_not_ours)
 	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
 
 	sfs_run(1, &opts, 65536, 0, reopen_body);
+}
+
+/* The server takes R back from a read that has its answer already: that is not
+ * in the cache when R is granted once more. */
+static void late_read_body(struct sfs_rig *rig)
+{
+	struct user u = {rig, 'r', 0, NULL};
+
+	sfs_auto(rig->sfs);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ);
+	sfs_hold_read(rig->sfs, true);
+	use(&u);
+	somebody_writes(rig, 0, 4096, 2);
+	nwb_check_eq(nwb_inode_break(rig->inode, 0), 0);
+	sfs_hold_read(rig->sfs, false);
+	nwb_task_join(u.task);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ);
+	nwb_check(reads(rig, 0, 4096, 2));
+}
+
+NWB_TEST(caching, item9_a_read_that_a_break_overtook_is_not_cached)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
+
+	sfs_run(1, &opts, 65536, 4096, late_read_body);
 }
 
 /* A break whose writeback fails is acknowledged all the same; fsync tells. */

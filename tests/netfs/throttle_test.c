@@ -74,6 +74,29 @@ NWB_TEST(throttle, item6_a_mount_has_a_limit_of_its_own)
 	}
 }
 
+/* Between the middle and the limit: one pause a write, and no more. */
+static void slow_body(struct sfs_rig *rig)
+{
+	uint64_t began, at = 0;
+
+	for (; at < LIMIT / 4 * 3; at += 16384)
+		nwb_check_eq(nwb_file_write(rig->f, buf, 16384, at), 16384);
+	nwb_check_eq(stats_of(rig).throttled, 0);
+	began = nwb_now_ns(rig->ex);
+	nwb_check_eq(nwb_file_write(rig->f, buf, 16384, at), 16384);
+	nwb_check_eq(stats_of(rig).throttled, 1);
+	nwb_check(nwb_now_ns(rig->ex) - began >= 10 * NWB_MSEC);
+	nwb_check(nwb_now_ns(rig->ex) - began < 20 * NWB_MSEC);
+	sfs_auto(rig->sfs);
+}
+
+NWB_TEST(throttle, item6_near_the_limit_a_write_pauses_once)
+{
+	struct nwb_netfs_opts opts = {.dirty_limit_bytes = LIMIT};
+
+	sfs_run(1, &opts, 16384, 0, slow_body);
+}
+
 static void none_body(struct sfs_rig *rig)
 {
 	struct writer w = {.rig = rig};

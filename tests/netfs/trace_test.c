@@ -114,6 +114,26 @@ static void retry_body(struct sfs_rig *rig)
 	expect(NWB_TR_FAILURE, failures, 1);
 }
 
+/* Written to while it is on its way. */
+static void folio_body(struct sfs_rig *rig)
+{
+	static const char *const folios[] = {
+		"i=00001 ix=00000-00000 mod-whole-f",
+		"i=00001 ix=00000-00000 store",
+		"i=00001 ix=00000-00000 mod-uptodate",
+		"i=00001 ix=00000-00000 redirtied",
+	};
+
+	put(rig, 0, 4096);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	put(rig, 0, 100);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_MSEC);
+	expect(NWB_TR_FOLIO, folios, 4);
+	sfs_auto(rig->sfs);
+}
+
 static void with_ring(size_t nr, sfs_body_fn body)
 {
 	struct nwb_netfs_opts opts = {.dirty_age_ns = 1000 * NWB_SEC};
@@ -128,6 +148,11 @@ static void with_ring(size_t nr, sfs_body_fn body)
 NWB_TEST(trace, item11_names_and_fields)
 {
 	with_ring(1024, simple_body);
+}
+
+NWB_TEST(trace, item11_dirty_again_in_flight)
+{
+	with_ring(1024, folio_body);
 }
 
 NWB_TEST(trace, item11_retry_and_failure)
