@@ -56,9 +56,9 @@ uint64_t nwb_crypto_size(const struct nwb_inode *inode, uint64_t size)
 /** nwb_crypto_owed() - what of @s, which was acknowledged, must not be lost: the
  * bytes that were dirty. What fills their unit the server had before, but behind
  * the end of the file: if it loses that, its file ends within a unit. The last
- * byte of ours stands for it: what is sent for that has the filling, too. It is
- * noted behind ours, for it is collected in order, and a retry begins with the
- * unit. inode->lock held. */
+ * byte of ours stands for it: what is sent for that has the filling, too. That
+ * byte itself may have been acknowledged before, and by another instance.
+ * inode->lock held. */
 struct nwb_span nwb_crypto_owed(const struct nwb_folio *f, struct nwb_span s)
 {
 	const struct nwb_netfs *nf = f->inode->nf;

@@ -129,7 +129,9 @@ void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
 
 /* --- acknowledged bytes --------------------------------------------------- */
 
-/* @sent of @f was acknowledged by @instance: @s, not durable yet. */
+/* @sent of @f was acknowledged by @instance, and @s is owed for it: not durable
+ * yet. Neither lies in the other: what fills a unit is not owed, and a byte may
+ * stand for it (nwb_crypto_owed()). */
 static void folio_acked(struct nwb_folio *f, struct nwb_span s,
 			struct nwb_span sent, uint32_t instance)
 {
@@ -137,7 +139,7 @@ static void folio_acked(struct nwb_folio *f, struct nwb_span s,
 
 	if ((f->flags & NWB_FOLIO_UNSTABLE) && f->instance != instance) {
 		/* Older bytes of another instance: nobody will flush them. */
-		if (!nwb_span_contains(sent, f->unstable) &&
+		if (!nwb_span_contains(nwb_span_both(s, sent), f->unstable) &&
 		    !nwb_mutant(inode->nf, NWB_MUT_OTHER_LOST)) {
 			nwb_count(inode->nf, unstable_resent,
 				  f->unstable.to - f->unstable.from);

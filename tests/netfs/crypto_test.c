@@ -359,6 +359,30 @@ NWB_TEST(crypto, item10_sent_again_after_a_crash)
 	run_seeds(&opts, crash_body);
 }
 
+/* A unit goes in two pieces, and the crash is between their acks: the first one,
+ * which has our byte, is lost, and the ack of the other is none for it. */
+static void halves_body(struct sfs_rig *rig)
+{
+	put(rig, 0, 1);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 2);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	sfs_reset(rig->sfs, false, true);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(rig->file->dur_size, UNIT);
+	nwb_check(server_has(rig->file->dur, 0, 1));
+	nwb_check_eq(stats_of(rig).unstable_resent, 1);
+}
+
+NWB_TEST(crypto, item10_the_ack_of_a_filling_is_its_own)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	for (uint64_t seed = 1; seed < 5; seed++)
+		sfs_run(seed, &opts, 300, 0, halves_body);
+}
+
 /* What was acked and forgotten is sent again; what only filled its unit is as
  * somebody else has left it since. */
 static void forgotten_body(struct sfs_rig *rig)
@@ -386,6 +410,41 @@ NWB_TEST(crypto, item10_only_what_is_ours_is_sent_again)
 	opts.cache_mode = NWB_CACHE_STRICT;
 	for (uint64_t seed = 1; seed < 5; seed++)
 		sfs_run(seed, &opts, 65536, 0, forgotten_body);
+}
+
+/* A unit that another server acked goes again, since a part of it was written:
+ * only that part is owed for the new ack, the older bytes are still owed. */
+static void older_body(struct sfs_rig *rig)
+{
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	put_seed(rig, 0, UNIT, 5);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	nwb_check_eq(nwb_file_flush(rig->f), 0);
+	put_seed(rig, 200, UNIT - 200, 6);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	sfs_reset(rig->sfs, false, true);
+	sfs_wait_pending(rig->sfs, 1);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	/* dirty now, and then the cache forgets what is not ours */
+	wait_nap(rig);
+	sfs_reset(rig->sfs, false, true);
+	nwb_inode_invalidate(rig->inode, rig->file->vol_size);
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(server_has(rig->file->dur, 0, UNIT));
+	nwb_check(reads(rig, 0, UNIT));
+}
+
+NWB_TEST(crypto, item10_a_newer_ack_of_a_part)
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	for (uint64_t seed = 1; seed < 5; seed++)
+		sfs_run(seed, &opts, 65536, 0, older_body);
 }
 
 static bool is_broken;
