@@ -323,18 +323,20 @@ static void do_setattr(struct fake_conn *c, const struct nwb_p9_msg *q)
 static void do_fsync(struct fake_conn *c, const struct nwb_p9_msg *q)
 {
 	struct fake_fid *ff = find_fid(c, q->tfsync.fid);
-	struct nwb_p9_msg m = {0};
+	struct nwb_p9_msg m = {.type = NWB_P9_RFSYNC};
+	struct fake_op op = {.conn = c};
 	int64_t rc;
 
 	if (!ff || !ff->is_open || !ff->file) {
 		error(c, q->tag, ff ? EBADF : EIO);
 		return;
 	}
-	rc = nwb_fake_flush(c, ff->file);
+	op.file = ff->file;
+	rc = nwb_fake_flush(&op);
 	if (rc > 0)
 		error(c, q->tag, (uint32_t)rc);
 	else if (rc == 0)
-		answer(c, q, &m);
+		answer_after(c, &m, q->tag, op.ack_delay);
 }
 
 /* --- data ---------------------------------------------------------------- */

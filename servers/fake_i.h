@@ -191,9 +191,9 @@ void nwb_fake_join_dead(struct nwb_fake *f, bool all);
  * @data: op->count bytes
  */
 void nwb_fake_write(struct fake_op *op, const void *data);
-/** nwb_fake_flush() - one FLUSH. Return: 0; native error; -1 when there must
- * be no answer. */
-int64_t nwb_fake_flush(struct fake_conn *c, struct fake_file *file);
+/** nwb_fake_flush() - one FLUSH of @op's conn and file; sets its ack_delay.
+ * Return: 0; native error; -1 when there must be no answer. */
+int64_t nwb_fake_flush(struct fake_op *op);
 /** nwb_fake_drop_ops() - @c is ending: forget its parked writes, except those
  * that survive it. */
 void nwb_fake_drop_ops(struct fake_conn *c);

@@ -157,6 +157,7 @@ void nwb_fake_smb2_close(struct fake_conn *c, const struct nwb_smb2_hdr *h,
 void nwb_fake_smb2_flush(struct fake_conn *c, const struct nwb_smb2_hdr *h,
 			 const uint8_t *p, size_t len)
 {
+	struct fake_op op = {.conn = c, .hdr = *h};
 	struct nwb_smb2_flush_req q;
 	struct fake_open *o;
 	struct fake_reply *r;
@@ -172,16 +173,19 @@ void nwb_fake_smb2_flush(struct fake_conn *c, const struct nwb_smb2_hdr *h,
 		nwb_fake_smb2_error(c, h, NWB_STATUS_FILE_CLOSED);
 		return;
 	}
-	rc = nwb_fake_flush(c, o->file);
+	op.file = o->file;
+	rc = nwb_fake_flush(&op);
 	if (rc < 0)
 		return;
 	if (rc) {
 		nwb_fake_smb2_error(c, h, (uint32_t)rc);
 		return;
 	}
+	nwb_fake_smb2_write_begin(c, &op);
 	r = nwb_fake_reply_new(REPLY_BYTES);
 	n = nwb_smb2_empty_encode(BODY(r), BODY_BYTES);
-	nwb_fake_smb2_answer(c, r, h, NWB_STATUS_SUCCESS, n, 0, 0);
+	nwb_fake_smb2_answer(c, r, &op.hdr, NWB_STATUS_SUCCESS, n, op.ack_delay,
+			     op.was_pending ? op.hdr.async_id : 0);
 }
 
 void nwb_fake_smb2_read(struct fake_conn *c, const struct nwb_smb2_hdr *h,

@@ -163,13 +163,17 @@ void nwb_fake_write(struct fake_op *op, const void *data)
 	finish(f, op);
 }
 
-int64_t nwb_fake_flush(struct fake_conn *c, struct fake_file *file)
+int64_t nwb_fake_flush(struct fake_op *op)
 {
+	struct fake_conn *c = op->conn;
+	struct fake_file *file = op->file;
 	struct nwb_fake *f = c->fake;
 	uint64_t n = ++f->stats.nr_flushes;
 	struct nwb_fake_fate x = ask(f, file->name, true, n, 0, 0);
 
-	if (x.crash || x.code || x.reset_before || x.reset_after)
+	op->ack_delay = x.ack_delay_ns;
+	if (x.crash || x.code || x.reset_before || x.reset_after ||
+	    x.ack_delay_ns)
 		f->stats.nr_faults++;
 	if (x.crash) {
 		nwb_fake_crash_locked(f);

@@ -59,7 +59,8 @@ struct nwb_fake_asked {
  * @code: native error: nothing is applied or synced
  * @short_to: WRITE: only so many bytes are applied and counted; 0 = all
  * @zero: WRITE: none is, and the answer is a count of 0
- * @ack_delay_ns, @park_ns: WRITE: as in struct nwb_fake_faults
+ * @ack_delay_ns: done at once and answered that much later; of a FLUSH, too
+ * @park_ns: WRITE: as in struct nwb_fake_faults
  */
 struct nwb_fake_fate {
 	bool reset_before;

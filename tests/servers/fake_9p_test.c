@@ -219,6 +219,44 @@ NWB_TEST(fake_9p, flush_waits_for_what_runs)
 	nwb_test_on_sim(flush_running, NULL);
 }
 
+static void late_fate(void *arg, const struct nwb_fake_asked *a,
+		      struct nwb_fake_fate *fate)
+{
+	(void)arg;
+	if (a->is_flush)
+		fate->ack_delay_ns = 3 * NWB_MSEC;
+}
+
+static void late_fsync(void *arg)
+{
+	struct nwb_test_exec *te = arg;
+	struct nwb_fake_opts opts = {.proto = NWB_FAKE_9P, .decide = late_fate};
+	struct nwb_p9_msg m = {.type = NWB_P9_TFSYNC, .tag = 3};
+	uint64_t began = nwb_now_ns(te->ex);
+	struct both b;
+
+	nwb_check_eq(nwb_fake_new(te->ex, &opts, &b.f), 0);
+	hand_init(&b.h, te->ex);
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
+	hand_write(&b.h, 1, 0, 10, 'a');
+	expect(&b.h, NWB_P9_RWRITE, 1);
+	m.tfsync.fid = HAND_FID;
+	hand_send(&b.h, &m, 0);
+	/* answered before the flush, and not covered by it */
+	hand_write(&b.h, 2, 10, 10, 'b');
+	expect(&b.h, NWB_P9_RWRITE, 2);
+	expect(&b.h, NWB_P9_RFSYNC, 3);
+	nwb_check(nwb_now_ns(te->ex) - began >= 3 * NWB_MSEC);
+	nwb_check_eq(byte_at(b.f, true, 0), 'a');
+	nwb_check_eq(byte_at(b.f, true, 10), 0);
+	end(&b);
+}
+
+NWB_TEST(fake_9p, a_late_fsync_covers_what_was_there)
+{
+	nwb_test_on_sim(late_fsync, NULL);
+}
+
 static void flush_answered(void *arg)
 {
 	struct nwb_test_exec *te = arg;

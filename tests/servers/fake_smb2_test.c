@@ -456,6 +456,47 @@ NWB_TEST(fake_smb2, interim_answer_bears_the_credits)
 	nwb_test_on_sim(pending, NULL);
 }
 
+static void late_fate(void *arg, const struct nwb_fake_asked *a,
+		      struct nwb_fake_fate *fate)
+{
+	(void)arg;
+	if (a->is_flush)
+		fate->ack_delay_ns = 3 * NWB_MSEC;
+}
+
+static void late_flush(void *arg)
+{
+	struct nwb_test_exec *te = arg;
+	struct nwb_fake_opts opts = {.decide = late_fate};
+	struct nwb_fake_faults ft = {.pending_after_ns = NWB_MSEC};
+	uint64_t began = nwb_now_ns(te->ex);
+	struct both b;
+
+	begin(&b, te->ex, &opts);
+	hand_open(&b.h, nwb_fake_dialer(b.f), "f");
+	nwb_fake_set_faults(b.f, &ft);
+	nwb_check_eq(do_write(&b.h, 0, 10, 'a'), 0);
+	hand_flush(&b.h);
+	/* answered before the flush, and not covered by it */
+	nwb_check_eq(do_write(&b.h, 10, 10, 'b'), 0);
+	nwb_check_eq(hand_recv(&b.h), 0);
+	nwb_check_eq(b.h.rsp.command, NWB_SMB2_FLUSH);
+	nwb_check_eq(b.h.rsp.status, NWB_STATUS_PENDING);
+	nwb_check_eq(hand_recv(&b.h), 0);
+	nwb_check_eq(b.h.rsp.command, NWB_SMB2_FLUSH);
+	nwb_check_eq(b.h.rsp.status, 0);
+	nwb_check(b.h.rsp.flags & NWB_SMB2_F_ASYNC);
+	nwb_check(nwb_now_ns(te->ex) - began >= 3 * NWB_MSEC);
+	nwb_check_eq(byte_at(b.f, "f", true, 0), 'a');
+	nwb_check_eq(byte_at(b.f, "f", true, 10), 0);
+	end(&b);
+}
+
+NWB_TEST(fake_smb2, a_late_flush_covers_what_was_there)
+{
+	nwb_test_on_sim(late_flush, NULL);
+}
+
 static void reset(void *arg)
 {
 	struct nwb_test_exec *te = arg;
