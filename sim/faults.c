@@ -32,7 +32,7 @@ static bool is_timed(enum sim_family family)
 static bool is_of_flush(enum sim_family family)
 {
 	return family == SIM_CUT_FLUSH || family == SIM_CRASH_FLUSH ||
-	       family == SIM_ERROR_FLUSH;
+	       family == SIM_ERROR_FLUSH || family == SIM_LATE_FLUSH;
 }
 
 static void fired(struct sim_world *w, unsigned int i)
@@ -64,6 +64,7 @@ static void apply(const struct sim_fault *x, struct nwb_fake_fate *fate)
 		fate->crash = true;
 		break;
 	case SIM_SLOW_ACK:
+	case SIM_LATE_FLUSH:
 		fate->ack_delay_ns += x->arg;
 		break;
 	case SIM_PARK:

@@ -142,7 +142,8 @@ static bool is_for(const struct sim_plan *p, enum sim_family family)
 		return !p->is_9p;
 	if (family == SIM_MIRROR_CUT || family == SIM_MIRROR_CRASH)
 		return p->has_mirror;
-	if (family == SIM_CUT_READY) /* aims.c only */
+	/* aims.c and plan_more.c only */
+	if (family == SIM_CUT_READY || family == SIM_LATE_FLUSH)
 		return false;
 	return true;
 }

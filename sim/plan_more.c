@@ -8,6 +8,8 @@
  *	blobs	an object that is always written as a whole, beside the files
  *	far	positions up to 2^63: deep trees, and no sum may wrap
  *	calls	sync_file_range(2), readahead(2), a folio lock held for a while
+ *	late	flushes are answered long after they were executed, and what
+ *		was written and acknowledged meanwhile a crash takes away
  *	refuse	what a caller must not ask for, and a mount without memory
  *
  * A generator of its own, so that a world that is of none of these kinds is what
@@ -70,6 +72,39 @@ static void plan_far(struct sim_plan *p, uint64_t *s)
 			p->fault[i].family = SIM_CUT_TIMED;
 }
 
+/*
+ * Two tasks at one file, so that one writes while the other waits for its flush;
+ * a flusher that does not wait; and crashes, before which not all was flushed
+ * once more. The late answer must not count for what was acknowledged since.
+ */
+static void plan_late(struct sim_plan *p, uint64_t *s)
+{
+	if (sim_draw(s, 8))
+		return;
+	p->nr_files = 1;
+	p->nr_tasks = nwb_max(p->nr_tasks, 2u);
+	p->opts.dirty_age_ns = NWB_MSEC;
+	p->nr_faults = nwb_max(p->nr_faults, 20u);
+	for (unsigned int i = 0; i < p->nr_ops; i++)
+		p->op[i].task = (unsigned int)sim_draw(s, p->nr_tasks);
+	for (unsigned int i = 0; i < p->nr_faults; i++) {
+		bool is_flush = i < 12;
+
+		if (i >= 20 && sim_draw(s, 2))
+			continue;
+		p->fault[i] = (struct sim_fault){
+			.family = is_flush ? SIM_LATE_FLUSH : SIM_CRASH,
+			.at = 1 + sim_draw(s, is_flush ? 12 : 60),
+			.arg = is_flush ? 1 + sim_draw(s, 30 * NWB_MSEC) : 0,
+		};
+	}
+	p->families = 0;
+	for (unsigned int i = 0; i < p->nr_faults; i++)
+		p->families |= 1u << p->fault[i].family;
+	if (p->scatter_ns)
+		p->families |= 1u << SIM_SCATTER;
+}
+
 static bool is_idle(enum sim_op_kind kind)
 {
 	return kind == SIM_SLEEP || kind == SIM_KICK || kind == SIM_FLUSH ||
@@ -107,4 +142,5 @@ void sim_plan_more(struct sim_plan *p, uint64_t seed)
 	if (p->is_refusing)
 		replace(p, &s, refused, 1);
 	plan_far(p, &s);
+	plan_late(p, &s);
 }

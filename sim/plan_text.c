@@ -28,6 +28,7 @@ static const char *const family_name[SIM_FAMILIES] = {
 	[SIM_MIRROR_CUT] = "mirror-cut",
 	[SIM_MIRROR_CRASH] = "mirror-crash",
 	[SIM_CUT_READY] = "cut-ready",
+	[SIM_LATE_FLUSH] = "late-flush",
 };
 
 static const char *const op_name[SIM_OP_KINDS] = {

@@ -113,7 +113,8 @@ enum sim_family {
 	SIM_NO_REQUEST, /* ->init_request() refuses */
 	SIM_MIRROR_CUT, /* the mirror's connections are reset */
 	SIM_MIRROR_CRASH,
-	SIM_CUT_READY, /* reconnect between preparing and sending (SMB) */
+	SIM_CUT_READY,	/* reconnect between preparing and sending (SMB) */
+	SIM_LATE_FLUSH, /* a FLUSH is executed at once and answered late */
 	SIM_FAMILIES
 };
 

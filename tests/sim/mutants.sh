@@ -6,7 +6,7 @@
 # Usage: mutants.sh NETWB
 set -u
 netwb=$1 failed=0 passed=0
-for m in short-dropped ends-early redirty-lost fsync-swallows; do
+for m in short-dropped ends-early redirty-lost fsync-swallows settles-late; do
 	out=$("$netwb" sim --mutant "$m" --seeds 5000) || {
 		echo "$m: not found: $out"
 		failed=$((failed + 1))
