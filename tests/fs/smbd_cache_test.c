@@ -124,6 +124,15 @@ static bool sees(struct nwb_file *f, const uint8_t *want)
 	return !memcmp(got, want, BYTES);
 }
 
+/* Through the second mount. */
+static void somebody_writes(struct rig *r)
+{
+	struct nwb_file *g = open_it(r->b);
+
+	nwb_check_eq(nwb_file_write(g, two, BYTES, 0), BYTES);
+	nwb_check_eq(nwb_mount_close(r->b, g), 0);
+}
+
 /* The server does not wait for a reader to give its lease up: soon. */
 static bool soon_sees(struct rig *r, struct nwb_file *f, const uint8_t *want)
 {
@@ -224,16 +233,14 @@ NWB_TEST(fs_smbd_cache, none_sees_all_at_once)
  * back: what it had cached is not what it reads. */
 static void reopen_body(struct rig *r)
 {
-	struct nwb_file *f = open_it(r->a), *g;
+	struct nwb_file *f = open_it(r->a);
 
 	nwb_check_eq(nwb_file_write(f, one, BYTES, 0), BYTES);
 	nwb_check_eq(nwb_file_fsync(f), 0);
 	nwb_check(sees(f, one));
 	nwb_check_eq(nwb_server_kill(r->srv, SIGKILL, true, NULL), 0);
 	nwb_check_eq(nwb_server_restart(r->srv, NULL), 0);
-	g = open_it(r->b);
-	nwb_check_eq(nwb_file_write(g, two, BYTES, 0), BYTES);
-	nwb_check_eq(nwb_mount_close(r->b, g), 0);
+	somebody_writes(r);
 	nwb_check_eq(nwb_file_write(f, one, 1, 0), 1);
 	nwb_check_eq(nwb_file_fsync(f), 0);
 	two[0] = one[0];
@@ -252,15 +259,13 @@ NWB_TEST(fs_smbd_cache, strict_forgets_what_it_had_before_a_reopen)
  * that somebody writes meanwhile. The next read asks. */
 static void lost_body(struct rig *r)
 {
-	struct nwb_file *f = open_it(r->a), *g;
+	struct nwb_file *f = open_it(r->a);
 
 	nwb_check_eq(nwb_file_write(f, one, BYTES, 0), BYTES);
 	nwb_check_eq(nwb_file_fsync(f), 0);
 	nwb_check(sees(f, one));
 	nwb_smb2_disconnect(nwb_mount_smb2(r->a));
-	g = open_it(r->b);
-	nwb_check_eq(nwb_file_write(g, two, BYTES, 0), BYTES);
-	nwb_check_eq(nwb_mount_close(r->b, g), 0);
+	somebody_writes(r);
 	nwb_check(sees(f, two));
 	nwb_check_eq(nwb_mount_close(r->a, f), 0);
 }
@@ -276,7 +281,7 @@ NWB_TEST(fs_smbd_cache, strict_asks_after_a_lost_connection)
  * what was cached. */
 static void reopened_body(struct rig *r)
 {
-	struct nwb_file *f = open_it(r->a), *g;
+	struct nwb_file *f = open_it(r->a);
 	struct smb_inode *p = nwb_inode_fs_priv(nwb_file_inode(f));
 	uint32_t instance;
 
@@ -284,9 +289,7 @@ static void reopened_body(struct rig *r)
 	nwb_check_eq(nwb_file_fsync(f), 0);
 	nwb_check(sees(f, one));
 	nwb_smb2_disconnect(nwb_mount_smb2(r->a));
-	g = open_it(r->b);
-	nwb_check_eq(nwb_file_write(g, two, BYTES, 0), BYTES);
-	nwb_check_eq(nwb_mount_close(r->b, g), 0);
+	somebody_writes(r);
 	nwb_check_eq(nwb_smb2_connect(nwb_mount_smb2(r->a), NULL), 0);
 	nwb_check_eq(nwb_smb2_file_ready(p->file, &instance, NULL), 0);
 	nwb_check(sees(f, two));

@@ -102,15 +102,22 @@ NWB_TEST(crypto, item10_a_retry_looks_at_both_ends)
 		sfs_run(seed, &opts, 65536, 0, last_unit_body);
 }
 
+/* All goes well from here on: the unit is read again, and what is there is what
+ * was. */
+static void nobody_else_wrote(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
+	nwb_check_eq(stats_of(rig).crypto_changed, 0);
+}
+
 /* Our own first attempt arrived, its answer did not: nothing has changed. */
 static void own_body(struct sfs_rig *rig)
 {
 	begin_rmw(rig, 5200);
 	sfs_reset(rig->sfs, true, false);
-	sfs_auto(rig->sfs);
-	nwb_check_eq(nwb_file_fsync(rig->f), 0);
-	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
-	nwb_check_eq(stats_of(rig).crypto_changed, 0);
+	nobody_else_wrote(rig);
 	nwb_check(server_has(rig->file->dur, 0, 20000));
 }
 
@@ -128,10 +135,7 @@ static void torn_body(struct sfs_rig *rig)
 	begin_rmw(rig, 5203);
 	/* ends in the block that holds 5200..5215, theirs and ours */
 	sfs_complete(rig->sfs, 0, 5207 - 5120);
-	sfs_auto(rig->sfs);
-	nwb_check_eq(nwb_file_fsync(rig->f), 0);
-	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
-	nwb_check_eq(stats_of(rig).crypto_changed, 0);
+	nobody_else_wrote(rig);
 	nwb_check(server_has(rig->file->dur, 0, 20000));
 }
 
@@ -154,10 +158,7 @@ static void torn_tail_body(struct sfs_rig *rig)
 	sfs_wait_pending(rig->sfs, 1);
 	nwb_check_eq(rig->sfs->log[0].start, 5120);
 	sfs_complete(rig->sfs, 0, 403);
-	sfs_auto(rig->sfs);
-	nwb_check_eq(nwb_file_fsync(rig->f), 0);
-	nwb_check_eq(stats_of(rig).crypto_refreshed, 1);
-	nwb_check_eq(stats_of(rig).crypto_changed, 0);
+	nobody_else_wrote(rig);
 	nwb_check(server_has(rig->file->dur, 5120, UNIT));
 }
 

@@ -56,11 +56,24 @@ static uint32_t do_write(struct hand *h, uint64_t offset, uint32_t len,
 	return h->rsp.status;
 }
 
+/* What 65536 bytes at @offset are, which must be there. */
+static const uint8_t *read_64k(struct hand *h, uint64_t offset)
+{
+	struct nwb_smb2_read_rsp m = {0};
+
+	hand_read(h, offset, 65536);
+	nwb_check_eq(hand_recv(h), 0);
+	nwb_check_eq(
+		nwb_smb2_read_rsp_decode(h->rx, h->rsp_len, h->rsp_len, &m), 0);
+	nwb_check_eq(m.len, 65536);
+	return h->rx + m.data_offset;
+}
+
 static void round_trip(void *arg)
 {
 	struct nwb_test_exec *te = arg;
-	struct nwb_smb2_read_rsp m;
 	struct nwb_fake_stats st;
+	const uint8_t *data;
 	struct both b;
 
 	begin(&b, te->ex, NULL);
@@ -76,14 +89,9 @@ static void round_trip(void *arg)
 	nwb_check_eq(hand_recv(&b.h), 0);
 	nwb_check_eq(b.h.rsp.status, 0);
 	nwb_check_eq(byte_at(b.f, "file", true, 299999), 'x');
-	hand_read(&b.h, 99999, 65536);
-	nwb_check_eq(hand_recv(&b.h), 0);
-	nwb_check_eq(
-		nwb_smb2_read_rsp_decode(b.h.rx, b.h.rsp_len, b.h.rsp_len, &m),
-		0);
-	nwb_check_eq(m.len, 65536);
-	nwb_check_eq(b.h.rx[m.data_offset], 0);
-	nwb_check_eq(b.h.rx[m.data_offset + 1], 'x');
+	data = read_64k(&b.h, 99999);
+	nwb_check_eq(data[0], 0);
+	nwb_check_eq(data[1], 'x');
 	hand_read(&b.h, 300000, 1);
 	nwb_check_eq(hand_recv(&b.h), 0);
 	nwb_check_eq(b.h.rsp.status, NWB_STATUS_END_OF_FILE);
@@ -108,7 +116,7 @@ static void discards(void *arg)
 	};
 	const uint64_t far = 1ull << 39; /* no memory has room for that */
 	struct nwb_test_exec *te = arg;
-	struct nwb_smb2_read_rsp m;
+	const uint8_t *data;
 	uint64_t size = 0;
 	struct both b;
 
@@ -122,13 +130,8 @@ static void discards(void *arg)
 	hand_flush(&b.h);
 	nwb_check_eq(hand_recv(&b.h), 0);
 	nwb_check_eq(b.h.rsp.status, 0);
-	hand_read(&b.h, far, 65536);
-	nwb_check_eq(hand_recv(&b.h), 0);
-	nwb_check_eq(
-		nwb_smb2_read_rsp_decode(b.h.rx, b.h.rsp_len, b.h.rsp_len, &m),
-		0);
-	nwb_check_eq(m.len, 65536);
-	nwb_check_eq(b.h.rx[m.data_offset], 0);
+	data = read_64k(&b.h, far);
+	nwb_check_eq(data[0], 0);
 	nwb_check_eq(byte_at(b.f, "file", true, far + 1), 0);
 	nwb_check_eq(nwb_fake_get(b.f, "file", true, 0, NULL, 0, &size), 0);
 	nwb_check_eq(size, far + 65536);
