@@ -631,11 +631,19 @@ void bench_client_tell(const struct bench_run_opts *o,
 void bench_client_record(json_t *rec, const struct bench_run_opts *o,
 			 const struct bench_run_result *r);
 
+/* dial.c */
+struct bench_dialer {
+	struct nwb_dialer dialer; /* for the client */
+	struct nwb_server *srv;	  /* borrowed */
+};
+/** bench_dialer_init() - to @srv, wherever it is isolated. */
+void bench_dialer_init(struct bench_dialer *b, struct nwb_server *srv);
+
 /* mirror.c */
 #define BENCH_MIRROR_LEDGER ".mirror" /* behind the name of the run's */
 struct bench_mirror {
 	struct nwb_server *srv; /* NULL: none */
-	struct nwb_dialer dialer;
+	struct bench_dialer dialer;
 	struct nwb_subject_peer peer;
 	struct bench_ledgers l;
 	struct bench_supervisor *sup;

@@ -13,7 +13,7 @@ static const char about[] =
 	"workloads, clean\n(interleaved pairs, with the limits raw-cold and "
 	"raw-hot) and under each standard\nfault. --server takes that server "
 	"instead of both. Writes run.jsonl\nand the reports that `netwb report "
-	"--help` lists.";
+	"--help` lists. A fio job instead: see\n`netwb bench JOB.fio --help`.";
 
 static int broken(const struct nwb_err *err)
 {

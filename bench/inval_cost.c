@@ -68,7 +68,7 @@ static const struct cell {
 };
 
 struct cost {
-	struct nwb_dialer dialer;
+	struct bench_dialer dialer;
 	struct nwb_server *srv;
 	struct nwb_server_info info;
 	unsigned int rounds;
@@ -91,18 +91,6 @@ struct cost {
 
 /* --- the client ----------------------------------------------------------- */
 
-static int dial(struct nwb_dialer *d, struct nwb_exec *ex,
-		struct nwb_sock **ret_sock, struct nwb_err *err)
-{
-	struct cost *c = nwb_container_of(d, struct cost, dialer);
-	int fd, rc = nwb_server_dial(c->srv, &fd, err);
-
-	if (rc)
-		return rc;
-	rc = nwb_sock_from_fd(ex, fd, ret_sock);
-	return rc ? nwb_err_set(err, rc, "socket: %s", strerror(-rc)) : 0;
-}
-
 static int mount_it(struct cost *c)
 {
 	/* nothing is written but by the invalidation */
@@ -113,7 +101,7 @@ static int mount_it(struct cost *c)
 		.dirty_age_ns = 10000 * NWB_SEC,
 	};
 	struct nwb_smb2_opts smb = {
-		.dialer = &c->dialer,
+		.dialer = &c->dialer.dialer,
 		.auth = nwb_auth_gssapi(),
 		.server_name = "netwb",
 		.share = c->info.share,
@@ -122,7 +110,7 @@ static int mount_it(struct cost *c)
 		.domain = "",
 	};
 	struct nwb_p9_opts p9 = {
-		.dialer = &c->dialer,
+		.dialer = &c->dialer.dialer,
 		.aname = c->info.share,
 		.uname =
 			c->info.user && c->info.user[0] ? c->info.user : "root",
@@ -436,9 +424,9 @@ static int cost_server(const struct bench_cli *cli, const char *name,
 	c->err = err;
 	c->rounds = cli->pairs;
 	c->rnd = cli->run.seed;
-	c->dialer = (struct nwb_dialer){.dial = dial};
 	rc = nwb_server_start(&so, &c->srv, err);
 	if (!rc) {
+		bench_dialer_init(&c->dialer, c->srv);
 		nwb_server_info(c->srv, &c->info);
 		printf("%s %s, isolation %s\n", name, c->info.version,
 		       c->info.isolation);

@@ -33,26 +33,6 @@ void bench_mirror_init(struct bench_mirror *m)
 	m->l.page_fd = -1;
 }
 
-static int mirror_dial_to(struct nwb_dialer *d, struct nwb_exec *ex,
-			  uint32_t addr, struct nwb_sock **ret_sock,
-			  struct nwb_err *err)
-{
-	struct bench_mirror *m =
-		nwb_container_of(d, struct bench_mirror, dialer);
-	int fd, rc = nwb_server_dial_to(m->srv, addr, &fd, err);
-
-	if (rc)
-		return rc;
-	rc = nwb_sock_from_fd(ex, fd, ret_sock);
-	return rc ? nwb_err_set(err, rc, "socket: %s", strerror(-rc)) : 0;
-}
-
-static int mirror_dial(struct nwb_dialer *d, struct nwb_exec *ex,
-		       struct nwb_sock **ret_sock, struct nwb_err *err)
-{
-	return mirror_dial_to(d, ex, NWB_SERVER_ADDR, ret_sock, err);
-}
-
 static int make_ledgers(struct bench_mirror *m, const struct bench_run_opts *o,
 			const char *file, uint64_t slots, struct nwb_err *err)
 {
@@ -123,13 +103,9 @@ int bench_mirror_up(struct bench_mirror *m, const struct bench_run_opts *o,
 	if (rc)
 		return nwb_err_wrap(err, rc, "mirror");
 	nwb_server_info(m->srv, &info);
-	m->dialer = (struct nwb_dialer){
-		.dial = mirror_dial,
-		.dial_to = mirror_dial_to,
-		.addr = NWB_SERVER_ADDR,
-	};
+	bench_dialer_init(&m->dialer, m->srv);
 	m->peer = (struct nwb_subject_peer){
-		.dialer = &m->dialer,
+		.dialer = &m->dialer.dialer,
 		.is_9p = info.is_9p,
 		.share = info.share,
 		.user = info.user,

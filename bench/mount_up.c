@@ -78,25 +78,6 @@ int mount_check(struct serve *s, struct nwb_err *err)
 
 /* --- up ------------------------------------------------------------------- */
 
-static int dial_to(struct nwb_dialer *d, struct nwb_exec *ex, uint32_t addr,
-		   struct nwb_sock **ret_sock, struct nwb_err *err)
-{
-	struct serve *s = nwb_container_of(d, struct serve, dialer);
-	int fd, rc;
-
-	rc = nwb_server_dial_to(s->srv, addr, &fd, err);
-	if (rc)
-		return rc;
-	rc = nwb_sock_from_fd(ex, fd, ret_sock);
-	return rc ? nwb_err_set(err, rc, "socket: %s", strerror(-rc)) : 0;
-}
-
-static int dial(struct nwb_dialer *d, struct nwb_exec *ex,
-		struct nwb_sock **ret_sock, struct nwb_err *err)
-{
-	return dial_to(d, ex, NWB_SERVER_ADDR, ret_sock, err);
-}
-
 /* In the run's place; where there is none, on the host. */
 static int find_path(struct serve *s, struct nwb_err *err)
 {
@@ -142,7 +123,7 @@ static void start_client(void *arg)
 		.gid = getgid(),
 	};
 	struct nwb_subject_opts so = {
-		.dialer = &s->dialer,
+		.dialer = &s->dialer.dialer,
 		.is_9p = s->info.is_9p,
 		.share = s->info.share,
 		.user = s->info.user,
@@ -150,11 +131,7 @@ static void start_client(void *arg)
 		.password = s->info.password,
 	};
 
-	s->dialer = (struct nwb_dialer){
-		.dial = dial,
-		.dial_to = dial_to,
-		.addr = NWB_SERVER_ADDR,
-	};
+	bench_dialer_init(&s->dialer, s->srv);
 	bench_client_opts(&s->cli.run, &so);
 	m->rc = nwb_subject_new(m->ex, &so, &m->subject, m->err);
 	if (m->rc)

@@ -45,7 +45,7 @@ struct run {
 	struct bench_capture *capture;
 	struct nwb_trace *trace;
 	struct nwb_exec *ex;
-	struct nwb_dialer dialer;
+	struct bench_dialer dialer;
 	struct nwb_subject *subject;
 	struct nwb_workload *work;
 	struct nwb_openloop *ol; /* NULL: one write after the other */
@@ -151,25 +151,6 @@ static int run_server(struct run *r)
 	return 0;
 }
 
-static int run_dial_to(struct nwb_dialer *d, struct nwb_exec *ex, uint32_t addr,
-		       struct nwb_sock **ret_sock, struct nwb_err *err)
-{
-	struct run *r = nwb_container_of(d, struct run, dialer);
-	int fd, rc;
-
-	rc = nwb_server_dial_to(r->srv, addr, &fd, err);
-	if (rc)
-		return rc;
-	rc = nwb_sock_from_fd(ex, fd, ret_sock);
-	return rc ? nwb_err_set(err, rc, "socket: %s", strerror(-rc)) : 0;
-}
-
-static int run_dial(struct nwb_dialer *d, struct nwb_exec *ex,
-		    struct nwb_sock **ret_sock, struct nwb_err *err)
-{
-	return run_dial_to(d, ex, NWB_SERVER_ADDR, ret_sock, err);
-}
-
 /* The server inside this process: from here on its CPU time is ours. */
 static int run_fake(struct run *r, struct nwb_subject_opts *so)
 {
@@ -193,11 +174,7 @@ static void run_real(struct run *r, struct nwb_subject_opts *so)
 	struct nwb_server_info info;
 
 	nwb_server_info(r->srv, &info);
-	r->dialer = (struct nwb_dialer){
-		.dial = run_dial,
-		.dial_to = run_dial_to,
-		.addr = NWB_SERVER_ADDR,
-	};
+	bench_dialer_init(&r->dialer, r->srv);
 	so->is_9p = info.is_9p;
 	so->share = info.share;
 	so->user = info.user;
@@ -211,7 +188,7 @@ static int run_subject(struct run *r)
 {
 	const struct bench_run_opts *o = r->o;
 	struct nwb_subject_opts so = {
-		.dialer = &r->dialer,
+		.dialer = &r->dialer.dialer,
 		.ledger = &r->l.ledger,
 		.trace = r->trace,
 	};

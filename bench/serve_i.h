@@ -26,9 +26,9 @@
 struct bench_mount;
 
 struct serve {
-	const char *name;	   /* of the command: "serve", "mount" */
-	struct bench_mount *mount; /* NULL: serve */
-	struct nwb_dialer dialer;  /* of the mount's client */
+	const char *name;	    /* of the command: "serve", "mount" */
+	struct bench_mount *mount;  /* NULL: serve */
+	struct bench_dialer dialer; /* of the mount's client */
 	struct bench_cli cli;
 	const char *server;
 	char **command; /* NULL: none */
