@@ -34,6 +34,8 @@ help:
 	@echo 'make sim-mutants  each listed defect of the engine is found by a check'
 	@echo 'make sim-coverage  branches of lib/netfs that simulation alone takes'
 	@echo 'make sim-digests  1,000 seeds: the same events twice, with two compilers'
+	@echo 'make sim-flavours  hazards of linux-6.12 and linux-7.2 by name: 2,000 seeds'
+	@echo 'make reference  the numbered behaviours of the reference: their tests'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
 	@echo 'make fio-engine build the external fio engine (docs/fio.md)'
@@ -76,7 +78,7 @@ nightly: build
 test-slurm: build
 	@tests/e2e/slurm.sh $(BUILD)
 
-.PHONY: sim sim-mutants sim-digests sim-coverage
+.PHONY: sim sim-mutants sim-digests sim-coverage sim-flavours reference
 sim: build
 	@$(BUILD)/bench/netwb sim $(ARGS)
 
@@ -91,6 +93,15 @@ sim-coverage: deps
 
 sim-digests: build
 	@scripts/sim-digests $(BUILD) $(ARGS)
+
+sim-flavours: build
+	@code=0; for f in linux-6.12 linux-7.2; do \
+		$(BUILD)/bench/netwb sim --flavour $$f \
+			$(or $(ARGS),--seeds 2000) || code=1; \
+	done; exit $$code
+
+reference: build
+	@scripts/reference-table $(BUILD) $(ARGS)
 
 report: build
 	@$(BUILD)/bench/netwb report $(ARGS)
