@@ -122,8 +122,13 @@ struct nwb_dialer *nwb_fake_dialer(struct nwb_fake *f)
 
 void nwb_fake_set_faults(struct nwb_fake *f, const struct nwb_fake_faults *ft)
 {
+	struct fake_conn *c;
+
 	nwb_mutex_lock(&f->lock);
 	f->faults = *ft;
+	/* that may be over now */
+	nwb_list_for_each_entry (c, &f->conns, link)
+		nwb_waitq_wake_all(&c->wake);
 	nwb_mutex_unlock(&f->lock);
 }
 

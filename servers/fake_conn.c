@@ -124,7 +124,7 @@ static struct fake_reply *next_due(struct fake_conn *c)
 		if (c->is_dead)
 			return NULL;
 		until = NWB_NEVER;
-		if (!nwb_list_empty(&c->out)) {
+		if (!nwb_list_empty(&c->out) && !f->faults.is_frozen) {
 			r = nwb_list_first(&c->out, struct fake_reply, link);
 			if (r->due <= nwb_now_ns(f->ex)) {
 				nwb_list_del(&r->link);

@@ -159,6 +159,8 @@ enum nwb_fake_withhold {
  * @crash_at, @crash_at_flush: crash (see nwb_fake_crash()) instead of
  *	answering: a WRITE after it was applied, a FLUSH before it synced
  * @down_ns: after a crash nothing can connect for so long
+ * @is_frozen: while this is set no reply leaves, to nothing that was or is sent;
+ *	what comes in is served, and connections are accepted
  * @withhold: SMB2, from the tree connect on
  * @famine_below: FAMINE ends when the client holds fewer credits than this and
  *	one request is open; 0 = 1. Set it to the charge of the largest request
@@ -184,6 +186,7 @@ struct nwb_fake_faults {
 	uint64_t crash_at;
 	uint64_t crash_at_flush;
 	uint64_t down_ns;
+	bool is_frozen;
 	enum nwb_fake_withhold withhold;
 	uint32_t famine_below;
 	uint64_t famine_hold_ns;

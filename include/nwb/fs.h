@@ -71,8 +71,9 @@ void nwb_mount_use_cache(struct nwb_mount *mnt, struct nwb_cache *cache);
  * written to the file of the same name on @mirror as well. Its failure is none
  * of the file's; it is then left behind, for good. Direct writes and truncations
  * do not go there and leave it behind at once. A mirror that does not answer
- * when a file is opened is done without: see lib/fs/mirror.c.
- * @mirror: borrowed until @mnt is free
+ * within 3 s when a file is opened is done without: see lib/fs/mirror.c.
+ * @mirror: borrowed until @mnt is free, for which nwb_mount_free() waits until
+ *	an open that is under way there has ended
  * Return: 0, or negative errno: no task.
  */
 int nwb_mount_use_mirror(struct nwb_mount *mnt,
@@ -83,8 +84,9 @@ bool nwb_mount_mirror_is_behind(const struct nwb_file *f);
 /* Opens of a mount with a mirror. */
 struct nwb_mirror_stats {
 	uint64_t opened;      /* its file takes part */
-	uint64_t not_reached; /* tried once, in vain */
-	uint64_t skipped;     /* not tried: it was away a moment before */
+	uint64_t not_reached; /* tried once, in vain or for too long */
+	uint64_t skipped;     /* not tried: it was away a moment before, or may
+			       * be: an earlier open has not ended */
 	uint64_t behind;      /* not tried: that file was left behind */
 };
 /** nwb_mount_mirror_stats() - all zero: there is none. */

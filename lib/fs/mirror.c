@@ -4,16 +4,23 @@
  * own netfs: retries, reconnects and keeps what is not flushed there.
  *
  *	open ──one try──► there ──misses something──► behind
- *	   └─────────────► not there ──something is written──┘
+ *	   └─────────────► not there ──something is uploaded─┘
  *
  * Nothing that happens to a mirror stops a file or is told by it. A mirror that
  * has missed something (a failure, a truncation, a direct write, all that was
  * written while it was away) is left alone from then on, also when the file is
  * opened again; it is never read.
  *
- * An open waits for the mirror's server no longer than for one answer. If there
- * is none, this one and those of the next second do without; then one tries
- * again, and the next ones wait for twice as long, up to half a minute.
+ * A file is opened there by a task of the mirror's own, one try, for which an
+ * open waits OPEN_WAIT_NS at most:
+ *
+ *	open ──► try ──► opener ──► mirror	request's timeout: 10 s and more
+ *	  ◄── there, or not ───┘
+ *	  ◄── OPEN_WAIT_NS		the try is left to the opener
+ *
+ * Without an answer the file does without its mirror, and so do those that are
+ * opened while the try goes on, or in the second after it; then one tries again,
+ * and the next ones do without for twice as long, up to half a minute.
  */
 #include "ns.h"
 
@@ -24,24 +31,38 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define AWAY_MIN_NS (1 * NWB_SEC)
-#define AWAY_MAX_NS (30 * NWB_SEC)
+/* Many times what a server that is alive takes on a busy machine, and well below
+ * the timeout of a request. */
+#define OPEN_WAIT_NS (3 * NWB_SEC)
+#define AWAY_MIN_NS  (1 * NWB_SEC)
+#define AWAY_MAX_NS  (30 * NWB_SEC)
 /* Files that were left behind and closed; with more of them nobody remembers
  * which, and no file takes part any more. */
 #define BEHIND_MAX 1024u
 
+/* To open a file there. Freed by who opens the file here, or, once that one has
+ * left it, by the opener. */
+struct open_try {
+	uint32_t id;
+	struct nwb_file *file; /* NULL: it is not there */
+	bool is_over, is_left;
+	char name[];
+};
+
 /*
- * struct nwb_fs_mirror - of a mount. Its task writes what is queued, one after
- * the other: it may wait for the mirror as long as it likes, and nobody else
- * does before the folios are to be clean.
+ * struct nwb_fs_mirror - of a mount. One task writes what is queued, one after
+ * the other, another one opens: they may wait for the mirror as long as they
+ * like, and nobody else does before the folios are to be clean.
+ * @try: the one of the opener; the next one begins when it is over
  */
 struct nwb_fs_mirror {
 	struct nwb_mount *mnt; /* the other one */
 	struct nwb_mutex lock;
-	struct nwb_waitq changed;
+	struct nwb_waitq changed, opened;
 	struct nwb_list queue;
+	struct open_try *try;
 	bool stopping;
-	struct nwb_task *task;
+	struct nwb_task *task, *opener;
 	/* under lock */
 	struct nwb_list behind; /* struct behind_name */
 	unsigned int nr_behind;
@@ -85,10 +106,16 @@ static bool mirror_begin(struct nwb_io_request *rreq, unsigned int stream_nr)
 {
 	struct mirror_file *m = nwb_inode_side(nwb_rreq_inode(rreq), stream_nr);
 
-	/* something is about to be written */
-	if (!m->file)
-		atomic_store(&m->is_behind, true);
 	return !atomic_load(&m->is_behind);
+}
+
+/* Something is about to be written: not what a request has that only copies to
+ * the local cache. */
+static int mirror_prepare(struct nwb_io_subrequest *sreq)
+{
+	struct mirror_file *m = nwb_inode_side(nwb_rreq_inode(sreq->rreq), 2);
+
+	return m->file ? 0 : -EHOSTDOWN;
 }
 
 /* Copied into the mirror's page cache, which may have to wait for room. */
@@ -106,6 +133,8 @@ static int64_t mirror_write(struct nwb_io_subrequest *sreq)
 			return n;
 		pos += (uint64_t)n;
 		total += n;
+		if ((size_t)n < sreq->iov[i].iov_len)
+			break;
 	}
 	return total;
 }
@@ -130,6 +159,58 @@ static void mirror_main(void *arg)
 		sreq = mirror_sreq(w);
 		nwb_write_subrequest_terminated(sreq, mirror_write(sreq));
 		nwb_mutex_lock(&mir->lock);
+	}
+	nwb_mutex_unlock(&mir->lock);
+}
+
+/* One try has ended. mir->lock held. */
+static void note_try(struct nwb_fs_mirror *mir, bool is_there)
+{
+	if (is_there) {
+		mir->away_ns = 0;
+		return;
+	}
+	mir->away_ns = mir->away_ns ? nwb_min(2 * mir->away_ns, AWAY_MAX_NS)
+				    : AWAY_MIN_NS;
+	mir->away_until = nwb_now_ns(mir->mnt->ctx.ex) + mir->away_ns;
+}
+
+/* Context: mir->lock held, dropped meanwhile. */
+static void run_try(struct nwb_fs_mirror *mir, struct open_try *t)
+{
+	int rc;
+
+	nwb_mutex_unlock(&mir->lock);
+	rc = nwb_mount_open(mir->mnt, t->name, NWB_O_CREATE | NWB_O_ONCE, t->id,
+			    &t->file, NULL);
+	nwb_mutex_lock(&mir->lock);
+	note_try(mir, !nwb_fs_is_away(rc));
+	t->is_over = true;
+	nwb_waitq_wake_all(&mir->opened);
+	if (t->is_left) {
+		nwb_mutex_unlock(&mir->lock);
+		/* nothing was written to it */
+		if (t->file)
+			(void)!nwb_mount_close(mir->mnt, t->file);
+		nwb_free(t);
+		nwb_mutex_lock(&mir->lock);
+	}
+	mir->try = NULL;
+}
+
+static void opener_main(void *arg)
+{
+	struct nwb_fs_mirror *mir = arg;
+
+	nwb_mutex_lock(&mir->lock);
+	for (;;) {
+		if (mir->try)
+			run_try(mir, mir->try);
+		else if (mir->stopping)
+			break;
+		else
+			(void)nwb_waitq_wait(&mir->opened, &mir->lock,
+					     NWB_NEVER);
 	}
 	nwb_mutex_unlock(&mir->lock);
 }
@@ -165,10 +246,26 @@ static int mirror_flush(struct nwb_inode *inode)
 static const struct nwb_stream_ops mirror_ops = {
 	.name = "mirror",
 	.begin = mirror_begin,
+	.prepare_write = mirror_prepare,
 	.issue_write = mirror_issue,
 	.invalidate = mirror_invalidate,
 	.flush = mirror_flush,
 };
+
+/* Those that there are; each ends what it has begun. */
+static void stop_tasks(struct nwb_fs_mirror *mir)
+{
+	nwb_mutex_lock(&mir->lock);
+	nwb_assert(nwb_list_empty(&mir->queue));
+	mir->stopping = true;
+	nwb_waitq_wake_all(&mir->changed);
+	nwb_waitq_wake_all(&mir->opened);
+	nwb_mutex_unlock(&mir->lock);
+	if (mir->task)
+		nwb_task_join(mir->task);
+	if (mir->opener)
+		nwb_task_join(mir->opener);
+}
 
 int nwb_mount_use_mirror(struct nwb_mount *mnt, struct nwb_mount *mirror)
 {
@@ -180,11 +277,16 @@ int nwb_mount_use_mirror(struct nwb_mount *mnt, struct nwb_mount *mirror)
 	mir->mnt = mirror;
 	nwb_mutex_init(&mir->lock, mnt->ctx.ex, "mirror");
 	nwb_waitq_init(&mir->changed, mnt->ctx.ex, "mirror");
+	nwb_waitq_init(&mir->opened, mnt->ctx.ex, "mirror open");
 	nwb_list_init(&mir->queue);
 	nwb_list_init(&mir->behind);
 	rc = nwb_task_spawn(mnt->ctx.ex, "mirror", mirror_main, mir,
 			    &mir->task);
+	if (!rc)
+		rc = nwb_task_spawn(mnt->ctx.ex, "mirror open", opener_main,
+				    mir, &mir->opener);
 	if (rc) {
+		stop_tasks(mir);
 		nwb_free(mir);
 		return rc;
 	}
@@ -199,12 +301,7 @@ void nwb_fs_mirror_free(struct nwb_fs_mirror *mir)
 
 	if (!mir)
 		return;
-	nwb_mutex_lock(&mir->lock);
-	nwb_assert(nwb_list_empty(&mir->queue));
-	mir->stopping = true;
-	nwb_waitq_wake_all(&mir->changed);
-	nwb_mutex_unlock(&mir->lock);
-	nwb_task_join(mir->task);
+	stop_tasks(mir);
 	nwb_list_for_each_entry_safe (b, next, &mir->behind, link)
 		nwb_free(b);
 	nwb_free(mir);
@@ -223,33 +320,34 @@ static bool is_left_behind(const struct nwb_fs_mirror *mir, const char *name)
 	return false;
 }
 
-/* One try has ended. mir->lock held. */
-static void note_try(struct nwb_fs_mirror *mir, bool is_there)
-{
-	if (is_there) {
-		mir->away_ns = 0;
-		return;
-	}
-	mir->away_ns = mir->away_ns ? nwb_min(2 * mir->away_ns, AWAY_MAX_NS)
-				    : AWAY_MIN_NS;
-	mir->away_until = nwb_now_ns(mir->mnt->ctx.ex) + mir->away_ns;
-}
-
-/* What cannot be opened for another reason than that nobody answers is not
- * there either, but the next file may be. */
+/*
+ * What cannot be opened for another reason than that nobody answers is not there
+ * either, but the next file may be. mir->lock held, dropped while waiting.
+ */
 static void try_open(struct mirror_file *m, uint32_t id)
 {
 	struct nwb_fs_mirror *mir = m->mir;
-	int rc = nwb_mount_open(mir->mnt, m->name, NWB_O_CREATE | NWB_O_ONCE,
-				id, &m->file, NULL);
+	uint64_t until = nwb_now_ns(mir->mnt->ctx.ex) + OPEN_WAIT_NS;
+	struct open_try *t = nwb_zalloc(sizeof(*t) + strlen(m->name) + 1);
 
-	nwb_mutex_lock(&mir->lock);
-	note_try(mir, !nwb_fs_is_away(rc));
-	if (rc)
-		mir->stats.not_reached++;
-	else
+	if (t) {
+		t->id = id;
+		memcpy(t->name, m->name, strlen(m->name) + 1);
+		mir->try = t;
+		nwb_waitq_wake_all(&mir->opened);
+		while (!t->is_over &&
+		       !nwb_waitq_wait(&mir->opened, &mir->lock, until))
+			;
+		t->is_left = !t->is_over;
+		if (t->is_over) {
+			m->file = t->file;
+			nwb_free(t);
+		}
+	}
+	if (m->file)
 		mir->stats.opened++;
-	nwb_mutex_unlock(&mir->lock);
+	else
+		mir->stats.not_reached++;
 }
 
 /** nwb_fs_mirror_open() - what a file has of @mir, or NULL: no memory. */
@@ -257,7 +355,6 @@ void *nwb_fs_mirror_open(struct nwb_fs_mirror *mir, const char *name,
 			 uint32_t id)
 {
 	struct mirror_file *m = nwb_zalloc(sizeof(*m) + strlen(name) + 1);
-	bool is_skipped;
 
 	if (!m)
 		return NULL;
@@ -267,15 +364,14 @@ void *nwb_fs_mirror_open(struct nwb_fs_mirror *mir, const char *name,
 	if (is_left_behind(mir, name)) {
 		atomic_store(&m->is_behind, true);
 		mir->stats.behind++;
-		is_skipped = true;
+	} else if (mir->try || (mir->away_ns && nwb_now_ns(mir->mnt->ctx.ex) <
+							mir->away_until)) {
+		/* mnt->lock is held: a try that is under way was left */
+		mir->stats.skipped++;
 	} else {
-		is_skipped = mir->away_ns &&
-			     nwb_now_ns(mir->mnt->ctx.ex) < mir->away_until;
-		mir->stats.skipped += is_skipped;
+		try_open(m, id);
 	}
 	nwb_mutex_unlock(&mir->lock);
-	if (!is_skipped)
-		try_open(m, id);
 	return m;
 }
 

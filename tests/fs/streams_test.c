@@ -338,3 +338,92 @@ NWB_TEST(fs_streams, item2_a_mirror_that_is_away_is_done_without)
 	sc.mode = NWB_TEMP_PAGE;
 	nwb_test_on_sim(scene_run, &sc);
 }
+
+/* Its server does not answer, and its connection stands. */
+static void mirror_frozen_body(struct scene *sc)
+{
+	struct nwb_fake_faults frozen = {.is_frozen = true};
+	uint64_t begun;
+
+	nwb_check_eq(nwb_mount_use_mirror(sc->mnt[0], sc->mnt[1]), 0);
+	nwb_fake_set_faults(sc->srv[1], &frozen);
+	begun = nwb_now_ns(sc->ex);
+	open_file(sc);
+	/* a request's timeout is 30 s */
+	nwb_check(nwb_now_ns(sc->ex) - begun < 5 * NWB_SEC);
+	check_opens(sc, (struct nwb_mirror_stats){.not_reached = 1});
+	/* As long as that try goes on, nobody asks again. */
+	begun = nwb_now_ns(sc->ex);
+	use_file(sc, "g", 0);
+	nwb_sleep_until(sc->ex, begun + 5 * NWB_SEC);
+	begun = nwb_now_ns(sc->ex);
+	use_file(sc, "h", 1000);
+	write_all(sc);
+	nwb_check_eq(nwb_file_fsync(sc->f), 0);
+	nwb_check(nwb_now_ns(sc->ex) - begun < NWB_SEC);
+	check_opens(sc,
+		    (struct nwb_mirror_stats){.not_reached = 1, .skipped = 2});
+	check_server(sc, 0);
+	nwb_check(nwb_mount_mirror_is_behind(sc->f));
+	/* It answers late: that file is closed there, the next one takes part. */
+	nwb_fake_set_faults(sc->srv[1], &(struct nwb_fake_faults){0});
+	nwb_sleep_until(sc->ex, nwb_now_ns(sc->ex) + NWB_SEC);
+	use_file(sc, "i", 1000);
+	check_opens(sc, (struct nwb_mirror_stats){
+				.opened = 1, .not_reached = 1, .skipped = 2});
+	nwb_check_eq(on_mirror(sc, "i"), 1000);
+	nwb_check_eq(on_mirror(sc, "f"), 0);
+	nwb_check_eq(on_mirror(sc, "h"), 0);
+	/* Nobody waits for it, but who unmounts. */
+	nwb_fake_set_faults(sc->srv[1], &frozen);
+	begun = nwb_now_ns(sc->ex);
+	use_file(sc, "j", 1000);
+	nwb_check(nwb_now_ns(sc->ex) - begun < 5 * NWB_SEC);
+	check_opens(sc, (struct nwb_mirror_stats){
+				.opened = 1, .not_reached = 2, .skipped = 2});
+}
+
+NWB_TEST(fs_streams, item2_an_open_does_not_wait_for_a_frozen_mirror)
+{
+	struct scene sc = {.body = mirror_frozen_body};
+
+	nwb_test_on_sim(scene_run, &sc);
+	sc.mode = NWB_TEMP_PAGE;
+	nwb_test_on_sim(scene_run, &sc);
+}
+
+/* What is only read misses nothing: it is copied to the local cache, and the
+ * mirror comes along when the file is opened again. */
+static void mirror_unread_body(struct scene *sc)
+{
+	struct nwb_cache_stats st;
+	struct nwb_err err = {0};
+	struct nwb_file *f = NULL;
+
+	nwb_mount_use_cache(sc->mnt[0], sc->cache);
+	nwb_check_eq(nwb_mount_use_mirror(sc->mnt[0], sc->mnt[1]), 0);
+	nwb_check_eq(nwb_fake_put(sc->srv[0], "r", sc->bytes, FILE_BYTES), 0);
+	nwb_fake_set_faults(sc->srv[1], &(struct nwb_fake_faults){
+						.down_ns = 500 * NWB_MSEC,
+					});
+	nwb_fake_crash(sc->srv[1]);
+	nwb_check_eq(nwb_mount_open(sc->mnt[0], "r", 0, 2, &f, &err), 0);
+	nwb_check_eq(nwb_file_read(f, sc->back, FILE_BYTES, 0), FILE_BYTES);
+	nwb_check_eq(nwb_file_fsync(f), 0);
+	nwb_cache_get_stats(sc->cache, &st);
+	nwb_check(st.present_bytes > FILE_BYTES / 2);
+	nwb_check_eq(nwb_mount_close(sc->mnt[0], f), 0);
+	nwb_sleep_until(sc->ex, nwb_now_ns(sc->ex) + 2 * NWB_SEC);
+	use_file(sc, "r", 1000);
+	check_opens(sc,
+		    (struct nwb_mirror_stats){.opened = 1, .not_reached = 1});
+	nwb_check_eq(on_mirror(sc, "r"), 1000);
+	open_file(sc);
+}
+
+NWB_TEST(fs_streams, item2_a_file_that_is_read_leaves_no_mirror_behind)
+{
+	struct scene sc = {.body = mirror_unread_body};
+
+	nwb_test_on_sim(scene_run, &sc);
+}
