@@ -420,3 +420,67 @@ NWB_TEST(fs_hazard, item4_when_both_identities_are_refused_it_is_told)
 
 	run(&sc);
 }
+
+/* The server of the second user is away when the first is refused. */
+static void away_body(struct scene *sc)
+{
+	const struct nwb_fake_faults down = {.down_ns = 4 * NWB_SEC};
+	struct nwb_netfs_stats st;
+	uint64_t begin = nwb_now_ns(sc->ex);
+
+	nwb_fake_set_faults(sc->other, &down);
+	nwb_fake_crash(sc->other);
+	fill(sc, 1);
+	EXPECT(sc, !nwb_file_fsync(sc->f));
+	EXPECT(sc, nwb_now_ns(sc->ex) - begin >= down.down_ns);
+	EXPECT(sc, arrived(sc, sc->other));
+	nwb_netfs_get_stats(nwb_mount_netfs(sc->mnt), &st);
+	EXPECT(sc, st.rotations == 1);
+	/* And when it has taken over, with bytes that were acked and are lost. */
+	begin = nwb_now_ns(sc->ex);
+	fill(sc, 2);
+	EXPECT(sc, !nwb_file_flush(sc->f));
+	nwb_fake_crash(sc->other);
+	EXPECT(sc, !nwb_file_fsync(sc->f));
+	EXPECT(sc, nwb_now_ns(sc->ex) - begin >= down.down_ns);
+	EXPECT(sc, arrived(sc, sc->other));
+	nwb_netfs_get_stats(nwb_mount_netfs(sc->mnt), &st);
+	EXPECT(sc, st.rotations == 1);
+}
+
+NWB_TEST(fs_hazard, item4_the_other_identity_is_waited_for)
+{
+	struct scene sc = {.body = away_body,
+			   .has_other = true,
+			   .faults = {.fail_at = 2,
+				      .fail_times = 1000,
+				      .fail_code = NWB_STATUS_ACCESS_DENIED}};
+
+	run(&sc);
+}
+
+/* For ever: the application is told, and that the first was refused. */
+static void gone_body(struct scene *sc)
+{
+	struct nwb_netfs_stats st;
+
+	nwb_fake_set_faults(sc->other, &(struct nwb_fake_faults){
+					       .down_ns = 10000 * NWB_SEC});
+	nwb_fake_crash(sc->other);
+	fill(sc, 1);
+	EXPECT(sc, nwb_file_fsync(sc->f) == -EACCES);
+	nwb_netfs_get_stats(nwb_mount_netfs(sc->mnt), &st);
+	EXPECT(sc, !st.rotations);
+	EXPECT(sc, !nwb_file_fsync(sc->f));
+}
+
+NWB_TEST(fs_hazard, item4_another_identity_that_stays_away_is_told)
+{
+	struct scene sc = {.body = gone_body,
+			   .has_other = true,
+			   .faults = {.fail_at = 1,
+				      .fail_times = 10000,
+				      .fail_code = NWB_STATUS_ACCESS_DENIED}};
+
+	run(&sc);
+}
