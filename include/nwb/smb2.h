@@ -198,7 +198,7 @@ int nwb_smb2_open(struct nwb_smb2 *c, const char *name, unsigned int flags,
 		  struct nwb_smb2_file **ret_file,
 		  struct nwb_err *err) nwb_must_check;
 /** nwb_smb2_open_like() - open the file that @like, of another client, has the
- * name of. */
+ * name of; for writing, whatever @like was opened for. */
 int nwb_smb2_open_like(struct nwb_smb2 *c, struct nwb_smb2_file *like,
 		       struct nwb_smb2_file **ret_file,
 		       struct nwb_err *err) nwb_must_check;

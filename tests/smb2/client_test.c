@@ -202,6 +202,40 @@ NWB_TEST(smb2_client, reconnects_and_reopens)
 	on_all(NULL, reopens);
 }
 
+/* Reopened it may do what it might before, no less and no more; what is opened
+ * like it may write. */
+static void keeps_access(struct world *w)
+{
+	struct nwb_smb2_file *f = NULL;
+	uint32_t instance = 0;
+
+	OPEN(w);
+	EXPECT(w, w->s->last_access == NWB_SMB2_ACCESS_RW);
+	nwb_smb2_disconnect(w->c);
+	EXPECT(w, !nwb_smb2_file_ready(w->f, &instance, NULL));
+	EXPECT(w, w->s->last_access == NWB_SMB2_ACCESS_RW);
+	EXPECT(w, !nwb_smb2_close(w->f));
+	EXPECT(w, !nwb_smb2_open(w->c, "dir/file", NWB_O_RDONLY, &w->f, NULL));
+	EXPECT(w, w->s->last_access == NWB_SMB2_ACCESS_RO);
+	nwb_smb2_disconnect(w->c);
+	EXPECT(w, !nwb_smb2_open_like(w->c, w->f, &f, NULL));
+	EXPECT(w, w->s->last_access == NWB_SMB2_ACCESS_RW);
+	EXPECT(w, !nwb_smb2_file_ready(w->f, &instance, NULL));
+	EXPECT(w, w->s->last_access == NWB_SMB2_ACCESS_RO);
+	EXPECT(w, nwb_smb2_file_is_rdonly(w->f));
+	EXPECT(w, !nwb_smb2_file_is_rdonly(f));
+	nwb_smb2_disconnect(w->c);
+	EXPECT(w, !nwb_smb2_file_ready(f, &instance, NULL));
+	EXPECT(w, w->s->last_access == NWB_SMB2_ACCESS_RW);
+	EXPECT(w, w->s->nr_creates == 6);
+	EXPECT(w, !nwb_smb2_close(f));
+}
+
+NWB_TEST(smb2_client, a_reopened_handle_keeps_its_access)
+{
+	on_all(NULL, keeps_access);
+}
+
 static void signed_reopens(struct world *w)
 {
 	reopens(w);

@@ -292,6 +292,7 @@ static void do_create(struct sconn *c, const struct smsg *m)
 	if (nwb_smb2_create_req_decode(m->pdu, m->len, &req))
 		violation(c->s, "bad CREATE");
 	c->s->last_disposition = req.disposition;
+	c->s->last_access = req.access;
 	c->s->nr_creates++;
 	script_reply(c, m, 0, script_grant(c, &m->h), 0, pdu, n);
 }

@@ -106,7 +106,7 @@ struct script {
 	_Atomic unsigned int nr_creates, nr_sent, nr_spoiled;
 	_Atomic unsigned int nr_validates;
 	_Atomic unsigned int nr_unsealed; /* encrypted requests */
-	uint32_t last_disposition;
+	uint32_t last_disposition, last_access;
 	_Atomic unsigned int violations;
 	const char *violation;
 	struct sconn *conns[SCRIPT_CONNS_MAX];
