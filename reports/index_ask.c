@@ -27,8 +27,8 @@ int nwb_index_stats(struct nwb_index *x, struct nwb_index_stats *ret,
 	static const char *const sql[] = {
 		"SELECT count(*) FROM session",
 		"SELECT count(*) FROM session WHERE error IS NOT NULL",
-		"SELECT count(*) FROM (SELECT cs FROM value UNION SELECT cs"
-		" FROM outcome)",
+		("SELECT count(*) FROM (SELECT cs FROM value UNION SELECT cs"
+		 " FROM outcome)"),
 		"SELECT count(*) FROM value",
 	};
 	int r = 0;

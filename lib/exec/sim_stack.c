@@ -84,7 +84,8 @@ static int context_init(struct sim_coro *c, sim_entry_fn entry, void *arg)
 {
 	/* As nwb_sim_switch_sp() leaves it: r15 r14 r13 r12 rbx rbp, return
 	 * address; after its ret the stack pointer is 16-byte aligned. */
-	uintptr_t *frame = (uintptr_t *)((char *)c->map + c->map_size) - 7;
+	void *top = (char *)c->map + c->map_size;
+	uintptr_t *frame = (uintptr_t *)top - 7;
 
 	memset(frame, 0, 7 * sizeof(*frame));
 	frame[2] = (uintptr_t)entry;
