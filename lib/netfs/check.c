@@ -426,14 +426,13 @@ static bool check_covered(struct nwb_netfs_check *c, const struct shadow *s,
 
 static void note_failed(struct shadow *s, const struct nwb_sreq *q)
 {
-	uint64_t end = end_of(q);
+	struct extent x = {q->s.start + q->s.transferred, end_of(q)};
 
 	for (unsigned int i = 0; i < s->nr_failed; i++)
-		if (s->failed[i].start == q->s.start && s->failed[i].end == end)
+		if (s->failed[i].start == x.start && s->failed[i].end == x.end)
 			return;
 	if (s->nr_failed < NR_FAILED)
-		s->failed[s->nr_failed++] =
-			(struct extent){q->s.start + q->s.transferred, end};
+		s->failed[s->nr_failed++] = x;
 }
 
 /* T10 */
