@@ -322,6 +322,13 @@ bool nwb_j_promises(const struct judge *J, const struct jsync *y);
 int nwb_j_promise_all_written(struct judge *J, struct jfile *f,
 			      const struct jspan *by, bool *ret_yes);
 
+/* torn.c */
+bool nwb_j_is_left_torn(const struct judge *J, const struct jfile *f,
+			uint32_t atom, uint64_t lo, uint64_t since,
+			const struct jspan *by);
+bool nwb_j_is_left_mixed(const struct judge *J, const struct jfile *f,
+			 uint32_t atom, uint64_t lo, const struct jspan *by);
+
 /* o6_wire.c */
 uint64_t nwb_j_first_refusal(const struct judge *J, const struct jfile *f);
 

@@ -16,7 +16,8 @@
  * client owes nothing. A lane that mixes two writes is O2's TORN. Judged where
  * the policy says stable pages and the ledger has the payload, on whole lanes
  * of known writes: zeros and cut lanes fit too many. Who gives an upload up
- * may forget the page and read it again: what was given up may be missed.
+ * (and does not mark it dirty again) may forget the page and read it again: what
+ * was given up may be missed; and what a crash took, if that was told.
  */
 #include "judge_i.h"
 
@@ -39,10 +40,9 @@ struct stability {
 	struct streak s;
 };
 
-/* Was it given up, here and before @e was over? Of a flush nobody knows where.
- */
-static bool may_be_missed(const struct stability *x, uint32_t atom,
-			  const struct jwrite *w, const struct jeffect *e)
+/* Was it given up, here and before @e was over? */
+static bool was_given_up(const struct stability *x, uint32_t atom,
+			 const struct jwrite *w, const struct jeffect *e)
 {
 	const struct jfile *f = x->f;
 
@@ -52,13 +52,53 @@ static bool may_be_missed(const struct stability *x, uint32_t atom,
 
 		if (g->begin >= e->s.end)
 			break;
-		if (g->end < w->s.begin)
-			continue;
-		if (!r->len || (r->off < f->atom[atom + 1] &&
-				f->atom[atom] < r->off + r->len))
+		if (g->end >= w->s.begin && r->off < f->atom[atom + 1] &&
+		    f->atom[atom] < r->off + r->len)
 			return true;
 	}
 	return false;
+}
+
+/* Did a crash before @e take all that was as new as @w? */
+static bool was_taken(const struct stability *x, uint32_t atom,
+		      const struct jwrite *w, const struct jeffect *e)
+{
+	const struct jpiece *p = x->f->pieces.item;
+	bool is_taken = false;
+
+	for (uint64_t i = x->f->pieces.at[atom]; i < x->f->pieces.at[atom + 1];
+	     i++) {
+		const struct jeffect *q = &x->f->effect[p[i].effect];
+
+		if (q->s.begin >= e->s.begin)
+			break;
+		if (p[i].o.what > JW_ZERO || p[i].o.end < w->s.ub)
+			continue;
+		if (q->dies > e->s.begin)
+			return false;
+		is_taken = true;
+	}
+	return is_taken;
+}
+
+/* An error since @w, of a flush perhaps: nothing is owed of it any more. */
+static bool was_told(const struct jfile *f, const struct jwrite *w)
+{
+	for (uint32_t i = 0; i < f->nr_sync; i++)
+		if (f->sync[i].has_ended && f->sync[i].result < 0 &&
+		    f->sync[i].s.ue >= w->s.ub)
+			return true;
+	return false;
+}
+
+/* Who marks what was given up dirty again has to send it. */
+static bool may_be_missed(const struct stability *x, uint32_t atom,
+			  const struct jwrite *w, const struct jeffect *e)
+{
+	if (x->J->in->policy.redirty)
+		return false;
+	return was_given_up(x, atom, w, e) ||
+	       (was_taken(x, atom, w, e) && was_told(x->f, w));
 }
 
 /* The earliest end of a write that surely replaced what @p shows. */

@@ -27,8 +27,8 @@
  *     fsync of the server began after their end) when it came;
  *   - in the final content.
  *
- * A truncate is a write of zeros. Bytes that a server itself made old by an
- * effect nobody could fence are O3's KNOWN row and not told twice.
+ * A truncate is a write of zeros. Bytes that were there and that a server itself
+ * made old by an effect nobody could fence are O3's KNOWN row and not told twice.
  */
 #include "judge_i.h"
 
@@ -109,6 +109,22 @@ static const struct jpiece *view_best(const struct view *v, bool *ret_unfenced)
 	return best;
 }
 
+/* Had the server at ticket @t once had @bound, by something that could be
+ * fenced? Else what came late took nothing away. */
+static bool had_come(const struct jfile *f, uint32_t atom, uint64_t bound,
+		     uint64_t t)
+{
+	for (uint64_t i = f->pieces.at[atom]; i < f->pieces.at[atom + 1]; i++) {
+		const struct jpiece *p = piece_at(f, i);
+		const struct jeffect *e = &f->effect[p->effect];
+
+		if (!e->is_unfenced && e->s.begin < t && e->dies >= t &&
+		    p->o.end >= bound)
+			return true;
+	}
+	return false;
+}
+
 static int view_init(struct view *v, struct judge *J, struct jfile *f)
 {
 	uint64_t most = 0;
@@ -137,7 +153,9 @@ static void check(struct judge *J, struct view *v, struct streak *s,
 
 	view_advance(v, t);
 	best = view_best(v, &is_unfenced);
-	if ((best && best->o.end >= w->bound) || is_unfenced)
+	if (best && best->o.end >= w->bound)
+		return;
+	if (is_unfenced && had_come(v->f, v->atom, w->bound, t))
 		return;
 	if (best && best->o.what == JW_ZERO)
 		f.kind = "ZEROED";
@@ -241,6 +259,8 @@ struct final {
 static const struct jpiece *excuse(const struct jfile *f,
 				   const struct jcontent *c)
 {
+	if (!had_come(f, c->atom, f->bound[c->atom], OPEN))
+		return NULL;
 	for (uint64_t i = f->pieces.at[c->atom]; i < f->pieces.at[c->atom + 1];
 	     i++) {
 		const struct jpiece *p = piece_at(f, i);
@@ -273,25 +293,15 @@ static void note_excuse(struct final *x, const struct jcontent *c,
 			"a parked write of an old connection landed late");
 }
 
-/*
- * A block of cipher text that is old and new is neither: an upload that was
- * written in part and then given up, and told, leaves such a one where it ended,
- * whatever had been promised of what was there before.
- */
-static bool is_torn_cipher(const struct final *x, const struct jcontent *c)
+/* A block of cipher text that was left half written, and told of, after it had
+ * been promised. */
+static bool is_left_torn(const struct final *x, const struct jcontent *c)
 {
-	const struct jfile *f = x->f;
+	const struct jowed *by = &x->f->bound_by[c->atom];
 
-	if (c->o.what != JW_FOREIGN || !x->J->in->crypt_unit)
-		return false;
-	for (uint32_t i = 0; i < f->nr_giveup; i++) {
-		const struct nwb_lrec *r = &x->J->in->rec[f->giveup[i].slot];
-
-		if (f->giveup[i].begin > f->bound[c->atom] && r->off < c->hi &&
-		    c->lo < r->off + r->len)
-			return true;
-	}
-	return false;
+	return c->o.what == JW_FOREIGN && x->J->in->crypt_unit &&
+	       nwb_j_is_left_torn(x->J, x->f, c->atom, c->lo,
+				  x->f->sync[by->sync].s.begin, NULL);
 }
 
 static int check_content(void *arg, const struct jcontent *c)
@@ -309,7 +319,7 @@ static int check_content(void *arg, const struct jcontent *c)
 	const char *note = "promised, but the file holds older bytes";
 	const struct jpiece *p;
 
-	if (c->o.end >= x->f->bound[c->atom] || is_torn_cipher(x, c))
+	if (c->o.end >= x->f->bound[c->atom] || is_left_torn(x, c))
 		return 0;
 	p = excuse(x->f, c);
 	if (p) {

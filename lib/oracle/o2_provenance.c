@@ -14,10 +14,10 @@
  *
  * Judged in every payload that the shim decoded and in the final content. A
  * file for which the ledger has no intent at all is somebody else's business.
- * Where an effect was cut short nobody knows at which byte, so no lane there
- * is called torn; nor where an upload was given up, and what a client with
- * content crypto reads there it may write again. Whether zeros may be there is
- * O1's question.
+ * Where an effect was cut short nobody knows at which byte, so no lane there is
+ * called torn. A given-up upload may leave a block of cipher text behind that is
+ * old and new, and what a client with content crypto reads there it may write
+ * again (torn.c). Whether zeros may be there is O1's question.
  *
  * And the ledger itself is held to the content: whole lanes that no order of
  * the effects on them leaves behind came by a way that the shim did not see
@@ -70,76 +70,6 @@ static int blame(struct provenance *p, enum jwhat what, uint64_t lo,
 	return ++p->nr_bad >= ENOUGH;
 }
 
-static bool may_be_cut(const struct jfile *f, uint32_t atom)
-{
-	const struct jpiece *p = f->pieces.item;
-
-	for (uint64_t i = f->pieces.at[atom]; i < f->pieces.at[atom + 1]; i++)
-		if (f->effect[p[i].effect].is_maybe)
-			return true;
-	return false;
-}
-
-/* An upload was given up here: it may have ended within a lane, and what is left
- * there is old and new, both legal (of cipher text: neither). Of a flush nobody
- * knows where. */
-static bool was_given_up(const struct judge *J, const struct jfile *f,
-			 const struct jcontent *c)
-{
-	for (uint32_t i = 0; i < f->nr_giveup; i++) {
-		const struct nwb_lrec *r = &J->in->rec[f->giveup[i].slot];
-
-		if (!r->len || (r->off < c->hi && c->lo < r->off + r->len))
-			return true;
-	}
-	return false;
-}
-
-/* Has a write that was over before @s ended within the block of @lo? */
-static bool has_torn_block(const struct jfile *f, const struct jspan *s,
-			   uint64_t lo)
-{
-	uint64_t block = lo - lo % NWB_LANE;
-
-	for (uint32_t i = 0; i < f->nr_effect; i++) {
-		const struct jeffect *e = &f->effect[i];
-
-		if (e->is_trunc || !before(&e->s, s))
-			continue;
-		if (e->is_maybe ? e->lo < block + NWB_LANE && block < e->hi
-				: e->hi > block && e->hi < block + NWB_LANE)
-			return true;
-	}
-	return false;
-}
-
-/*
- * The same of a payload: what a client reads there, to write a data unit of
- * which it has a part, is what was left behind, and so goes out again. Only if
- * the upload had been given up before.
- */
-static bool is_left_over(const struct judge *J, const struct jfile *f,
-			 uint32_t atom, const struct jpiece *piece)
-{
-	const struct jspan *s = &f->effect[piece->effect].s;
-	uint64_t lo = f->atom[atom];
-
-	if (!J->in->crypt_unit || piece->o.what < JW_FOREIGN)
-		return false;
-	if (piece->o.what != JW_TORN &&
-	    (piece->o.what != JW_FOREIGN ||
-	     !has_torn_block(f, s, nwb_max(lo, f->run[piece->run].lo))))
-		return false;
-	for (uint32_t i = 0; i < f->nr_giveup; i++) {
-		const struct nwb_lrec *r = &J->in->rec[f->giveup[i].slot];
-
-		if (before(&f->giveup[i], s) && r->off < f->atom[atom + 1] &&
-		    lo < r->off + r->len)
-			return true;
-	}
-	return false;
-}
-
 /* Two raw lanes in a row: is there a stamp between their boundaries? */
 static bool is_shifted(const struct judge *J, const struct jfile *f,
 		       const struct jrun *run)
@@ -154,6 +84,22 @@ static bool is_shifted(const struct judge *J, const struct jfile *f,
 	memcpy(two + NWB_LANE, run[1].run.raw, NWB_LANE);
 	return nwb_j_has_shifted_stamp(J, two,
 				       NWB_LANE + (run[1].hi - run[1].lo));
+}
+
+/* What a client with content crypto reads of a torn block, to write the data
+ * unit of which it has a part, goes out again. */
+static bool is_read_torn(const struct judge *J, const struct jfile *f,
+			 uint32_t atom, const struct jpiece *p)
+{
+	uint64_t lo = nwb_max(f->atom[atom], f->run[p->run].lo);
+	const struct jspan *by = &f->effect[p->effect].s;
+
+	if (!J->in->crypt_unit)
+		return false;
+	return p->o.what == JW_TORN
+		       ? nwb_j_is_left_mixed(J, f, atom, lo, by)
+		       : p->o.what == JW_FOREIGN &&
+				 nwb_j_is_left_torn(J, f, atom, lo, 0, by);
 }
 
 /* Pieces go by atom; a finding names the effect, so one streak an effect. */
@@ -174,7 +120,7 @@ static void judge_payloads(struct provenance *p)
 			if (what < JW_FOREIGN ||
 			    (what == JW_TORN && !J->in->policy.stable_pages))
 				continue;
-			if (is_left_over(J, p->f, a, &piece[i]))
+			if (is_read_torn(J, p->f, a, &piece[i]))
 				continue;
 			if (what == JW_FOREIGN &&
 			    is_shifted(J, p->f, &p->f->run[piece[i].run]))
@@ -239,11 +185,11 @@ static int judge_content(void *arg, const struct jcontent *c)
 	if (what < JW_FOREIGN || !c->run)
 		return 0;
 	if (what == JW_TORN &&
-	    (may_be_cut(p->f, c->atom) || was_given_up(p->J, p->f, c)))
+	    nwb_j_is_left_mixed(p->J, p->f, c->atom, c->lo, NULL))
 		return 0;
 	/* a block of cipher text that is old and new is neither */
 	if (what == JW_FOREIGN && p->J->in->crypt_unit &&
-	    was_given_up(p->J, p->f, c))
+	    nwb_j_is_left_torn(p->J, p->f, c->atom, c->lo, 0, NULL))
 		return 0;
 	if (what == JW_FOREIGN &&
 	    nwb_j_has_shifted_stamp(

@@ -23,7 +23,8 @@
  * file has. A client that reads it there and writes it again, with bytes beside
  * it that are new, brings nothing back; that v2 is gone is O1's to judge. So it
  * is not held against an effect that what it carries was on the server before,
- * if a crash took all that was newer. A promise counts all the same.
+ * if a crash took all that was newer, and left that. A promise counts all the
+ * same.
  *
  *	effect v1   effect v2  ACKED v2   crash   effect v1 + neighbours
  *	--[------]--[-------]--+----------X-------[-------------------]->
@@ -234,7 +235,8 @@ static bool is_hole(const struct resurrection *x)
  * Is what @p carries what a crash may have left there? Zeros are held to be the
  * newest truncation's, which may never have come to the server: they may be
  * the hole as well, if a crash took all that was in it. Only what was over
- * before its effect began is looked at: of what overlaps it nobody knows.
+ * before its effect began is looked at: of what overlaps it nobody knows. What
+ * the crash took as well was read by nobody.
  */
 static bool is_left_by_crash(const struct resurrection *x,
 			     const struct jpiece *p)
@@ -252,7 +254,7 @@ static bool is_left_by_crash(const struct resurrection *x,
 			break;
 		if (e->s.end >= s->begin)
 			continue;
-		was_there |= q->o.what == p->o.what &&
+		was_there |= e->dies > s->begin && q->o.what == p->o.what &&
 			     q->o.begin == p->o.begin && q->o.end == p->o.end;
 		is_empty &= e->is_maybe || e->dies <= s->begin;
 		if (q->o.what > JW_ZERO || q->o.begin <= p->o.end)

@@ -2,6 +2,7 @@
 /* Hand-made ledgers as text (format: ledger_text.h). */
 #include "ledger_text.h"
 
+#include <nettle/xts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,7 +117,8 @@ static int check_words(struct loader *l, const char *const *known)
 				    !strncmp(known[k], w, len);
 		if (!is_known)
 			return bad(l, "unknown word", w);
-		if (w[len] && strncmp(w, "mix", 3) && strncmp(w, "name", 4) &&
+		if (w[len] && strncmp(w, "mix", 3) &&
+		    strncmp(w, "garbage", 7) && strncmp(w, "name", 4) &&
 		    strncmp(w, "g=", 2) && strncmp(w, "op=", 3) &&
 		    strncmp(w, "kind", 4) && strncmp(w, "fence", 5) &&
 		    number(w + len + 1, &v) && strncmp(w, "retryable", 9))
@@ -138,13 +140,14 @@ static const struct {
 };
 
 static const char *const record_words[] = {
-	"file",	    "fd",     "off",   "len",	"len2",	    "res",    "mid",
-	"aux",	    "v",      "inst",  "conn",	"status",   "cmd",    "charge",
-	"grant",    "rule",   "fid",   "b",	"e",	    "t",      "te",
-	"mix",	    "from",   "shift", "open",	"gap",	    "kind",   "interim",
-	"volatile", "signed", "crash", "dup",	"9p",	    "sync",   "refused",
-	"state",    "parent", "g",     "guest", "to_guest", "mapped", "zeros",
-	"file2",    NULL};
+	"file",	  "fd",	    "off",   "len",   "len2",	  "res",
+	"mid",	  "aux",    "v",     "inst",  "conn",	  "status",
+	"cmd",	  "charge", "grant", "rule",  "fid",	  "b",
+	"e",	  "t",	    "te",    "mix",   "garbage",  "from",
+	"shift",  "open",   "gap",   "kind",  "interim",  "volatile",
+	"signed", "crash",  "dup",   "9p",    "sync",	  "refused",
+	"state",  "parent", "g",     "guest", "to_guest", "mapped",
+	"zeros",  "file2",  NULL};
 
 static int kind_of(const char *name)
 {
@@ -212,6 +215,20 @@ static void stamp(struct loader *l, uint8_t *buf, uint64_t base, uint64_t off,
 		       off + (uint64_t)shift, buf + (off - base), len);
 }
 
+/* garbage=24+8: bytes of the payload that nobody ever wrote. */
+static int put_garbage(struct loader *l, uint8_t *buf, uint64_t room)
+{
+	const char *g = get(&l->line, "garbage");
+	unsigned long off, len;
+
+	if (!g)
+		return 0;
+	if (sscanf(g, "%lu+%lu", &off, &len) != 2 || off + len > room)
+		return -1;
+	memset(buf + off, 0xa5, len);
+	return 0;
+}
+
 static int add_runs(struct loader *l, const struct nwb_lrec *e)
 {
 	static uint8_t buf[TEXT_SIZE];
@@ -237,6 +254,8 @@ static int add_runs(struct loader *l, const struct nwb_lrec *e)
 		mix += strcspn(mix, ",");
 		mix += *mix == ',';
 	}
+	if (put_garbage(l, buf, e->len))
+		return bad(l, "bad garbage", get(&l->line, "garbage"));
 	return nwb_stamp_scan(&l->t->key, e->off, buf, e->len, add_run, &p);
 }
 
@@ -474,6 +493,16 @@ static void apply_flip(struct loader *l)
 		l->line.word[l->line.nr++] = l->flip.word[i];
 }
 
+static int crypt_unit(struct loader *l, const char *word)
+{
+	int64_t unit = 0;
+
+	if (number(word, &unit) || unit < 16 || unit % 16 || unit > TEXT_SIZE)
+		return bad(l, "no size of a data unit", word);
+	l->t->in.crypt_unit = (uint32_t)unit;
+	return 0;
+}
+
 static int directive(struct loader *l)
 {
 	const struct line *ln = &l->line;
@@ -502,9 +531,36 @@ static int directive(struct loader *l)
 		l->t->in.nr_lost = strtoul(ln->word[1], NULL, 0);
 	else if (!strcmp(w, "bound"))
 		return number(ln->word[1], (int64_t *)&l->t->in.drain_bound_ns);
+	else if (!strcmp(w, "crypt"))
+		return crypt_unit(l, ln->word[1]);
 	else
 		return record(l);
 	return 0;
+}
+
+/* The contents as a server has them: whole data units of cipher text. */
+static void encrypt(struct text_ledger *t)
+{
+	uint32_t unit = t->in.crypt_unit;
+	struct xts_aes128_key key;
+
+	if (!unit)
+		return;
+	xts_aes128_set_encrypt_key(&key, t->in.crypt_key);
+	for (unsigned int i = 0; i < t->in.nr_content; i++) {
+		struct nwb_content *c = &t->content[i];
+
+		c->size = NWB_ROUND_UP(c->size, (uint64_t)unit);
+		for (uint64_t at = 0; at < c->size; at += unit) {
+			uint8_t tweak[16] = {0};
+
+			for (unsigned int k = 0; k < 8; k++)
+				tweak[k] = (uint8_t)(at / unit >> (8 * k));
+			xts_aes128_encrypt_message(&key, tweak, unit,
+						   t->data[i] + at,
+						   t->data[i] + at);
+		}
+	}
 }
 
 /* First pass: count the flips and keep the one that is asked for. */
@@ -580,6 +636,7 @@ int text_load(struct text_ledger *t, const char *path, unsigned int flip)
 		return bad(&l, "cannot open", path);
 	err = load(&l, f, flip);
 	fclose(f);
+	encrypt(t);
 	t->in.rec = t->rec;
 	t->in.nr_rec = t->nr_rec;
 	t->in.content = t->content;

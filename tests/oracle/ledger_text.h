@@ -20,11 +20,14 @@
  *
  * EFFECT_WRITE gets its EFFECT_RUNs: v=1 for all of it, or mix=1:0+100,2:100+5
  * (version:offset+length, the rest zeros), from=file and shift=bytes for what
- * belongs elsewhere; no v: no runs. A CONN is conn=port. `fill`, `zero` and
+ * belongs elsewhere, garbage=off+len for what nobody wrote; no v: no runs. A CONN is conn=port. `fill`, `zero` and
  * `byte off= val=` make up the content of the last `content [file=] [size=]`.
  *
  * g=3-4 makes an operation a guest's, with its numbers of begin and end, and a
  * JOIN is g=5 (to_guest: the host spoke first, b= before it, e= after it).
+ *
+ * `crypt 512`: the contents are encrypted in data units of 512 bytes before they
+ * are judged (payloads are listed as they decrypt, as in every ledger).
  *
  * flip: the same ledger with some pairs of one labelled line changed.
  */

@@ -69,49 +69,6 @@ NWB_TEST(oracle, no_memory_is_an_error_and_leaks_nothing)
 	nwb_check_eq(j.verdict, NWB_KNOWN);
 }
 
-/* Half a block of cipher text, where an upload was given up: the same file with a
- * key, under which it is noise. */
-NWB_TEST(oracle, torn_cipher_text_of_what_was_given_up_is_no_loss)
-{
-	struct nwb_judgement j;
-	struct nwb_lrec *giveup = NULL;
-	struct nwb_err err;
-
-	nwb_check_eq(text_load(&ledger, LEDGER_DIR "/o1-given-up-over.txt", 0),
-		     0);
-	ledger.in.crypt_unit = 512;
-	for (uint64_t i = 0; i < ledger.nr_rec; i++)
-		if (ledger.rec[i].kind == NWB_L_GIVEUP)
-			giveup = &ledger.rec[i];
-	nwb_check(giveup != NULL);
-	nwb_check_eq(nwb_judge(&ledger.in, &j, &err), 0);
-	nwb_check_eq(j.verdict, NWB_PASS);
-	giveup->off = 4096; /* elsewhere: just behind */
-	nwb_check_eq(nwb_judge(&ledger.in, &j, &err), 0);
-	nwb_check_eq(j.verdict, NWB_FAIL);
-}
-
-/* The same in a payload; only what was given up before may be in it. */
-NWB_TEST(oracle, torn_units_that_are_written_again_were_given_up)
-{
-	struct nwb_judgement j;
-	struct nwb_lrec *giveup = NULL;
-	struct nwb_err err;
-
-	nwb_check_eq(text_load(&ledger, LEDGER_DIR "/o2-torn-left-over.txt", 0),
-		     0);
-	ledger.in.crypt_unit = 512;
-	for (uint64_t i = 0; i < ledger.nr_rec; i++)
-		if (ledger.rec[i].kind == NWB_L_GIVEUP)
-			giveup = &ledger.rec[i];
-	nwb_check(giveup != NULL);
-	nwb_check_eq(nwb_judge(&ledger.in, &j, &err), 0);
-	nwb_check_eq(j.verdict, NWB_PASS);
-	giveup->off = 512; /* elsewhere: just behind */
-	nwb_check_eq(nwb_judge(&ledger.in, &j, &err), 0);
-	nwb_check_eq(j.verdict, NWB_FAIL);
-}
-
 /* xorshift64*: the same nonsense on every run. */
 static uint64_t draw(uint64_t *state)
 {
