@@ -144,6 +144,9 @@ void sim_decide(void *arg, const struct nwb_fake_asked *a,
 			f->is_size_unsure = true;
 		if (f) /* a write under way may be lost in part as well */
 			f->nr_gaveup++;
+		if (f && w->nr_flush_bad < NWB_SIM_FAULTS)
+			w->flush_bad[w->nr_flush_bad++] =
+				(struct sim_flush_bad){f->id, w->ev.tick};
 	}
 }
 

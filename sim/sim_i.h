@@ -251,6 +251,12 @@ struct sim_zeros {
 	uint64_t nr;
 };
 
+/* A FLUSH that was refused. */
+struct sim_flush_bad {
+	uint16_t file;
+	uint64_t tick;
+};
+
 struct sim_world {
 	struct nwb_sim_opts opts;
 	struct sim_plan plan;
@@ -286,8 +292,9 @@ struct sim_world {
 	struct nwb_budget *budget;
 	struct nwb_trace *ring;
 	struct sim_object object;
-	bool is_dead;  /* Linux' 9P without its connection */
-	bool was_told; /* of something that was lost */
+	bool is_dead; /* Linux' 9P without its connection */
+	struct sim_flush_bad flush_bad[NWB_SIM_FAULTS];
+	unsigned int nr_flush_bad;
 	uint64_t began_ns;
 	int setup_rc;
 	struct nwb_err *setup_err;

@@ -119,7 +119,6 @@ static void take_error(struct sim_task_state *t, uint32_t flags)
 {
 	if (!(flags & (NWB_F_SYNC | NWB_F_DSYNC)))
 		return;
-	t->w->was_told = true;
 	sim_unsure(t->file, 0, t->file->max);
 }
 
@@ -337,7 +336,6 @@ void sim_check_durable(struct sim_task_state *t, uint64_t gen)
 
 void sim_told(struct sim_task_state *t)
 {
-	t->w->was_told = true;
 	sim_unsure(t->file, 0, t->file->max);
 	t->file->is_size_unsure = true;
 }
