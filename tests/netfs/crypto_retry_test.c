@@ -102,6 +102,15 @@ NWB_TEST(crypto, item10_a_retry_looks_at_both_ends)
 		sfs_run(seed, &opts, 65536, 0, last_unit_body);
 }
 
+/* Somebody else may have the file, too. */
+static void where_others_write(void (*body)(struct sfs_rig *rig))
+{
+	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
+
+	opts.cache_mode = NWB_CACHE_STRICT;
+	run_seeds(&opts, body);
+}
+
 /* All goes well from here on: the unit is read again, and what is there is what
  * was. */
 static void nobody_else_wrote(struct sfs_rig *rig)
@@ -123,10 +132,7 @@ static void own_body(struct sfs_rig *rig)
 
 NWB_TEST(crypto, item10_our_own_first_attempt_is_no_change)
 {
-	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
-
-	opts.cache_mode = NWB_CACHE_STRICT;
-	run_seeds(&opts, own_body);
+	where_others_write(own_body);
 }
 
 /* A short write that ended within a block of the part that is not ours. */
@@ -141,10 +147,7 @@ static void torn_body(struct sfs_rig *rig)
 
 NWB_TEST(crypto, item10_a_block_that_we_tore_is_not_believed)
 {
-	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
-
-	opts.cache_mode = NWB_CACHE_STRICT;
-	run_seeds(&opts, torn_body);
+	where_others_write(torn_body);
 }
 
 /* In what only fills the unit, behind the end of the file: there the server has
@@ -237,8 +240,5 @@ static void refresh_fails_body(struct sfs_rig *rig)
 
 NWB_TEST(crypto, item10_a_retry_that_cannot_be_prepared_fails)
 {
-	struct nwb_netfs_opts opts = crypt_opts(NWB_IN_PLACE);
-
-	opts.cache_mode = NWB_CACHE_STRICT;
-	run_seeds(&opts, refresh_fails_body);
+	where_others_write(refresh_fails_body);
 }
