@@ -275,9 +275,10 @@ int bench_keep_ledger(const struct nwb_ledger *l, const char *path,
 int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
 		struct nwb_err *err) nwb_must_check;
 
-/** bench_bytes_check() - are the bytes of @o enough for its workload? Part of
- * bench_needs(), for who runs many of them. Return: 0 or -EOPNOTSUPP. */
-int bench_bytes_check(const struct bench_run_opts *o,
+/** bench_opts_check() - do the options of @o fit together, and are its bytes
+ * enough for its workload? Part of bench_needs(), for who runs many of them.
+ * Return: 0 or -EOPNOTSUPP. */
+int bench_opts_check(const struct bench_run_opts *o,
 		      struct nwb_err *err) nwb_must_check;
 
 /* phases.c */

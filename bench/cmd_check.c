@@ -228,7 +228,7 @@ static int count_cells(const struct bench_cli *c, const struct bench_matrix *m,
 
 		if (!wants_cell(c, &m->job[i].run))
 			continue;
-		rc = bench_bytes_check(&o, err);
+		rc = bench_opts_check(&o, err);
 		if (rc)
 			return rc;
 		++*ret_nr;
@@ -299,10 +299,12 @@ static int check_plan(struct bench_cli *c, int argc, char **argv)
 	unsigned int nr = 0;
 	int code, rc = bench_cli_plan(c, &err);
 
-	if (!rc)
-		rc = bench_bytes_check(&c->run, &err);
 	if (rc) {
 		fprintf(stderr, "%s\n", err.text);
+		return NWB_EXIT_USAGE;
+	}
+	if (bench_opts_check(&c->run, &err)) {
+		fprintf(stderr, "netwb: %s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
 	for (unsigned int n = 0; n < c->repeat; n++)

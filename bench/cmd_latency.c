@@ -334,6 +334,10 @@ static int get_ready(struct latency *t, int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
+	if (bench_client_check(&t->cli.run, &err)) {
+		fprintf(stderr, "netwb: %s\n", err.text);
+		return NWB_EXIT_USAGE;
+	}
 	set_shape(t);
 	if (check(t))
 		return NWB_EXIT_USAGE;

@@ -75,20 +75,21 @@ static int check_server(const struct bench_run_opts *o, char *why, size_t size)
 	return 1;
 }
 
-int bench_bytes_check(const struct bench_run_opts *o, struct nwb_err *err)
+int bench_opts_check(const struct bench_run_opts *o, struct nwb_err *err)
 {
-	return o->workload && nwb_workload_check(o->workload, o->bytes, err)
-		       ? -EOPNOTSUPP
-		       : 0;
+	int rc = bench_client_check(o, err);
+
+	if (!rc && o->workload &&
+	    nwb_workload_check(o->workload, o->bytes, err))
+		rc = -EOPNOTSUPP;
+	return rc;
 }
 
 int bench_needs(const struct bench_run_opts *o, char *why, size_t size,
 		struct nwb_err *err)
 {
-	int rc = bench_client_check(o, err);
+	int rc = bench_opts_check(o, err);
 
-	if (!rc)
-		rc = bench_bytes_check(o, err);
 	if (rc)
 		return rc;
 	rc = check_server(o, why, size);

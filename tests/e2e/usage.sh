@@ -66,6 +66,12 @@ run 3 bench --retry-cost --fault-pairs 3
 says '--fault-pairs is of the matrix'
 run 3 bench --retry-cost --time 60
 says '--time is of the matrix and of --speed'
+run 3 check --dirty-bg 2M
+says '^netwb: dirty-bg is a part of --dirty'
+run 3 check -e 'on mirror.server.write nth=1 before do rst'
+says '^netwb: .*there is no mirror'
+run 3 latency --dirty-bg 2M --rate 100
+says '^netwb: dirty-bg is a part of --dirty'
 run 3 check --mutant all --server diod
 says 'brings its own server, client, workload and plan'
 run 3 run --depth 4
