@@ -117,14 +117,28 @@ static void judge_effects(struct size *z)
 	}
 }
 
-static bool may_be_taken(const struct size *z, const struct jspan *acked)
+/* An effect that @a may speak of, and that no crash has taken. */
+static bool is_kept(const struct jfile *f, const struct jxfer *a)
+{
+	for (uint32_t i = 0; i < f->nr_effect; i++) {
+		const struct jeffect *e = &f->effect[i];
+
+		if (!e->is_trunc && !e->is_maybe && e->dies == OPEN &&
+		    e->lo < a->hi && e->hi >= a->hi && before(&e->s, &a->s))
+			return true;
+	}
+	return false;
+}
+
+/* An answer may be on its way still when the server dies. */
+static bool may_be_taken(const struct size *z, const struct jxfer *a)
 {
 	const struct judge *J = z->J;
 
-	if (J->nr_crash && J->crash[J->nr_crash - 1].end > acked->begin)
+	if (J->nr_crash && !(J->has_server && is_kept(z->f, a)))
 		return true;
 	for (uint32_t i = 0; i < z->f->nr_trunc; i++)
-		if (!before(&z->f->write[z->f->trunc[i]].s, acked))
+		if (!before(&z->f->write[z->f->trunc[i]].s, &a->s))
 			return true;
 	return false;
 }
@@ -143,7 +157,7 @@ static void judge_end(struct size *z)
 	for (uint32_t i = 0; i < f->nr_acked; i++) {
 		const struct jxfer *a = &f->acked[i];
 
-		if (a->hi <= size || a->s.end == OPEN || may_be_taken(z, &a->s))
+		if (a->hi <= size || a->s.end == OPEN || may_be_taken(z, a))
 			continue;
 		blame(z, "SHRUNK", size, a->hi - size, a->s.slot,
 		      "acked, and the file ends before it");
