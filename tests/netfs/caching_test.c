@@ -303,6 +303,56 @@ NWB_TEST(caching, a_break_that_fails_is_told)
 	sfs_run(1, &opts, 65536, 0, bad_break_body);
 }
 
+/* --- a read that is lost -------------------------------------------------- */
+
+/* A filesystem that does not read again by itself. */
+static void lost_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	somebody_writes(rig, 0, 8192, 1);
+	rig->sfs->read_aborts = 2;
+	nwb_check(reads(rig, 0, 4096, 1));
+	nwb_check_eq(rig->sfs->read_aborts, 0);
+	rig->sfs->read_aborts = 100;
+	nwb_check_eq(nwb_file_read(rig->f, got, 4096, 4096), -EIO);
+	nwb_check_eq(rig->sfs->read_aborts, 97);
+	rig->sfs->read_aborts = 0;
+	nwb_check_eq(nwb_file_read(rig->f, got, 8192, 0), 8192);
+	nwb_check(!memcmp(got, rig->file->vol, 8192));
+}
+
+NWB_TEST(caching, a_lost_read_is_made_again)
+{
+	struct nwb_netfs_opts opts = {.max_attempts = 3};
+
+	sfs_run(1, &opts, 65536, 8192, lost_body);
+	opts.cache_mode = NWB_CACHE_NONE;
+	sfs_run(1, &opts, 65536, 8192, lost_body);
+}
+
+/* Past the cache: what one instance had and another one answers for. */
+static void overtaken_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	put(rig, 0, 4096, 1);
+	rig->sfs->read_crashes = 2;
+	nwb_check(reads(rig, 0, 4096, 1));
+	nwb_check_eq(rig->sfs->read_crashes, 0);
+	rig->sfs->read_crashes = 100;
+	nwb_check_eq(nwb_file_read(rig->f, got, 4096, 0), -EIO);
+	nwb_check_eq(rig->sfs->read_crashes, 97);
+	rig->sfs->read_crashes = 0;
+	nwb_check(reads(rig, 0, 4096, 1));
+}
+
+NWB_TEST(caching, a_read_is_of_one_instance)
+{
+	struct nwb_netfs_opts opts = {.max_attempts = 3,
+				      .cache_mode = NWB_CACHE_NONE};
+
+	sfs_run(1, &opts, 65536, 0, overtaken_body);
+}
+
 /* --- loose ---------------------------------------------------------------- */
 
 static void loose_body(struct sfs_rig *rig)

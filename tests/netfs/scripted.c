@@ -346,6 +346,11 @@ static ssize_t sfs_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 		nwb_mutex_unlock(&sfs->lock);
 		return sfs->read_error;
 	}
+	if (sfs->read_aborts) {
+		sfs->read_aborts--;
+		nwb_mutex_unlock(&sfs->lock);
+		return -ECONNABORTED;
+	}
 	n = pos < file->vol_size
 		    ? (size_t)nwb_min((uint64_t)len, file->vol_size - pos)
 		    : 0;
@@ -353,6 +358,10 @@ static ssize_t sfs_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 		n = 1 + dice(sfs, n);
 	memcpy(buf, file->vol + pos, n);
 	nwb_wait_event(&sfs->changed, &sfs->lock, !sfs->hold_read);
+	if (sfs->read_crashes) {
+		sfs->read_crashes--;
+		reset_locked(sfs, false, true);
+	}
 	nwb_mutex_unlock(&sfs->lock);
 	return (ssize_t)n;
 }

@@ -88,6 +88,8 @@ struct sfs {
 	bool hold_flush;	    /* a flush that is done is not answered */
 	bool hold_read;		    /* nor is a read */
 	int read_error;
+	unsigned int read_aborts;  /* so many reads to be aborted */
+	unsigned int read_crashes; /* so many crashes right after a read */
 	bool has_failed_read;
 	uint32_t instance;
 	struct nwb_list pending;
