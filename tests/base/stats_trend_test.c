@@ -68,6 +68,72 @@ NWB_TEST(trend, improvement_is_the_mirror)
 	nwb_check(!t.is_worse && !t.is_better);
 }
 
+/* Two percent of the cost, not of its logarithm. */
+NWB_TEST(trend, the_effect_is_a_ratio)
+{
+	double over[8], under[8];
+	struct nwb_trend t;
+
+	for (int i = 0; i < 8; i++) {
+		over[i] = log(1.02) + 1e-6 * (i + 1);
+		under[i] = log(1.02) - 1e-6 * (i + 1);
+	}
+	nwb_trend(over, 8, &t);
+	nwb_check(t.is_worse);
+	nwb_trend(under, 8, &t);
+	nwb_check(!t.is_worse);
+}
+
+/* Q of one cut as Matteson and James have it, pair by pair. */
+static double q_of(const double *x, int n, int cut)
+{
+	double across = 0, left = 0, right = 0, m = cut, k = n - cut;
+
+	for (int i = 0; i < n; i++)
+		for (int j = i + 1; j < n; j++) {
+			double d = fabs(x[i] - x[j]);
+
+			if (i < cut && j >= cut)
+				across += d;
+			else if (i < cut)
+				left += d;
+			else
+				right += d;
+		}
+	return m * k / (m + k) *
+	       (2 / (m * k) * across - 2 / (m * (m - 1)) * left -
+		2 / (k * (k - 1)) * right);
+}
+
+/* Sides of unlike spread and size, where each term of Q has its say. */
+NWB_TEST(change, the_cut_is_the_one_with_the_largest_q)
+{
+	struct nwb_change_rule rule;
+	struct nwb_change c[NWB_CHANGES_MAX];
+	int nr_found = 0;
+
+	nwb_change_rule_init(&rule);
+	rule.min_effect = 0;
+	rule.p = 0.05;
+	rule.permutations = 99;
+	state = 7;
+	for (int round = 0; round < 60; round++) {
+		double x[24];
+		int best = 5, at = 6 + round % 12;
+
+		for (int i = 0; i < 24; i++)
+			x[i] = i < at ? 0.01 * noise() : 0.1 + 0.1 * noise();
+		for (int cut = 5; cut <= 19; cut++)
+			if (q_of(x, 24, cut) > q_of(x, 24, best))
+				best = cut;
+		if (nwb_change_points(x, 24, &rule, c, NWB_CHANGES_MAX) != 1)
+			continue;
+		nwb_check_eq(c[0].at, best);
+		nr_found++;
+	}
+	nwb_check(nr_found > 20);
+}
+
 NWB_TEST(change, a_step_is_found_where_it_is)
 {
 	struct nwb_change_rule rule;
