@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Behaviour 9: reading what a folio lacks, and truncation beside it. */
+#include "nwb_test.h"
+#include "scripted.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SIZE 8192u
+
+static uint8_t want[SIZE], got[SIZE];
+
+/* What the server has at first. */
+static void server_fill(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	sfs_fill(want, SIZE, 9);
+	memcpy(rig->file->vol, want, SIZE);
+	memcpy(rig->file->dur, want, SIZE);
+}
+
+static void put(struct sfs_rig *rig, uint64_t pos, size_t len, uint64_t seed)
+{
+	sfs_fill(want + pos, len, seed);
+	nwb_check_eq(nwb_file_write(rig->f, want + pos, len, pos), len);
+}
+
+static void rest(struct sfs_rig *rig)
+{
+	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_MSEC);
+}
+
+/* No answer comes to a read, so whoever needs one stands still. */
+static void extend_body(struct sfs_rig *rig)
+{
+	server_fill(rig);
+	sfs_hold_read(rig->sfs, true);
+	put(rig, 1000, 100, 1);
+	put(rig, 1100, 100, 2); /* just behind */
+	put(rig, 900, 100, 3);	/* just before */
+	put(rig, 950, 200, 4);
+	put(rig, 4096, 4096, 5);
+	nwb_check_eq(nwb_file_read(rig->f, got, 300, 900), 300);
+	nwb_check(!memcmp(got, want + 900, 300));
+	sfs_hold_read(rig->sfs, false);
+	nwb_check_eq(nwb_file_read(rig->f, got, SIZE, 0), SIZE);
+	nwb_check(!memcmp(got, want, SIZE));
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur, want, SIZE));
+}
+
+NWB_TEST(reads, item9_what_touches_valid_bytes_needs_no_read)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, SIZE, extend_body);
+}
+
+struct user {
+	struct sfs_rig *rig;
+	int64_t truncate_to; /* -1: reads */
+	struct nwb_task *task;
+};
+
+static void user_main(void *arg)
+{
+	struct user *u = arg;
+	struct nwb_file *f = u->rig->f;
+
+	if (u->truncate_to < 0)
+		nwb_check(nwb_file_read(f, got, SIZE, 0) >= 0);
+	else
+		nwb_check_eq(nwb_file_truncate(f, (uint64_t)u->truncate_to), 0);
+}
+
+static void use(struct user *u)
+{
+	nwb_check_eq(nwb_task_spawn(u->rig->ex, "user", user_main, u, &u->task),
+		     0);
+	rest(u->rig);
+}
+
+/* A read has the bytes in its hands that a truncation cuts off: they are not
+ * there when the file grows again. */
+static void cut_body(struct sfs_rig *rig)
+{
+	struct user reader = {rig, -1, NULL}, cutter = {rig, 100, NULL};
+
+	server_fill(rig);
+	sfs_hold_read(rig->sfs, true);
+	use(&reader);
+	use(&cutter);
+	sfs_hold_read(rig->sfs, false);
+	nwb_task_join(reader.task);
+	nwb_task_join(cutter.task);
+	memset(want + 100, 0, SIZE - 100);
+	put(rig, SIZE - 1, 1, 1);
+	nwb_check_eq(nwb_file_read(rig->f, got, SIZE, 0), SIZE);
+	nwb_check(!memcmp(got, want, SIZE));
+}
+
+NWB_TEST(reads, item9_a_truncation_waits_for_what_is_being_read)
+{
+	struct nwb_netfs_opts opts = {.folio_bytes_max = 4096};
+
+	sfs_run(1, &opts, 65536, SIZE, cut_body);
+}
+
+/* What was dirty is given up, and told by fsync: nothing is left that would be
+ * written behind the new end, so the file is cut. */
+static void lost_body(struct sfs_rig *rig)
+{
+	server_fill(rig);
+	put(rig, 0, SIZE, 1);
+	rig->sfs->flush_aborts = 8; /* all that are tried */
+	nwb_check_eq(nwb_file_truncate(rig->f, 100), 0);
+	nwb_check_eq(rig->sfs->flush_aborts, 0);
+	nwb_check_eq(nwb_inode_size(rig->inode), 100);
+	nwb_check_eq(rig->file->dur_size, 100);
+	nwb_check_eq(nwb_file_fsync(rig->f), -EIO);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+}
+
+NWB_TEST(reads, item9_a_file_is_cut_although_its_bytes_were_lost)
+{
+	struct nwb_netfs_opts opts = {.max_attempts = 8};
+
+	sfs_run(1, &opts, 65536, SIZE, lost_body);
+}
