@@ -127,3 +127,51 @@ NWB_TEST(reads, item9_a_file_is_cut_although_its_bytes_were_lost)
 
 	sfs_run(1, &opts, 65536, SIZE, lost_body);
 }
+
+/* The connection goes away under a truncation, which is then sent again. */
+static void abort_body(struct sfs_rig *rig)
+{
+	server_fill(rig);
+	rig->sfs->size_aborts = 2;
+	nwb_check_eq(nwb_file_truncate(rig->f, 100), 0);
+	nwb_check_eq(rig->sfs->size_aborts, 0);
+	nwb_check_eq(rig->file->dur_size, 100);
+	/* for ever: an end is found, and nothing was cut */
+	rig->sfs->size_aborts = 1000;
+	nwb_check_eq(nwb_file_truncate(rig->f, 10), -EIO);
+	nwb_check_eq(1000 - rig->sfs->size_aborts, 4);
+	nwb_check_eq(nwb_inode_size(rig->inode), 100);
+	rig->sfs->size_aborts = 0;
+}
+
+NWB_TEST(reads, item9_a_truncation_without_an_answer_is_sent_again)
+{
+	struct nwb_netfs_opts opts = {.max_attempts = 4};
+
+	sfs_run(1, &opts, 65536, SIZE, abort_body);
+}
+
+/* Ours begins within a page of which the server then has nothing any more, and
+ * the memory of the page has seen other bytes. */
+static void head_body(struct sfs_rig *rig)
+{
+	server_fill(rig);
+	nwb_check_eq(nwb_file_read(rig->f, got, SIZE, 0), SIZE);
+	nwb_inode_invalidate(rig->inode, SIZE); /* its memory is free again */
+	put(rig, 5000, 100, 1);
+	nwb_mutex_lock(&rig->sfs->lock);
+	memset(rig->file->vol, 0, SIZE);
+	rig->file->vol_size = 0;
+	nwb_mutex_unlock(&rig->sfs->lock);
+	nwb_inode_invalidate(rig->inode, 0);
+	memset(want, 0, 5000);
+	nwb_check_eq(nwb_file_read(rig->f, got, SIZE, 0), 5100);
+	nwb_check(!memcmp(got, want, 5100));
+}
+
+NWB_TEST(reads, item9_what_the_server_has_not_is_zeros)
+{
+	struct nwb_netfs_opts opts = {.folio_bytes_max = 4096};
+
+	sfs_run(1, &opts, 65536, SIZE, head_body);
+}

@@ -313,6 +313,12 @@ static int sfs_set_size(struct nwb_inode *inode, uint64_t size)
 	struct sfs_file *file = nwb_inode_fs_priv(inode);
 
 	nwb_mutex_lock(&sfs->lock);
+	if (sfs->size_aborts) {
+		sfs->size_aborts--;
+		reset_locked(sfs, false, false);
+		nwb_mutex_unlock(&sfs->lock);
+		return -ECONNABORTED;
+	}
 	nwb_assert(size <= SFS_FILE_MAX);
 	memset(file->vol + size, 0, SFS_FILE_MAX - size);
 	file->vol_size = size;

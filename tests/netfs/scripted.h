@@ -84,6 +84,7 @@ struct sfs {
 	unsigned int flush_aborts;  /* so many flushes to be aborted */
 	unsigned int flush_crashes; /* so many crashes right before a flush */
 	unsigned int size_crashes;  /* so many crashes right after set_size */
+	unsigned int size_aborts;   /* so many set_size without an answer */
 	int size_flush_error;	    /* flushes fail after a set_size */
 	bool hold_flush;	    /* a flush that is done is not answered */
 	bool hold_read;		    /* nor is a read */
