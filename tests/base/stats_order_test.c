@@ -106,6 +106,22 @@ NWB_TEST(order, two_heaps_are_two_modes)
 	nwb_check(!m.is_bimodal);
 }
 
+/* A mode is a quarter of the values at least, on either side. */
+NWB_TEST(order, a_quarter_is_a_mode)
+{
+	static const double low[] = {0, 0, 9, 9, 9, 9, 9, 9};
+	static const double high[] = {0, 0, 0, 0, 0, 0, 9, 9};
+	static const double few[] = {0, 0, 9, 9, 9, 9, 9, 9, 9};
+	struct nwb_modes m;
+
+	nwb_find_modes(low, 8, &m);
+	nwb_check(m.is_bimodal && m.nr[0] == 2 && m.nr[1] == 6);
+	nwb_find_modes(high, 8, &m);
+	nwb_check(m.is_bimodal && m.nr[0] == 6 && m.nr[1] == 2);
+	nwb_find_modes(few, 9, &m);
+	nwb_check(!m.is_bimodal);
+}
+
 NWB_TEST(order, an_outlier_is_no_mode)
 {
 	static const double one[] = {0.00, 0.01, 0.02, 0.03,

@@ -206,6 +206,14 @@ NWB_TEST(change, steps_too_small_to_matter_are_merged_away)
 	rule.min_effect = 0.01;
 	nwb_check_eq(nwb_change_points(x, 60, &rule, c, NWB_CHANGES_MAX), 1);
 	nwb_check_eq(c[0].at, 30);
+	/* of the cost, not of its logarithm */
+	rule.min_effect = 0.02;
+	for (int i = 0; i < 60; i++)
+		x[i] = i >= 30 ? log(1.02) + 1e-6 : 0.0;
+	nwb_check_eq(nwb_change_points(x, 60, &rule, c, NWB_CHANGES_MAX), 1);
+	for (int i = 30; i < 60; i++)
+		x[i] = log(1.02) - 1e-6;
+	nwb_check_eq(nwb_change_points(x, 60, &rule, c, NWB_CHANGES_MAX), 0);
 }
 
 NWB_TEST(change, the_same_series_gives_the_same_answer)
