@@ -117,14 +117,27 @@ static void judge_effects(struct size *z)
 	}
 }
 
-/* An effect that @a may speak of, and that no crash has taken. */
+/* Was the file cut below @end, not surely before @e? */
+static bool is_cut_since(const struct jfile *f, const struct jeffect *e,
+			 uint64_t end)
+{
+	for (uint32_t i = 0; i < f->nr_effect; i++)
+		if (f->effect[i].is_trunc && f->effect[i].lo < end &&
+		    !before(&f->effect[i].s, &e->s))
+			return true;
+	return false;
+}
+
+/* An effect that @a may speak of, and that neither a crash nor a truncation has
+ * taken. */
 static bool is_kept(const struct jfile *f, const struct jxfer *a)
 {
 	for (uint32_t i = 0; i < f->nr_effect; i++) {
 		const struct jeffect *e = &f->effect[i];
 
 		if (!e->is_trunc && !e->is_maybe && e->dies == OPEN &&
-		    e->lo < a->hi && e->hi >= a->hi && before(&e->s, &a->s))
+		    e->lo < a->hi && e->hi >= a->hi && before(&e->s, &a->s) &&
+		    !is_cut_since(f, e, a->hi))
 			return true;
 	}
 	return false;
