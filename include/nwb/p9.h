@@ -54,7 +54,6 @@ struct nwb_p9_stats {
 	uint64_t nr_flushes; /* Tflush sent */
 	uint32_t tags_max;   /* most outstanding at once */
 	uint64_t nr_late;    /* replies that came when nobody waited any more */
-	uint64_t nr_eio;     /* Rlerror of EIO: the server's own answer */
 };
 
 int nwb_p9_new(struct nwb_exec *ex, const struct nwb_p9_opts *opts,
@@ -195,9 +194,10 @@ int nwb_p9_path_removexattr(struct nwb_p9 *c, const char *path,
 /**
  * nwb_p9_file_rename() - the file has another name now: @name, where it is
  * opened again after a loss, and with the next nwb_p9_file_ready(). The fid is
- * given up when no write is outstanding (diod 1.0.24 finds the file of a fid by
- * the name that was walked to).
- * Return: 0 or -ENOMEM. Context: waits for writes under way.
+ * given up when no request names it any more, nor is about to (diod 1.0.24 finds
+ * the file of a fid by the name that was walked to; of a fid that was clunked
+ * meanwhile it says EIO, or EBADF).
+ * Return: 0 or -ENOMEM. Context: waits for requests under way.
  */
 int nwb_p9_file_rename(struct nwb_p9_file *f, const char *name) nwb_must_check;
 

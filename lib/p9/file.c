@@ -160,7 +160,7 @@ int nwb_p9_close(struct nwb_p9_file *f)
 	int rc = 0;
 
 	nwb_mutex_lock(&c->lock);
-	nwb_assert(!f->nr_writes && !f->is_opening);
+	nwb_assert(!f->nr_users && !f->is_opening);
 	nwb_mutex_unlock(&c->lock);
 	if (f->epoch)
 		rc = nwb_p9_rpc(c, f->epoch, false, &m, &s);
@@ -239,6 +239,12 @@ int nwb_p9_file_ready(struct nwb_p9_file *f, uint32_t *ret_epoch,
 	return rc;
 }
 
+void nwb_p9_file_put(struct nwb_p9_file *f)
+{
+	if (!--f->nr_users)
+		nwb_waitq_wake_all(&f->c->state_wq); /* who renames */
+}
+
 int nwb_p9_file_rename(struct nwb_p9_file *f, const char *name)
 {
 	struct nwb_p9 *c = f->c;
@@ -257,7 +263,7 @@ int nwb_p9_file_rename(struct nwb_p9_file *f, const char *name)
 	epoch = f->epoch;
 	fid = f->fid;
 	f->epoch = 0;
-	nwb_wait_event(&c->state_wq, &c->lock, !f->nr_writes);
+	nwb_wait_event(&c->state_wq, &c->lock, !f->nr_users);
 	f->is_opening = false;
 	nwb_waitq_wake_all(&c->state_wq);
 	nwb_mutex_unlock(&c->lock);

@@ -2,66 +2,68 @@
 /* Tfsync, Tsetattr, Tgetattr, Tread: the synchronous operations of a file. */
 #include "p9_internal.h"
 
-/* The fid and connection of @f now. -EAGAIN: not open on this connection. */
-static int file_fid(struct nwb_p9_file *f, uint32_t *ret_fid,
-		    uint32_t *ret_epoch, uint32_t *ret_max)
+/*
+ * A request about the fid of now, which no nwb_p9_file_rename() gives up before
+ * the answer. -EAGAIN: not open on this connection.
+ */
+static int file_rpc(struct nwb_p9_file *f, struct nwb_p9_msg *m, uint32_t *fid,
+		    struct p9_sync *s, uint32_t *ret_epoch)
 {
 	struct nwb_p9 *c = f->c;
+	uint32_t epoch;
 	int rc = 0;
 
 	nwb_mutex_lock(&c->lock);
-	*ret_fid = f->fid;
-	*ret_epoch = f->epoch;
-	*ret_max = nwb_p9_file_limit(f);
 	if (c->state != P9_UP)
 		rc = -ECONNABORTED;
 	else if (f->epoch != c->conn_epoch)
 		rc = -EAGAIN;
+	else
+		f->nr_users++;
+	*fid = f->fid;
+	epoch = f->epoch;
+	s->dst_len = nwb_min(s->dst_len, nwb_p9_file_limit(f));
 	nwb_mutex_unlock(&c->lock);
+	if (rc)
+		return rc;
+	if (m->type == NWB_P9_TREAD)
+		m->tread.count = s->dst_len;
+	s->file = f;
+	rc = nwb_p9_rpc(c, epoch, false, m, s);
+	nwb_mutex_lock(&c->lock);
+	nwb_p9_file_put(f);
+	nwb_mutex_unlock(&c->lock);
+	if (ret_epoch && !rc)
+		*ret_epoch = epoch;
 	return rc;
 }
 
 int nwb_p9_fsync(struct nwb_p9_file *f, uint32_t *ret_epoch)
 {
 	struct nwb_p9_msg m = {.type = NWB_P9_TFSYNC};
-	struct p9_sync s = {.file = f};
-	uint32_t epoch, max;
-	int rc;
+	struct p9_sync s = {0};
 
-	rc = file_fid(f, &m.tfsync.fid, &epoch, &max);
-	if (!rc)
-		rc = nwb_p9_rpc(f->c, epoch, false, &m, &s);
-	if (!rc)
-		*ret_epoch = epoch;
-	return rc;
+	return file_rpc(f, &m, &m.tfsync.fid, &s, ret_epoch);
 }
 
 int nwb_p9_set_size(struct nwb_p9_file *f, uint64_t size)
 {
 	struct nwb_p9_msg m = {.type = NWB_P9_TSETATTR};
-	struct p9_sync s = {.file = f};
-	uint32_t epoch, max;
-	int rc;
+	struct p9_sync s = {0};
 
 	m.tsetattr.attr.valid = NWB_P9_SETATTR_SIZE;
 	m.tsetattr.attr.size = size;
-	rc = file_fid(f, &m.tsetattr.fid, &epoch, &max);
-	if (!rc)
-		rc = nwb_p9_rpc(f->c, epoch, false, &m, &s);
-	return rc;
+	return file_rpc(f, &m, &m.tsetattr.fid, &s, NULL);
 }
 
 int nwb_p9_get_size(struct nwb_p9_file *f, uint64_t *ret_size)
 {
 	struct nwb_p9_msg m = {.type = NWB_P9_TGETATTR};
-	struct p9_sync s = {.file = f};
-	uint32_t epoch, max;
+	struct p9_sync s = {0};
 	int rc;
 
 	m.tgetattr.request_mask = NWB_P9_GETATTR_BASIC;
-	rc = file_fid(f, &m.tgetattr.fid, &epoch, &max);
-	if (!rc)
-		rc = nwb_p9_rpc(f->c, epoch, false, &m, &s);
+	rc = file_rpc(f, &m, &m.tgetattr.fid, &s, NULL);
 	if (rc)
 		return rc;
 	if (!(s.reply.rgetattr.valid & NWB_P9_GETATTR_SIZE))
@@ -78,18 +80,13 @@ ssize_t nwb_p9_read(struct nwb_p9_file *f, uint64_t offset, void *buf,
 
 	while (done < len) {
 		struct nwb_p9_msg m = {.type = NWB_P9_TREAD};
-		struct p9_sync s = {.file = f};
-		uint32_t epoch, max;
+		struct p9_sync s = {0};
 		int rc;
 
-		rc = file_fid(f, &m.tread.fid, &epoch, &max);
-		if (rc)
-			return rc;
 		s.dst = (char *)buf + done;
-		s.dst_len = (uint32_t)nwb_min(len - done, (size_t)max);
+		s.dst_len = (uint32_t)nwb_min(len - done, (size_t)UINT32_MAX);
 		m.tread.offset = offset + done;
-		m.tread.count = s.dst_len;
-		rc = nwb_p9_rpc(f->c, epoch, false, &m, &s);
+		rc = file_rpc(f, &m, &m.tread.fid, &s, NULL);
 		if (rc)
 			return rc;
 		if (!s.reply.rread.count)

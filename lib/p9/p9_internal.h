@@ -44,9 +44,9 @@
 #define P9_DEFAULT_MSIZE 65536u
 /* 2 MiB of a msize of 64 KiB: more on its way only lies in the buffers of
  * sockets, whose memory is then cold each time it is filled. */
-#define P9_DEFAULT_TAGS	 32u
-#define P9_MAX_TAGS	 0xfff0u
-#define P9_MAX_MSIZE	 (16u << 20)
+#define P9_DEFAULT_TAGS 32u
+#define P9_MAX_TAGS	0xfff0u
+#define P9_MAX_MSIZE	(16u << 20)
 
 struct p9_req;
 
@@ -151,7 +151,7 @@ struct nwb_p9_file {
 	uint32_t epoch;	 /* connection on which @fid is open; 0: none */
 	uint32_t iounit; /* largest transfer that its server wants; 0: any */
 	bool is_opening;
-	uint32_t nr_writes; /* outstanding */
+	uint32_t nr_users; /* requests that name @fid, or are about to */
 };
 
 /* A synchronous request, on its caller's stack. */
@@ -226,6 +226,9 @@ void nwb_p9_lose(struct nwb_p9 *c, uint32_t epoch, bool reset, int code,
 void nwb_p9_conn_clear(struct nwb_p9 *c);
 
 /* file.c */
+
+/** nwb_p9_file_put() - a request of @f is over, lock held. */
+void nwb_p9_file_put(struct nwb_p9_file *f);
 
 /** nwb_p9_file_limit() - nwb_p9_max_write(), lock held. */
 uint32_t nwb_p9_file_limit(const struct nwb_p9_file *f);

@@ -282,14 +282,12 @@ static int match_reply(struct nwb_p9 *c, const struct nwb_p9_msg *m,
 		return nwb_err_set(err, -EPROTO,
 				   "%s with tag %u, which is not outstanding",
 				   nwb_p9_type_name(m->type), m->tag);
-	if (m->type == NWB_P9_RLERROR) {
+	if (m->type == NWB_P9_RLERROR)
 		code = nwb_p9_ecode_errno(m->rlerror.ecode);
-		c->stats.nr_eio += code == -EIO;
-	} else if (m->type != r->type + 1) {
+	else if (m->type != r->type + 1)
 		return nwb_err_set(err, -EPROTO, "%s with tag %u answers a %s",
 				   nwb_p9_type_name(m->type), m->tag,
 				   nwb_p9_type_name(r->type));
-	}
 	if (nwb_p9_answer(r, code, m))
 		*ret_done = r;
 	return 0;

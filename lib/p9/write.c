@@ -34,8 +34,7 @@ static void write_answer(struct p9_req *r, int code,
 	struct nwb_p9_write *w = req_write(r);
 
 	w->result = code;
-	if (!--w->file->nr_writes)
-		nwb_waitq_wake_all(&r->c->state_wq); /* nwb_p9_file_rename() */
+	nwb_p9_file_put(w->file);
 	if (!msg)
 		return;
 	if (msg->type == NWB_P9_RLERROR)
@@ -87,10 +86,12 @@ int nwb_p9_write_async(struct nwb_p9_write *w)
 	if (!rc) {
 		w->epoch = f->epoch;
 		m.twrite.fid = f->fid;
+		f->nr_users++; /* which may wait for a tag, or its turn */
 		rc = nwb_p9_req_begin(r, f->epoch);
+		if (rc)
+			nwb_p9_file_put(f);
 	}
 	if (!rc) {
-		f->nr_writes++;
 		c->stats.nr_writes++;
 		c->stats.bytes_written += w->len;
 	}

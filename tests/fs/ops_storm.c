@@ -7,8 +7,6 @@
  */
 #include "ops_rig.h"
 
-#include "nwb/p9.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +23,6 @@ struct worker {
 	unsigned int nr_done;
 	int strange; /* an error that nobody may see */
 	const char *what;
-	unsigned int nr_eio; /* told, of diod */
 };
 
 static uint32_t rnd(struct worker *w, uint32_t below)
@@ -36,12 +33,7 @@ static uint32_t rnd(struct worker *w, uint32_t below)
 	return (uint32_t)((w->rng >> 11) % below);
 }
 
-/*
- * What a program can make sense of, and what not. diod 1.0.24 answers a Twrite or
- * a Tfsync with EIO in two to five of a hundred storms, broken by nobody, while
- * others rename or remove the file. That is told, as it must be; that it was the
- * server's answer is looked for on the wire (is_eio_of_server()).
- */
+/* What a program can make sense of, and what not. */
 static void expect(struct worker *w, const char *what, long long rc)
 {
 	switch (rc) {
@@ -52,10 +44,6 @@ static void expect(struct worker *w, const char *what, long long rc)
 	case -ENOTDIR:
 	case -EINVAL:
 		return;
-	case -EIO:
-		if (!strcmp(w->rig->server, "diod") && !w->nr_eio++)
-			return;
-		/* fall through */
 	default:
 		w->nr_done += rc >= 0;
 		if (rc >= 0 || w->strange)
@@ -91,7 +79,7 @@ static void one_file(struct worker *w, struct nwb_node *dir, const char *name)
 	if (rnd(w, 2))
 		expect(w, "fsync", nwb_file_fsync(f));
 	expect(w, "read", nwb_file_read(f, got, sizeof(got), pos));
-	if (memcmp(buf, got, sizeof(got)) && !w->strange && !w->nr_eio) {
+	if (memcmp(buf, got, sizeof(got)) && !w->strange) {
 		w->strange = -EBADMSG;
 		w->what = "reads what it wrote";
 	}
@@ -176,14 +164,6 @@ static void check_nothing_is_left(struct ops_rig *r)
 	closedir(dir);
 }
 
-static bool is_eio_of_server(struct ops_rig *r)
-{
-	struct nwb_p9_stats st;
-
-	nwb_p9_get_stats(nwb_mount_p9(r->mnt), &st);
-	return st.nr_eio > 0;
-}
-
 static void storm(struct ops_rig *r)
 {
 	struct worker w[TASKS] = {{0}};
@@ -204,7 +184,6 @@ static void storm(struct ops_rig *r)
 			fprintf(stderr, "%s: %s\n", w[i].what,
 				nwb_errno_name(w[i].strange));
 		nwb_check_eq(w[i].strange, 0);
-		nwb_check(!w[i].nr_eio || is_eio_of_server(r));
 		nwb_check(w[i].nr_done > OPS / 4);
 	}
 	check_nothing_is_left(r);
