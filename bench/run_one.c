@@ -154,9 +154,13 @@ static int run_server(struct run *r)
 /* The server inside this process: from here on its CPU time is ours. */
 static int run_fake(struct run *r, struct nwb_subject_opts *so)
 {
+	const struct bench_run_opts *o = r->o;
 	const struct nwb_fake_opts fo = {
-		.proto = strcmp(r->o->server, "fake-9p") ? NWB_FAKE_SMB2
-							 : NWB_FAKE_9P,
+		.reserve_bytes =
+			(o->bytes ? o->bytes : o->workload->bytes_default) /
+			o->workload->rounds,
+		.proto = strcmp(o->server, "fake-9p") ? NWB_FAKE_SMB2
+						      : NWB_FAKE_9P,
 	};
 	int rc = nwb_fake_new(r->ex, &fo, &r->fake);
 

@@ -35,6 +35,9 @@
 #define NR_ARMS	 GATE_TURNS_MAX
 #define NR_MAX	 NWB_PAIRS_MAX
 #define CELLS	 NWB_ARRAY_SIZE(cells)
+#define P3_HEAD                                                                \
+	"P3  MiB/s until durable, model: published of FUSE, in-place / "       \
+	"temp-page, no-copy / temp-page, n"
 
 struct arm {
 	const char *client, *workload, *options, *tag;
@@ -413,8 +416,10 @@ static void tell_all(const struct bench_cli *c, const struct figures *f)
 	tell_part("P2  CPU, client + server: in-place / (1.5 x raw-cold + a "
 		  "copy)",
 		  c, false, f, tell_p2);
-	tell_part("P3  MiB/s until durable, model: published of FUSE, in-place "
-		  "/ temp-page, no-copy / temp-page, n",
+	tell_part(c->has_server ? P3_HEAD
+				: P3_HEAD
+			  "\n    (the fake is in the client's process "
+			  "and has no CPU of its own)",
 		  c, true, f, tell_p3);
 }
 

@@ -21,29 +21,6 @@ struct fake_file *nwb_fake_file_find(struct nwb_fake *f, const char *name)
 	return NULL;
 }
 
-struct fake_file *nwb_fake_file_add(struct nwb_fake *f, const char *name)
-{
-	struct fake_file *file = calloc(1, sizeof(*file));
-
-	nwb_assert(strlen(name) <= FAKE_NAME_MAX);
-	if (!file)
-		return NULL;
-	memcpy(file->name, name, strlen(name) + 1);
-	file->id = ++f->next_id;
-	file->is_void = f->opts.discard;
-	file->base = f->opts.hole_bytes;
-	nwb_list_add_tail(&f->files, &file->link);
-	return file;
-}
-
-void nwb_fake_file_free(struct fake_file *file)
-{
-	nwb_list_del(&file->link);
-	free(file->data);
-	free(file->durable);
-	free(file);
-}
-
 /* At least @size bytes, the new ones zero. */
 static int grow(uint8_t **buf, size_t *cap, size_t size)
 {
@@ -61,6 +38,43 @@ static int grow(uint8_t **buf, size_t *cap, size_t size)
 	*buf = p;
 	*cap = want;
 	return 0;
+}
+
+/* Both copies. On failure at most the first is there. */
+static int reserve(struct nwb_fake *f, struct fake_file *file)
+{
+	uint64_t bytes = nwb_min(f->opts.reserve_bytes, f->opts.max_file_bytes);
+	int rc = grow(&file->data, &file->cap, bytes);
+
+	return rc ? rc : grow(&file->durable, &file->durable_cap, bytes);
+}
+
+struct fake_file *nwb_fake_file_add(struct nwb_fake *f, const char *name)
+{
+	struct fake_file *file = calloc(1, sizeof(*file));
+
+	nwb_assert(strlen(name) <= FAKE_NAME_MAX);
+	if (!file)
+		return NULL;
+	if (!f->opts.discard && reserve(f, file)) {
+		free(file->data);
+		free(file);
+		return NULL;
+	}
+	memcpy(file->name, name, strlen(name) + 1);
+	file->id = ++f->next_id;
+	file->is_void = f->opts.discard;
+	file->base = f->opts.hole_bytes;
+	nwb_list_add_tail(&f->files, &file->link);
+	return file;
+}
+
+void nwb_fake_file_free(struct fake_file *file)
+{
+	nwb_list_del(&file->link);
+	free(file->data);
+	free(file->durable);
+	free(file);
 }
 
 static void mark_dirty(struct fake_file *file, size_t lo, size_t hi)

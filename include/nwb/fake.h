@@ -97,6 +97,9 @@ enum nwb_fake_event {
  * @hole_bytes: each file begins with a hole of so many bytes, which takes no
  *	memory, reads as zeros and cannot be written: for positions near 2^63.
  *	@max_file_bytes does not count it
+ * @reserve_bytes: each file has memory for so many bytes from the beginning, and
+ *	has touched it: for measuring, where growing would be paid for by whoever
+ *	writes. 0: it grows as it is written
  * @discard: keep sizes and no content; all reads as zeros
  * @on_apply, @apply_arg: told of every write that reached a file, in order,
  *	under the fake's lock: must not block or call the fake
@@ -116,6 +119,7 @@ struct nwb_fake_opts {
 	unsigned int nr_workers;
 	uint64_t max_file_bytes;
 	uint64_t hole_bytes;
+	uint64_t reserve_bytes;
 	bool discard;
 	void (*on_apply)(void *arg, const struct nwb_fake_apply *a);
 	void *apply_arg;

@@ -8,6 +8,7 @@
 #include "nwb_test_exec.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct both {
 	struct nwb_fake *f;
@@ -743,4 +744,46 @@ static void garbage(void *arg)
 NWB_TEST(fake_smb2, garbage_ends_the_connection)
 {
 	nwb_test_on_all(garbage, NULL);
+}
+
+/* --- memory ---------------------------------------------------------------- */
+
+#define RESERVED (16u * 1024 * 1024)
+
+static long nr_faults(void)
+{
+	struct rusage u;
+
+	nwb_check_eq(getrusage(RUSAGE_THREAD, &u), 0);
+	return u.ru_minflt;
+}
+
+/* Written and made durable it costs no page fault; what it has before is
+ * nothing, and what is cut off stays zero. */
+static void reserved(void *arg)
+{
+	struct nwb_test_exec *te = arg;
+	const struct nwb_fake_opts o = {.reserve_bytes = RESERVED};
+	uint8_t *buf = malloc(RESERVED);
+	struct both b;
+	long was;
+
+	memset(buf, 'x', RESERVED);
+	begin(&b, te->ex, &o);
+	nwb_check_eq(nwb_fake_put(b.f, "f", buf, 1), 0);
+	was = nr_faults();
+	nwb_check_eq(nwb_fake_put(b.f, "f", buf, RESERVED), 0);
+	nwb_check(nr_faults() - was < RESERVED / 4096 / 4);
+	nwb_check_eq(byte_at(b.f, "f", true, RESERVED - 1), 'x');
+	nwb_check_eq(nwb_fake_put(b.f, "g", buf, 4096), 0);
+	nwb_check_eq(byte_at(b.f, "g", false, 4096), 0);
+	nwb_check_eq(nwb_fake_get(b.f, "g", true, 0, buf, RESERVED, NULL),
+		     4096);
+	end(&b);
+	free(buf);
+}
+
+NWB_TEST(fake_smb2, reserved_memory_is_there_before_it_is_written)
+{
+	nwb_test_on_real(false, reserved, NULL);
 }
