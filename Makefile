@@ -13,7 +13,7 @@ help:
 	@echo 'make test     set up, build, unit and end-to-end tests'
 	@echo 'make check    judge the standard plans and the mutants (no timing)'
 	@echo 'make campaign durable handles, reset and lost, 50 times each'
-	@echo 'make gate     is this build worse than the baseline? 25 min, exit 1'
+	@echo 'make gate     is this build worse than the baseline? 5 to 25 min'
 	@echo 'make gate-selftest  the gate green, and red on planted regressions'
 	@echo 'make compare ARGS="A B"  two builds, revisions, modes or servers'
 	@echo 'make asan     unit and end-to-end tests under ASan and UBSan'
