@@ -555,6 +555,14 @@ static int get_uptodate(struct nwb_inode *inode, uint64_t pos,
 /**
  * nwb_crypto_cut() - the file ends at @size now, and the server's behind the
  * unit of that: what lies between is written anew, as zeros.
+ *
+ * Only what is dirty is written, and nothing is behind the end of a file: so the
+ * last byte before it is called dirty, though nobody wrote it, and goes out as it
+ * was read. That costs one thing: of a unit's other bytes a retry takes those
+ * that a second client has put there meanwhile, of this one it does not. Before
+ * the first WRITE the same may happen to any byte of a unit that is written in
+ * part (clients that share a file unguarded). It is over when this returns, with
+ * the unit made durable.
  * Context: inode->io_lock held; blocks.
  */
 int nwb_crypto_cut(struct nwb_inode *inode, uint64_t size)
