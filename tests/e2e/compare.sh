@@ -152,11 +152,11 @@ run 0 compare in-place temp-page --both '--wsize 64K --hard' --pairs 1 \
 is 2 "$(cat "$tmp"/both/*/run.jsonl | grep -o 'one-run [^"]*--wsize 64K --hard' | wc -l)" \
 	'commands with what both were told'
 run 2 compare in-place temp-page --both '--nonsense' --pairs 1 \
-	--no-control --servers fake --write 1M --out both2
+	--no-control --servers fake --write 4M --out both2
 
 # ^C: what was measured stays, and is decided by
 (cd "$tmp" && exec "$netwb" compare in-place temp-page --pairs 60 \
-	--no-control --servers fake --write 1M --out cut >"$tmp/out" 2>&1) &
+	--no-control --servers fake --write 4M --out cut >"$tmp/out" 2>&1) &
 pid=$!
 for _ in $(seq 1200); do
 	grep -qs '"type":"pair"' "$tmp"/cut/*/run.jsonl && break
