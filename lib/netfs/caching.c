@@ -209,7 +209,6 @@ void nwb_through_begin(struct nwb_inode *inode, uint64_t pos, size_t len)
 {
 	uint64_t first = pos >> NWB_PAGE_SHIFT;
 	uint64_t last = (pos + len + NWB_PAGE_SIZE - 1) >> NWB_PAGE_SHIFT;
-	struct nwb_folio *f;
 	bool is_busy, again;
 
 	nwb_mutex_lock(&inode->lock);
@@ -221,8 +220,7 @@ void nwb_through_begin(struct nwb_inode *inode, uint64_t pos, size_t len)
 	else if (is_busy)
 		(void)!nwb_flush_unstable(inode, &again);
 	nwb_mutex_lock(&inode->lock);
-	f = nwb_folio_find(inode, first); /* it may begin before */
-	nwb_inode_drop_clean(inode, f ? f->index : first, last);
+	nwb_inode_drop_clean(inode, first, last);
 	nwb_mutex_unlock(&inode->lock);
 }
 

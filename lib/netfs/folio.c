@@ -28,7 +28,8 @@
  */
 #include "internal.h"
 
-/** nwb_folio_next() - the first folio at or behind page @index, or NULL. */
+/** nwb_folio_next() - the folio that has page @index, which may begin before it,
+ * or the first one behind, or NULL. */
 struct nwb_folio *nwb_folio_next(struct nwb_inode *inode, uint64_t index)
 {
 	uint64_t want = index >> NWB_LEAF_SHIFT, nr;

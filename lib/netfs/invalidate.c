@@ -38,14 +38,6 @@ static uint64_t last_page(uint64_t end)
 	return end ? ((end - 1) >> NWB_PAGE_SHIFT) + 1 : 0;
 }
 
-/* inode->lock held. The folio at @pos may begin before it. */
-static uint64_t first_page(struct nwb_inode *inode, uint64_t pos)
-{
-	struct nwb_folio *f = nwb_folio_find(inode, pos >> NWB_PAGE_SHIFT);
-
-	return f ? f->index : pos >> NWB_PAGE_SHIFT;
-}
-
 /* --- locks ---------------------------------------------------------------- */
 
 /** nwb_invalidate_lock() - filemap_invalidate_lock(). Context: blocks; no lock
@@ -149,7 +141,7 @@ void nwb_unmap_range(struct nwb_inode *inode, uint64_t pos, uint64_t end)
 	uint64_t index;
 
 	nwb_mutex_lock(&inode->lock);
-	index = first_page(inode, pos);
+	index = pos >> NWB_PAGE_SHIFT;
 	while (inode->is_mapped && (f = nwb_folio_next(inode, index)) &&
 	       f->index < last_page(end)) {
 		nwb_folio_unmap(f);
@@ -167,7 +159,7 @@ static bool is_any(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 	if (pos >= end)
 		return false;
 	nwb_mutex_lock(&inode->lock);
-	index = first_page(inode, pos);
+	index = pos >> NWB_PAGE_SHIFT;
 	while ((f = nwb_folio_next(inode, index)) &&
 	       f->index < last_page(end) && flags && !(f->flags & flags))
 		index = f->index + f->bytes / NWB_PAGE_SIZE;
@@ -239,7 +231,7 @@ static void forget_range(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 	uint64_t index;
 
 	nwb_mutex_lock(&inode->lock);
-	index = first_page(inode, pos);
+	index = pos >> NWB_PAGE_SHIFT;
 	while ((f = next_locked(inode, &index, last_page(end))))
 		forget(f, flags, r);
 	nwb_mutex_unlock(&inode->lock);
@@ -337,7 +329,7 @@ static void launder_range(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 	uint64_t index;
 
 	nwb_mutex_lock(&inode->lock);
-	index = first_page(inode, pos);
+	index = pos >> NWB_PAGE_SHIFT;
 	while ((f = next_locked(inode, &index, last_page(end)))) {
 		if (f->flags & NWB_FOLIO_DIRTY) {
 			launder(f);
