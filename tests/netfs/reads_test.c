@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Behaviour 9: reading what a folio lacks, and truncation beside it. */
+/* Behaviour 9: reading what a folio lacks, truncation and breaks beside it. */
 #include "nwb_test.h"
 #include "scripted.h"
 
@@ -174,4 +174,71 @@ NWB_TEST(reads, item9_what_the_server_has_not_is_zeros)
 	struct nwb_netfs_opts opts = {.folio_bytes_max = 4096};
 
 	sfs_run(1, &opts, 65536, SIZE, head_body);
+}
+
+/* --- where writes go ------------------------------------------------------ */
+
+static void writer_main(void *arg)
+{
+	struct user *u = arg;
+
+	put(u->rig, 3000, 100, 2);
+}
+
+static void breaker_main(void *arg)
+{
+	struct user *u = arg;
+
+	nwb_check_eq(nwb_inode_break(u->rig->inode, 0), 0);
+	nwb_check(!memcmp(u->rig->file->vol, want, SIZE));
+}
+
+/* A write that may be cached, and waits for a read, when the server takes that
+ * back: its bytes are there before the break is acknowledged. */
+static void break_body(struct sfs_rig *rig)
+{
+	struct user writer = {rig, -1, NULL}, breaker = {rig, -1, NULL};
+
+	server_fill(rig);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	put(rig, 100, 100, 1);
+	sfs_hold_read(rig->sfs, true);
+	nwb_check_eq(nwb_task_spawn(rig->ex, "writer", writer_main, &writer,
+				    &writer.task),
+		     0);
+	rest(rig);
+	nwb_check_eq(nwb_task_spawn(rig->ex, "breaker", breaker_main, &breaker,
+				    &breaker.task),
+		     0);
+	rest(rig);
+	sfs_hold_read(rig->sfs, false);
+	nwb_task_join(breaker.task);
+	nwb_task_join(writer.task);
+}
+
+NWB_TEST(reads, item9_a_break_waits_for_who_may_still_cache)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
+
+	sfs_run(1, &opts, 65536, SIZE, break_body);
+}
+
+/* Where an appending write goes is not for the caller to say. */
+static void append_body(struct sfs_rig *rig)
+{
+	server_fill(rig);
+	nwb_file_set_flags(rig->f, NWB_F_APPEND);
+	nwb_check_eq(nwb_file_write(rig->f, "x", 1, UINT64_MAX), 1);
+	nwb_check_eq(nwb_inode_size(rig->inode), SIZE + 1);
+	nwb_check_eq(nwb_file_write(rig->f, "y", 1, 0), 1);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check(!memcmp(rig->file->dur, want, SIZE));
+	nwb_check(!memcmp(rig->file->dur + SIZE, "xy", 2));
+}
+
+NWB_TEST(reads, item9_append_ignores_the_position)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 65536, SIZE, append_body);
 }
