@@ -232,6 +232,7 @@ static void mirror_lost_body(struct scene *sc)
 	check_server(sc, 0);
 	nwb_netfs_get_stats(nwb_mount_netfs(sc->mnt[0]), &st);
 	nwb_check_eq(st.gave_up, 0);
+	nwb_check(nwb_mount_mirror_is_behind(sc->f));
 	nwb_fake_set_faults(sc->srv[1], &(struct nwb_fake_faults){0});
 }
 
@@ -240,6 +241,28 @@ NWB_TEST(fs_streams, item2_a_mirror_that_fails_is_left_behind)
 	struct scene sc = {.body = mirror_lost_body};
 
 	nwb_test_on_all(scene_run, &sc);
+}
+
+/* Nobody tells the mirror of a truncation: it keeps what it has from then on. */
+static void mirror_cut_body(struct scene *sc)
+{
+	nwb_check_eq(nwb_mount_use_mirror(sc->mnt[0], sc->mnt[1]), 0);
+	open_file(sc);
+	write_all(sc);
+	nwb_check_eq(nwb_file_fsync(sc->f), 0);
+	nwb_check(!nwb_mount_mirror_is_behind(sc->f));
+	nwb_check_eq(nwb_file_truncate(sc->f, 100), 0);
+	nwb_check(nwb_mount_mirror_is_behind(sc->f));
+	nwb_check_eq(nwb_file_write(sc->f, "x", 1, 50), 1);
+	nwb_check_eq(nwb_file_fsync(sc->f), 0);
+	check_server(sc, 1);
+}
+
+NWB_TEST(fs_streams, item2_a_truncation_leaves_the_mirror_behind)
+{
+	struct scene sc = {.body = mirror_cut_body};
+
+	nwb_test_on_sim(scene_run, &sc);
 }
 
 /* What the mirror has of @name, 0: nothing. */
