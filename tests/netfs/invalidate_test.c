@@ -617,6 +617,55 @@ static void crash(struct sfs_rig *rig, bool is_pages2)
 	nwb_check(reads(rig, 0, PAGE));
 }
 
+static void syncer_main(void *arg)
+{
+	struct sfs_rig *rig = arg;
+
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+}
+
+/* The flush of an fsync finds out that the server has forgotten what it had
+ * acknowledged, while the invalidation waits for another page: what is dirty
+ * again is written once more, and then forgotten. */
+static void beside_body(struct sfs_rig *rig)
+{
+	struct call c = {.rig = rig, .end = PAGE, .flags = NWB_INVAL_FLUSH};
+	struct nwb_task *syncer;
+
+	put(rig, 0, PAGE, 5);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	nap(rig);
+	sfs_reset(rig->sfs, false, true);
+	sfs_hold_flush(rig->sfs, true);
+	nwb_check_eq(
+		nwb_task_spawn(rig->ex, "syncer", syncer_main, rig, &syncer),
+		0);
+	nap(rig);
+	put(rig, 2 * PAGE, PAGE, 6);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	begin(&c);
+	nwb_check(!c.is_back);
+	sfs_hold_flush(rig->sfs, false);
+	sfs_wait_pending(rig->sfs, 2);
+	sfs_complete(rig->sfs, 0, SFS_ALL);
+	nap(rig);
+	sfs_auto(rig->sfs);
+	nwb_task_join(c.task);
+	nwb_task_join(syncer);
+	nwb_check_eq(c.rc, 0);
+	nwb_check_eq(c.r.kept, 0);
+	nwb_check_eq(c.r.dropped, 1);
+	nwb_check(!memcmp(rig->file->dur, buf, PAGE));
+}
+
+NWB_TEST(invalidate, item8_what_a_flush_beside_it_made_dirty_again)
+{
+	sfs_run(1, &late, 65536, 0, beside_body);
+}
+
 static void crash_body(struct sfs_rig *rig)
 {
 	sfs_auto(rig->sfs);
