@@ -327,7 +327,7 @@ static void mirror_away_body(struct scene *sc)
 	use_file(sc, "h", 1000);
 	check_opens(sc, (struct nwb_mirror_stats){
 				.not_reached = 2, .skipped = 1, .behind = 1});
-	nwb_sleep_until(sc->ex, begun + 2000 * NWB_MSEC);
+	nwb_sleep_until(sc->ex, begun + 2600 * NWB_MSEC);
 	use_file(sc, "g", 1000);
 	check_opens(sc, (struct nwb_mirror_stats){
 				.not_reached = 2, .skipped = 2, .behind = 1});
