@@ -70,8 +70,8 @@ NWB_TEST(report_load, holds_the_time_line_against_the_schema)
 {
 	static const char *const good[] = {
 		"\"series\":null,\"marks\":null,\"faults\":null",
-		"\"series\":{\"bin_ns\":5,\"span_ns\":9,\"acked\":[1,2],"
-		"\"acked_by\":\"client\",\"written\":[3],\"durable\":[]}",
+		("\"series\":{\"bin_ns\":5,\"span_ns\":9,\"acked\":[1,2],"
+		 "\"acked_by\":\"client\",\"written\":[3],\"durable\":[]}"),
 		"\"series\":{\"acked\":null}",
 		"\"marks\":[{\"t_ns\":1,\"kind\":\"fault\",\"rule\":\"r\"}]",
 		"\"marks\":[{\"t_ns\":1,\"kind\":\"of a later version\"}]",
