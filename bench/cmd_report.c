@@ -109,6 +109,7 @@ static int parse(int argc, char **argv, const char **ret_dir,
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
+	const char *pages = NULL;
 	int c;
 
 	optind = 1;
@@ -122,8 +123,8 @@ static int parse(int argc, char **argv, const char **ret_dir,
 			continue;
 		}
 		if (c == 'p') {
-			*ret_code = show_pages(optarg);
-			return 1;
+			pages = optarg;
+			continue;
 		}
 		if (c == 'f') {
 			*ret_format = nwb_report_format_find(optarg);
@@ -135,8 +136,13 @@ static int parse(int argc, char **argv, const char **ret_dir,
 		*ret_code = usage(c == 'h');
 		return 1;
 	}
-	if (argc - optind > 1) {
+	if (argc - optind > 1 || (pages && (optind < argc || *ret_base ||
+					    *ret_format != NWB_FORMAT_TEXT))) {
 		*ret_code = usage(false);
+		return 1;
+	}
+	if (pages) {
+		*ret_code = show_pages(pages);
 		return 1;
 	}
 	*ret_dir = optind < argc ? argv[optind] : NULL;

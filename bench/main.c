@@ -4,8 +4,10 @@
 #include "check_host.h"
 #include "gate_i.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
 	const char *name;
@@ -50,9 +52,8 @@ static void usage(FILE *out)
 		"not run,\n      3 bad usage or plan, 77 all skipped.\n");
 }
 
-int main(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-	nwb_server_maybe_agent(argc, argv);
 	if (argc < 2) {
 		usage(stderr);
 		return NWB_EXIT_USAGE;
@@ -81,4 +82,26 @@ int main(int argc, char **argv)
 	fprintf(stderr, "netwb: no command \"%s\"; `netwb help` lists them\n",
 		argv[1]);
 	return NWB_EXIT_USAGE;
+}
+
+/* Has all that was said been heard? A reader who leaves early has had enough. */
+static bool was_heard(void)
+{
+	struct pollfd out = {.fd = STDOUT_FILENO};
+	bool is_bad = ferror(stdout);
+
+	is_bad |= fflush(stdout) != 0;
+	return !is_bad || (poll(&out, 1, 0) == 1 && out.revents & POLLERR);
+}
+
+int main(int argc, char **argv)
+{
+	int code;
+
+	nwb_server_maybe_agent(argc, argv);
+	code = run_command(argc, argv);
+	if (was_heard())
+		return code;
+	fprintf(stderr, "netwb: standard output cannot be written\n");
+	return code ? code : NWB_EXIT_BROKEN;
 }

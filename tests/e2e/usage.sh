@@ -106,6 +106,11 @@ run 0 sim --seed 1 --flavour linux-6.12 --hazards=-h9
 run 3 compare --turn 1K in-place temp-page
 says '--turn 1K: .*from 256K'
 run 2 report "$tmp/none"
+run 3 report --pages "$tmp/p.json" --cover
+run 3 report --pages "$tmp/p.json" "$tmp"
+says 'usage: netwb report'
+run 2 report --pages "$tmp/p.json"
+says 'p\.json: No such file'
 run 3 report --format word "$tmp/none"
 says 'no report format "word"'
 run 0 list
@@ -138,6 +143,22 @@ says 'it is there already'
 [ ! -e x ] && [ ! -e o/later ] && ok || bad 'it wrote'
 [ "$(cat o/mine.plan)" = 'plan mine' ] && ok || bad 'the plan is gone'
 cd - >/dev/null || exit 1
+
+# what cannot be written is not taken for written; who stops reading has had
+# enough
+for c in list 'lint --help' 'sim --list-mutants'; do
+	got=0
+	# shellcheck disable=SC2086
+	"$netwb" $c >/dev/full 2>"$tmp/out" || got=$?
+	[ $got = 2 ] && ok || bad "exit $got instead of 2: netwb $c >/dev/full"
+	says 'standard output cannot be written'
+done
+{
+	trap '' PIPE
+	sleep 0.2
+	"$netwb" list 2>"$tmp/out"
+} | :
+grep -q 'cannot be written' "$tmp/out" && bad 'a closed pipe is no error' || ok
 
 # a typo in a plan: file:line:column, a suggestion, exit 3
 printf 'plan typo\ncut: on server.wriet nth=4 before do rst\n' >"$tmp/p.plan"
