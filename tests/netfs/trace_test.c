@@ -114,6 +114,25 @@ static void retry_body(struct sfs_rig *rig)
 	expect(NWB_TR_FAILURE, failures, 1);
 }
 
+/* Two folios in one subrequest: the second one joins what is being made. */
+static void join_body(struct sfs_rig *rig)
+{
+	static const char *const folios[] = {
+		"i=00001 ix=00000-00000 mod-whole-f",
+		"i=00001 ix=00001-00001 mod-whole-f",
+		"i=00001 ix=00000-00000 store",
+		"i=00001 ix=00001-00001 store+",
+	};
+
+	put(rig, 0, 4096);
+	put(rig, 4096, 4096);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	nwb_check_eq(rig->sfs->log[0].len, 8192);
+	expect(NWB_TR_FOLIO, folios, 4);
+	sfs_auto(rig->sfs);
+}
+
 /* Written to while it is on its way. */
 static void folio_body(struct sfs_rig *rig)
 {
@@ -148,6 +167,11 @@ static void with_ring(size_t nr, sfs_body_fn body)
 NWB_TEST(trace, item11_names_and_fields)
 {
 	with_ring(1024, simple_body);
+}
+
+NWB_TEST(trace, item11_a_folio_that_joins)
+{
+	with_ring(1024, join_body);
 }
 
 NWB_TEST(trace, item11_dirty_again_in_flight)
