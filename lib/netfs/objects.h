@@ -173,6 +173,7 @@ enum nwb_cut {
 struct nwb_sreq {
 	struct nwb_io_subrequest s;
 	bool in_progress;    /* rreq->lock */
+	bool is_whole;	     /* all acknowledged when it ended; rreq->lock */
 	bool has_progressed; /* by its latest issue */
 	bool has_boundary;   /* NWB_SREQ_BOUNDARY, kept over retries */
 	size_t noted;	     /* of s.transferred, seen by nwb_note_acked() */
