@@ -26,7 +26,7 @@ struct nwb_p9_file;
  * @dialer: makes the connection
  * @aname: export path; @uname: user name; @uid: n_uname
  * @msize: asked for; 0 = 64 KiB (what diod gives at most)
- * @max_tags: most requests outstanding; 0 = 32
+ * @max_tags: most requests outstanding; 0 = 16
  * @timeout_ns: a request unanswered for that long is cancelled by Tflush; when
  *	Rflush does not come within the same time again, the connection is lost.
  *	0 = 30 s

@@ -42,9 +42,9 @@
 #define P9_SEND_BUF	 8192u /* header of any request; a Tsymlink */
 #define P9_SEND_IOV	 256u
 #define P9_DEFAULT_MSIZE 65536u
-/* 2 MiB of a msize of 64 KiB: more on its way only lies in the buffers of
+/* 1 MiB of a msize of 64 KiB: more on its way only lies in the buffers of
  * sockets, whose memory is then cold each time it is filled. */
-#define P9_DEFAULT_TAGS 32u
+#define P9_DEFAULT_TAGS 16u
 #define P9_MAX_TAGS	0xfff0u
 #define P9_MAX_MSIZE	(16u << 20)
 
