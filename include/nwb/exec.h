@@ -119,6 +119,10 @@ int nwb_task_spawn(struct nwb_exec *ex, const char *name, nwb_task_fn fn,
 void nwb_task_join(struct nwb_task *task);
 /** nwb_yield() - a named scheduling point; nothing in the real executor. */
 void nwb_yield(struct nwb_exec *ex, const char *point);
+/** nwb_cond_resched() - let threads run that became runnable meanwhile, as
+ * cond_resched() does in a kernel: of those that wait for this CPU the one whose
+ * turn it is. Simulated: nothing, every lock is a scheduling point there. */
+void nwb_cond_resched(struct nwb_exec *ex);
 
 /* --- byte-stream sockets ------------------------------------------------- */
 

@@ -84,6 +84,11 @@ void nwb_yield(struct nwb_exec *ex, const char *point)
 	ex->ops->yield(ex, point);
 }
 
+void nwb_cond_resched(struct nwb_exec *ex)
+{
+	ex->ops->cond_resched(ex);
+}
+
 /* --- mutex and wait queue ------------------------------------------------ */
 
 void nwb_mutex_init(struct nwb_mutex *m, struct nwb_exec *ex, const char *name)

@@ -27,6 +27,7 @@ struct nwb_exec_ops {
 			  void *arg, struct nwb_task **ret_task);
 	void (*task_join)(struct nwb_task *task);
 	void (*yield)(struct nwb_exec *ex, const char *point);
+	void (*cond_resched)(struct nwb_exec *ex);
 
 	void (*mutex_lock)(struct nwb_mutex *m);
 	void (*mutex_unlock)(struct nwb_mutex *m);

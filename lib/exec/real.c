@@ -10,6 +10,7 @@
 #include "real_i.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/random.h>
 #include <time.h>
@@ -124,6 +125,11 @@ static void real_yield(struct nwb_exec *ex nwb_unused,
 {
 }
 
+static void real_cond_resched(struct nwb_exec *ex nwb_unused)
+{
+	(void)sched_yield();
+}
+
 static void real_free(struct nwb_exec *ex)
 {
 	struct real_exec *re = to_real(ex);
@@ -146,6 +152,7 @@ static const struct nwb_exec_ops real_ops = {
 	.task_spawn = real_task_spawn,
 	.task_join = real_task_join,
 	.yield = real_yield,
+	.cond_resched = real_cond_resched,
 	.mutex_lock = nwb_real_mutex_lock,
 	.mutex_unlock = nwb_real_mutex_unlock,
 	.waitq_wait = nwb_real_waitq_wait,

@@ -143,6 +143,10 @@ static void sim_yield(struct nwb_exec *ex, const char *point nwb_unused)
 	nwb_sim_point(to_sim(ex));
 }
 
+static void sim_cond_resched(struct nwb_exec *ex nwb_unused)
+{
+}
+
 static const struct nwb_exec_ops sim_ops = {
 	.is_sim = true,
 	.io_name = sim_io_name,
@@ -156,6 +160,7 @@ static const struct nwb_exec_ops sim_ops = {
 	.task_spawn = sim_task_spawn,
 	.task_join = sim_task_join,
 	.yield = sim_yield,
+	.cond_resched = sim_cond_resched,
 	.mutex_lock = nwb_sim_mutex_lock,
 	.mutex_unlock = nwb_sim_mutex_unlock,
 	.waitq_wait = nwb_sim_waitq_wait,

@@ -19,6 +19,8 @@
  */
 #include "writethrough.h"
 
+#define RESCHED_BYTES (512 * NWB_KIB)
+
 #if defined(__SANITIZE_THREAD__)
 /*
  * An in-place folio may be changed while the filesystem sends it; what goes out
@@ -205,6 +207,18 @@ void nwb_flush_folio(struct nwb_inode *inode, uint64_t pos)
 	nwb_mutex_unlock(&inode->lock);
 }
 
+/* The writer only computes, so without this he has his CPU until the end of his
+ * slice (4 ms are 40 MiB), and whoever sends and collects waits for it. Counted
+ * in bytes: a call for each small write would cost more than it. */
+static void may_resched(struct nwb_inode *inode, size_t copied)
+{
+	inode->nr_copied += copied;
+	if (inode->nr_copied < RESCHED_BYTES)
+		return;
+	inode->nr_copied = 0;
+	nwb_cond_resched(inode->nf->ex);
+}
+
 /* Into the page cache. @wt: NULL: not written through. Return: 0 or why not all
  * of it. io_lock held. */
 static int copy_all(struct nwb_file *file, const uint8_t *from, size_t left,
@@ -243,6 +257,7 @@ static int copy_all(struct nwb_file *file, const uint8_t *from, size_t left,
 			nwb_writethrough_advance(wt, pos);
 		else
 			nwb_dirty_throttle(inode->nf);
+		may_resched(inode, done);
 	}
 	return 0;
 }

@@ -266,6 +266,7 @@ struct nwb_inode {
 	_Atomic uint32_t refs;
 	uint32_t pins; /* nf->lock */
 	struct nwb_mutex io_lock;
+	uint64_t nr_copied; /* since the last cond_resched(); io_lock */
 	struct nwb_mutex lock;
 	struct nwb_waitq waitq;
 	uint64_t size;

@@ -97,6 +97,24 @@ NWB_TEST(sim, the_seed_decides_everything)
 	nwb_check_eq(nr_different, 40);
 }
 
+static void resched_body(void *arg)
+{
+	struct nwb_test_exec *te = arg;
+	uint64_t steps = nwb_exec_steps(te->ex);
+	uint64_t digest = nwb_exec_digest(te->ex);
+
+	nwb_cond_resched(te->ex);
+	nwb_check_eq(nwb_exec_steps(te->ex), steps);
+	nwb_check_eq(nwb_exec_digest(te->ex), digest);
+	nwb_yield(te->ex, "that one is");
+	nwb_check(nwb_exec_steps(te->ex) > steps);
+}
+
+NWB_TEST(sim, cond_resched_is_no_scheduling_point)
+{
+	nwb_check_eq(nwb_test_on_seed(1, resched_body, NULL, NULL, NULL), 0);
+}
+
 /* --- does it find what it is made for? ----------------------------------- */
 
 static void racy_add(void *arg)
