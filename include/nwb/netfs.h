@@ -29,7 +29,8 @@
  * queued). Nothing else differs.
  *
  * Threads: all nwb_file_* calls from any task. Operations of the filesystem are
- * called from the issuer, the retryer (work item) or an fsync caller.
+ * called by whoever issues, reads or makes durable, by the flusher and the
+ * retryer (tasks of the mount), and by work items.
  */
 #ifndef NWB_NETFS_H
 #define NWB_NETFS_H
@@ -74,7 +75,7 @@ enum nwb_cache_mode {
 #define NWB_MAY_WRITE 4u /* what is written may be kept for a while */
 
 /* How what failed is sent again; the three ways that were weighed when cifs
- * came to netfs, see lib/netfs/write_retry.c. */
+ * came to netfs, see lib/netfs/retry_stream.c. */
 enum nwb_retry_strategy {
 	NWB_RETRY_COMBINE, /* neighbours are joined and cut anew, as Linux */
 	NWB_RETRY_RESPLIT_EACH, /* each is cut anew by itself */

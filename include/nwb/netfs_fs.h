@@ -48,14 +48,12 @@ struct nwb_io_stream {
 	/* collection side */
 	struct nwb_list subrequests;
 	uint64_t collected_to;
-	uint64_t transferred;
 	int error;
 	uint8_t stream_nr;
 	bool avail;
 	bool active;
 	bool need_retry;
 	bool failed;
-	bool transferred_valid;
 };
 
 /**
@@ -80,10 +78,9 @@ struct nwb_io_subrequest {
 	uint32_t wire_status;	 /* NTSTATUS or 9P errno */
 	uint32_t instance;	 /* server instance that answered */
 	uint64_t unreachable_ns; /* how long the server was away, if it was */
-	bool is_refused;  /* no status, and to try again is no use: the file
+	bool is_refused; /* no status, and to try again is no use: the file
 			   * cannot be opened again, or the answer is senseless
 			   */
-	void *netfs_priv; /* netfs' own extension */
 	_Alignas(16) uint8_t fs_priv[NWB_SREQ_PRIV_BYTES];
 };
 
@@ -120,7 +117,8 @@ struct nwb_io_subrequest {
  * @ready: connect and reopen as needed within patience; @ret_instance: the
  *	instance now reached. Blocks.
  * @set_size, @get_size, @read: synchronous; read returns bytes, 0 at EOF.
- * @close: the last file of the inode was closed.
+ * @close: the last file of the inode was closed, and nothing is cached of it any
+ *	more. May be NULL.
  * @is_granted: is what nwb_inode_set_caching() said still ours? Not while the
  *	connection is lost through which it was granted: nobody would tell of a
  *	break. NULL: always. Does not block on I/O.
@@ -145,7 +143,7 @@ struct nwb_netfs_ops {
 	int (*get_size)(struct nwb_inode *inode, uint64_t *ret_size);
 	ssize_t (*read)(struct nwb_inode *inode, uint64_t pos, void *buf,
 			size_t len);
-	int (*close)(struct nwb_inode *inode);
+	void (*close)(struct nwb_inode *inode);
 	bool (*is_granted)(struct nwb_inode *inode);
 };
 
@@ -203,8 +201,9 @@ void *nwb_netfs_fs_priv(const struct nwb_netfs *nf);
  * @prepare_write, @issue_write: as in struct nwb_netfs_ops.
  *	A failure without NWB_SREQ_NEED_RETRY is final.
  * @forget: [pos, pos + len) was written, and not to this stream. May be NULL.
- * @invalidate: a request failed in this stream or in the upload: nothing that
- *	it has of @inode may be used again. Does not block on I/O. May be NULL.
+ * @invalidate: a request failed in this stream, or (the cache) in the upload, or
+ *	the file was changed past it: nothing that it has of @inode may be used
+ *	again. Does not block on I/O. May be NULL.
  * @flush: with fsync, after the server's; its outcome is only counted. May be
  *	NULL.
  * @read: what the stream has at @pos, at most @len bytes: how many, or 0: it

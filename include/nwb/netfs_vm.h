@@ -53,6 +53,7 @@ int nwb_inode_migrate(struct nwb_inode *inode, uint64_t pos,
  */
 int nwb_inode_offline(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 		      unsigned int tries) nwb_must_check;
+
 /* --- mmap (lib/netfs/map_fault.c) ------------------------------------------
  */
 

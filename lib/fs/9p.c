@@ -255,12 +255,6 @@ static ssize_t p9_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 	return -EIO;
 }
 
-static int p9_close(struct nwb_inode *inode)
-{
-	(void)inode; /* p9_release() clunks */
-	return 0;
-}
-
 static const struct nwb_netfs_ops p9_ops = {
 	.name = "9p",
 	.has_no_prepare = true,
@@ -273,7 +267,6 @@ static const struct nwb_netfs_ops p9_ops = {
 	.set_size = p9_set_size,
 	.get_size = p9_get_size,
 	.read = p9_read,
-	.close = p9_close,
 };
 
 /* --- open and release ------------------------------------------------------

@@ -526,12 +526,11 @@ static ssize_t smb_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 
 /* The handle is closed by smb_release(); from here on a break has nobody to
  * ask. */
-static int smb_close(struct nwb_inode *inode)
+static void smb_close(struct nwb_inode *inode)
 {
 	const struct smb_inode *p = nwb_inode_fs_priv(inode);
 
 	nwb_smb2_file_on_break(p->file, NULL, NULL);
-	return 0;
 }
 
 /* What is granted was granted to the first identity, whoever writes now; and

@@ -27,8 +27,7 @@ static int read_retry(struct nwb_inode *inode, uint32_t attempts)
 
 	if (attempts >= nf->opts.max_attempts)
 		return -EIO;
-	nwb_sleep_until(nf->ex,
-			nwb_now_ns(nf->ex) + nwb_backoff_ns(nf, attempts));
+	nwb_backoff(nf, attempts);
 	return nf->ops->ready ? nf->ops->ready(inode, &instance) : 0;
 }
 

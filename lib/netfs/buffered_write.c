@@ -273,9 +273,7 @@ static int write_buffered(struct nwb_file *file, const void *buf, size_t len,
 
 	if (nwb_is_write_through(inode)) {
 		nwb_through_begin(inode, pos, len);
-		nwb_mutex_lock(&inode->lock);
-		err_seq = inode->err_seq;
-		nwb_mutex_unlock(&inode->lock);
+		err_seq = nwb_error_seq(inode);
 		rc = copy_all(file, buf, len, pos, NULL);
 		err = nwb_through_end(inode, err_seq);
 		/* O_SYNC: the fsync that follows tells it, and only once */

@@ -74,8 +74,7 @@ void nwb_inode_drop_clean(struct nwb_inode *inode, uint64_t index, uint64_t end)
 		index = f->index + f->bytes / NWB_PAGE_SIZE;
 		if ((f->flags & NWB_FOLIO_COPY) && !f->nr_claims) {
 			/* read, and only waiting for the local cache */
-			f->flags &= ~NWB_FOLIO_COPY;
-			nwb_folio_set_dirty(f, (struct nwb_span){0, 0});
+			nwb_folio_forget_copy(f);
 			nwb_folio_maybe_clean(f);
 		}
 		if (!(f->flags & NWB_FOLIO_LRU))
@@ -391,9 +390,7 @@ int nwb_inode_break(struct nwb_inode *inode, uint32_t caching)
 	/* who saw more is through then (cifs_wait_for_pending_writers) */
 	nwb_mutex_lock(&inode->io_lock);
 	nwb_mutex_unlock(&inode->io_lock);
-	nwb_mutex_lock(&inode->lock);
-	err_seq = inode->err_seq;
-	nwb_mutex_unlock(&inode->lock);
+	err_seq = nwb_error_seq(inode);
 	if (was & ~caching & NWB_MAY_WRITE) {
 		(void)nwb_writepages(inode, NWB_WB_SYNC);
 		nwb_request_wait_all(inode);

@@ -101,18 +101,9 @@ static struct nwb_claim *claim_at(const struct nwb_list *l)
 	return nwb_list_entry(l, struct nwb_claim, link);
 }
 
-static uint64_t start_of(const struct nwb_sreq *q)
-{
-#ifdef NWB_MUTANTS
-	return q->s.start - q->mut_shift;
-#else
-	return q->s.start;
-#endif
-}
-
 static uint64_t end_of(const struct nwb_sreq *q)
 {
-	return start_of(q) + nwb_sreq_span(q);
+	return nwb_sreq_start(q) + nwb_sreq_span(q);
 }
 
 static bool is_unfinished(const struct nwb_sreq *q)
@@ -284,7 +275,7 @@ static bool check_cut(struct nwb_netfs_check *c,
 		      const struct nwb_sreq *a, const struct nwb_sreq *b)
 {
 	if (a->attempts > 1 || b->attempts > 1 || a->owed ||
-	    start_of(b) != end_of(a))
+	    nwb_sreq_start(b) != end_of(a))
 		return true;
 	return holds(c, NWB_RULE_T7,
 		     a->cut != NWB_CUT_GAP && a->cut != NWB_CUT_NONE,
@@ -312,11 +303,11 @@ static bool check_order(struct nwb_netfs_check *c,
 		const struct nwb_sreq *q = sreq_at(l);
 
 		if (l != head->next &&
-		    !holds(c, NWB_RULE_T1, start_of(q) >= end,
+		    !holds(c, NWB_RULE_T1, nwb_sreq_start(q) >= end,
 			   "request %llu: subrequest %u at %llu, the one "
 			   "before ends at %llu",
-			   LL(rreq->seq), q->s.debug_index, LL(start_of(q)),
-			   LL(end)))
+			   LL(rreq->seq), q->s.debug_index,
+			   LL(nwb_sreq_start(q)), LL(end)))
 			return false;
 		if (l != head->next && !check_cut(c, rreq, sreq_at(l->prev), q))
 			return false;
@@ -334,7 +325,7 @@ static bool check_within(struct nwb_netfs_check *c,
 
 	for (const struct nwb_list *l = head->next; l != head; l = l->next) {
 		const struct nwb_sreq *q = sreq_at(l);
-		uint64_t at = start_of(q) + q->s.transferred;
+		uint64_t at = nwb_sreq_start(q) + q->s.transferred;
 		uint64_t end = end_of(q);
 		const struct nwb_list *k = rreq->claims.next;
 
@@ -364,7 +355,8 @@ static void note_acked(struct shadow *s, const struct nwb_io_stream *st)
 
 	for (const struct nwb_list *l = head->next; l != head; l = l->next) {
 		const struct nwb_sreq *q = sreq_at(l);
-		struct extent x = {start_of(q), start_of(q) + q->s.transferred};
+		struct extent x = {nwb_sreq_start(q),
+				   nwb_sreq_start(q) + q->s.transferred};
 		unsigned int i = 0;
 
 		if (q->in_progress || x.start == x.end)
@@ -408,7 +400,7 @@ static bool check_covered(struct nwb_netfs_check *c, const struct shadow *s,
 		while (at < end) {
 			while (l != head && end_of(sreq_at(l)) <= at)
 				l = l->next;
-			if (l != head && start_of(sreq_at(l)) <= at)
+			if (l != head && nwb_sreq_start(sreq_at(l)) <= at)
 				at = end_of(sreq_at(l));
 			else if (acked_to(s, at) > at)
 				at = acked_to(s, at);
@@ -454,7 +446,7 @@ static bool check_failed(struct nwb_netfs_check *c, struct shadow *s,
 			const struct extent *x = &s->failed[i];
 
 			if (!holds(c, NWB_RULE_T10,
-				   start_of(q) >= x->end ||
+				   nwb_sreq_start(q) >= x->end ||
 					   end_of(q) <= x->start,
 				   "request %llu: [%llu, %llu) failed and is "
 				   "sent again",

@@ -34,10 +34,8 @@ static struct nwb_claim *claim_memory(struct nwb_netfs *nf,
 				      const struct direct *d, size_t off,
 				      size_t len)
 {
-	struct nwb_claim *c;
+	struct nwb_claim *c = nwb_claim_new(nf);
 
-	while (!(c = nwb_claim_new(nf)))
-		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + 10 * NWB_MSEC);
 	c->start = d->pos + off;
 	c->len = (uint32_t)len;
 	c->ends_run = true;
@@ -107,8 +105,7 @@ static size_t write_durable(const struct direct *d, int *ret_error)
 		int rc;
 
 		*ret_error = 0;
-		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) +
-						nwb_backoff_ns(nf, attempts));
+		nwb_backoff(nf, attempts);
 		if (nf->ops->ready)
 			*ret_error = nf->ops->ready(d->inode, &instance);
 		if (*ret_error)

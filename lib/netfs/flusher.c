@@ -39,6 +39,15 @@ void nwb_flusher_kick(struct nwb_netfs *nf)
 	nwb_mutex_unlock(&nf->lock);
 }
 
+/** nwb_flusher_write_all() - whatever is dirty. No lock held. */
+void nwb_flusher_write_all(struct nwb_netfs *nf)
+{
+	nwb_mutex_lock(&nf->lock);
+	nf->pressure = true;
+	nwb_flusher_kick_locked(nf);
+	nwb_mutex_unlock(&nf->lock);
+}
+
 /** nwb_flusher_dirtied() - @inode has more dirty bytes. No lock held. */
 void nwb_flusher_dirtied(struct nwb_inode *inode)
 {

@@ -49,8 +49,19 @@ int nwb_errseq_check_and_advance(struct nwb_file *f)
 	return err;
 }
 
-/** nwb_error_since() - the newest error, if there was one since inode->err_seq
- * was @seq (filemap_check_errors(), but that it stays to be told), or 0. No lock
+/** nwb_error_seq() - the number of the newest error. No lock held. */
+uint64_t nwb_error_seq(struct nwb_inode *inode)
+{
+	uint64_t seq;
+
+	nwb_mutex_lock(&inode->lock);
+	seq = inode->err_seq;
+	nwb_mutex_unlock(&inode->lock);
+	return seq;
+}
+
+/** nwb_error_since() - the newest error, if there was one since
+ * nwb_error_seq() was @seq (filemap_check_errors(), but that it stays to be told), or 0. No lock
  * held. */
 int nwb_error_since(struct nwb_inode *inode, uint64_t seq)
 {
@@ -141,8 +152,7 @@ static int after_abort(struct nwb_inode *inode)
 	aborts = ++inode->nr_aborts;
 	nwb_mutex_unlock(&inode->lock);
 	if (aborts < nf->opts.max_attempts) {
-		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) +
-						nwb_backoff_ns(nf, aborts));
+		nwb_backoff(nf, aborts);
 		rc = nf->ops->ready ? nf->ops->ready(inode, &instance) : 0;
 	}
 	if (rc)
@@ -237,20 +247,17 @@ int nwb_inode_commit(struct nwb_inode *inode)
 int nwb_file_fsync(struct nwb_file *f)
 {
 	/* What it returns is in the error sequence. */
-	int rc = nwb_inode_commit(f->inode);
-
-	(void)rc;
+	(void)!nwb_inode_commit(f->inode);
 	nwb_sides_flush(f->inode);
 	return nwb_errseq_check_and_advance(f);
 }
 
-int nwb_file_flush(struct nwb_file *f)
+/* What @f has not been told, and is not told hereby. */
+static int pending_error(const struct nwb_file *f)
 {
 	struct nwb_inode *inode = f->inode;
 	int err = 0;
 
-	(void)nwb_writepages(inode, NWB_WB_SYNC);
-	nwb_request_wait_all(inode);
 	nwb_mutex_lock(&inode->lock);
 	if (f->err_since != inode->err_seq)
 		err = inode->err;
@@ -258,18 +265,17 @@ int nwb_file_flush(struct nwb_file *f)
 	return err;
 }
 
+int nwb_file_flush(struct nwb_file *f)
+{
+	(void)nwb_writepages(f->inode, NWB_WB_SYNC);
+	nwb_request_wait_all(f->inode);
+	return pending_error(f);
+}
+
 int nwb_file_commit(struct nwb_file *f)
 {
-	struct nwb_inode *inode = f->inode;
-	int err = 0;
-
-	if (!nwb_inode_is_clean(inode))
-		return nwb_file_fsync(f);
-	nwb_mutex_lock(&inode->lock);
-	if (f->err_since != inode->err_seq)
-		err = inode->err;
-	nwb_mutex_unlock(&inode->lock);
-	return err;
+	return nwb_inode_is_clean(f->inode) ? pending_error(f)
+					    : nwb_file_fsync(f);
 }
 
 int nwb_file_close(struct nwb_file *f, bool flush)

@@ -122,8 +122,8 @@ static void evict(struct nwb_inode *inode)
 	struct nwb_netfs *nf = inode->nf;
 
 	/* Nobody is left to be told of an error. */
-	if (!nwb_inode_is_clean(inode) && nwb_inode_commit(inode))
-		nwb_count(nf, evict_errors, 1);
+	if (!nwb_inode_is_clean(inode))
+		(void)!nwb_inode_commit(inode);
 	nwb_mutex_lock(&nf->lock);
 	/* Listed as long as it is pinned: who pins it goes on from there. */
 	nwb_wait_event(&nf->unpinned, &nf->lock, !inode->pins);
@@ -141,8 +141,8 @@ static void evict(struct nwb_inode *inode)
 	nwb_mutex_lock(&nf->lock);
 	nwb_wait_event(&nf->unpinned, &nf->lock, !inode->pins);
 	nwb_mutex_unlock(&nf->lock);
-	if (nf->ops->close && nf->ops->close(inode))
-		nwb_count(nf, evict_errors, 1);
+	if (nf->ops->close)
+		nf->ops->close(inode);
 	nwb_assert(!atomic_load(&inode->dirty_bytes));
 	nwb_assert(!atomic_load(&inode->unstable_bytes));
 #ifdef NWB_MUTANTS
@@ -207,8 +207,7 @@ static int set_server_size(struct nwb_inode *inode, uint64_t size)
 		uint32_t before = 0, after = 0;
 		int rc = 0;
 
-		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) +
-						nwb_backoff_ns(nf, attempts));
+		nwb_backoff(nf, attempts);
 		if (nf->ops->ready)
 			rc = nf->ops->ready(inode, &before);
 		if (rc)

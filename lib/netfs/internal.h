@@ -150,6 +150,16 @@ static inline uint64_t nwb_claim_end(const struct nwb_claim *c)
 	return c->start + c->len + c->post;
 }
 
+/* Where @q begins, wherever a defect has it sent. */
+static inline uint64_t nwb_sreq_start(const struct nwb_sreq *q)
+{
+#ifdef NWB_MUTANTS
+	return q->s.start - q->mut_shift;
+#else
+	return q->s.start;
+#endif
+}
+
 /* Bytes that @q stands for, from its start on. */
 static inline size_t nwb_sreq_span(const struct nwb_sreq *q)
 {
@@ -255,6 +265,7 @@ void nwb_inode_pin(struct nwb_inode *inode);   /* nf->lock held */
 void nwb_inode_unpin(struct nwb_inode *inode); /* nf->lock held */
 
 /* objects.c */
+void nwb_wait_for_memory(const struct nwb_netfs *nf);
 struct nwb_io_request *nwb_request_new(struct nwb_inode *inode, uint64_t start,
 				       enum nwb_rreq_origin origin);
 void nwb_request_get(struct nwb_io_request *rreq);
@@ -301,6 +312,7 @@ void nwb_request_wait_all(struct nwb_inode *inode);
 void nwb_retryer_main(void *arg);
 void nwb_retry_queue(struct nwb_io_request *rreq);
 bool nwb_retry_is_quiet(const struct nwb_io_request *rreq);
+void nwb_backoff(const struct nwb_netfs *nf, uint32_t attempts);
 
 /* retry_stream.c */
 bool nwb_needs_retry(const struct nwb_sreq *q);
@@ -311,6 +323,7 @@ void nwb_retry_stream(struct nwb_io_request *rreq,
 void nwb_flusher_main(void *arg);
 void nwb_flusher_kick(struct nwb_netfs *nf);
 void nwb_flusher_kick_locked(struct nwb_netfs *nf);
+void nwb_flusher_write_all(struct nwb_netfs *nf);
 void nwb_flusher_dirtied(struct nwb_inode *inode);
 void nwb_flusher_progress(struct nwb_netfs *nf);
 uint64_t nwb_kick_bytes(const struct nwb_netfs *nf);
@@ -342,10 +355,10 @@ static inline void nwb_dirty_throttle(struct nwb_netfs *nf)
 /* fsync.c */
 void nwb_errseq_set(struct nwb_inode *inode, int err); /* inode->lock held */
 int nwb_errseq_check_and_advance(struct nwb_file *f) nwb_must_check;
+uint64_t nwb_error_seq(struct nwb_inode *inode);
 int nwb_error_since(struct nwb_inode *inode, uint64_t seq);
 int nwb_inode_commit(struct nwb_inode *inode) nwb_must_check;
 int nwb_flush_unstable(struct nwb_inode *inode, bool *ret_again) nwb_must_check;
-uint64_t nwb_backoff_ns(const struct nwb_netfs *nf, uint32_t attempts);
 
 /* sync_range.c */
 void nwb_wait_writeback(struct nwb_inode *inode, uint64_t pos, uint64_t end);
@@ -408,9 +421,9 @@ size_t nwb_crypto_wind_back(const struct nwb_sreq *q);
 void nwb_crypto_clear_tail(struct nwb_folio *f, struct nwb_span valid);
 int nwb_crypto_error(struct nwb_io_request *rreq, uint64_t start, size_t len);
 uint64_t nwb_crypto_round(const struct nwb_netfs *nf, uint64_t size); /* any */
-uint64_t nwb_crypto_size(const struct nwb_inode *inode, uint64_t size);
+uint64_t nwb_crypto_size(const struct nwb_inode *inode,
+			 uint64_t size); /* any */
 struct nwb_span nwb_crypto_owed(const struct nwb_folio *f, struct nwb_span s);
-/* any */
 int nwb_crypto_cut(struct nwb_inode *inode, uint64_t size) nwb_must_check;
 ssize_t nwb_crypto_read_past_cache(struct nwb_inode *inode, uint64_t pos,
 				   uint8_t *buf, size_t len);

@@ -237,16 +237,6 @@ static void forget_range(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 	nwb_mutex_unlock(&inode->lock);
 }
 
-static uint64_t err_seq_of(struct nwb_inode *inode)
-{
-	uint64_t seq;
-
-	nwb_mutex_lock(&inode->lock);
-	seq = inode->err_seq;
-	nwb_mutex_unlock(&inode->lock);
-	return seq;
-}
-
 /* --- today ---------------------------------------------------------------- */
 
 /**
@@ -256,7 +246,7 @@ int nwb_invalidate(struct nwb_inode *inode, uint64_t pos, uint64_t end,
 		   uint32_t flags, struct nwb_invalidated *ret)
 {
 	struct nwb_invalidated r = {0};
-	uint64_t seq = err_seq_of(inode);
+	uint64_t seq = nwb_error_seq(inode);
 	bool is_locked = !(flags & NWB_INVAL_UNLOCKED);
 
 	if (is_any(inode, pos, end, 0)) {
@@ -347,7 +337,7 @@ int nwb_inode_invalidate_pages2(struct nwb_inode *inode, uint64_t pos,
 				uint64_t end, struct nwb_invalidated *ret)
 {
 	struct nwb_invalidated r = {0};
-	uint64_t seq = err_seq_of(inode);
+	uint64_t seq = nwb_error_seq(inode);
 	uint32_t round = 0;
 	bool again = is_any(inode, pos, end, 0);
 	int rc;

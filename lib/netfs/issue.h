@@ -50,6 +50,7 @@ bool nwb_wait_collected(struct nwb_io_request *rreq, uint64_t to);
 /* write_pass.c */
 void nwb_issue_all(struct issue *is);
 void nwb_end_issue_write(struct nwb_io_request *rreq);
+void nwb_end_pass(struct issue *is);
 void nwb_begin_upload(struct nwb_io_request *rreq, enum nwb_wb_reason reason);
 void nwb_wb_lock(struct nwb_inode *inode);
 bool nwb_wb_trylock(struct nwb_inode *inode);

@@ -151,10 +151,7 @@ void nwb_netfs_sync(struct nwb_netfs *nf)
 	struct nwb_inode *inode;
 
 	if (nf->opts.no_data_integrity) {
-		nwb_mutex_lock(&nf->lock);
-		nf->pressure = true;
-		nwb_flusher_kick_locked(nf);
-		nwb_mutex_unlock(&nf->lock);
+		nwb_flusher_write_all(nf);
 		return;
 	}
 	for (inode = next_inode(nf, NULL); inode;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The defect "older data after newer was acked", only in builds for the
- * oracles' self-test. The others are single lines where the bug would be:
- * write_retry.c (dropped, wrong offset), fsync.c (swallowed), write_collect.c
- * (unstable forgotten).
+ * Deliberate defects (nwb/netfs_mutants.h) that need more than a line where the
+ * bug would be; only in builds for the oracles' self-test. Of two streams one
+ * stops with the other, and "older data after newer was acked":
  *
  *	first issue      keep a copy of the payload's beginning
  *	needs a retry    that copy is the stale one

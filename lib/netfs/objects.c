@@ -23,6 +23,13 @@
 
 #define NO_MEMORY_SLEEP (10 * NWB_MSEC)
 
+/** nwb_wait_for_memory() - there is none at all, and writeback must not fail for
+ * that: look again in a while. No lock held. */
+void nwb_wait_for_memory(const struct nwb_netfs *nf)
+{
+	nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + NO_MEMORY_SLEEP);
+}
+
 struct nwb_inode *nwb_rreq_inode(const struct nwb_io_request *rreq)
 {
 	return rreq->inode;
@@ -107,7 +114,7 @@ static struct nwb_io_request *request_get_free(struct nwb_netfs *nf)
 			rreq = request_make(nf);
 		if (rreq)
 			return rreq;
-		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + NO_MEMORY_SLEEP);
+		nwb_wait_for_memory(nf);
 	}
 }
 
@@ -155,9 +162,9 @@ static void begin_sides(struct nwb_io_request *rreq)
 	for (unsigned int i = 1; i < nf->nr_streams; i++) {
 		struct nwb_io_stream *stream = &rreq->streams[i];
 
-		if (!nf->side[i].ops || !rreq->inode->side[i] ||
+		if (!nf->side[i] || !rreq->inode->side[i] ||
 		    (i == 1 && !nwb_inode_is_cached(rreq->inode)) ||
-		    !nf->side[i].ops->begin(rreq, i))
+		    !nf->side[i]->begin(rreq, i))
 			continue;
 		stream->avail = true;
 		stream->active = true;
@@ -218,7 +225,6 @@ static void sreq_init(struct nwb_sreq *q, struct nwb_io_request *rreq,
 	q->s.start = start;
 	q->s.iov = q->vec;
 	q->s.stream_nr = stream_nr;
-	q->s.netfs_priv = q;
 }
 
 static struct nwb_sreq *sreq_take(struct nwb_io_request *rreq,
@@ -248,7 +254,7 @@ struct nwb_sreq *nwb_sreq_new(struct nwb_io_request *rreq, uint8_t stream_nr,
 		       nf->nr_sreqs < nf->opts.max_subrequests);
 	while (!(q = sreq_take(rreq, stream_nr, start))) {
 		nwb_mutex_unlock(&nf->lock);
-		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + NO_MEMORY_SLEEP);
+		nwb_wait_for_memory(nf);
 		nwb_mutex_lock(&nf->lock);
 	}
 	nwb_mutex_unlock(&nf->lock);
@@ -306,16 +312,15 @@ unsigned int nwb_claims_get(struct nwb_netfs *nf, struct nwb_list *list,
 	return got;
 }
 
-/** nwb_claim_new() - one claim of memory that is no folio's. NULL: no memory at
- * all. */
+/** nwb_claim_new() - one claim of memory that is no folio's. No lock held. */
 struct nwb_claim *nwb_claim_new(struct nwb_netfs *nf)
 {
 	struct nwb_claim *c;
 	struct nwb_list one;
 
 	nwb_list_init(&one);
-	if (!nwb_claims_get(nf, &one, 1))
-		return NULL;
+	while (!nwb_claims_get(nf, &one, 1))
+		nwb_wait_for_memory(nf);
 	c = nwb_list_first(&one, struct nwb_claim, link);
 	memset(c, 0, sizeof(*c));
 	nwb_list_init(&c->link);

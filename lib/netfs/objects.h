@@ -319,12 +319,12 @@ struct nwb_counters {
 		copies, temp_bytes, temp_bytes_max, dirty_bytes,
 		dirty_bytes_max, writeback_bytes, writeback_bytes_max,
 		stable_waits, cache_waits, gave_up, wthrough, breaks,
-		invalidated, evict_errors, live_requests, live_subrequests,
-		wblock_skip, wblock_wait, direct_writes, wsc, cache_bytes,
-		mirror_bytes, copy_to_cache, cancelled, rotations, throttled,
-		throttled_ns, reclaim_waits, faults, fault_waits, mkwrites,
-		laundered, discarded_bytes, vectored, crypto_bytes,
-		crypto_waits, crypto_fills, crypto_refreshed, crypto_changed,
+		invalidated, live_requests, live_subrequests, wblock_skip,
+		wblock_wait, direct_writes, wsc, cache_bytes, mirror_bytes,
+		copy_to_cache, cancelled, rotations, throttled, throttled_ns,
+		reclaim_waits, faults, fault_waits, mkwrites, laundered,
+		discarded_bytes, vectored, crypto_bytes, crypto_waits,
+		crypto_fills, crypto_refreshed, crypto_changed,
 		hazards_fired[NWB_NR_HAZARDS];
 };
 
@@ -333,9 +333,8 @@ struct nwb_netfs {
 	struct nwb_netfs_opts opts;
 	const struct nwb_netfs_ops *ops;
 	const struct nwb_wb_mode_ops *mode;
-	struct {
-		const struct nwb_stream_ops *ops;
-	} side[NWB_NR_STREAMS]; /* [0] is not used: that is ops */
+	/* of the streams but the upload, whose are @ops */
+	const struct nwb_stream_ops *side[NWB_NR_STREAMS];
 	unsigned int nr_streams;
 	uint32_t hazards; /* NWB_HAZARD_BIT()s that are on */
 	void *fs_priv;

@@ -17,7 +17,7 @@ void nwb_netfs_attach(struct nwb_netfs *nf, unsigned int stream_nr,
 		      const struct nwb_stream_ops *ops)
 {
 	nwb_assert(stream_nr && stream_nr < NWB_NR_STREAMS);
-	nf->side[stream_nr].ops = ops;
+	nf->side[stream_nr] = ops;
 	nf->nr_streams = nwb_max(nf->nr_streams, stream_nr + 1);
 }
 
@@ -41,8 +41,8 @@ void nwb_sides_invalidate(struct nwb_inode *inode)
 	struct nwb_netfs *nf = inode->nf;
 
 	for (unsigned int i = 1; i < nf->nr_streams; i++)
-		if (inode->side[i] && nf->side[i].ops->invalidate)
-			nf->side[i].ops->invalidate(inode);
+		if (inode->side[i] && nf->side[i]->invalidate)
+			nf->side[i]->invalidate(inode);
 }
 
 bool nwb_inode_is_cached(const struct nwb_inode *inode)
@@ -67,8 +67,8 @@ void nwb_sides_lose(struct nwb_inode *inode)
 		return;
 	}
 	if (!atomic_exchange(&inode->is_side_lost, true) &&
-	    nf->side[1].ops->invalidate)
-		nf->side[1].ops->invalidate(inode);
+	    nf->side[1]->invalidate)
+		nf->side[1]->invalidate(inode);
 }
 
 /** nwb_sides_flush() - after the server's flush. Context: blocks. */
@@ -77,7 +77,7 @@ void nwb_sides_flush(struct nwb_inode *inode)
 	struct nwb_netfs *nf = inode->nf;
 
 	for (unsigned int i = 1; i < nf->nr_streams; i++) {
-		const struct nwb_stream_ops *ops = nf->side[i].ops;
+		const struct nwb_stream_ops *ops = nf->side[i];
 
 		if (!inode->side[i] || !ops->flush || !ops->flush(inode))
 			continue;
@@ -92,7 +92,7 @@ void nwb_sides_flush(struct nwb_inode *inode)
 size_t nwb_sides_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 		      size_t len)
 {
-	const struct nwb_stream_ops *ops = inode->nf->side[1].ops;
+	const struct nwb_stream_ops *ops = inode->nf->side[1];
 	ssize_t n;
 
 	if (!ops || !ops->read || !nwb_inode_is_cached(inode))

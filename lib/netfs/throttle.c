@@ -138,14 +138,6 @@ static enum state judge(struct nwb_netfs *nf)
 	return state;
 }
 
-static void write_all(struct nwb_netfs *nf)
-{
-	nwb_mutex_lock(&nf->lock);
-	nf->pressure = true;
-	nwb_flusher_kick_locked(nf);
-	nwb_mutex_unlock(&nf->lock);
-}
-
 /* Everybody in the domain has to write, not only who was just caught. */
 static void kick(struct nwb_netfs *nf)
 {
@@ -153,12 +145,12 @@ static void kick(struct nwb_netfs *nf)
 	struct nwb_netfs *at;
 
 	if (!d) {
-		write_all(nf);
+		nwb_flusher_write_all(nf);
 		return;
 	}
 	nwb_mutex_lock(&d->lock);
 	nwb_list_for_each_entry (at, &d->mounts, domain_link)
-		write_all(at);
+		nwb_flusher_write_all(at);
 	nwb_mutex_unlock(&d->lock);
 }
 

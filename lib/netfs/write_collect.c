@@ -27,9 +27,10 @@
  *
  * Who calls the collector: the end of a subrequest that is the front of its
  * stream, or of the last one that a retry waits for; the issuer when it has
- * queued all; the retryer when it is done. In strict a front that ends no claim,
- * failed in nothing and has others behind it is left for later: a folio of 1 MiB
- * is 16 WRITEs of 9P, and each call is a switch of threads.
+ * queued all or waits for temp pages; content crypto when a claim is encrypted;
+ * the retryer when it is done. In strict a front that ends no claim, failed in
+ * nothing and has others behind it is left for later: a folio of 1 MiB is 16
+ * WRITEs of 9P, and each call is a switch of threads.
  *
  *	             front
  *	upload   ....|done |done | busy | ...	edge: start of the first busy one
@@ -318,6 +319,7 @@ static struct nwb_sreq *get_front(struct nwb_io_request *rreq,
 				  struct nwb_io_stream *stream, bool *ret_empty)
 {
 	struct nwb_sreq *q = NULL;
+	uint64_t start;
 
 	nwb_mutex_lock(&rreq->lock);
 	*ret_empty = nwb_list_empty(&stream->subrequests);
@@ -325,11 +327,11 @@ static struct nwb_sreq *get_front(struct nwb_io_request *rreq,
 		q = nwb_to_sreq(nwb_list_first(&stream->subrequests,
 					       struct nwb_io_subrequest,
 					       rreq_link));
-		if (stream->collected_to < start_of(q)) {
+		start = nwb_sreq_start(q);
+		if (stream->collected_to < start) {
 			nwb_trace_collect_gap(rreq, stream->stream_nr,
-					      stream->collected_to, start_of(q),
-					      'F');
-			stream->collected_to = start_of(q);
+					      stream->collected_to, start, 'F');
+			stream->collected_to = start;
 		}
 		if (q->in_progress)
 			q = NULL;
@@ -382,8 +384,6 @@ static void collect_stream(struct nwb_io_request *rreq,
 		}
 		stream->collected_to = nwb_max(stream->collected_to,
 					       s->start + s->transferred);
-		stream->transferred = stream->collected_to - rreq->start;
-		stream->transferred_valid = true;
 		if (s->flags & NWB_SREQ_FAILED) {
 			stream->failed = true;
 			stream->error = s->error;
@@ -495,13 +495,13 @@ static void judge_sides(struct nwb_io_request *rreq)
 	for (unsigned int i = 1; i < nf->nr_streams; i++) {
 		const struct nwb_io_stream *side = &rreq->streams[i];
 
-		if (side->active && side->failed && nf->side[i].ops->invalidate)
-			nf->side[i].ops->invalidate(rreq->inode);
+		if (side->active && side->failed && nf->side[i]->invalidate)
+			nf->side[i]->invalidate(rreq->inode);
 	}
 }
 
-/* True when the request was complete before and is taken down now. */
-static bool finish(struct nwb_io_request *rreq)
+/* When the request is complete it is taken down. */
+static void finish(struct nwb_io_request *rreq)
 {
 	struct nwb_inode *inode = rreq->inode;
 	bool is_done;
@@ -522,7 +522,7 @@ static bool finish(struct nwb_io_request *rreq)
 	}
 	nwb_mutex_unlock(&rreq->lock);
 	if (!is_done)
-		return false;
+		return;
 	judge_sides(rreq);
 	nwb_mutex_lock(&inode->lock);
 	nwb_list_del(&rreq->inode_link);
@@ -531,7 +531,6 @@ static bool finish(struct nwb_io_request *rreq)
 	nwb_waitq_wake_all(&inode->waitq);
 	nwb_mutex_unlock(&inode->lock);
 	nwb_request_put(rreq); /* IN_PROGRESS */
-	return true;
 }
 
 /* May this run collect? Hands the request over when a retry is due. */
@@ -634,7 +633,7 @@ void nwb_collect_work(struct nwb_work *work)
 	if (ask_retry(rreq))
 		(void)may_collect(rreq);
 	else
-		(void)finish(rreq);
+		finish(rreq);
 }
 
 /** nwb_request_wait_all() - wait until every request of @inode that exists now

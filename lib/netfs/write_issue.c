@@ -17,10 +17,8 @@
  * that all below issued_to is in the subrequests of every stream.
  *
  * Here a claim becomes subrequests; write_claim.c chooses claims, write_pass.c
- * takes one after the other.
- *
- * Names of the cuts, in the code below: discontiguity, size, segment, EOF, and
- * what follows on a folio of which only a part was submitted.
+ * takes one after the other. What follows on a folio of which only a part was
+ * submitted is another subrequest, too.
  */
 #include "crypto.h"
 
@@ -38,7 +36,7 @@ static int prepare_write(struct nwb_sreq *q)
 	struct nwb_netfs *nf = q->s.rreq->nf;
 	unsigned int nr = q->s.stream_nr;
 	int (*op)(struct nwb_io_subrequest *) =
-		nr ? nf->side[nr].ops->prepare_write : nf->ops->prepare_write;
+		nr ? nf->side[nr]->prepare_write : nf->ops->prepare_write;
 
 	if (!op)
 		return 0;
@@ -169,7 +167,7 @@ void nwb_sreq_issue(struct nwb_sreq *q)
 #endif
 	nwb_sreq_begin(q);
 	if (q->s.stream_nr)
-		nf->side[q->s.stream_nr].ops->issue_write(&q->s);
+		nf->side[q->s.stream_nr]->issue_write(&q->s);
 	else
 		nf->ops->issue_write(&q->s);
 }
@@ -330,8 +328,8 @@ static void begin_folio(struct issue *is, const struct nwb_claim *c)
 	/* a streaming write: the cache cannot have it */
 	if (rreq->streams[1].construct)
 		issue_construct(&rreq->streams[1], NWB_CUT_FORCED);
-	if (nf->side[1].ops->forget)
-		nf->side[1].ops->forget(rreq->inode, c->start, c->len);
+	if (nf->side[1]->forget)
+		nf->side[1]->forget(rreq->inode, c->start, c->len);
 }
 
 /** nwb_wait_collected() - until all below @to is, of a direct write. Return:

@@ -20,7 +20,6 @@
  */
 #include "issue.h"
 
-#define NO_MEMORY_SLEEP (10 * NWB_MSEC)
 /* Claims that are taken under one hold of inode->lock. */
 #define BATCH 16u
 
@@ -128,7 +127,7 @@ static void refill(struct issue *is)
 	}
 	if (is->rreq)
 		nwb_issue_pending(is->rreq);
-	nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + NO_MEMORY_SLEEP);
+	nwb_wait_for_memory(nf);
 }
 
 /* What stands in the way of the next claim; false: there is none. */
@@ -260,8 +259,22 @@ bool nwb_wb_trylock(struct nwb_inode *inode)
 
 /* --- passes --------------------------------------------------------------- */
 
-/* From is->pos to is->end, with the lock held; releases it, or leaves that to
- * the collector. */
+/** nwb_end_pass() - no more will be issued: give the lock back, or in 7.2 leave
+ * that to the collector. */
+void nwb_end_pass(struct issue *is)
+{
+	bool is_collectors =
+		is->rreq && is->inode->nf->opts.flavour == NWB_LINUX_7_2;
+
+	if (is->rreq) {
+		is->rreq->holds_wb_lock = is_collectors;
+		nwb_end_issue_write(is->rreq);
+	}
+	if (!is_collectors)
+		nwb_wb_unlock(is->inode);
+}
+
+/* From is->pos to is->end, with the lock held. */
 static void pass(struct issue *is)
 {
 	struct nwb_inode *inode = is->inode;
@@ -276,14 +289,7 @@ static void pass(struct issue *is)
 	nwb_mutex_unlock(&inode->lock);
 
 	nwb_issue_all(is);
-	if (is->rreq && inode->nf->opts.flavour == NWB_LINUX_7_2) {
-		is->rreq->holds_wb_lock = true;
-		nwb_end_issue_write(is->rreq);
-		return;
-	}
-	if (is->rreq)
-		nwb_end_issue_write(is->rreq);
-	nwb_wb_unlock(inode);
+	nwb_end_pass(is);
 }
 
 /**

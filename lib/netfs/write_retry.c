@@ -17,8 +17,8 @@
  */
 #include "trace.h"
 
-/** nwb_backoff_ns() - how long to wait after @attempts failures. */
-uint64_t nwb_backoff_ns(const struct nwb_netfs *nf, uint32_t attempts)
+/* How long to wait after @attempts failures. */
+static uint64_t backoff_ns(const struct nwb_netfs *nf, uint32_t attempts)
 {
 	uint64_t factor = NWB_BACKOFF_MAX;
 
@@ -27,6 +27,12 @@ uint64_t nwb_backoff_ns(const struct nwb_netfs *nf, uint32_t attempts)
 	if (attempts <= 7)
 		factor = nwb_min(factor, (uint64_t)1 << (attempts - 1));
 	return nf->opts.retry_backoff_ns * factor;
+}
+
+/** nwb_backoff() - wait after @attempts failures. No lock held. */
+void nwb_backoff(const struct nwb_netfs *nf, uint32_t attempts)
+{
+	nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + backoff_ns(nf, attempts));
 }
 
 /** nwb_retry_is_quiet() - is nothing under way that the retry which is due must
@@ -60,7 +66,7 @@ static uint64_t retry_delay(const struct nwb_io_request *rreq)
 				attempts = nwb_max(attempts, q->attempts);
 		}
 	}
-	return nwb_backoff_ns(rreq->nf, attempts);
+	return backoff_ns(rreq->nf, attempts);
 }
 
 /** nwb_retry_queue() - nothing of @rreq is in flight. rreq->lock held. */

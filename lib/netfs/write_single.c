@@ -63,11 +63,8 @@ static struct nwb_claim *claim_piece(struct nwb_io_request *rreq,
 				     const struct iovec *v, uint64_t pos,
 				     size_t len)
 {
-	struct nwb_netfs *nf = rreq->nf;
-	struct nwb_claim *c;
+	struct nwb_claim *c = nwb_claim_new(rreq->nf);
 
-	while (!(c = nwb_claim_new(nf)))
-		nwb_sleep_until(nf->ex, nwb_now_ns(nf->ex) + 10 * NWB_MSEC);
 	c->start = pos;
 	c->len = (uint32_t)len;
 	c->mem = v->iov_base;
@@ -84,7 +81,6 @@ static struct nwb_claim *claim_piece(struct nwb_io_request *rreq,
 static void issue_blob(struct nwb_inode *inode, uint32_t flags,
 		       struct nwb_blob *blob)
 {
-	struct nwb_netfs *nf = inode->nf;
 	struct issue is = {.inode = inode, .origin = NWB_WRITEBACK_SINGLE};
 	struct nwb_io_request *rreq =
 		nwb_request_new(inode, 0, NWB_WRITEBACK_SINGLE);
@@ -110,13 +106,7 @@ static void issue_blob(struct nwb_inode *inode, uint32_t flags,
 	nwb_mutex_lock(&inode->lock);
 	nwb_inode_update_size(inode, blob->len, blob->len);
 	nwb_mutex_unlock(&inode->lock);
-	if (nf->opts.flavour == NWB_LINUX_7_2) {
-		rreq->holds_wb_lock = true;
-		nwb_end_issue_write(rreq);
-		return;
-	}
-	nwb_end_issue_write(rreq);
-	nwb_wb_unlock(inode);
+	nwb_end_pass(&is);
 }
 
 static bool is_under_way(struct nwb_inode *inode)
@@ -136,11 +126,8 @@ static int write_durable(struct nwb_inode *inode, uint32_t flags,
 {
 	struct nwb_netfs *nf = inode->nf;
 	bool is_upload = !(flags & NWB_SINGLE_NO_UPLOAD);
-	uint64_t seq;
+	uint64_t seq = nwb_error_seq(inode);
 
-	nwb_mutex_lock(&inode->lock);
-	seq = inode->err_seq;
-	nwb_mutex_unlock(&inode->lock);
 	for (uint32_t attempts = 0; attempts < nf->opts.max_attempts;
 	     attempts++) {
 		uint32_t instance = 0;
@@ -148,9 +135,7 @@ static int write_durable(struct nwb_inode *inode, uint32_t flags,
 		int rc = 0;
 
 		if (attempts) {
-			nwb_sleep_until(nf->ex,
-					nwb_now_ns(nf->ex) +
-						nwb_backoff_ns(nf, attempts));
+			nwb_backoff(nf, attempts);
 			nwb_wb_lock(inode);
 		}
 		if (!nwb_mutant(nf, NWB_MUT_OBJECT_OVERTAKES))

@@ -104,13 +104,6 @@ void nwb_writethrough_end(struct nwb_writethrough *wt)
 	struct nwb_inode *inode = wt->is.inode;
 
 	close_request(wt);
-	if (wt->is.rreq && inode->nf->opts.flavour == NWB_LINUX_7_2) {
-		wt->is.rreq->holds_wb_lock = true;
-		nwb_end_issue_write(wt->is.rreq);
-	} else {
-		if (wt->is.rreq)
-			nwb_end_issue_write(wt->is.rreq);
-		nwb_wb_unlock(inode);
-	}
+	nwb_end_pass(&wt->is);
 	nwb_request_wait_all(inode);
 }
