@@ -10,6 +10,9 @@
  *	rreq->lock	lists of subrequests and claims, their states
  *	nf->lock	arenas, pools, clean folios, list of inodes (innermost)
  *
+ * Of several mounts, outside of nf->lock: the locks of a dirty domain
+ * (throttle.c) and of a page budget (budget.c).
+ *
  * inode->lock and rreq->lock are never held together.
  *
  * Who waits for whom (liveness): termination waits for nobody. The collector is
