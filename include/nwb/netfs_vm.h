@@ -14,7 +14,8 @@
 
 /**
  * nwb_dirty_domain_new() - what all mounts of a machine may have dirty.
- * @background_bytes: above it all of them write back what is dirty
+ * @background_bytes: when more than that is dirty in all of them together, each
+ *	writes what it has
  * @limit_bytes: hard limit, above @background_bytes: above it writers wait,
  *	and already above the middle of the two they are slowed down
  * Temp pages are not counted here, as the kernel's NR_WRITEBACK_TEMP was not:

@@ -10,7 +10,7 @@
  * Two measures:
  *
  *	domain	sum over its mounts of what is dirty or under writeback, against
- *		the domain's limits
+ *		the domain's limits; the background limit: of what is dirty
  *	mount	its own, temp pages included, against opts.dirty_limit_bytes:
  *		the strictlimit of FUSE's bdi. Temp pages are under writeback in
  *		no folio, so in the domain's eyes they do not exist (they were
@@ -96,8 +96,8 @@ uint64_t nwb_dirty_domain_bytes(struct nwb_dirty_domain *d)
 	return sum;
 }
 
-/** nwb_background_bytes() - above it the flusher writes; UINT64_MAX: no limit
- * says so. The share of one mount of a domain is what it has free. */
+/** nwb_background_bytes() - above it the flusher writes, whatever other mounts
+ * have dirty; UINT64_MAX: no limit says so. */
 uint64_t nwb_background_bytes(const struct nwb_netfs *nf)
 {
 	struct nwb_dirty_domain *d = nf->opts.dirty_domain;
@@ -154,6 +154,22 @@ static void kick(struct nwb_netfs *nf)
 	nwb_mutex_unlock(&d->lock);
 }
 
+/* Is so much dirty in all mounts together that each writes, and nobody waits?
+ * (wb_over_bg_thresh(): not what is under writeback already.) */
+static bool is_over_background(struct nwb_dirty_domain *d)
+{
+	struct nwb_netfs *nf;
+	uint64_t sum = 0;
+
+	if (!d)
+		return false;
+	nwb_mutex_lock(&d->lock);
+	nwb_list_for_each_entry (nf, &d->mounts, domain_link)
+		sum += atomic_load(&nf->n.dirty_bytes);
+	nwb_mutex_unlock(&d->lock);
+	return sum > d->background;
+}
+
 /* Until a claim ends, or for a pause. */
 static void pause_writer(struct nwb_netfs *nf)
 {
@@ -173,8 +189,11 @@ void nwb_dirty_throttle_limited(struct nwb_netfs *nf)
 {
 	enum state state = judge(nf);
 
-	if (state == FREE_RUN)
+	if (state == FREE_RUN) {
+		if (is_over_background(nf->opts.dirty_domain))
+			kick(nf);
 		return;
+	}
 	nwb_count(nf, throttled, 1);
 	do {
 		pause_writer(nf);

@@ -274,3 +274,33 @@ NWB_TEST(throttle, item6_mounts_of_a_domain_share_its_limits)
 		domain_run(
 			&(struct domain_run){.seed = seed, .body = two_body});
 }
+
+/* Neither of two mounts has much, but both together: each writes it back, and
+ * nobody waits for that. */
+static void together_body(struct domain_run *run, struct nwb_dirty_domain *d,
+			  struct nwb_netfs_opts *opts)
+{
+	struct sfs_rig a, b;
+
+	opts->dirty_kick_bytes = LIMIT;
+	rig_up(run->ex, &a, run->seed, opts);
+	rig_up(run->ex, &b, run->seed, opts);
+	nwb_check_eq(nwb_file_write(a.f, buf, LIMIT / 4, 0), LIMIT / 4);
+	nwb_check_eq(nwb_file_write(b.f, buf, LIMIT / 4, 0), LIMIT / 4);
+	rest(&a);
+	nwb_check_eq(nwb_dirty_domain_bytes(d), LIMIT / 2);
+	nwb_check(!sfs_pending(a.sfs) && !sfs_pending(b.sfs));
+	nwb_check_eq(nwb_file_write(b.f, buf, LIMIT / 8, LIMIT / 4), LIMIT / 8);
+	rest(&a);
+	nwb_check(sfs_pending(a.sfs) > 0 && sfs_pending(b.sfs) > 0);
+	nwb_check(!stats_of(&a).throttled && !stats_of(&b).throttled);
+	rig_down(&b);
+	rig_down(&a);
+}
+
+NWB_TEST(throttle, item6_background_writeback_looks_at_the_whole_domain)
+{
+	for (uint64_t seed = 1; seed < 5; seed++)
+		domain_run(&(struct domain_run){.seed = seed,
+						.body = together_body});
+}
