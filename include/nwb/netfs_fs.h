@@ -168,8 +168,8 @@ static inline void nwb_sreq_need_retry(struct nwb_io_subrequest *sreq)
 struct nwb_inode *nwb_rreq_inode(const struct nwb_io_request *rreq);
 struct nwb_io_stream *nwb_rreq_stream(struct nwb_io_request *rreq,
 				      unsigned int nr);
-/** nwb_rreq_is_direct() - of a direct or unbuffered write, whose writer is told of
- * a failure, and nobody else? */
+/** nwb_rreq_is_direct() - of a direct write, whose writer is told of a failure,
+ * and nobody else? */
 bool nwb_rreq_is_direct(const struct nwb_io_request *rreq);
 /** nwb_stream_has_error() - is there a subrequest that needs a retry because of
  * @error? For ->retry_request(). */

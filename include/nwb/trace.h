@@ -29,8 +29,7 @@ enum nwb_trace_type {
 	NWB_TR_WRITE,	       /* what: enum nwb_rreq_origin; start, len, ino */
 	NWB_TR_RREQ,	       /* what: nwb_trace_rreq_what; origin, flags */
 	NWB_TR_SREQ,	       /* what: nwb_trace_sreq_what; start, len, done */
-	NWB_TR_FAILURE,	       /* what: nwb_trace_failure_what; as SREQ */
-	NWB_TR_RREQ_REF,       /* what: nwb_trace_ref_what; len: references */
+	NWB_TR_FAILURE,	       /* as SREQ, without what */
 	NWB_TR_FOLIO,	       /* what: nwb_trace_folio_what; ino; start: first
 				* page, len: pages */
 	NWB_TR_COLLECT,	       /* start, len: what is left to collect */
@@ -47,18 +46,9 @@ enum nwb_trace_type {
 };
 
 enum nwb_trace_rreq_what {
-	NWB_TRR_COLLECT,
-	NWB_TRR_PAUSE,
-	NWB_TRR_UNPAUSE,
 	NWB_TRR_WAIT_QUIESCE,
 	NWB_TRR_DONE_QUIESCE,
-	NWB_TRR_WAIT_IP,
-	NWB_TRR_DONE_IP,
-	NWB_TRR_WAKE_IP,
-	NWB_TRR_WAKE_Q,
 	NWB_TRR_WRITE_DONE,
-	NWB_TRR_KI_COMPLETE,
-	NWB_TRR_RECOLLECT,
 	NWB_TRR_FREE,
 	NWB_TRR_ALL_QUEUED,
 	NWB_TRR_WHATS
@@ -74,9 +64,6 @@ enum nwb_trace_sreq_what {
 	NWB_TRS_DISCARD,
 	NWB_TRS_FREE,
 	NWB_TRS_FAIL,
-	NWB_TRS_CACHE_PREPARE,
-	NWB_TRS_CACHE_WRITE,
-	NWB_TRS_CACHE_NOWRITE,
 	NWB_TRS_WHATS
 };
 
@@ -88,41 +75,18 @@ enum nwb_trace_folio_what {
 	NWB_TRF_CANCEL_STORE,
 	NWB_TRF_CLEAR,
 	NWB_TRF_CLEAR_CC,
-	NWB_TRF_CLEAR_G,
 	NWB_TRF_CLEAR_S,
 	NWB_TRF_REDIRTIED,
-	NWB_TRF_KILL,
-	NWB_TRF_WTHRU,
-	NWB_TRF_WTHRU_PLUS,
 	NWB_TRF_SCHED_COPY,
-	NWB_TRF_MARK_COPY,
 	NWB_TRF_MOD_STREAM,	 /* streaming write begun */
 	NWB_TRF_MOD_STREAM_CONT, /* and continued */
 	NWB_TRF_MOD_UPTODATE,
-	NWB_TRF_MOD_NO_HOLE, /* zero point: nothing to be read */
 	NWB_TRF_MOD_WHOLE,
 	NWB_TRF_MOD_RMW,
 	NWB_TRF_FLUSH,
-	NWB_TRF_NOT_UNDER_WB,
 	NWB_TRF_MKWRITE,      /* a store to a mapped page */
 	NWB_TRF_MKWRITE_PLUS, /* of a folio that was dirty */
 	NWB_TRF_WHATS
-};
-
-enum nwb_trace_failure_what {
-	NWB_TRX_PREPARE,
-	NWB_TRX_WRITE,
-	NWB_TRX_READ,
-	NWB_TRX_WHATS
-};
-
-enum nwb_trace_ref_what {
-	NWB_TRG_NEW,
-	NWB_TRG_GET_SUBREQ,
-	NWB_TRG_PUT_SUBREQ,
-	NWB_TRG_PUT_RETURN,
-	NWB_TRG_PUT_IN_PROGRESS,
-	NWB_TRG_WHATS
 };
 
 /* Notes of one collector run (COLLECT_STATE, netfs_collect_state). */

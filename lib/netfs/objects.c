@@ -44,8 +44,7 @@ struct nwb_io_stream *nwb_rreq_stream(struct nwb_io_request *rreq,
 
 bool nwb_rreq_is_direct(const struct nwb_io_request *rreq)
 {
-	return rreq->origin == NWB_DIO_WRITE ||
-	       rreq->origin == NWB_UNBUFFERED_WRITE;
+	return rreq->origin == NWB_DIO_WRITE;
 }
 
 void nwb_rreq_set_unreachable(struct nwb_io_request *rreq, uint64_t ns)
@@ -281,6 +280,7 @@ void nwb_sreq_free(struct nwb_sreq *q)
 {
 	struct nwb_netfs *nf = q->s.rreq->nf;
 
+	nwb_trace_sreq(q, NWB_TRS_FREE);
 #ifdef NWB_MUTANTS
 	nwb_free(q->mut_copy);
 #endif

@@ -202,9 +202,7 @@ enum nwb_rreq_origin {
 	NWB_WRITEBACK_SINGLE,
 	NWB_LAUNDER_WRITE,
 	NWB_WRITETHROUGH, /* up to here: by way of a cache */
-	NWB_UNBUFFERED_WRITE,
 	NWB_DIO_WRITE,
-	NWB_COPY_TO_CACHE,
 };
 
 enum nwb_retry_state {

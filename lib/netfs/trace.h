@@ -34,12 +34,11 @@ static inline void nwb_trace_sreq(const struct nwb_sreq *q, unsigned int what)
 		nwb_trace_sreq_put(q, NWB_TR_SREQ, what);
 }
 
-/* netfs_failure */
-static inline void nwb_trace_failure(const struct nwb_sreq *q,
-				     unsigned int what)
+/* netfs_failure, of a write */
+static inline void nwb_trace_failure(const struct nwb_sreq *q)
 {
 	if (nwb_is_tracing(q->s.rreq->nf))
-		nwb_trace_sreq_put(q, NWB_TR_FAILURE, what);
+		nwb_trace_sreq_put(q, NWB_TR_FAILURE, 0);
 }
 
 /* netfs_collect_sreq */

@@ -19,7 +19,6 @@ static const char *const type_names[NWB_TR_TYPES] = {
 	[NWB_TR_RREQ] = "netfs_rreq",
 	[NWB_TR_SREQ] = "netfs_sreq",
 	[NWB_TR_FAILURE] = "netfs_failure",
-	[NWB_TR_RREQ_REF] = "netfs_rreq_ref",
 	[NWB_TR_FOLIO] = "netfs_folio",
 	[NWB_TR_COLLECT] = "netfs_collect",
 	[NWB_TR_COLLECT_SREQ] = "netfs_collect_sreq",
@@ -30,37 +29,26 @@ static const char *const type_names[NWB_TR_TYPES] = {
 };
 
 /* By enum nwb_rreq_origin: of netfs_rreq, and of netfs_write. */
-static const char *const origin_names[] = {"WB", "W1", "LW", "WT",
-					   "UW", "DW", "2C"};
+static const char *const origin_names[] = {"WB", "W1", "LW", "WT", "DW"};
 static const char *const write_names[] = {
-	"WRITEBACK", "WB-SINGLE", "LAUNDER",   "WRITETHRU",
-	"UNB-WRITE", "DIO-WRITE", "COPY2CACH",
+	"WRITEBACK", "WB-SINGLE", "LAUNDER", "WRITETHRU", "DIO-WRITE",
 };
 
 static const char *const rreq_names[NWB_TRR_WHATS] = {
-	[NWB_TRR_COLLECT] = "COLLECT",
-	[NWB_TRR_PAUSE] = "PAUSE",
-	[NWB_TRR_UNPAUSE] = "UNPAUSE",
 	[NWB_TRR_WAIT_QUIESCE] = "WAIT-QUIESCE",
 	[NWB_TRR_DONE_QUIESCE] = "DONE-QUIESCE",
-	[NWB_TRR_WAIT_IP] = "WAIT-IP",
-	[NWB_TRR_DONE_IP] = "DONE-IP",
-	[NWB_TRR_WAKE_IP] = "WAKE-IP",
-	[NWB_TRR_WAKE_Q] = "WAKE-Q",
 	[NWB_TRR_WRITE_DONE] = "WR-DONE",
-	[NWB_TRR_KI_COMPLETE] = "KI-CMPL",
-	[NWB_TRR_RECOLLECT] = "RECLLCT",
 	[NWB_TRR_FREE] = "FREE",
 	[NWB_TRR_ALL_QUEUED] = "ALL-Q",
 };
 
 static const char *const sreq_names[NWB_TRS_WHATS] = {
-	[NWB_TRS_PREPARE] = "PREP",	 [NWB_TRS_PREPARE_FAILED] = "PRPFL",
-	[NWB_TRS_SUBMIT] = "SUBMT",	 [NWB_TRS_TERMINATED] = "TERM",
-	[NWB_TRS_RETRY] = "RETRY",	 [NWB_TRS_SPLIT] = "SPLIT",
-	[NWB_TRS_DISCARD] = "DSCRD",	 [NWB_TRS_FREE] = "FREE",
-	[NWB_TRS_FAIL] = "FAIL",	 [NWB_TRS_CACHE_PREPARE] = "CA-PR",
-	[NWB_TRS_CACHE_WRITE] = "CA-WR", [NWB_TRS_CACHE_NOWRITE] = "CA-NW",
+	[NWB_TRS_PREPARE] = "PREP",  [NWB_TRS_PREPARE_FAILED] = "PRPFL",
+	[NWB_TRS_SUBMIT] = "SUBMT",  [NWB_TRS_TERMINATED] = "TERM",
+	[NWB_TRS_RETRY] = "RETRY",   [NWB_TRS_SPLIT] = "SPLIT",
+	[NWB_TRS_DISCARD] = "DSCRD", [NWB_TRS_FREE] = "FREE",
+	[NWB_TRS_FAIL] = "FAIL",
+
 };
 
 static const char *const folio_names[NWB_TRF_WHATS] = {
@@ -71,35 +59,17 @@ static const char *const folio_names[NWB_TRF_WHATS] = {
 	[NWB_TRF_CANCEL_STORE] = "cancel-store",
 	[NWB_TRF_CLEAR] = "clear",
 	[NWB_TRF_CLEAR_CC] = "clear-cc",
-	[NWB_TRF_CLEAR_G] = "clear-g",
 	[NWB_TRF_CLEAR_S] = "clear-s",
 	[NWB_TRF_REDIRTIED] = "redirtied",
-	[NWB_TRF_KILL] = "kill",
-	[NWB_TRF_WTHRU] = "wthru",
-	[NWB_TRF_WTHRU_PLUS] = "wthru+",
 	[NWB_TRF_SCHED_COPY] = "sched-copy",
-	[NWB_TRF_MARK_COPY] = "mark-copy",
 	[NWB_TRF_MOD_STREAM] = "mod-streamw",
 	[NWB_TRF_MOD_STREAM_CONT] = "mod-streamw+",
 	[NWB_TRF_MOD_UPTODATE] = "mod-uptodate",
-	[NWB_TRF_MOD_NO_HOLE] = "mod-n-clear",
 	[NWB_TRF_MOD_WHOLE] = "mod-whole-f",
 	[NWB_TRF_MOD_RMW] = "mod-prefetch",
 	[NWB_TRF_FLUSH] = "flush",
-	[NWB_TRF_NOT_UNDER_WB] = "!wback",
 	[NWB_TRF_MKWRITE] = "mkwrite",
 	[NWB_TRF_MKWRITE_PLUS] = "mkwrite+",
-};
-
-static const char *const failure_names[NWB_TRX_WHATS] = {
-	"prep-write",
-	"write",
-	"read",
-};
-
-static const char *const ref_names[NWB_TRG_WHATS] = {
-	"NEW        ", "GET SUBREQ ", "PUT SUBREQ ",
-	"PUT RETURN ", "PUT WORK IP",
 };
 
 static const char *const source_names[] = {"UPLD", "WRIT", "MIRR"};
@@ -123,10 +93,6 @@ const char *nwb_trace_what_name(unsigned int type, unsigned int what)
 		return NAME(rreq_names, what);
 	case NWB_TR_SREQ:
 		return NAME(sreq_names, what);
-	case NWB_TR_FAILURE:
-		return NAME(failure_names, what);
-	case NWB_TR_RREQ_REF:
-		return NAME(ref_names, what);
 	case NWB_TR_FOLIO:
 		return NAME(folio_names, what);
 	default:
@@ -171,13 +137,10 @@ static int body(const struct nwb_trace_event *e, char *buf, size_t size)
 				start, done, len, 0u, e->error);
 	case NWB_TR_FAILURE:
 		return snprintf(buf, size,
-				"R=%08x[%x] %s f=%03x s=%llx %llx/%llx %s "
+				"R=%08x[%x] %s f=%03x s=%llx %llx/%llx write "
 				"e=%d",
 				e->rreq, e->index, source, e->flags, start,
-				done, len, what, e->error);
-	case NWB_TR_RREQ_REF:
-		return snprintf(buf, size, "R=%08x %s r=%llu", e->rreq, what,
-				len);
+				done, len, e->error);
 	case NWB_TR_FOLIO:
 		return snprintf(buf, size, "i=%05x ix=%05llx-%05llx %s", e->ino,
 				start, start + len - 1, what);
@@ -239,8 +202,7 @@ struct slice {
 static bool ends_writeback(unsigned int what)
 {
 	return what == NWB_TRF_CLEAR || what == NWB_TRF_CLEAR_CC ||
-	       what == NWB_TRF_CLEAR_G || what == NWB_TRF_CLEAR_S ||
-	       what == NWB_TRF_REDIRTIED;
+	       what == NWB_TRF_CLEAR_S || what == NWB_TRF_REDIRTIED;
 }
 
 static void classify(const struct nwb_trace_event *e, struct slice *s)
@@ -264,7 +226,8 @@ static void classify(const struct nwb_trace_event *e, struct slice *s)
 		(void)snprintf(s->id, sizeof(s->id), "%x.%x", e->rreq,
 			       e->index);
 	} else if (e->type == NWB_TR_FOLIO &&
-		   (e->what <= NWB_TRF_STORE_COPY || ends_writeback(e->what))) {
+		   (e->what <= NWB_TRF_CANCEL_STORE ||
+		    ends_writeback(e->what))) {
 		s->phase = ends_writeback(e->what) ? 'e' : 'b';
 		s->category = "folio";
 		(void)snprintf(s->name, sizeof(s->name), "ix=%05llx",

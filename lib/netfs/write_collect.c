@@ -170,7 +170,7 @@ void nwb_write_subrequest_terminated(struct nwb_io_subrequest *s,
 			       s->instance);
 	take_outcome(q, result);
 	if (s->flags & NWB_SREQ_FAILED)
-		nwb_trace_failure(q, NWB_TRX_WRITE);
+		nwb_trace_failure(q);
 	nwb_trace_sreq(q, NWB_TRS_TERMINATED);
 	count_termination(nf, s->stream_nr, s->flags & NWB_SREQ_FAILED);
 
@@ -405,8 +405,11 @@ static void collect_stream(struct nwb_io_request *rreq,
 }
 
 /* netfs_folio_written_back() */
-static enum nwb_trace_folio_what clear_reason(const struct nwb_folio *f)
+static enum nwb_trace_folio_what clear_reason(const struct nwb_folio *f,
+					      const struct nwb_claim *c)
 {
+	if (c->is_copy)
+		return NWB_TRF_CLEAR_CC;
 	if (f->flags & NWB_FOLIO_DIRTY)
 		return NWB_TRF_REDIRTIED;
 	if (!(f->flags & NWB_FOLIO_UPTODATE))
@@ -472,7 +475,7 @@ static void end_claims(struct nwb_io_request *rreq)
 		nwb_trace_collect_folio(f, rreq, c->start + c->len,
 					rreq->collected_to);
 		if (nwb_is_tracing(nf))
-			nwb_trace_folio(f, rreq, clear_reason(f));
+			nwb_trace_folio(f, rreq, clear_reason(f, c));
 		nwb_folio_maybe_clean_locked(f);
 		nwb_pool_put(&nf->claim_pool, c);
 	}

@@ -316,8 +316,10 @@ static void begin_folio(struct issue *is, const struct nwb_claim *c)
 	struct nwb_netfs *nf = rreq->nf;
 	enum nwb_trace_folio_what what = NWB_TRF_STORE;
 
+	if (!rreq->streams[0].avail && !c->is_cached)
+		what = NWB_TRF_CANCEL_STORE;
 	if (c->is_copy)
-		what = NWB_TRF_STORE_COPY;
+		what = c->is_cached ? NWB_TRF_STORE_COPY : NWB_TRF_CANCEL_COPY;
 	else if (rreq->streams[0].construct)
 		what = NWB_TRF_STORE_PLUS;
 	nwb_trace_folio(c->folio, rreq, what);
