@@ -37,9 +37,8 @@ void nwb_test_skip(const char *reason) __attribute__((noreturn));
 	__attribute__((constructor)) static void nwb_tr_##suite_##_##name_(    \
 		void)                                                          \
 	{                                                                      \
-		static struct nwb_test_case tc = {#suite_, #name_,             \
-						  nwb_t_##suite_##_##name_,    \
-						  NULL};                       \
+		static struct nwb_test_case tc = {                             \
+			#suite_, #name_, nwb_t_##suite_##_##name_, NULL};      \
 		nwb_test_register(&tc);                                        \
 	}                                                                      \
 	static void nwb_t_##suite_##_##name_(void)
@@ -65,8 +64,9 @@ void nwb_test_skip(const char *reason) __attribute__((noreturn));
 		const char *nwb_sa_ = (a), *nwb_sb_ = (b);                     \
 		if (strcmp(nwb_sa_, nwb_sb_)) {                                \
 			char nwb_t_[1200];                                     \
-			snprintf(nwb_t_, sizeof(nwb_t_), "\"%s\" != \"%s\"",   \
-				 nwb_sa_, nwb_sb_);                            \
+			snprintf(nwb_t_, sizeof(nwb_t_),                       \
+				 "\"%.590s\" != \"%.590s\"", nwb_sa_,          \
+				 nwb_sb_);                                     \
 			nwb_test_fail(__FILE__, __LINE__, nwb_t_);             \
 		}                                                              \
 	} while (0)
