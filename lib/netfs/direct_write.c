@@ -161,7 +161,12 @@ ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
 		nwb_invalidate_unlock(inode);
 		return err ? err : -EIO;
 	}
-	/* an error of what was cached is in the error sequence */
+	/* Linux asks for the error alone, not for what is dirty yet or again:
+	 * filemap_write_and_wait_range(), filemap_invalidate_inode(), which
+	 * know but two. */
+	if (!is_locked && err)
+		return err == -ENOSPC ? err : -EIO;
+	/* strict: that of what is gone is in the error sequence */
 	err = 0;
 	/* FSCACHE_INVAL_DIO_WRITE: off until the last user is gone, or a reader
 	 * could have older bytes cached meanwhile */

@@ -309,4 +309,51 @@ NWB_TEST(direct, item1_nothing_is_written_over_what_stays)
 	sfs_run(1, &opts, 16384, 0, in_the_way_body);
 	opts.mode = NWB_TEMP_PAGE;
 	sfs_run(1, &opts, 16384, 0, in_the_way_body);
+	/* those of Linux keep what is not flushed only without h17 */
+	opts.no_hazards = NWB_HAZARDS_ALL;
+	opts.flavour = NWB_LINUX_6_12;
+	sfs_run(1, &opts, 16384, 0, in_the_way_body);
+	opts.mode = NWB_IN_PLACE;
+	opts.flavour = NWB_LINUX_7_2;
+	sfs_run(1, &opts, 16384, 0, in_the_way_body);
+}
+
+/* filemap_write_and_wait_range() failed: netfs_unbuffered_write_iter() goes no
+ * further, and of all errors it knows two. */
+static void flush_fails(struct sfs_rig *rig, int error, int seen)
+{
+	struct call c = {.rig = rig, .len = 4096};
+	struct nwb_task *task;
+
+	put(rig, 0, 4096);
+	task = start(&c);
+	sfs_wait_pending(rig->sfs, 1);
+	sfs_complete(rig->sfs, 0, error);
+	nap(rig);
+	nwb_check_eq(sfs_pending(rig->sfs), 0);
+	nwb_task_join(task);
+	nwb_check_eq(c.n, seen);
+	/* that it is told here does not keep it from fsync, nor is it lost */
+	nwb_check_eq(nwb_file_fsync(rig->f), error);
+	nwb_file_set_flags(rig->f, 0);
+}
+
+static void flush_fails_body(struct sfs_rig *rig)
+{
+	flush_fails(rig, -ENOSPC, -ENOSPC);
+	nwb_check_eq(rig->sfs->nr_log, 1);
+	flush_fails(rig, -EDQUOT, -EIO);
+	nwb_check_eq(rig->sfs->nr_log, 2);
+}
+
+NWB_TEST(direct, item1_linux_writes_nothing_if_the_flush_failed)
+{
+	struct nwb_netfs_opts opts = {
+		.flavour = NWB_LINUX_6_12,
+		.dirty_age_ns = 1000 * NWB_SEC,
+	};
+
+	sfs_run(1, &opts, 16384, 0, flush_fails_body);
+	opts.flavour = NWB_LINUX_7_2;
+	sfs_run(1, &opts, 16384, 0, flush_fails_body);
 }
