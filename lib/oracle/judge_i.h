@@ -343,6 +343,10 @@ typedef int (*content_fn)(void *arg, const struct jcontent *c);
 int nwb_j_content_visit(struct judge *J, struct jfile *f, content_fn fn,
 			void *arg);
 
+/* torn.c */
+bool nwb_j_is_left_changing(const struct judge *J, const struct jfile *f,
+			    const struct jcontent *c);
+
 /* judge.c */
 void *nwb_j_alloc(struct judge *J, uint64_t nr, size_t size) nwb_must_check;
 void nwb_j_found(struct judge *J, const struct nwb_finding *f, const char *fmt,

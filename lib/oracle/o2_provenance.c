@@ -17,7 +17,9 @@
  * Where an effect was cut short nobody knows at which byte, so no lane there is
  * called torn. A given-up upload may leave a block of cipher text behind that is
  * old and new, and what a client with content crypto reads there it may write
- * again (torn.c). Whether zeros may be there is O1's question.
+ * again (torn.c). Without stable pages a payload that was changed while it went
+ * out stays when what would have come after it is given up. Whether zeros may be
+ * there is O1's question.
  *
  * And the ledger itself is held to the content: whole lanes that no order of
  * the effects on them leaves behind came by a way that the shim did not see
@@ -185,7 +187,8 @@ static int judge_content(void *arg, const struct jcontent *c)
 	if (what < JW_FOREIGN || !c->run)
 		return 0;
 	if (what == JW_TORN &&
-	    nwb_j_is_left_mixed(p->J, p->f, c->atom, c->lo, NULL))
+	    (nwb_j_is_left_mixed(p->J, p->f, c->atom, c->lo, NULL) ||
+	     nwb_j_is_left_changing(p->J, p->f, c)))
 		return 0;
 	/* a block of cipher text that is old and new is neither */
 	if (what == JW_FOREIGN && p->J->in->crypt_unit &&

@@ -16,6 +16,8 @@
  */
 #include "judge_i.h"
 
+#include <string.h>
+
 /* Begin of the newest effect on @atom that brought what is as it should be, was
  * over before @by (NULL: the end of the run) and was still there then. */
 static uint64_t newest_good(const struct jfile *f, uint32_t atom,
@@ -109,6 +111,48 @@ bool nwb_j_is_left_mixed(const struct judge *J, const struct jfile *f,
 		const struct jeffect *e = &f->effect[p[i].effect];
 
 		if (!by && e->is_maybe && e->s.end >= good)
+			return true;
+	}
+	return false;
+}
+
+/* Are the bytes of @c those that @piece has brought? */
+static bool is_same(const struct jfile *f, const struct jcontent *c,
+		    const struct jpiece *piece)
+{
+	const struct nwb_stamp_run *was, *is = c->run;
+	uint64_t at = c->lo % NWB_LANE;
+
+	if (piece->run == NO_INDEX)
+		return false;
+	was = &f->run[piece->run].run;
+	return is->kind == NWB_STAMP_PARTIAL &&
+	       was->kind == NWB_STAMP_PARTIAL &&
+	       !memcmp(is->raw + at, was->raw + at, c->hi - c->lo);
+}
+
+/**
+ * nwb_j_is_left_changing() - may @c be what was changed while it was sent?
+ * Without stable pages such a payload is legal, because it is sent again: but if
+ * that was given up, it stays. These very bytes have to have come in a payload,
+ * nothing good since, and the upload be given up after that.
+ */
+bool nwb_j_is_left_changing(const struct judge *J, const struct jfile *f,
+			    const struct jcontent *c)
+{
+	uint64_t good = newest_good(f, c->atom, NULL);
+	const struct jpiece *p = f->pieces.item;
+
+	if (J->in->policy.stable_pages)
+		return false;
+	for (uint64_t i = f->pieces.at[c->atom]; i < f->pieces.at[c->atom + 1];
+	     i++) {
+		const struct jeffect *e = &f->effect[p[i].effect];
+
+		if (p[i].o.what == JW_TORN && e->s.end >= good &&
+		    is_same(f, c, &p[i]) &&
+		    was_given_up(J, f, c->lo - c->lo % NWB_LANE, e->s.begin,
+				 NULL))
 			return true;
 	}
 	return false;

@@ -64,6 +64,8 @@ NWB_TEST(sim, worlds_that_failed_once)
 		34867, /* O3: zeros of a truncation that never arrived */
 		39384, 34955, /* O2: a given-up upload left half a block */
 		51459,
+		67056, /* O2: changed while it was sent, the next given up */
+		95165,
 	};
 
 	for (unsigned int i = 0; i < sizeof(seeds) / sizeof(*seeds); i++)
