@@ -174,8 +174,10 @@ uint32_t nwb_netfs_hazards(const struct nwb_netfs_opts *opts, const char *fs);
  */
 
 /**
- * struct nwb_netfs_tap - optional observer; called without locks, must not
- * block. Used to fill the ledger.
+ * struct nwb_netfs_tap - optional observer; must not block. Used to fill the
+ * ledger. Called without locks, but @gaveup and @flush_gaveup with the inode's,
+ * that no fsync comes between the record and the error that it is told: they
+ * may not call the client.
  */
 struct nwb_netfs_tap {
 	void (*sent)(struct nwb_netfs_tap *tap,

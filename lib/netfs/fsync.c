@@ -128,21 +128,25 @@ static void release(struct nwb_inode *inode, uint64_t seq, int err)
 	nwb_mutex_unlock(&nf->lock);
 }
 
-/* Whoever is told of it later must find it where it was given up. */
-static void gave_up(struct nwb_inode *inode, uint32_t attempts, bool is_refused,
-		    int error)
+/* The flush of number @seq is given up. Recorded and told in one step, as
+ * upload_failed() does (write_collect.c). No lock held. */
+static void give_up(struct nwb_inode *inode, uint64_t seq, uint32_t attempts,
+		    bool is_refused, int error)
 {
 	struct nwb_netfs *nf = inode->nf;
+	uint64_t away = nf->ops->away_ns ? nf->ops->away_ns(inode) : 0;
 
+	nwb_mutex_lock(&inode->lock);
 	if (nf->tap && nf->tap->flush_gaveup)
-		nf->tap->flush_gaveup(nf->tap, inode->id, attempts,
-				      nf->ops->away_ns ? nf->ops->away_ns(inode)
-						       : 0,
+		nf->tap->flush_gaveup(nf->tap, inode->id, attempts, away,
 				      is_refused, error);
+	release(inode, seq, error);
+	nwb_mutex_unlock(&inode->lock);
 }
 
-/* The flush had no answer: be ready for another one. */
-static int after_abort(struct nwb_inode *inode)
+/* The flush of number @seq had no answer: be ready for another one, or give it
+ * up and return why. */
+static int after_abort(struct nwb_inode *inode, uint64_t seq)
 {
 	struct nwb_netfs *nf = inode->nf;
 	uint32_t aborts, instance;
@@ -156,7 +160,7 @@ static int after_abort(struct nwb_inode *inode)
 		rc = nf->ops->ready ? nf->ops->ready(inode, &instance) : 0;
 	}
 	if (rc)
-		gave_up(inode, aborts,
+		give_up(inode, seq, aborts,
 			aborts < nf->opts.max_attempts && rc != -EHOSTDOWN, rc);
 	return rc;
 }
@@ -172,6 +176,7 @@ static int after_abort(struct nwb_inode *inode)
 int nwb_flush_unstable(struct nwb_inode *inode, bool *ret_again)
 {
 	struct nwb_netfs *nf = inode->nf;
+	bool is_released = false;
 	uint32_t instance = 0;
 	uint64_t seq;
 	int rc;
@@ -182,17 +187,18 @@ int nwb_flush_unstable(struct nwb_inode *inode, bool *ret_again)
 	nwb_mutex_unlock(&inode->lock);
 	rc = nf->ops->flush(inode, &instance);
 	if (rc == -ECONNABORTED) {
-		rc = after_abort(inode);
+		rc = after_abort(inode, seq);
 		*ret_again = !rc;
 		if (!rc)
 			return 0;
+		is_released = true;
 	}
 	nwb_mutex_lock(&inode->lock);
 	inode->nr_aborts = 0;
-	if (rc)
-		release(inode, seq, rc);
-	else
+	if (!rc)
 		*ret_again = settle(inode, seq, instance);
+	else if (!is_released)
+		release(inode, seq, rc);
 	nwb_mutex_unlock(&inode->lock);
 	if (rc)
 		nwb_sides_lose(inode);
@@ -234,11 +240,7 @@ int nwb_inode_commit(struct nwb_inode *inode)
 			return 0;
 		if (round < inode->nf->opts.max_attempts)
 			continue;
-		/* recorded before anybody can be told of it */
-		gave_up(inode, round, false, -EIO);
-		nwb_mutex_lock(&inode->lock);
-		release(inode, seq, -EIO);
-		nwb_mutex_unlock(&inode->lock);
+		give_up(inode, seq, round, false, -EIO);
 		nwb_sides_lose(inode);
 		return -EIO;
 	}

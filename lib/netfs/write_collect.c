@@ -284,6 +284,7 @@ static void upload_failed(struct nwb_sreq *q)
 {
 	struct nwb_inode *inode = q->s.rreq->inode;
 	struct nwb_netfs *nf = inode->nf;
+	bool is_direct;
 
 	nwb_assert(q->s.error);
 	if (q->s.stream_nr)
@@ -300,18 +301,20 @@ static void upload_failed(struct nwb_sreq *q)
 	/* of a unit that is there in part one block may be neither old nor new */
 	if (nwb_rreq_is_encrypted(q->s.rreq))
 		q->s.transferred = nwb_crypto_wind_back(q);
+	is_direct = nwb_rreq_is_direct(q->s.rreq);
+	if (!is_direct)
+		nwb_sides_lose(inode);
+	/* One step: an fsync that came between would find it recorded, and be
+	 * told of it by a later error only. */
+	nwb_mutex_lock(&inode->lock);
 	if (nf->tap && nf->tap->gaveup)
 		nf->tap->gaveup(nf->tap, inode->id, &q->s, q->s.error);
-	if (nwb_rreq_is_direct(q->s.rreq)) {
-		direct_failed(q);
-		return;
-	}
-	nwb_sides_lose(inode);
-	if (q->s.retry_count && nwb_mutant(nf, NWB_MUT_RETRY_ERR_LOST))
-		return;
-	nwb_mutex_lock(&inode->lock);
-	nwb_errseq_set(inode, q->s.error);
+	if (!is_direct &&
+	    !(q->s.retry_count && nwb_mutant(nf, NWB_MUT_RETRY_ERR_LOST)))
+		nwb_errseq_set(inode, q->s.error);
 	nwb_mutex_unlock(&inode->lock);
+	if (is_direct)
+		direct_failed(q);
 }
 
 /* The front that is not in progress, or NULL; *ret_empty: nothing is left. */

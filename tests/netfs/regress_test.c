@@ -61,14 +61,44 @@ NWB_TEST(regress, seed_5969_truncate_fails_while_bytes_are_dirty)
 	}
 }
 
-/* --- a flush that is given up is recorded before it is told --------------- */
+/* --- what is given up is recorded and told in one step -------------------- */
 
+/* Somebody who asks as soon as it is recorded. */
 static struct {
-	struct nwb_inode *inode;
+	struct sfs_rig *rig;
+	struct nwb_file *f;
+	struct nwb_task *task;
+	int told;
 	unsigned int nr;
 	uint64_t err_seq; /* when it was recorded */
 	int error;
 } gave_up;
+
+static void ask_main(void *arg)
+{
+	(void)arg;
+	gave_up.told =
+		nwb_file_sync_range(gave_up.f, 0, 0, NWB_SYNC_WAIT_BEFORE);
+}
+
+static void recorded(int error)
+{
+	gave_up.err_seq = gave_up.rig->inode->err_seq;
+	gave_up.nr++;
+	gave_up.error = error;
+	nwb_check_eq(nwb_task_spawn(gave_up.rig->ex, "asks", ask_main, NULL,
+				    &gave_up.task),
+		     0);
+}
+
+static void on_gaveup(struct nwb_netfs_tap *tap, uint32_t id,
+		      const struct nwb_io_subrequest *sreq, int error)
+{
+	(void)tap;
+	(void)id;
+	(void)sreq;
+	recorded(error);
+}
 
 static void on_flush_gaveup(struct nwb_netfs_tap *tap, uint32_t id,
 			    uint32_t attempts, uint64_t unreachable_ns,
@@ -79,20 +109,17 @@ static void on_flush_gaveup(struct nwb_netfs_tap *tap, uint32_t id,
 	(void)unreachable_ns;
 	(void)is_refused;
 	nwb_check(attempts >= 4);
-	nwb_mutex_lock(&gave_up.inode->lock);
-	gave_up.err_seq = gave_up.inode->err_seq;
-	nwb_mutex_unlock(&gave_up.inode->lock);
-	gave_up.nr++;
-	gave_up.error = error;
+	recorded(error);
 }
 
 static void record_begin(struct sfs_rig *rig)
 {
 	memset(&gave_up, 0, sizeof(gave_up));
-	gave_up.inode = rig->inode;
+	gave_up.rig = rig;
+	rig->sfs->tap.gaveup = on_gaveup;
 	rig->sfs->tap.flush_gaveup = on_flush_gaveup;
+	nwb_check_eq(nwb_file_open(rig->inode, &gave_up.f), 0);
 	put(rig);
-	sfs_auto(rig->sfs);
 }
 
 static void check_recorded(struct sfs_rig *rig)
@@ -102,11 +129,15 @@ static void check_recorded(struct sfs_rig *rig)
 	nwb_check_eq(gave_up.error, -EIO);
 	nwb_check_eq(gave_up.err_seq, 0);
 	nwb_check_eq(rig->inode->err_seq, 1);
+	nwb_task_join(gave_up.task);
+	nwb_check_eq(gave_up.told, -EIO);
+	nwb_check_eq(nwb_file_close(gave_up.f, false), 0);
 }
 
 static void rounds_body(struct sfs_rig *rig)
 {
 	record_begin(rig);
+	sfs_auto(rig->sfs);
 	rig->sfs->flush_crashes = 1000;
 	check_recorded(rig);
 	rig->sfs->flush_crashes = 0;
@@ -122,9 +153,30 @@ NWB_TEST(regress, seed_5179_rounds_given_up_are_recorded_before_told)
 		sfs_run(seed, &opts, 4096, 0, rounds_body);
 }
 
+static void upload_body(struct sfs_rig *rig)
+{
+	record_begin(rig);
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, 1);
+	nwb_check_eq(sfs_pending(rig->sfs), 1);
+	sfs_complete(rig->sfs, 0, -EIO);
+	sfs_auto(rig->sfs);
+	check_recorded(rig);
+}
+
+NWB_TEST(regress, seed_15958_a_failure_is_told_from_its_record_on)
+{
+	/* nobody waits for what temp pages upload */
+	struct nwb_netfs_opts opts = {.mode = NWB_TEMP_PAGE};
+
+	for (uint64_t seed = 1; seed < 30; seed++)
+		sfs_run(seed, &opts, 65536, 0, upload_body);
+}
+
 static void aborts_body(struct sfs_rig *rig)
 {
 	record_begin(rig);
+	sfs_auto(rig->sfs);
 	rig->sfs->flush_aborts = 1000;
 	check_recorded(rig);
 	rig->sfs->flush_aborts = 0;

@@ -62,10 +62,12 @@ NWB_TEST(sim, worlds_that_failed_once)
 		122,   /* the same, with credits in a batch kept back */
 		12952, /* O10: zeros of a truncation that came later */
 		34867, /* O3: zeros of a truncation that never arrived */
-		39384, 34955, /* O2: a given-up upload left half a block */
+		39384,
+		34955, /* O2: a given-up upload left half a block */
 		51459,
 		67056, /* O2: changed while it was sent, the next given up */
 		95165,
+		15958, /* O6: told between a failure's record and its error */
 	};
 
 	for (unsigned int i = 0; i < sizeof(seeds) / sizeof(*seeds); i++)
