@@ -279,7 +279,23 @@ static void direct_failed(struct nwb_sreq *q)
 	nwb_mutex_unlock(&rreq->lock);
 }
 
-/* mapping_set_error(), and what a report wants to know. */
+/* Recorded, and told by mapping_set_error() if @is_told, in one step: an fsync
+ * that came between would find it recorded, and be told of it by a later error
+ * only. No lock held. */
+static void record_failure(struct nwb_sreq *q, int error, bool is_told)
+{
+	struct nwb_inode *inode = q->s.rreq->inode;
+	const struct nwb_netfs_tap *tap = inode->nf->tap;
+
+	nwb_mutex_lock(&inode->lock);
+	if (tap && tap->gaveup)
+		tap->gaveup(inode->nf->tap, inode->id, &q->s, error);
+	if (is_told)
+		nwb_errseq_set(inode, error);
+	nwb_mutex_unlock(&inode->lock);
+}
+
+/* What a report wants to know, and whoever asks. */
 static void upload_failed(struct nwb_sreq *q)
 {
 	struct nwb_inode *inode = q->s.rreq->inode;
@@ -304,15 +320,9 @@ static void upload_failed(struct nwb_sreq *q)
 	is_direct = nwb_rreq_is_direct(q->s.rreq);
 	if (!is_direct)
 		nwb_sides_lose(inode);
-	/* One step: an fsync that came between would find it recorded, and be
-	 * told of it by a later error only. */
-	nwb_mutex_lock(&inode->lock);
-	if (nf->tap && nf->tap->gaveup)
-		nf->tap->gaveup(nf->tap, inode->id, &q->s, q->s.error);
-	if (!is_direct &&
-	    !(q->s.retry_count && nwb_mutant(nf, NWB_MUT_RETRY_ERR_LOST)))
-		nwb_errseq_set(inode, q->s.error);
-	nwb_mutex_unlock(&inode->lock);
+	record_failure(q, q->s.error,
+		       !is_direct && !(q->s.retry_count &&
+				       nwb_mutant(nf, NWB_MUT_RETRY_ERR_LOST)));
 	if (is_direct)
 		direct_failed(q);
 }
@@ -362,9 +372,13 @@ static bool is_cancelled(struct nwb_io_stream *stream, struct nwb_sreq *q)
 		q->s.len += q->owed;
 		q->owed = 0;
 		nwb_count(nf, cancelled, 1);
-		if (!q->s.stream_nr && nf->tap && nf->tap->gaveup)
-			nf->tap->gaveup(nf->tap, q->s.rreq->inode->id, &q->s,
-					stream->error);
+		/* The kernel has told of the first, and no fsync returns while
+		 * what is behind it is under writeback: one error is all. Here
+		 * one may, whose flush was given up. H1 is the kernel's. */
+		if (!q->s.stream_nr)
+			record_failure(q, stream->error,
+				       !nwb_rreq_is_direct(q->s.rreq) &&
+					       !nwb_hazard(nf, NWB_H1));
 	}
 	stream->collected_to = q->s.start + nwb_sreq_span(q);
 	return true;

@@ -74,6 +74,19 @@ NWB_TEST(sim, worlds_that_failed_once)
 		(void)run(seeds[i], NULL);
 }
 
+/* O6: cancelled behind a failure that had been told already. */
+NWB_TEST(sim, a_world_of_linux_that_failed_once)
+{
+	struct nwb_sim_opts so = {.seed = 980,
+				  .flavour = NWB_LINUX_6_12,
+				  .no_hazards = NWB_HAZARDS_ALL};
+	struct nwb_sim_result r;
+	struct nwb_err err = {0};
+
+	nwb_check_eq(nwb_sim_run(&so, &r, &err), 0);
+	nwb_check_streq(r.check, "");
+}
+
 NWB_TEST(sim, what_is_left_out_does_not_happen)
 {
 	struct nwb_sim_cut cut = {.ops = {UINT64_MAX, UINT64_MAX},
