@@ -15,19 +15,6 @@ static void put(struct sfs_rig *rig, uint64_t pos, size_t len, uint64_t seed)
 	nwb_check_eq(nwb_file_write(rig->f, buf + pos, len, pos), len);
 }
 
-/* Let everything that can run do so. */
-static void rest(struct sfs_rig *rig)
-{
-	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_MSEC);
-}
-
-static void start(struct sfs_rig *rig, unsigned int nr)
-{
-	nwb_file_writeback(rig->f);
-	sfs_wait_pending(rig->sfs, nr);
-	rest(rig);
-}
-
 struct writer {
 	struct sfs_rig *rig;
 	uint64_t pos;
@@ -55,7 +42,7 @@ static void probe(struct sfs_rig *rig, bool expect[4])
 		nwb_check_eq(nwb_task_spawn(rig->ex, "writer", writer_main,
 					    &w[i], &task[i]),
 			     0);
-		rest(rig);
+		sfs_rest(rig);
 		nwb_check(w[i].is_done);
 		nwb_task_join(task[i]);
 	}
@@ -68,16 +55,16 @@ static void order_body(struct sfs_rig *rig)
 
 	for (unsigned int i = 0; i < 4; i++)
 		put(rig, i * 4096, 4096, i);
-	start(rig, 4);
+	sfs_start(rig, 4);
 	/* The last three are acked: nothing ends, the first is in front. */
 	for (unsigned int i = 3; i > 0; i--)
 		sfs_complete(rig->sfs, i, SFS_ALL);
-	rest(rig);
+	sfs_rest(rig);
 	blocked.pos = 3 * 4096;
 	nwb_check_eq(
 		nwb_task_spawn(rig->ex, "writer", writer_main, &blocked, &task),
 		0);
-	rest(rig);
+	sfs_rest(rig);
 	nwb_check(!blocked.is_done);
 	sfs_complete(rig->sfs, 0, SFS_ALL);
 	nwb_task_join(task);
@@ -103,10 +90,10 @@ static void front_first_body(struct sfs_rig *rig)
 
 	for (unsigned int i = 0; i < 4; i++)
 		put(rig, i * 4096, 4096, i);
-	start(rig, 4);
+	sfs_start(rig, 4);
 	/* The front one ends: its folio does, the others stay in flight. */
 	sfs_complete(rig->sfs, 0, SFS_ALL);
-	rest(rig);
+	sfs_rest(rig);
 	probe(rig, (bool[4]){false, true, true, true});
 	nwb_netfs_get_stats(rig->sfs->nf, &st);
 	nwb_check_eq(st.live_subrequests, 3);
@@ -124,12 +111,12 @@ NWB_TEST(collect, item3_front_ends_alone)
 static void redirty_body(struct sfs_rig *rig)
 {
 	put(rig, 0, 4096, 1);
-	start(rig, 1);
+	sfs_start(rig, 1);
 	/* No stable pages: the writer does not wait, and what is on the wire
 	 * is the folio itself. */
 	put(rig, 0, 4096, 2);
 	nwb_file_writeback(rig->f);
-	rest(rig);
+	sfs_rest(rig);
 	nwb_check_eq(sfs_pending(rig->sfs), 1);
 	sfs_complete(rig->sfs, 0, SFS_ALL);
 	nwb_check(!memcmp(rig->file->vol, buf, 4096));
@@ -154,12 +141,12 @@ static void generations_body(struct sfs_rig *rig)
 
 	put(rig, 0, 4096, 1);
 	memcpy(first, buf, 4096);
-	start(rig, 1);
+	sfs_start(rig, 1);
 	/* The copy keeps the first generation; intermediate ones vanish. */
 	for (unsigned int i = 2; i < 6; i++) {
 		put(rig, 0, 4096, i);
 		nwb_file_writeback(rig->f);
-		rest(rig);
+		sfs_rest(rig);
 		nwb_check_eq(sfs_pending(rig->sfs), 1);
 	}
 	nwb_netfs_get_stats(rig->sfs->nf, &st);
@@ -345,10 +332,10 @@ static void two_claims_body(struct sfs_rig *rig)
 	/* Kicked, 6144 at a time: the first folio is claimed in two parts. */
 	put(rig, 0, 8192, 1);
 	sfs_wait_pending(rig->sfs, 1);
-	rest(rig);
+	sfs_rest(rig);
 	put(rig, 8192, 8192, 2);
 	sfs_wait_pending(rig->sfs, 2);
-	rest(rig);
+	sfs_rest(rig);
 	nwb_check_eq(rig->sfs->log[0].len, 6144);
 	nwb_check_eq(rig->sfs->log[1].start, 6144);
 	nwb_check_eq(rig->sfs->log[1].len, 6144);
@@ -356,7 +343,7 @@ static void two_claims_body(struct sfs_rig *rig)
 	/* Both are still in flight: neither part may be sent again. */
 	put(rig, 0, 100, 3);
 	nwb_file_writeback(rig->f);
-	rest(rig);
+	sfs_rest(rig);
 	for (unsigned int i = 2; i < rig->sfs->nr_log; i++)
 		nwb_check(rig->sfs->log[i].start >= 12288);
 	sfs_auto(rig->sfs);

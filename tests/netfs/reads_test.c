@@ -25,11 +25,6 @@ static void put(struct sfs_rig *rig, uint64_t pos, size_t len, uint64_t seed)
 	nwb_check_eq(nwb_file_write(rig->f, want + pos, len, pos), len);
 }
 
-static void rest(struct sfs_rig *rig)
-{
-	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_MSEC);
-}
-
 /* No answer comes to a read, so whoever needs one stands still. */
 static void extend_body(struct sfs_rig *rig)
 {
@@ -77,7 +72,7 @@ static void use(struct user *u)
 {
 	nwb_check_eq(nwb_task_spawn(u->rig->ex, "user", user_main, u, &u->task),
 		     0);
-	rest(u->rig);
+	sfs_rest(u->rig);
 }
 
 /* A read has the bytes in its hands that a truncation cuts off: they are not
@@ -206,11 +201,11 @@ static void break_body(struct sfs_rig *rig)
 	nwb_check_eq(nwb_task_spawn(rig->ex, "writer", writer_main, &writer,
 				    &writer.task),
 		     0);
-	rest(rig);
+	sfs_rest(rig);
 	nwb_check_eq(nwb_task_spawn(rig->ex, "breaker", breaker_main, &breaker,
 				    &breaker.task),
 		     0);
-	rest(rig);
+	sfs_rest(rig);
 	sfs_hold_read(rig->sfs, false);
 	nwb_task_join(breaker.task);
 	nwb_task_join(writer.task);

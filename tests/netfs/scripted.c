@@ -472,6 +472,18 @@ void sfs_wait_pending(struct sfs *sfs, unsigned int nr)
 	nwb_mutex_unlock(&sfs->lock);
 }
 
+void sfs_rest(struct sfs_rig *rig)
+{
+	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_MSEC);
+}
+
+void sfs_start(struct sfs_rig *rig, unsigned int nr)
+{
+	nwb_file_writeback(rig->f);
+	sfs_wait_pending(rig->sfs, nr);
+	sfs_rest(rig);
+}
+
 unsigned int sfs_pending(struct sfs *sfs)
 {
 	unsigned int n;

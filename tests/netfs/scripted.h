@@ -162,6 +162,10 @@ void sfs_run(uint64_t seed, const struct nwb_netfs_opts *opts, uint32_t wsize,
 void sfs_sim(uint64_t seed, nwb_task_fn fn, void *arg,
 	     struct nwb_exec **ret_ex);
 void sfs_fill(void *buf, size_t len, uint64_t seed);
+/* Let everything run that can. */
+void sfs_rest(struct sfs_rig *rig);
+/* Start writeback, until @nr WRITEs are pending and no more come. */
+void sfs_start(struct sfs_rig *rig, unsigned int nr);
 
 static inline struct nwb_netfs_stats stats_of(const struct sfs_rig *rig)
 {

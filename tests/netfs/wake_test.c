@@ -18,26 +18,13 @@ static unsigned int nr_calls(void)
 	return n;
 }
 
-/* Let everything that can run do so. */
-static void rest(struct sfs_rig *rig)
-{
-	nwb_sleep_until(rig->ex, nwb_now_ns(rig->ex) + NWB_MSEC);
-}
-
-static void start(struct sfs_rig *rig, unsigned int nr)
-{
-	nwb_file_writeback(rig->f);
-	sfs_wait_pending(rig->sfs, nr);
-	rest(rig);
-}
-
 /* Completes number @index of those pending. Return: calls by that. */
 static unsigned int end(struct sfs_rig *rig, unsigned int index, int64_t result)
 {
 	unsigned int before = nr_calls();
 
 	sfs_complete(rig->sfs, index, result);
-	rest(rig);
+	sfs_rest(rig);
 	return nr_calls() - before;
 }
 
@@ -58,7 +45,7 @@ static void pieces_body(struct sfs_rig *rig)
 {
 	put(rig, 0, 65536);
 	put(rig, 65536, 65536);
-	start(rig, 8);
+	sfs_start(rig, 8);
 	/* in order: the last of a folio, in Linux each */
 	for (unsigned int i = 0; i < 3; i++)
 		nwb_check_eq(end(rig, 0, SFS_ALL), !is_strict(rig));
@@ -77,7 +64,7 @@ static void pieces_body(struct sfs_rig *rig)
 static void trouble_body(struct sfs_rig *rig)
 {
 	put(rig, 0, 65536);
-	start(rig, 4);
+	sfs_start(rig, 4);
 	nwb_check_eq(end(rig, 0, SFS_ALL), !is_strict(rig));
 	nwb_check_eq(end(rig, 0, 4096), 1);
 	nwb_check_eq(stats_of(rig).live_subrequests, 3);
@@ -88,7 +75,7 @@ static void trouble_body(struct sfs_rig *rig)
 static void many_body(struct sfs_rig *rig)
 {
 	put(rig, 0, NWB_MIB);
-	start(rig, 64);
+	sfs_start(rig, 64);
 	for (unsigned int i = 1; i <= 64; i++) {
 		nwb_check_eq(end(rig, 0, SFS_ALL), i % 32 == 0);
 		nwb_check_eq(stats_of(rig).live_subrequests, 64 - i / 32 * 32);
@@ -100,11 +87,11 @@ static void many_body(struct sfs_rig *rig)
 static void short_of_them_body(struct sfs_rig *rig)
 {
 	put(rig, 0, NWB_MIB);
-	start(rig, 4);
+	sfs_start(rig, 4);
 	for (unsigned int i = 0; i < 64; i++) {
 		sfs_wait_pending(rig->sfs, 1);
 		sfs_complete(rig->sfs, 0, SFS_ALL);
-		rest(rig);
+		sfs_rest(rig);
 	}
 	finish(rig);
 }
