@@ -5,6 +5,8 @@
 #include "reserve.h"
 #include "session.h"
 
+#include "nwb/stats.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -68,16 +70,18 @@ static int check_instead(const struct bench_cli *c)
 	int nr = c->retry_cost + c->inval_cost + c->speed + c->shim_cost +
 		 c->signing_cost;
 
+	if (c->pairs > NWB_PAIRS_MAX && !c->speed)
+		return refuse("--pairs: at most 64, with --speed 512");
 	if (!nr)
 		return 0;
 	if (nr > 1)
 		return refuse(
 			"--speed, --retry-cost, --inval-cost, --shim-cost "
 			"and --signing-cost are measured one at a time");
-	if (c->filter)
-		return refuse("--filter chooses among the cells of the matrix; "
-			      "what is measured instead of it has rows of its "
-			      "own");
+	if (c->filter && !c->speed)
+		return refuse("--filter chooses among the cells of the matrix "
+			      "and of --speed; what is measured instead has "
+			      "rows of its own");
 	if (c->signing_cost && !is_server(c, "smbd", "smbd"))
 		return refuse("--signing-cost: only smbd signs");
 	if (!is_server(c, "smbd", "diod"))

@@ -311,7 +311,7 @@ static const struct {
 	 "64K at least"},
 	{OPT_FSCACHE_SHORT, NUMBER(run.fscache_short), 4096, UINT32_MAX,
 	 "4K at least"},
-	{OPT_PAIRS, NUMBER(pairs), 1, 64, "at most 64"},
+	{OPT_PAIRS, NUMBER(pairs), 1, 512, "at most 64, with --speed 512"},
 	{OPT_FAULT_PAIRS, NUMBER(fault_pairs), 1, 64, "at most 64"},
 	{OPT_TIME, NUMBER(time_s), 1, UINT32_MAX, "too large"},
 	{OPT_REPEAT, NUMBER(repeat), 1, UINT32_MAX, "too large"},

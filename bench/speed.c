@@ -12,7 +12,10 @@
  * A cell is three runs that are up at the same time and get 1/4 of their bytes
  * a turn, so that a noisy second hits all three. Cells take turns, too: a round
  * has two triples of each cell of P1, which has limits to hold, and one of each
- * of P3; who is first by chance.
+ * of P3; who is first by chance. smbd as it happens to lie in memory differs from
+ * run to run by more than the modes do: where more rounds are wanted than the
+ * exact statistics take, a sample is the mean of some triples that follow each
+ * other.
  *
  * P3 is a model: no kernel had temp pages on netfs, and the published figures
  * are those of FUSE.
@@ -24,6 +27,7 @@
 #include "nwb/mem.h"
 #include "nwb/stats.h"
 
+#include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -102,6 +106,9 @@ struct figures {
 	double copy[NR_MAX]; /* ns a MiB */
 	struct counts c[NR_ARMS];
 	unsigned int n;
+	/* Of the sample in the making: sums of logarithms, of @nr triples. */
+	double sum_rate[NR_ARMS], sum_cpu[NR_ARMS], sum_copy;
+	unsigned int nr, fold; /* @fold triples a sample, 1 at least */
 };
 
 /* --- measuring ------------------------------------------------------------ */
@@ -156,13 +163,36 @@ static int keep(struct bench_session *s, const struct cell *c,
 	return bench_store_add(s->store, rec, err);
 }
 
+/* One triple more; the @fold-th makes a sample of them. */
+static void sample(struct figures *f, const struct gate_run *r, double copy)
+{
+	unsigned int n = f->n;
+
+	for (unsigned int k = 0; k < NR_ARMS; k++) {
+		f->sum_rate[k] += log(r[k].metric[GATE_THROUGHPUT]);
+		f->sum_cpu[k] += log(r[k].metric[GATE_CPU]);
+		take_counts(r[k].record, &f->c[k]);
+	}
+	f->sum_copy += log(copy);
+	if (++f->nr < f->fold)
+		return;
+	for (unsigned int k = 0; k < NR_ARMS; k++) {
+		f->rate[k][n] = exp(f->sum_rate[k] / f->nr);
+		f->cpu[k][n] = exp(f->sum_cpu[k] / f->nr);
+		f->sum_rate[k] = f->sum_cpu[k] = 0;
+	}
+	f->copy[n] = exp(f->sum_copy / f->nr);
+	f->sum_copy = 0;
+	f->nr = 0;
+	f->n++;
+}
+
 static int note(struct bench_session *s, const struct cell *c,
 		const struct gate_run *r, unsigned int round,
 		unsigned int first, double copy, struct figures *f,
 		struct nwb_err *err)
 {
-	unsigned int n = f->n;
-	bool is_whole = n < NR_MAX;
+	bool is_whole = true;
 	int rc = 0;
 
 	for (unsigned int k = 0; k < NR_ARMS && !rc; k++) {
@@ -181,16 +211,9 @@ static int note(struct bench_session *s, const struct cell *c,
 		is_whole &= r[k].metric[GATE_CPU] > 0 &&
 			    r[k].metric[GATE_THROUGHPUT] > 0;
 	}
-	if (!is_whole || rc)
-		return rc;
-	for (unsigned int k = 0; k < NR_ARMS; k++) {
-		f->rate[k][n] = r[k].metric[GATE_THROUGHPUT];
-		f->cpu[k][n] = r[k].metric[GATE_CPU];
-		take_counts(r[k].record, &f->c[k]);
-	}
-	f->copy[n] = copy;
-	f->n++;
-	return 0;
+	if (is_whole && !rc)
+		sample(f, r, copy);
+	return rc;
 }
 
 static int run_cell(struct bench_session *s, const struct cell *c,
@@ -232,9 +255,20 @@ static int run_cell(struct bench_session *s, const struct cell *c,
 	return rc;
 }
 
+/* "smbd.speed-p1-gmac", "diod.seq1k.speed-p3": as runs are stored, without
+ * what differs between the three of a cell. */
 static bool is_wanted(const struct bench_cli *c, const struct cell *cell)
 {
-	return !c->has_server || !strcmp(c->run.server, cell->server);
+	char name[64];
+
+	if (c->has_server && strcmp(c->run.server, cell->server) != 0)
+		return false;
+	if (cell->published > 0)
+		snprintf(name, sizeof(name), "%s.%s.%s", cell->server,
+			 cell->arm[0].workload, cell->tag);
+	else
+		snprintf(name, sizeof(name), "%s.%s", cell->server, cell->tag);
+	return !c->filter || !fnmatch(c->filter, name, 0);
 }
 
 /* One round of each cell. */
@@ -255,8 +289,7 @@ static int run_round(struct bench_session *s, const struct bench_cli *c,
 		for (unsigned int i = 0; i < CELLS; i++) {
 			int rc;
 
-			if (!is_wanted(c, &cells[i]) || t >= cells[i].times ||
-			    f[i].n == NR_MAX)
+			if (!is_wanted(c, &cells[i]) || t >= cells[i].times)
 				continue;
 			rc = run_cell(s, &cells[i],
 				      (round - 1) * cells[i].times + t + 1,
@@ -304,8 +337,11 @@ static void tell_p1(const struct cell *c, const struct figures *f)
 		for (unsigned int i = 0; i < f->n; i++)
 			d[i] = log(f->rate[k][i] / f->rate[0][i]);
 		tell(c->what, blocks[k], d, f->n, target[k], true);
-		printf(" (%.0f of %.0f MiB/s)\n", nwb_median(f->rate[k], f->n),
+		printf(" (%.0f of %.0f MiB/s)", nwb_median(f->rate[k], f->n),
 		       nwb_median(f->rate[0], f->n));
+		if (f->fold > 1)
+			printf(", each the mean of %u", f->fold);
+		putchar('\n');
 	}
 }
 
@@ -395,11 +431,15 @@ static void tell_part(const char *head, const struct bench_cli *cli, bool is_p3,
 		      void (*tell_cell)(const struct cell *c,
 					const struct figures *f))
 {
-	printf("%s\n", head);
+	bool is_told = false;
+
 	for (unsigned int i = 0; i < CELLS; i++) {
 		if ((cells[i].published > 0) != is_p3 ||
 		    !is_wanted(cli, &cells[i]))
 			continue;
+		if (!is_told)
+			printf("%s\n", head);
+		is_told = true;
 		if (f[i].n)
 			tell_cell(&cells[i], &f[i]);
 		else
@@ -441,6 +481,16 @@ int bench_speed(struct bench_cli *c, int argc, char **argv)
 	bool is_here = bench_shard_takes(&c->shard, "speed");
 	int code, rc;
 
+	if (!nr_cells(c)) {
+		fprintf(stderr,
+			"netwb: --filter %s fits no cell; those of --speed are "
+			"called SERVER.speed-p1, smbd.speed-p1-gmac and "
+			"SERVER.WORKLOAD.speed-p3\n",
+			c->filter);
+		return NWB_EXIT_USAGE;
+	}
+	for (unsigned int i = 0; i < CELLS; i++)
+		f[i].fold = (c->pairs * cells[i].times + NR_MAX - 1) / NR_MAX;
 	bench_reserve(NR_ARMS, P1_BYTES);
 	rc = bench_session_begin(&s, c->out, c->run.isolation, c->run.seed,
 				 c->pairs * nr_cells(c), argc, argv, &err);

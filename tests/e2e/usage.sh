@@ -48,8 +48,10 @@ run 3 bench --filter nothing.fits
 says 'fits no cell'
 run 3 bench --retry-cost --filter 'smbd.*'
 says 'has rows of its own'
-run 3 bench --speed --filter 'smbd.*'
-says 'has rows of its own'
+run 3 bench --speed --filter 'smbd.*' --server diod
+says 'fits no cell; those of --speed'
+run 3 bench --pairs 65
+says 'at most 64'
 run 3 bench --speed --retry-cost
 says 'one at a time'
 run 3 bench --speed --server ganesha
