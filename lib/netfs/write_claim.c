@@ -80,7 +80,7 @@ static void add_blocks(const struct nwb_folio *f, struct nwb_span s,
 static struct nwb_span clip_to_size(struct nwb_folio *f, struct nwb_span s,
 				    uint64_t size)
 {
-	uint64_t left = size - nwb_folio_pos(f);
+	uint64_t left = size - nwb_min(size, nwb_folio_pos(f));
 
 	if (s.to <= left)
 		return s;
