@@ -43,7 +43,8 @@ struct row {
 
 struct board {
 	_Atomic uint64_t next, seeds, failed, nr_other;
-	uint64_t end, deadline_ns;
+	_Atomic uint64_t said_ns; /* progress, by whoever comes first */
+	uint64_t first, end, deadline_ns;
 	struct row row[NWB_NR_HAZARDS];
 	struct sim_failure other[SIM_FAILURES];
 };
@@ -201,6 +202,25 @@ static void look_at(const struct sim_run_opts *o, struct board *b,
 		try_fewer(o, b, &full);
 }
 
+/* Long work says every ten seconds how far it is. */
+static void say_progress(struct board *b)
+{
+	uint64_t t = now_ns(), said = atomic_load(&b->said_ns);
+	unsigned int found = 0;
+
+	if (t < said + 10 * NWB_SEC ||
+	    !atomic_compare_exchange_strong(&b->said_ns, &said, t))
+		return;
+	for (unsigned int h = NWB_H1; h < NWB_NR_HAZARDS; h++)
+		found += atomic_load(&b->row[h].damaged) > 0;
+	fprintf(stderr, "netwb sim: %" PRIu64, atomic_load(&b->seeds));
+	if (!b->deadline_ns)
+		fprintf(stderr, " of %" PRIu64, b->end - b->first);
+	fprintf(stderr,
+		" seeds, %u hazards found, %" PRIu64 " of another cause\n",
+		found, atomic_load(&b->nr_other));
+}
+
 static void work(const struct sim_run_opts *o, struct board *b)
 {
 	for (;;) {
@@ -211,6 +231,7 @@ static void work(const struct sim_run_opts *o, struct board *b)
 		    (b->deadline_ns && now_ns() >= b->deadline_ns))
 			return;
 		look_at(o, b, seed);
+		say_progress(b);
 	}
 }
 
@@ -321,6 +342,8 @@ int sim_run_flavour(const struct sim_run_opts *o)
 	if (!b)
 		return NWB_EXIT_BROKEN;
 	b->next = o->first;
+	b->first = o->first;
+	b->said_ns = now_ns();
 	b->end = o->first + o->nr_seeds;
 	if (o->minutes)
 		b->deadline_ns = now_ns() + o->minutes * 60 * NWB_SEC;
