@@ -87,22 +87,34 @@ static bool is_of_flavour(const struct sim_world *w,
 	return f->oracle == 15 || f->oracle == 4;
 }
 
+/* " by records 12, 26": those of the ledger that prove it. Return: @buf. */
+static const char *proof(const struct nwb_finding *f, char *buf, size_t size)
+{
+	unsigned long long a = f->rec_a, b = f->rec_b;
+
+	buf[0] = '\0';
+	if (f->rec_a != UINT64_MAX && f->rec_b != UINT64_MAX)
+		snprintf(buf, size, " by records %llu, %llu", a, b);
+	else if (f->rec_a != UINT64_MAX || f->rec_b != UINT64_MAX)
+		snprintf(buf, size, " by record %llu", nwb_min(a, b));
+	return buf;
+}
+
 static void take_verdict(struct sim_world *w, const struct nwb_judgement *j)
 {
 	for (unsigned int i = 0; i < j->nr_findings; i++) {
 		const struct nwb_finding *f = &j->finding[i];
-		char name[8];
+		char name[8], by[64];
 
 		if (f->verdict != NWB_FAIL && f->verdict != NWB_INCONCLUSIVE)
 			continue;
 		if (is_of_flush(w, j, i) || is_of_flavour(w, f))
 			continue;
 		snprintf(name, sizeof(name), "O%u", f->oracle);
-		sim_fail(w, name, "%s %s: %s [%llu, +%llu) slots %llu %llu",
+		sim_fail(w, name, "%s %s: %s [%llu, +%llu)%s",
 			 nwb_verdict_name(f->verdict), f->kind, f->text,
 			 (unsigned long long)f->off, (unsigned long long)f->len,
-			 (unsigned long long)f->rec_a,
-			 (unsigned long long)f->rec_b);
+			 proof(f, by, sizeof(by)));
 		return;
 	}
 }
