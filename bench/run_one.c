@@ -352,9 +352,10 @@ out:
 static int make_timeline(struct run *r)
 {
 	const struct nwb_ledger_hdr *h = r->l.ledger.hdr;
+	/* what a run in turns took is without its pauses; records are not */
+	uint64_t span = r->o->turns_fd ? 0 : r->res->work.durable_ns;
 	int rc = nwb_timeline_make(h->slot, nwb_ledger_count(&r->l.ledger),
-				   r->res->nr_rules, r->res->work.durable_ns,
-				   &r->res->timeline);
+				   r->res->nr_rules, span, &r->res->timeline);
 
 	return rc ? nwb_err_set(r->err, rc, "time line: %s", strerror(-rc)) : 0;
 }
