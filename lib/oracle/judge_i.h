@@ -329,6 +329,9 @@ bool nwb_j_is_left_torn(const struct judge *J, const struct jfile *f,
 bool nwb_j_is_left_mixed(const struct judge *J, const struct jfile *f,
 			 uint32_t atom, uint64_t lo, const struct jspan *by);
 
+/* o3_resurrection.c */
+bool nwb_j_is_beyond_fence(const struct judge *J, const struct jeffect *e);
+
 /* o6_wire.c */
 uint64_t nwb_j_first_refusal(const struct judge *J, const struct jfile *f);
 

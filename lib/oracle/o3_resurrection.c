@@ -188,7 +188,8 @@ static bool is_of_old_conn(const struct judge *J, const struct jeffect *e)
 	return false;
 }
 
-static bool is_beyond_fence(const struct judge *J, const struct jeffect *e)
+/** nwb_j_is_beyond_fence() - did @e come so late that nobody could fence it? */
+bool nwb_j_is_beyond_fence(const struct judge *J, const struct jeffect *e)
 {
 	const struct nwb_policy *p = &J->in->policy;
 
@@ -211,7 +212,7 @@ static void blame(struct resurrection *x, const struct acks *k,
 		.rec_b = k->slot,
 	};
 
-	if (is_beyond_fence(x->J, e)) {
+	if (nwb_j_is_beyond_fence(x->J, e)) {
 		e->is_unfenced = true;
 		f.verdict = NWB_KNOWN;
 		f.kind = "UNFENCED";
@@ -283,7 +284,7 @@ static void judge_atom(struct resurrection *x)
 			continue; /* it may never have happened */
 		if (p->o.what == JW_UNKNOWN) {
 			/* Old or new? O1 knows, if the file ends up old. */
-			if (is_beyond_fence(x->J, e))
+			if (nwb_j_is_beyond_fence(x->J, e))
 				x->f->effect[p->effect].is_unfenced = true;
 			continue;
 		}
