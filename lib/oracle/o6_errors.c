@@ -17,7 +17,9 @@
  * FLUSH that failed or was not answered may be told, and need not be: a file
  * with nothing in flight has lost nothing by it. Each error needs a failure of
  * its own; where a failure and an error overlap in time, it may also be left
- * for the next one, so the failure that ends first is taken first. Written is
+ * for the next one, so the failure that ends first is taken first. A refused
+ * FLUSH overlaps all that runs until who may have sent it has returned: that its
+ * answer has left the server does not say that the client knows. Written is
  * not durable: where there was trouble since the last ok fsync (a fault, a
  * connection or a server down) an error is SPURIOUS only if a FLUSH had its ok
  * answer while the fsync ran.
@@ -218,6 +220,27 @@ static int by_end(const void *a, const void *b)
 	return (x->slot > y->slot) - (x->slot < y->slot);
 }
 
+/*
+ * A FLUSH that was refused at @g: when did the client surely know? Its answer
+ * has left the server by then, no more. Who sent it knows when he returns; if
+ * none of those that might be waits there, nobody does.
+ */
+static uint64_t known_at(const struct jfile *f, const struct jspan *g)
+{
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < f->nr_sync && f->sync[i].s.begin < g->end; i++)
+		if (f->sync[i].s.end >= g->begin)
+			end = nwb_max(end, f->sync[i].s.end);
+	for (uint32_t i = 0; i < f->nr_trunc; i++) {
+		const struct jspan *t = &f->write[f->trunc[i]].s;
+
+		if (t->begin < g->end && t->end >= g->begin)
+			end = nwb_max(end, t->end);
+	}
+	return end ? nwb_max(end, g->end) : OPEN;
+}
+
 static int list_failures(struct errors *x)
 {
 	const struct jfile *f = x->f;
@@ -229,8 +252,12 @@ static int list_failures(struct errors *x)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < f->nr_giveup; i++)
 		x->failure[x->nr_failure++] = f->giveup[i];
-	for (uint32_t i = 0; i < f->nr_flush_bad; i++)
-		x->failure[x->nr_failure++] = f->flush_bad[i];
+	for (uint32_t i = 0; i < f->nr_flush_bad; i++) {
+		struct jspan *g = &x->failure[x->nr_failure++];
+
+		*g = f->flush_bad[i];
+		g->end = known_at(f, g);
+	}
 	qsort(x->failure, nr, sizeof(*x->failure), by_end);
 	return 0;
 }
