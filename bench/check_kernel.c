@@ -5,6 +5,7 @@
 #include "check_host.h"
 
 #include "nwb/mem.h"
+#include "nwb/shell.h"
 #include "session.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,23 +117,27 @@ static const char *kernel_word(const struct check *k)
 static void put_repro(const struct check *k, const struct kc_cell *c,
 		      uint64_t seed, char *buf, size_t size)
 {
-	int n = snprintf(buf, size, "netwb check --kernel %s", kernel_word(k));
+	size_t at = (size_t)snprintf(buf, size, "netwb check --kernel");
 
-	if (k->o.mount_options && n > 0 && (size_t)n < size)
-		n += snprintf(buf + n, size - (size_t)n, " --mount-options %s",
-			      k->o.mount_options);
-	for (unsigned int i = 0; i < k->o.nr_plan_files; i++)
-		if (n > 0 && (size_t)n < size)
-			n += snprintf(buf + n, size - (size_t)n, " --plan %s",
-				      k->o.plan_files[i]);
-	for (unsigned int i = 0; i < k->o.nr_lines; i++)
-		if (n > 0 && (size_t)n < size)
-			n += snprintf(buf + n, size - (size_t)n, " -e '%s'",
-				      k->o.lines[i]);
-	if (k->o.job && n > 0 && (size_t)n < size)
-		n += snprintf(buf + n, size - (size_t)n, " --job %s", k->o.job);
-	if (n > 0 && (size_t)n < size)
-		snprintf(buf + n, size - (size_t)n, " --seed %llu %s.%s",
+	at = nwb_shell_word(buf, size, at, kernel_word(k));
+	if (k->o.mount_options) {
+		at = nwb_shell_word(buf, size, at, "--mount-options");
+		at = nwb_shell_word(buf, size, at, k->o.mount_options);
+	}
+	for (unsigned int i = 0; i < k->o.nr_plan_files; i++) {
+		at = nwb_shell_word(buf, size, at, "--plan");
+		at = nwb_shell_word(buf, size, at, k->o.plan_files[i]);
+	}
+	for (unsigned int i = 0; i < k->o.nr_lines; i++) {
+		at = nwb_shell_word(buf, size, at, "-e");
+		at = nwb_shell_word(buf, size, at, k->o.lines[i]);
+	}
+	if (k->o.job) {
+		at = nwb_shell_word(buf, size, at, "--job");
+		at = nwb_shell_word(buf, size, at, k->o.job);
+	}
+	if (at < size)
+		snprintf(buf + at, size - at, " --seed %llu %s.%s",
 			 (unsigned long long)seed, c->mount->name,
 			 c->scenario->name);
 }

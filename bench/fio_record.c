@@ -6,6 +6,7 @@
  */
 #include "fio_i.h"
 
+#include "nwb/shell.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -61,14 +62,17 @@ static json_t *record_head(const struct bench_fio_setup *s,
 {
 	const char *name = base_name(s->file->path);
 	char repro[2600];
+	size_t at = (size_t)snprintf(repro, sizeof(repro), "netwb bench");
 
-	snprintf(repro, sizeof(repro),
-		 "netwb bench %.200s --subjects %s%s%s%.2048s --pairs 1 --seed "
-		 "%llu",
-		 name, r->subject->name, r->subject->client ? " --server " : "",
-		 r->subject->client ? r->server : "",
-		 s->cli->run.plan_args ? s->cli->run.plan_args : "",
-		 (unsigned long long)s->cli->run.seed);
+	at = nwb_shell_word(repro, sizeof(repro), at, name);
+	if (at < sizeof(repro))
+		snprintf(repro + at, sizeof(repro) - at,
+			 " --subjects %s%s%s%.2048s --pairs 1 --seed %llu",
+			 r->subject->name,
+			 r->subject->client ? " --server " : "",
+			 r->subject->client ? r->server : "",
+			 s->cli->run.plan_args ? s->cli->run.plan_args : "",
+			 (unsigned long long)s->cli->run.seed);
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:I,s:s,s:s,s:s,s:o}",
 			 "type", "fio", "server", r->server, "subject",
 			 r->subject->name, "job", job, "fault",

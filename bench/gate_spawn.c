@@ -9,6 +9,7 @@
 #include "gate_child.h"
 #include "gate_i.h"
 
+#include "nwb/shell.h"
 #include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
@@ -101,12 +102,9 @@ static void repro_of(const struct args *a, char *buf, size_t size)
 {
 	size_t at = 0;
 
-	for (unsigned int i = 0; i < a->nr && at < size; i++) {
-		const char *q = strpbrk(a->v[i], " '") ? "'" : "";
-
-		at += (size_t)snprintf(buf + at, size - at, "%s%s%s%s",
-				       i ? " " : "", q, a->v[i], q);
-	}
+	for (unsigned int i = 0; i < a->nr; i++)
+		at = nwb_shell_word(buf, size, at, a->v[i]);
+	memmove(buf, buf + 1, strlen(buf)); /* the first blank */
 }
 
 /* Where the stack begins, and with it much else, follows from how long the

@@ -2,6 +2,7 @@
 /* What a FAIL leaves behind: its ledger, and the command that explains it. */
 #include "bench_i.h"
 
+#include "nwb/shell.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -53,6 +54,7 @@ const char *bench_explain(const struct bench_run_result *r, char *buf,
 			  size_t size)
 {
 	uint64_t off = 0;
+	size_t at;
 
 	if (!r->ledger[0])
 		return NULL;
@@ -60,7 +62,10 @@ const char *bench_explain(const struct bench_run_result *r, char *buf,
 		if (r->judgement.finding[i].verdict == NWB_FAIL &&
 		    r->judgement.finding[i].file)
 			off = r->judgement.finding[i].off;
-	snprintf(buf, size, "netwb explain %s --at netwb.dat:%llu", r->ledger,
-		 (unsigned long long)off);
+	at = (size_t)snprintf(buf, size, "netwb explain");
+	at = nwb_shell_word(buf, size, at, r->ledger);
+	if (at < size)
+		snprintf(buf + at, size - at, " --at netwb.dat:%llu",
+			 (unsigned long long)off);
 	return buf;
 }

@@ -2,6 +2,7 @@
 /* The plan that the command line names: --fault, --plan, -e. */
 #include "bench_i.h"
 
+#include "nwb/shell.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,13 +24,14 @@ int bench_read_file(const char *path, char **ret_text, size_t *ret_len,
 		fclose(f);
 		return nwb_err_set(err, -ENOMEM, "%s: no memory", path);
 	}
+	errno = 0;
 	len = fread(buf, 1, size, f);
-	bad = ferror(f);
+	bad = ferror(f) ? errno : 0;
 	fclose(f);
 	if (bad || len == size) {
 		free(buf);
-		return nwb_err_set(err, bad ? -EIO : -EFBIG, "%s: %s", path,
-				   bad ? "cannot be read" : "over 1 MiB");
+		return nwb_err_set(err, bad ? -bad : -EFBIG, "%s: %s", path,
+				   bad ? strerror(bad) : "over 1 MiB");
 	}
 	buf[len] = '\0';
 	*ret_text = buf;
@@ -71,14 +73,18 @@ static void name_plan(struct bench_cli *c)
 	size_t at = 0, size = sizeof(c->plan_args);
 	char *buf = c->plan_args;
 
-	if (strcmp(c->run.fault, "none"))
-		at += (size_t)snprintf(buf, size, " --fault %s", c->run.fault);
-	for (unsigned int i = 0; i < c->nr_plan_files && at < size; i++)
-		at += (size_t)snprintf(buf + at, size - at, " --plan %s",
-				       c->plan_files[i]);
-	for (unsigned int i = 0; i < c->nr_lines && at < size; i++)
-		at += (size_t)snprintf(buf + at, size - at, " -e '%s'",
-				       c->lines[i]);
+	if (strcmp(c->run.fault, "none")) {
+		at = nwb_shell_word(buf, size, at, "--fault");
+		at = nwb_shell_word(buf, size, at, c->run.fault);
+	}
+	for (unsigned int i = 0; i < c->nr_plan_files; i++) {
+		at = nwb_shell_word(buf, size, at, "--plan");
+		at = nwb_shell_word(buf, size, at, c->plan_files[i]);
+	}
+	for (unsigned int i = 0; i < c->nr_lines; i++) {
+		at = nwb_shell_word(buf, size, at, "-e");
+		at = nwb_shell_word(buf, size, at, c->lines[i]);
+	}
 	if (at >= size)
 		snprintf(buf, size, " (and the plan given)");
 	c->run.plan_args = buf;

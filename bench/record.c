@@ -5,6 +5,7 @@
  */
 #include "bench_i.h"
 
+#include "nwb/shell.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,13 @@ static void append(char *buf, size_t size, const char *fmt, ...)
 	va_end(ap);
 }
 
+static void append_word(char *buf, size_t size, const char *option,
+			const char *word)
+{
+	nwb_shell_word(buf, size,
+		       nwb_shell_word(buf, size, strlen(buf), option), word);
+}
+
 void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 {
 	char security[80], flavour[200], client[200], load[200] = "";
@@ -60,7 +68,7 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 	if (o->cache)
 		append(buf, size, " --cache %s", bench_cache_name(o->cache));
 	if (o->fscache)
-		append(buf, size, " --fscache %s", o->fscache);
+		append_word(buf, size, "--fscache", o->fscache);
 	if (o->vectored)
 		append(buf, size, " --compound=%u", o->vectored);
 	if (o->crypto_unit)
@@ -89,6 +97,8 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		append(buf, size, " --no-ledger");
 	if (o->pin)
 		append(buf, size, " --pin");
+	if (o->server_binary)
+		append_word(buf, size, "--server-binary", o->server_binary);
 	/* the highest step is what everybody tries first */
 	if (o->isolation > NWB_ISOLATION_NS)
 		append(buf, size, " --isolation %s",

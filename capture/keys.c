@@ -9,6 +9,7 @@
 #include "capture_i.h"
 
 #include "nwb/mem.h"
+#include "nwb/shell.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -72,6 +73,7 @@ const char *nwb_capture_command(const struct nwb_capture_opts *opts,
 	const char *proto = opts->is_9p ? "9p" : "nbss";
 	uint16_t own = opts->is_9p ? 564 : 445;
 	char decode[64] = "", key[160] = "";
+	size_t at;
 
 	if (opts->port != own)
 		snprintf(decode, sizeof(decode), " -d tcp.port==%u,%s",
@@ -79,7 +81,12 @@ const char *nwb_capture_command(const struct nwb_capture_opts *opts,
 	if (st->encrypted && opts->password)
 		snprintf(key, sizeof(key), " -o ntlmssp.nt_password:%s",
 			 opts->password);
-	snprintf(buf, size, "tshark -r %s%s%s%s", opts->path, decode,
-		 st->resent ? " -o tcp.reassemble_out_of_order:TRUE" : "", key);
+	at = (size_t)snprintf(buf, size, "tshark -r");
+	at = nwb_shell_word(buf, size, at, opts->path);
+	if (at < size)
+		snprintf(buf + at, size - at, "%s%s%s", decode,
+			 st->resent ? " -o tcp.reassemble_out_of_order:TRUE"
+				    : "",
+			 key);
 	return buf;
 }

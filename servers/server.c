@@ -6,6 +6,7 @@
 #include "nwb/mem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -42,6 +43,14 @@ const char *nwb_server_find(const char *name)
 		if (!strcmp(descs[i]->name, name))
 			return descs[i]->name;
 	return NULL;
+}
+
+bool nwb_server_is_9p(const char *name)
+{
+	for (unsigned int i = 0; i < NWB_ARRAY_SIZE(descs); i++)
+		if (!strcmp(descs[i]->name, name))
+			return descs[i]->is_9p;
+	return false;
 }
 
 static const struct nwb_server_desc *find_desc(const char *name,
@@ -81,12 +90,16 @@ const char *nwb_server_binary(const struct nwb_server *srv)
 static int probe_binary(const struct nwb_server_desc *desc, const char *path,
 			char *version, size_t size, struct nwb_err *err)
 {
-	if (access(path, X_OK))
+	struct stat st;
+
+	if (access(path, X_OK) || stat(path, &st))
 		return nwb_err_set(err, -ENOENT,
 				   "%s is not installed (%s: %s): "
 				   "apt-get install %s",
 				   desc->name, path, nwb_errno_name(errno),
 				   desc->package);
+	if (!S_ISREG(st.st_mode))
+		return nwb_err_set(err, -EINVAL, "%s is no program", path);
 	if (desc->version(path, version, size))
 		snprintf(version, size, "%s", VERSION_NONE);
 	return 0;
@@ -110,6 +123,19 @@ static char *dup_string(const char *s)
 	return copy ? memcpy(copy, s, len) : NULL;
 }
 
+/* The agent starts it in a directory of its own. */
+static char *dup_path(const char *path)
+{
+	char buf[2 * PATH_MAX];
+	size_t at;
+
+	if (!path || *path == '/' || !getcwd(buf, PATH_MAX))
+		return dup_string(path);
+	at = strlen(buf);
+	snprintf(buf + at, sizeof(buf) - at, "/%s", path);
+	return dup_string(buf);
+}
+
 /* "Stays the caller's": it may close it before a restart needs it. */
 static int dup_fd(int fd)
 {
@@ -128,7 +154,7 @@ static struct nwb_server *handle_new(const struct nwb_server_opts *opts,
 	srv->opts = *opts;
 	srv->opts.name = desc->name;
 	srv->opts.shim_path = dup_string(opts->shim_path);
-	srv->opts.binary_path = dup_string(opts->binary_path);
+	srv->opts.binary_path = dup_path(opts->binary_path);
 	srv->opts.ctl_fd = dup_fd(opts->ctl_fd);
 	srv->opts.ledger_fd = dup_fd(opts->ledger_fd);
 	srv->root_fd = srv->share_fd = srv->log_fd = -1;

@@ -171,6 +171,10 @@ const char *nwb_server_name(unsigned int i);
 /** nwb_server_find() - the kind called @name: its nwb_server_name(), or NULL. */
 const char *nwb_server_find(const char *name);
 
+/** nwb_server_is_9p() - does the kind called @name speak 9P, and not SMB? false
+ * also when there is none of that name. */
+bool nwb_server_is_9p(const char *name);
+
 /**
  * nwb_server_maybe_agent() - first call of main(): become the agent when this
  * process was made to be one (then it never returns), else do nothing.

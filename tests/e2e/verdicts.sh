@@ -109,11 +109,23 @@ NWB_SHIM_PATH=$tmp/no-such-library.so "$netwb" run --write 4M \
 says 'no-such-library.so'
 run 2 run --server diod --write 4M --server-binary "$tmp/no-such-server"
 says '^netwb: .*no-such-server'
-# and what it printed again is a command that runs
-run 1 run --write 4M -e 'never: on server.write nth=100000 before do rst'
+# and what it printed again is a command that runs, whatever stands in it; the
+# server's own program may lie where nobody else looks
+mkdir "$tmp/a dir"
+ln -s /usr/sbin/smbd "$tmp/a dir/smbd"
+echo "never: on server.write nth=100000 before do rst # it's late" \
+	>"$tmp/it's.plan"
+run 1 run --write 4M --plan "it's.plan" --fscache 'a dir' \
+	--server-binary 'a dir/smbd' \
+	-e "nor: on server.write nth=100001 before do rst # isn't \$HOME"
 again=$(sed -n 's/^again: netwb //p' "$tmp/out")
 eval "run 1 $again"
 says '^verdict: VACUOUS'
+says 'rule never: 0 hits'
+says 'rule nor: 0 hits'
+says '^again: .*--fscache .a dir. --server-binary .a dir/smbd. '
+run 2 run --write 4M --server-binary 'a dir'
+says '/a dir is no program'
 
 # A server that ends by itself says nothing about the client: made again, and
 # said. Here it is sent the signal of which diod 1.0.24 dies now and then.
