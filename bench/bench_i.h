@@ -622,6 +622,10 @@ int bench_set_mirror(struct bench_run_opts *o, const char *value);
  * the command line, too; the plan wins. */
 void bench_client_from_plan(struct bench_run_opts *o,
 			    const struct nwb_plan *plan);
+/** bench_subject_check() - is there a client as @o and its plan want it, for a
+ * server of that protocol? Said before anything is started. 0 or -EOPNOTSUPP. */
+int bench_subject_check(const struct bench_run_opts *o,
+			struct nwb_err *err) nwb_must_check;
 /** bench_client_check() - does it fit together, and with the server? */
 int bench_client_check(const struct bench_run_opts *o,
 		       struct nwb_err *err) nwb_must_check;

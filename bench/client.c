@@ -98,6 +98,8 @@ int bench_client_check(const struct bench_run_opts *o, struct nwb_err *err)
 	else if (o->fscache_short && !o->fscache)
 		what = "fscache-short is a fault of --fscache, which is not "
 		       "given";
+	else if (o->no_ledger && o->ledger_path)
+		what = "--ledger: with --no-ledger nothing is recorded";
 	else if (o->dirty_bg && !o->dirty)
 		what = "dirty-bg is a part of --dirty, which is not given";
 	else if (o->dirty_bg >= nwb_max(o->dirty, (uint64_t)1))
@@ -110,6 +112,20 @@ int bench_client_check(const struct bench_run_opts *o, struct nwb_err *err)
 		       "reference client has in flight follows from --wsize, "
 		       "the server's credits and the dirty limits";
 	return what ? nwb_err_set(err, -EOPNOTSUPP, "%s", what) : 0;
+}
+
+int bench_subject_check(const struct bench_run_opts *o, struct nwb_err *err)
+{
+	static const struct nwb_subject_peer some;
+	struct nwb_subject_opts so = {
+		.is_9p = nwb_server_is_9p(o->server) ||
+			 !strcmp(o->server, "fake-9p"),
+		.second_user = o->second_user ? "" : NULL,
+		.mirror = o->mirror[0] ? &some : NULL,
+	};
+
+	bench_client_opts(o, &so);
+	return nwb_subject_check(&so, err);
 }
 
 static void add(char *buf, size_t size, const char *fmt, ...) nwb_printf(3, 4);

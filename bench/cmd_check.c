@@ -9,6 +9,7 @@
 #include "matrix.h"
 #include "session.h"
 
+#include "nwb/shell.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,8 +42,9 @@ static int broken(const struct nwb_err *err)
 static void run_mutated(const struct bench_run_opts *o, uint32_t oracles,
 			char *ret_killer, size_t size, bool *ret_killed)
 {
-	char command[8192], repro[2560], line[512], exe[4096];
+	char command[20000], repro[2560], line[512], exe[4096];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	size_t at;
 	FILE *f;
 
 	*ret_killed = false;
@@ -51,7 +53,9 @@ static void run_mutated(const struct bench_run_opts *o, uint32_t oracles,
 		return;
 	exe[n] = 0;
 	bench_repro(o, repro, sizeof(repro));
-	snprintf(command, sizeof(command), "exec '%s' %s 2>&1", exe,
+	at = (size_t)snprintf(command, sizeof(command), "exec");
+	at = nwb_shell_word(command, sizeof(command), at, exe);
+	snprintf(command + at, sizeof(command) - at, " %s 2>&1",
 		 repro + strlen("netwb "));
 	f = popen(command, "re");
 	while (f && fgets(line, sizeof(line), f)) {
@@ -231,6 +235,10 @@ static int count_cells(const struct bench_cli *c, const struct bench_matrix *m,
 		rc = bench_opts_check(&o, err);
 		if (rc)
 			return rc;
+		rc = bench_subject_check(&o, err);
+		if (rc)
+			return nwb_err_wrap(err, rc, "%s.%s", o.server,
+					    nwb_subject_kind_name(o.subject));
 		++*ret_nr;
 	}
 	/* a shard may have nothing to do */
@@ -303,7 +311,8 @@ static int check_plan(struct bench_cli *c, int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
-	if (bench_opts_check(&c->run, &err)) {
+	if (bench_opts_check(&c->run, &err) ||
+	    bench_subject_check(&c->run, &err)) {
 		fprintf(stderr, "netwb: %s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}

@@ -334,7 +334,8 @@ static int get_ready(struct latency *t, int argc, char **argv)
 		fprintf(stderr, "%s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}
-	if (bench_client_check(&t->cli.run, &err)) {
+	if (bench_client_check(&t->cli.run, &err) ||
+	    bench_subject_check(&t->cli.run, &err)) {
 		fprintf(stderr, "netwb: %s\n", err.text);
 		return NWB_EXIT_USAGE;
 	}

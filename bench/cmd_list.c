@@ -85,7 +85,7 @@ static int list_runs(void)
 
 int bench_cmd_list(int argc, char **argv)
 {
-	bool plans = argc > 1 && !strcmp(argv[1], "--plans");
+	bool plans = argc == 2 && !strcmp(argv[1], "--plans");
 
 	if (argc == 2 && !strcmp(argv[1], "--runs"))
 		return list_runs();

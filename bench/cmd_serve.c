@@ -47,8 +47,8 @@ static int read_plan(struct serve *s, const char *server, struct nwb_err *err)
 	rc = bench_cli_plan(c, err);
 	if (!rc && !server && !(c->plan && c->plan->server.name[0]))
 		rc = nwb_err_set(err, -EINVAL,
-				 "which server? netwb %s smbd|diod|ganesha",
-				 s->name);
+				 "which server? netwb %s smbd|diod%s", s->name,
+				 s->mount ? "" : "|ganesha");
 	if (!rc)
 		rc = serve_refuse_plan(c->plan, err);
 	/* one that is not installed is told of when it is started */

@@ -170,8 +170,14 @@ static int warm_up(struct gate_session *s, struct nwb_err *err)
 		if (gate_stopped())
 			return -EINTR;
 		if (r.reason[0])
+			/* this program's own "bad usage" is the user's; an
+			 * older one does not know all words */
 			return nwb_err_set(
-				err, -ENOEXEC,
+				err,
+				r.exit == NWB_EXIT_USAGE &&
+						!gate_is_binary_side(side[i])
+					? -EOPNOTSUPP
+					: -ENOEXEC,
 				"%c (%.60s) cannot run %.60s: %.200s",
 				'A' + (int)i, side[i]->id,
 				s->o->cases.c[0].name, r.reason);
@@ -358,6 +364,8 @@ int gate_run_session(struct gate_opts *o)
 	}
 	if (gate_stopped())
 		code = 128 + gate_stopped();
+	else if (rc == -EOPNOTSUPP)
+		code = NWB_EXIT_USAGE;
 	else
 		code = rc ? NWB_EXIT_BROKEN : NWB_EXIT_OK;
 	if (rc && rc != -EINTR)

@@ -41,6 +41,7 @@ static int check_dir(const char *dir, struct nwb_err *err)
 int mount_check(struct serve *s, struct nwb_err *err)
 {
 	struct bench_cli *c = &s->cli;
+	int rc;
 
 	if (!strcmp(s->server, "ganesha"))
 		return nwb_err_set(err, -EINVAL,
@@ -73,7 +74,8 @@ int mount_check(struct serve *s, struct nwb_err *err)
 	c->is_raw |= c->kernel_cache;
 	if (c->is_raw)
 		c->run.cache = NWB_CACHE_NONE;
-	return c->mount_dir ? check_dir(c->mount_dir, err) : 0;
+	rc = bench_subject_check(&c->run, err);
+	return rc || !c->mount_dir ? rc : check_dir(c->mount_dir, err);
 }
 
 /* --- up ------------------------------------------------------------------- */

@@ -299,7 +299,7 @@ static const struct {
 	{OPT_SEED, NUMBER(run.seed), 0, UINT64_MAX, ""},
 	{OPT_WRITE, NUMBER(run.bytes), 1, WRITE_MAX, "at most 1024G"},
 	{OPT_FSYNCS, NUMBER(run.fsyncs), 1, UINT32_MAX, "too large"},
-	{OPT_WSIZE, NUMBER(run.wsize), 1, UINT32_MAX, "too large"},
+	{OPT_WSIZE, NUMBER(run.wsize), 4096, 8 * NWB_MIB, "4K to 8M"},
 	{OPT_CHANNELS, NUMBER(run.channels), 1, NWB_SMB2_CHANNELS_MAX,
 	 "at most 4"},
 	{OPT_RETRANS, NUMBER(run.retrans), 1, UINT32_MAX, "too large"},

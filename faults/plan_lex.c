@@ -42,6 +42,10 @@ static int fail_va(const struct nwb_plan *plan, const struct nwb_plan_pos *pos,
 	char text[360];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
+	/* no plan writes to the reader's terminal but in letters */
+	for (char *t = text; *t; t++)
+		if ((unsigned char)*t < ' ' || *t == 0x7f)
+			*t = '?';
 	return nwb_err_set(err, code, "%s: %s",
 			   nwb_plan_pos_str(plan, pos, where, sizeof(where)),
 			   text);

@@ -192,6 +192,20 @@ static int check_9p(const struct nwb_subject_opts *o, struct nwb_err *err)
 			   what);
 }
 
+int nwb_subject_check(const struct nwb_subject_opts *o, struct nwb_err *err)
+{
+	int rc = o->is_9p ? check_9p(o, err) : 0;
+
+	if (!rc && needs_netfs(o) && o->kind != NWB_SUBJ_IN_PLACE &&
+	    o->kind != NWB_SUBJ_TEMP_PAGE)
+		rc = nwb_err_set(err, -EOPNOTSUPP,
+				 "%s caches nothing: %s is the reference "
+				 "client's",
+				 nwb_subject_kind_name(o->kind),
+				 needs_netfs(o));
+	return rc;
+}
+
 int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 		    struct nwb_subject **ret_s, struct nwb_err *err)
 {
@@ -205,14 +219,7 @@ int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 		o.depth = 16;
 	if (!o.settle_ns)
 		o.settle_ns = 150 * NWB_MSEC;
-	rc = o.is_9p ? check_9p(&o, err) : 0;
-	if (!rc && needs_netfs(&o) && o.kind != NWB_SUBJ_IN_PLACE &&
-	    o.kind != NWB_SUBJ_TEMP_PAGE)
-		rc = nwb_err_set(err, -EOPNOTSUPP,
-				 "%s caches nothing: %s is the reference "
-				 "client's",
-				 nwb_subject_kind_name(o.kind),
-				 needs_netfs(&o));
+	rc = nwb_subject_check(&o, err);
 	if (rc)
 		return rc;
 	if (o.hard)

@@ -196,6 +196,16 @@ struct nwb_subject {
 	struct nwb_policy mirror_policy; /* and its mirror */
 };
 
+/**
+ * nwb_subject_check() - is there such a client: does the protocol have what
+ * @opts asks for, and has a subject of that kind? Part of nwb_subject_new(),
+ * for who wants to know before a server is started.
+ *
+ * Return: 0 or -EOPNOTSUPP with the reason in @err.
+ */
+int nwb_subject_check(const struct nwb_subject_opts *opts,
+		      struct nwb_err *err) nwb_must_check;
+
 /** nwb_subject_new() - connect and get ready. Blocks. */
 int nwb_subject_new(struct nwb_exec *ex, const struct nwb_subject_opts *opts,
 		    struct nwb_subject **ret_s,

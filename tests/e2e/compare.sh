@@ -151,7 +151,7 @@ run 0 compare in-place temp-page --both '--wsize 64K --hard' --pairs 1 \
 	--no-control --servers smbd --cases '*.seq1m*' --write 4M --out both
 is 2 "$(cat "$tmp"/both/*/run.jsonl | grep -o 'one-run [^"]*--wsize 64K --hard' | wc -l)" \
 	'commands with what both were told'
-run 2 compare in-place temp-page --both '--nonsense' --pairs 1 \
+run 3 compare in-place temp-page --both '--nonsense' --pairs 1 \
 	--no-control --servers fake --write 4M --out both2
 
 # ^C: what was measured stays, and is decided by

@@ -86,6 +86,28 @@ for c in run check latency one-run; do
 done
 run 3 run --no-copy
 says '--client temp-page'
+# as a plan's words; one of these ran for hours
+for size in 1 4095 9M; do
+	run 3 run --wsize $size
+	says "^netwb: --wsize $size: 4K to 8M"
+done
+run 3 run --no-ledger --ledger none
+says '--ledger: with --no-ledger nothing is recorded'
+[ ! -e "$tmp/none" ] && ok || bad 'it wrote'
+# what a protocol or a subject has not is said before anything starts
+for c in 'check --sign' 'check --server diod --sign -e heal' \
+	'latency --server diod --sign --rate 100' 'mount diod --sign -- true'; do
+	# shellcheck disable=SC2086 # words of a command line
+	run 3 $c
+	says 'signing is part of SMB, 9P has none'
+done
+run 3 latency --client raw-cold --flavour linux-7.2 --rate 100
+says "raw-cold caches nothing: a flavour with its hazards is the reference"
+[ -e "$tmp/results" ] && bad 'it left results' || ok
+run 3 list --plans x
+says 'usage: netwb list'
+run 3 mount
+says 'netwb mount smbd.diod$'
 run 3 sim --seeds 0
 says '^netwb: --seeds 0: a number from 1 to '
 run 3 sim --minutes 0
@@ -170,6 +192,16 @@ run 3 run --plan p.plan
 says 'p\.plan:2:[0-9]+: .*did you mean'
 run 3 run -e 'cut: on server.write nth=4 before do rts'
 says '-e #1:1:[0-9]+: .*did you mean'
+# what is no text: said, and the terminal is spared
+run 3 lint .
+says '^\.: Is a directory$'
+printf 'plan a\n\033[2Jx: on\n' >"$tmp/escape.plan"
+run 3 lint escape.plan
+says '^escape\.plan:2:1: unexpected'
+grep -q "$(printf '\033')" "$tmp/out" && bad 'it passes escapes on' || ok
+printf 'plan a\0b\n' >"$tmp/zero.plan"
+run 3 lint zero.plan
+says '^zero\.plan:1:7: '
 # what cannot be injected is refused by name, never skipped
 run 3 run -e 'c: on client.write nth=1 do error EIO'
 says 'c'
