@@ -394,7 +394,9 @@ static void remember(struct nwb_fs_mirror *mir, const char *name)
 	nwb_mutex_unlock(&mir->lock);
 }
 
-/** nwb_fs_mirror_close() - the inode of @side is gone. NULL is fine. */
+/** nwb_fs_mirror_close() - the inode of @side is gone. NULL is fine. Context:
+ * blocks, as long as the mirror's mount is patient; the lock of the first mount
+ * is not held, or nothing was written. */
 void nwb_fs_mirror_close(void *side)
 {
 	struct mirror_file *m = side;

@@ -7,7 +7,13 @@
  *	    └── dentry (name) ── nwb_inode ── files
  *
  * Files of one name share a dentry; the last close drops its inode, which
- * evicts what it caches and only then releases the handle.
+ * evicts what it caches and only then releases the handle. The lock is held
+ * meanwhile, but of a mount with a mirror: for that one nobody waits who opens
+ * or closes another file,
+ *
+ *	        last close
+ *	  open ── closing: commits, evicts, closes there ──► gone
+ *	            └ an open of the same name waits
  */
 #include "ns.h"
 
@@ -23,6 +29,7 @@ struct dentry {
 	struct nwb_inode *inode;
 	void *priv; /* of the adapter */
 	unsigned int nr_files;
+	bool is_closing;
 	char name[NAME_MAX_BYTES];
 };
 
@@ -48,6 +55,7 @@ static struct nwb_mount *mount_alloc(struct nwb_exec *ex,
 	nwb_mutex_init(&mnt->lock, ex, "mount");
 	nwb_mutex_init(&mnt->ctx.wait_lock, ex, "mount wait");
 	nwb_waitq_init(&mnt->ctx.wait_q, ex, "9p write");
+	nwb_waitq_init(&mnt->closed, ex, "mount close");
 	nwb_list_init(&mnt->dentries);
 	nwb_list_init(&mnt->files);
 	return mnt;
@@ -186,13 +194,20 @@ void nwb_mount_free(struct nwb_mount *mnt)
 	nwb_free(mnt);
 }
 
+/* mnt->lock held, dropped while the last close of @name goes on. */
 static struct dentry *dentry_find(struct nwb_mount *mnt, const char *name)
 {
 	struct dentry *d;
 
-	nwb_list_for_each_entry (d, &mnt->dentries, link)
-		if (!strcmp(d->name, name))
+again:
+	nwb_list_for_each_entry (d, &mnt->dentries, link) {
+		if (strcmp(d->name, name))
+			continue;
+		if (!d->is_closing)
 			return d;
+		(void)nwb_waitq_wait(&mnt->closed, &mnt->lock, NWB_NEVER);
+		goto again;
+	}
 	return NULL;
 }
 
@@ -226,19 +241,57 @@ static int dentry_open(struct nwb_mount *mnt, const char *name,
 	return 0;
 }
 
-static void dentry_put(struct nwb_mount *mnt, struct dentry *d)
+/* The inode goes, with all that takes part in it. */
+static void dentry_evict(struct dentry *d)
 {
 	struct nwb_fs_sides sides;
-	void *priv = d->priv;
 
-	if (d->nr_files)
-		return;
-	nwb_list_del(&d->link);
 	nwb_fs_streams_take(d->inode, &sides);
 	nwb_inode_put(d->inode);
 	nwb_fs_streams_close(&sides);
-	mnt->ctx.type->release(priv);
+}
+
+static void dentry_put(struct nwb_mount *mnt, struct dentry *d)
+{
+	if (d->nr_files)
+		return;
+	nwb_list_del(&d->link);
+	dentry_evict(d);
+	mnt->ctx.type->release(d->priv);
 	nwb_free(d);
+}
+
+/* The last close, of a mount with a mirror. mnt->lock held, dropped and taken
+ * again. */
+static int close_apart(struct nwb_mount *mnt, struct open_file *of)
+{
+	struct dentry *d = of->dentry;
+	int rc, err;
+
+	d->is_closing = true;
+	nwb_mutex_unlock(&mnt->lock);
+	rc = nwb_file_commit(of->file);
+	err = nwb_file_close(of->file, mnt->ctx.type->flush_on_close);
+	dentry_evict(d);
+	nwb_mutex_lock(&mnt->lock);
+	nwb_list_del(&d->link);
+	mnt->ctx.type->release(d->priv);
+	nwb_waitq_wake_all(&mnt->closed);
+	nwb_free(d);
+	return rc ? rc : err;
+}
+
+static int close_held(struct nwb_mount *mnt, struct open_file *of)
+{
+	int rc = 0, err;
+
+	/* With it goes the inode, and with that whoever could be told. */
+	if (of->dentry->nr_files == 1)
+		rc = nwb_file_commit(of->file);
+	err = nwb_file_close(of->file, mnt->ctx.type->flush_on_close);
+	of->dentry->nr_files--;
+	dentry_put(mnt, of->dentry);
+	return rc ? rc : err;
 }
 
 int nwb_mount_open(struct nwb_mount *mnt, const char *name, unsigned int flags,
@@ -281,7 +334,7 @@ int nwb_mount_open(struct nwb_mount *mnt, const char *name, unsigned int flags,
 int nwb_mount_close(struct nwb_mount *mnt, struct nwb_file *f)
 {
 	struct open_file *of;
-	int rc = 0, err;
+	int rc;
 
 	nwb_mutex_lock(&mnt->lock);
 	nwb_list_for_each_entry (of, &mnt->files, link)
@@ -289,14 +342,8 @@ int nwb_mount_close(struct nwb_mount *mnt, struct nwb_file *f)
 			break;
 	nwb_assert(&of->link != &mnt->files);
 	nwb_list_del(&of->link);
-	/* With it goes the inode, and with that whoever could be told. */
-	if (of->dentry->nr_files == 1)
-		rc = nwb_file_commit(f);
-	err = nwb_file_close(f, mnt->ctx.type->flush_on_close);
-	if (!rc)
-		rc = err;
-	of->dentry->nr_files--;
-	dentry_put(mnt, of->dentry);
+	rc = mnt->mirror && of->dentry->nr_files == 1 ? close_apart(mnt, of)
+						      : close_held(mnt, of);
 	nwb_mutex_unlock(&mnt->lock);
 	nwb_free(of);
 	return rc;

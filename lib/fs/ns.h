@@ -159,7 +159,8 @@ struct nwb_ns {
 struct nwb_mount {
 	struct nwb_fs_ctx ctx;
 	struct nwb_netfs *nf;
-	struct nwb_mutex lock; /* of both lists; held across open and close */
+	struct nwb_mutex lock;	 /* of both lists; held across open and close */
+	struct nwb_waitq closed; /* a close that did not hold it is over */
 	struct nwb_list dentries;
 	struct nwb_list files;
 	struct nwb_ns *ns;

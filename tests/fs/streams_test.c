@@ -415,6 +415,72 @@ NWB_TEST(fs_streams, item2_an_open_does_not_wait_for_a_frozen_mirror)
 	nwb_test_on_sim(scene_run, &sc);
 }
 
+struct opener {
+	struct scene *sc;
+	const char *name;
+	uint64_t waited_ns;
+};
+
+static void opener_main(void *arg)
+{
+	struct opener *o = arg;
+	uint64_t begun = nwb_now_ns(o->sc->ex) + NWB_SEC;
+	struct nwb_err err = {0};
+	struct nwb_file *f;
+
+	nwb_sleep_until(o->sc->ex, begun); /* the close has begun */
+	nwb_check_eq(nwb_mount_open(o->sc->mnt[0], o->name, NWB_O_CREATE, 2, &f,
+				    &err),
+		     0);
+	o->waited_ns = nwb_now_ns(o->sc->ex) - begun;
+	/* its own server has it, whatever became of the mirror */
+	nwb_check_eq(nwb_file_read(f, o->sc->back, 1000, 0),
+		     *o->name == 'g' ? 1000 : 0);
+	nwb_check_eq(nwb_mount_close(o->sc->mnt[0], f), 0);
+}
+
+/* Who closes a file waits for the mirror that has to keep it; who opens another
+ * one meanwhile does not, and who opens the same one does. */
+static void mirror_close_body(struct scene *sc)
+{
+	struct nwb_fake_faults frozen = {.is_frozen = true};
+	struct opener o[2] = {{sc, "h", 0}, {sc, "g", 0}};
+	uint64_t begun, closed_ns;
+	struct nwb_err err = {0};
+	struct nwb_task *task[2];
+	struct nwb_file *g;
+
+	nwb_check_eq(nwb_mount_use_mirror(sc->mnt[0], sc->mnt[1]), 0);
+	open_file(sc);
+	nwb_check_eq(nwb_mount_open(sc->mnt[0], "g", NWB_O_CREATE, 2, &g, &err),
+		     0);
+	nwb_check_eq(nwb_file_write(g, sc->bytes, 1000, 0), 1000);
+	nwb_fake_set_faults(sc->srv[1], &frozen);
+	begun = nwb_now_ns(sc->ex);
+	for (unsigned int i = 0; i < 2; i++)
+		nwb_check_eq(nwb_task_spawn(sc->ex, "opener", opener_main,
+					    &o[i], &task[i]),
+			     0);
+	nwb_check_eq(nwb_mount_close(sc->mnt[0], g), 0);
+	closed_ns = nwb_now_ns(sc->ex) - begun;
+	for (unsigned int i = 0; i < 2; i++)
+		nwb_task_join(task[i]);
+	/* a request's timeout is 30 s; an open waits 3 s for the mirror */
+	nwb_check(closed_ns > 20 * NWB_SEC);
+	nwb_check(o[0].waited_ns < 5 * NWB_SEC);
+	nwb_check(o[1].waited_ns > closed_ns / 2);
+	nwb_fake_set_faults(sc->srv[1], &(struct nwb_fake_faults){0});
+}
+
+NWB_TEST(fs_streams, item2_an_open_does_not_wait_for_a_close_at_the_mirror)
+{
+	struct scene sc = {.body = mirror_close_body};
+
+	nwb_test_on_sim(scene_run, &sc);
+	sc.mode = NWB_TEMP_PAGE;
+	nwb_test_on_sim(scene_run, &sc);
+}
+
 /* What is only read misses nothing: it is copied to the local cache, and the
  * mirror comes along when the file is opened again. */
 static void mirror_unread_body(struct scene *sc)
