@@ -371,7 +371,7 @@ static void compare_rule(const struct figures *f, const char *faults,
 int main(int argc, char **argv)
 {
 	struct figures f;
-	const char *text;
+	char *text;
 	size_t len;
 	double its;
 
@@ -391,12 +391,13 @@ int main(int argc, char **argv)
 			       f.again[i]);
 	if (argc < 3)
 		return 0;
-	text = (const char *)slurp(argv[2], &len);
+	text = (char *)slurp(argv[2], &len);
 	compare("drain ns", f.drain, number(text, "drain_ns"), CLOSE_NS);
 	its = number(text, "bytes_sent") / number(text, "bytes_dirtied");
 	compare("amplification", f.sent / f.written, its, 0);
 	for (int i = 3; i < argc; i++)
 		compare_rule(&f, behind(text, "faults"), argv[i],
 			     (unsigned int)i - 3);
+	free(text);
 	return nr_bad ? 1 : 0;
 }
