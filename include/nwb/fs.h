@@ -71,7 +71,9 @@ void nwb_mount_use_cache(struct nwb_mount *mnt, struct nwb_cache *cache);
  * written to the file of the same name on @mirror as well. Its failure is none
  * of the file's; it is then left behind, for good. Direct writes and truncations
  * do not go there and leave it behind at once. A mirror that does not answer
- * within 3 s when a file is opened is done without: see lib/fs/mirror.c.
+ * within 3 s when a file is opened is done without: see lib/fs/mirror.c. Who
+ * makes a file durable, or is the last to close it, waits for the mirror as long
+ * as that is patient; nobody else does, but who opens the same name.
  * @mirror: borrowed until @mnt is free, for which nwb_mount_free() waits until
  *	an open that is under way there has ended
  * Return: 0, or negative errno: no task.
