@@ -109,7 +109,7 @@ NWB_TEST(caching, none_reads_its_own_writes_after_a_crash)
 
 struct user {
 	struct sfs_rig *rig;
-	char what; /* r, w, or s: fsync */
+	char what; /* r, w, s: fsync, or b: a break */
 	uint64_t pos;
 	struct nwb_task *task;
 };
@@ -124,6 +124,8 @@ static void user_main(void *arg)
 	else if (u->what == 'w')
 		nwb_check_eq(nwb_file_write(f, buf + u->pos, 4096, u->pos),
 			     4096);
+	else if (u->what == 'b')
+		nwb_check_eq(nwb_inode_break(u->rig->inode, 0), 0);
 	else
 		nwb_check_eq(nwb_file_fsync(f), 0);
 }
@@ -171,6 +173,22 @@ NWB_TEST(caching, item9_none_reads_what_a_flush_beside_it_found_forgotten)
 	sfs_run(1, &opts, 65536, 0, beside_body);
 }
 
+/* A server that gives less than it was asked for has more. */
+static void pieces_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	put(rig, 0, 10000, 1);
+	rig->sfs->read_max = 999;
+	nwb_check(reads(rig, 0, 10000, 1));
+}
+
+NWB_TEST(caching, item9_none_reads_on_behind_a_short_answer)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_NONE};
+
+	sfs_run(1, &opts, 65536, 0, pieces_body);
+}
+
 /* --- strict --------------------------------------------------------------- */
 
 static void strict_body(struct sfs_rig *rig)
@@ -204,6 +222,32 @@ NWB_TEST(caching, strict_follows_what_is_granted)
 	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
 
 	sfs_run(1, &opts, 65536, 0, strict_body);
+}
+
+/* Both are taken back while what was written is on its way: a read past the
+ * cache waits until the server has it. */
+static void on_its_way_body(struct sfs_rig *rig)
+{
+	struct user brk = {rig, 'b', 0, NULL}, read = {rig, 'r', 0, NULL};
+
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	put(rig, 0, 4096, 1);
+	sfs_start(rig, 1);
+	use(&brk);
+	use(&read);
+	sfs_auto(rig->sfs);
+	nwb_task_join(read.task);
+	nwb_task_join(brk.task);
+	nwb_check(!memcmp(got, buf, 4096));
+}
+
+NWB_TEST(caching, item9_a_read_past_the_cache_waits_for_its_own_bytes)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
+
+	sfs_run(1, &opts, 65536, 4096, on_its_way_body);
+	opts.mode = NWB_TEMP_PAGE;
+	sfs_run(1, &opts, 65536, 4096, on_its_way_body);
 }
 
 /* With R alone a write makes what was read old: R is given up. */

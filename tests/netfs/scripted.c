@@ -362,6 +362,8 @@ static ssize_t sfs_read(struct nwb_inode *inode, uint64_t pos, void *buf,
 		    : 0;
 	if (sfs->dice.is_on && n > 1)
 		n = 1 + dice(sfs, n);
+	if (sfs->read_max)
+		n = nwb_min(n, sfs->read_max);
 	memcpy(buf, file->vol + pos, n);
 	nwb_wait_event(&sfs->changed, &sfs->lock, !sfs->hold_read);
 	if (sfs->read_crashes) {

@@ -89,6 +89,7 @@ struct sfs {
 	bool hold_flush;	    /* a flush that is done is not answered */
 	bool hold_read;		    /* nor is a read */
 	int read_error;
+	size_t read_max; /* a read gives so much; 0: all that there is */
 	unsigned int read_aborts;  /* so many reads to be aborted */
 	unsigned int read_crashes; /* so many crashes right after a read */
 	bool has_failed_read;
