@@ -15,10 +15,13 @@
 #include "probe.h"
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #define SHARE	      "s"
 #define MSIZE_DEFAULT 1048576u
 #define TEXT_MAX      2048
+#define MTAB	      "/etc/mtab"
 
 static const char *const dirs[] = {
 	"1777:tmp",   "0755:log",     "0755:recovery",
@@ -78,6 +81,15 @@ static int configure(struct nwb_server *srv, struct nwb_err *err)
 	char text[TEXT_MAX];
 	int rc, n;
 
+	/* It would start, and have no export. systemd makes the link at boot;
+	 * a root that was never booted has none. */
+	if (access(MTAB, R_OK))
+		return nwb_err_set(
+			err, -errno,
+			"ganesha finds its export's file system in " MTAB
+			", which cannot be read (%s); as root: "
+			"ln -s /proc/self/mounts " MTAB,
+			strerror(errno));
 	n = snprintf(text, sizeof(text), conf, srv->dir, srv->port,
 		     srv->opts.msize ? srv->opts.msize : MSIZE_DEFAULT,
 		     srv->share_path);

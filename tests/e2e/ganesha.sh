@@ -19,6 +19,13 @@ if [ $? = 77 ]; then
 	exit 77
 fi
 
+# what it needs beside its package: said before it starts
+got=0
+(cd "$tmp" && exec unshare -m sh -c 'mount -t tmpfs none /etc && exec "$@"' \
+	sh "$netwb" run --server ganesha --write 4M) >"$tmp/out" 2>&1 || got=$?
+[ $got = 2 ] && ok || bad "exit $got without /etc/mtab, not 2"
+says 'as root: ln -s /proc/self/mounts /etc/mtab'
+
 # cuts on both sides of the effect, slow acks, an ack twice, storage errors
 for client in in-place temp-page; do
 	run 0 run --server ganesha --client $client --write 16M
