@@ -173,6 +173,29 @@ NWB_TEST(caching, item9_none_reads_what_a_flush_beside_it_found_forgotten)
 	sfs_run(1, &opts, 65536, 0, beside_body);
 }
 
+/* Two writes to a page, and what lies between is not ours: what the server has
+ * forgotten is sent again without it. */
+static void apart_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	put(rig, 100, 50, 1);
+	put(rig, 3000, 50, 1);
+	sfs_reset(rig->sfs, false, true);
+	somebody_writes(rig, 200, 2000, 2);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	sfs_fill(buf + 200, 2000, 2);
+	nwb_check(server_has(rig, 100, 50));
+	nwb_check(server_has(rig, 200, 2000));
+	nwb_check(server_has(rig, 3000, 50));
+}
+
+NWB_TEST(caching, item9_none_sends_nothing_between_two_writes_again)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_NONE};
+
+	sfs_run(1, &opts, 65536, 4096, apart_body);
+}
+
 /* A server that gives less than it was asked for has more. */
 static void pieces_body(struct sfs_rig *rig)
 {
@@ -326,6 +349,32 @@ NWB_TEST(caching, item9_a_read_that_a_break_overtook_is_not_cached)
 	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
 
 	sfs_run(1, &opts, 65536, 4096, late_read_body);
+}
+
+/* Opened anew while a page is being read around bytes that were ours once: those
+ * are the server's again as well. */
+static void late_fill_body(struct sfs_rig *rig)
+{
+	struct user u = {rig, 'r', 0, NULL};
+
+	sfs_auto(rig->sfs);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ | NWB_MAY_WRITE);
+	put(rig, 100, 50, 1);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	sfs_hold_read(rig->sfs, true);
+	use(&u);
+	somebody_writes(rig, 0, 4096, 2);
+	nwb_inode_invalidate(rig->inode, 4096);
+	sfs_hold_read(rig->sfs, false);
+	nwb_task_join(u.task);
+	nwb_check(!memcmp(got, rig->file->vol, 4096));
+}
+
+NWB_TEST(caching, item9_a_reopen_forgets_what_a_read_goes_around)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
+
+	sfs_run(1, &opts, 65536, 4096, late_fill_body);
 }
 
 /* A break whose writeback fails is acknowledged all the same; fsync tells. */

@@ -41,6 +41,28 @@ NWB_TEST(direct, item1_ordered_one_at_a_time)
 	sfs_run(1, &opts, 16384, 0, ordered_body);
 }
 
+static void dsync_body(struct sfs_rig *rig)
+{
+	struct call c = {.rig = rig, .len = 8192};
+
+	sfs_auto(rig->sfs);
+	nwb_task_join(call_start(&c, NWB_F_DIRECT | NWB_F_DSYNC));
+	nwb_check_eq(c.n, c.len);
+	nwb_check(!memcmp(rig->file->dur, buf, c.len));
+}
+
+/* Of a direct write Linux' flavours promise nothing; with O_DSYNC they do. */
+NWB_TEST(direct, item9_o_direct_and_o_dsync_are_durable)
+{
+	struct nwb_netfs_opts opts = {0};
+
+	sfs_run(1, &opts, 16384, 0, dsync_body);
+	opts.flavour = NWB_LINUX_6_12;
+	sfs_run(1, &opts, 16384, 0, dsync_body);
+	opts.flavour = NWB_LINUX_7_2;
+	sfs_run(1, &opts, 16384, 0, dsync_body);
+}
+
 static void credits_body(struct sfs_rig *rig)
 {
 	struct call c = {.rig = rig, .len = 16384};
