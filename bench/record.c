@@ -42,9 +42,40 @@ static void append_word(char *buf, size_t size, const char *option,
 		       nwb_shell_word(buf, size, strlen(buf), option), word);
 }
 
+/* What the client was told beside its mode and flavour. */
+static void append_client(const struct bench_run_opts *o, char *buf,
+			  size_t size)
+{
+	char security[80], client[200];
+
+	if (o->wsize)
+		append(buf, size, " --wsize %u", o->wsize);
+	if (o->depth)
+		append(buf, size, " --depth %u", o->depth);
+	if (o->cache)
+		append(buf, size, " --cache %s", bench_cache_name(o->cache));
+	if (o->vectored)
+		append(buf, size, " --compound=%u", o->vectored);
+	if (o->crypto_unit)
+		append(buf, size, " --crypto=%u", o->crypto_unit);
+	if (o->durable)
+		append(buf, size, " --durable v%u", o->durable);
+	if (o->no_copy)
+		append(buf, size, " --no-copy");
+	if (o->hard)
+		append(buf, size, " --hard");
+	if (o->channels)
+		append(buf, size, " --channels %u", o->channels);
+	if (o->retrans)
+		append(buf, size, " --retrans %u", o->retrans);
+	bench_security_args(o, security, sizeof(security));
+	bench_client_args(o, client, sizeof(client));
+	append(buf, size, "%s%s", security, client);
+}
+
 void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 {
-	char security[80], flavour[200], client[200], load[200] = "";
+	char flavour[200], load[200] = "";
 
 	if (o->load)
 		bench_load_args(o, load, sizeof(load));
@@ -61,32 +92,11 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 		       (unsigned long long)o->bytes);
 	if (o->fsyncs > 1)
 		append(buf, size, " --fsyncs %u", o->fsyncs);
-	if (o->wsize)
-		append(buf, size, " --wsize %u", o->wsize);
-	if (o->depth)
-		append(buf, size, " --depth %u", o->depth);
-	if (o->cache)
-		append(buf, size, " --cache %s", bench_cache_name(o->cache));
 	if (o->fscache)
 		append_word(buf, size, "--fscache", o->fscache);
-	if (o->vectored)
-		append(buf, size, " --compound=%u", o->vectored);
-	if (o->crypto_unit)
-		append(buf, size, " --crypto=%u", o->crypto_unit);
-	if (o->durable)
-		append(buf, size, " --durable v%u", o->durable);
-	if (o->no_copy)
-		append(buf, size, " --no-copy");
-	if (o->hard)
-		append(buf, size, " --hard");
-	if (o->channels)
-		append(buf, size, " --channels %u", o->channels);
-	if (o->retrans)
-		append(buf, size, " --retrans %u", o->retrans);
 	bench_flavour_args(o, flavour, sizeof(flavour));
-	bench_security_args(o, security, sizeof(security));
-	bench_client_args(o, client, sizeof(client));
-	append(buf, size, "%s%s%s", flavour, security, client);
+	append(buf, size, "%s", flavour);
+	append_client(o, buf, size);
 	if (!o->level && !o->load)
 		append(buf, size, " --level bench");
 	if (o->level && o->load)
@@ -111,6 +121,29 @@ void bench_repro(const struct bench_run_opts *o, char *buf, size_t size)
 			append(buf, size, " --with-mutant %s",
 			       bench_mutants[i].name);
 	append(buf, size, " --seed %llu", (unsigned long long)o->seed);
+}
+
+/* The same for names of series: "wsize=65536,hard". */
+static void set_options(json_t *rec, const struct bench_run_opts *o)
+{
+	char args[480] = "", words[480] = "";
+
+	append_client(o, args, sizeof(args));
+	if (o->fscache)
+		append(args, sizeof(args), " --fscache");
+	if (o->load && o->load->ol.sync_every)
+		append(args, sizeof(args), " --fsync-every %u",
+		       o->load->ol.sync_every);
+	if (o->load && o->load->ol.is_poisson)
+		append(args, sizeof(args), " --poisson");
+	for (char *s = args, *word; (word = strtok_r(s, " ", &s));)
+		append(words, sizeof(words), "%s%s",
+		       strncmp(word, "--", 2) ? "="
+		       : words[0]	      ? ","
+					      : "",
+		       strncmp(word, "--", 2) ? word : word + 2);
+	if (words[0])
+		json_object_set_new(rec, "options", json_string(words));
 }
 
 static json_t *number(uint64_t v)
@@ -150,16 +183,19 @@ static json_t *record_head(const struct bench_run_opts *o, unsigned int pair,
 			   unsigned int order)
 {
 	char cell[128], repro[2560];
+	json_t *rec;
 
 	bench_cell_name(o, cell, sizeof(cell));
 	bench_repro(o, repro, sizeof(repro));
-	return json_pack(
-		"{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:I,s:s}", "v", 1,
-		"type", "run", "cell", cell, "server", o->server, "subject",
-		nwb_subject_kind_name(o->subject), "workload",
-		o->workload->name, "fault", o->fault, "pair", (int)pair,
-		"order", (int)order, "level", o->level ? "check" : "bench",
-		"seed", (json_int_t)o->seed, "repro", repro);
+	rec = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:i,s:s,s:I,s:s}",
+			"v", 1, "type", "run", "cell", cell, "server",
+			o->server, "subject", nwb_subject_kind_name(o->subject),
+			"workload", o->workload->name, "fault", o->fault,
+			"pair", (int)pair, "order", (int)order, "level",
+			o->level ? "check" : "bench", "seed",
+			(json_int_t)o->seed, "repro", repro);
+	set_options(rec, o);
+	return rec;
 }
 
 /* A run that was skipped, or whose client stands still, has no window and no

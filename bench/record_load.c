@@ -87,7 +87,8 @@ json_t *bench_record_load(json_t *run, const struct bench_run_opts *o,
 		"fault",    "pair",	     "order",	      "seed",
 		"repro",    "verdict",	     "reason",	      "hits",
 		"findings", "client_cpu_ns", "server_cpu_ns", "bytes",
-		"allocs",
+		"allocs",   "options",	     "flavour",	      "hazards",
+		"retry",
 	};
 	const struct bench_load *b = o->load;
 	char side[2] = {b->side};

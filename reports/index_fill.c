@@ -328,18 +328,23 @@ static void add_latency(struct fill *f, const json_t *rec)
 {
 	static const char *const kinds[] = {"response", "service", "durable"};
 	double share = num_of(rec, "share") * 100;
-	char metric[96];
+	char metric[96], at[32], name[NWB_SERIES_NAME_MAX];
 
 	if (strcmp(text_of(rec, "step"), "load"))
 		return;
+	/* of the knee of its day, or a rate that was given */
+	if (share > 0)
+		snprintf(at, sizeof(at), "%.0f%%", share);
+	else
+		snprintf(at, sizeof(at), "%.0f/s", num_of(rec, "rate_ops_s"));
+	nwb_series_name(rec, name, sizeof(name));
 	for (size_t i = 0; i < NWB_ARRAY_SIZE(kinds); i++) {
 		const json_t *lat = json_object_get(rec, kinds[i]);
 
-		snprintf(metric, sizeof(metric), "%s_p99_ns@%.0f%%%s%s",
-			 kinds[i], isfinite(share) ? share : 0,
-			 *text_of(rec, "side") ? "/" : "",
+		snprintf(metric, sizeof(metric), "%s_p99_ns@%s%s%s", kinds[i],
+			 at, *text_of(rec, "side") ? "/" : "",
 			 text_of(rec, "side"));
-		collect(f, text_of(rec, "case"), metric, num_of(lat, "p99"));
+		collect(f, name, metric, num_of(lat, "p99"));
 	}
 }
 

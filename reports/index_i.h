@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 
 /* Tables as of this version; another one is thrown away and made again. */
-#define INDEX_VERSION 2
+#define INDEX_VERSION 3
 
 struct nwb_index {
 	sqlite3 *db;

@@ -167,6 +167,10 @@ NWB_TEST(report_history, another_client_is_another_case)
 	json_object_set_new(rec, "flavour", json_string("linux-7.2"));
 	json_object_set_new(rec, "hazards", json_string("h3,-h17"));
 	json_object_set_new(rec, "retry", json_string("combine"));
+	nwb_check_eq(nwb_store_add(s, json_deep_copy(rec), NULL), 0);
+	/* nor what it does with a mirror, or under a limit */
+	json_object_set_new(rec, "options",
+			    json_string("mirror=diod,dirty=4194304"));
 	nwb_check_eq(nwb_store_add(s, rec, NULL), 0);
 	nwb_check_eq(nwb_store_add(s, end_rec(0), NULL), 0);
 	nwb_check_eq(nwb_store_close(s), 0);
@@ -180,6 +184,14 @@ NWB_TEST(report_history, another_client_is_another_case)
 		     0);
 	nwb_check_eq(h.nr, 1);
 	nwb_check(fabs(h.point[0].est - 77) < 0.5);
+	nwb_check_eq(h.point[0].n, 1);
+	nwb_history_fini(&h);
+	nwb_check_eq(nwb_history_load(x,
+				      CELL "@linux-7.2,h3,-h17,combine,mirror="
+					   "diod,dirty=4194304",
+				      NULL, 0, &h, NULL),
+		     0);
+	nwb_check_eq(h.point[0].n, 1);
 	nwb_history_fini(&h);
 	nwb_index_close(x);
 	remove_all(base);
