@@ -217,11 +217,11 @@ static int end(struct host *h, int rc, struct nwb_err *err)
 	*err = (struct nwb_err){0};
 	bench_session_end(&h->session, 0, err);
 	fflush(stdout);
-	if (!err->code && !rc && h->o->ktap)
-		err->code = kc_print_ktap(h->session.dir, h->out_fd, err);
+	if (!err->code && !rc && h->o->ktap &&
+	    kc_print_ktap(h->session.dir, h->out_fd, err))
+		fprintf(stderr, "netwb: %s\n", err->text);
 	if (!err->code)
 		return code;
-	fprintf(stderr, "netwb: %s\n", err->text);
 	return h->o->bisect ? 125 : NWB_EXIT_BROKEN;
 }
 

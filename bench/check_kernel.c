@@ -316,11 +316,11 @@ static int finish(struct check *k, int rc, struct nwb_err *err)
 	*err = (struct nwb_err){0};
 	bench_session_end(&k->session, 0, err);
 	fflush(stdout);
-	if (!err->code && !rc && k->o.ktap)
-		err->code = kc_print_ktap(k->session.dir, k->out_fd, err);
+	if (!err->code && !rc && k->o.ktap &&
+	    kc_print_ktap(k->session.dir, k->out_fd, err))
+		fprintf(stderr, "netwb: %s\n", err->text);
 	if (!err->code)
 		return code;
-	fprintf(stderr, "netwb: %s\n", err->text);
 	return broken_code(k);
 }
 

@@ -174,8 +174,6 @@ int bench_cmd_bench(int argc, char **argv)
 	}
 	code = rc ? broken(&err) : NWB_EXIT_OK;
 	rc = bench_session_end(&s, NWB_REPORT_TERMINAL, &err);
-	if (rc == NWB_EXIT_BROKEN && err.code)
-		broken(&err);
 	bench_matrix_fini(&m);
 	bench_cli_fini(&c);
 	return code ? code : rc;

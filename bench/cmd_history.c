@@ -73,7 +73,7 @@ static int parse(int argc, char **argv, struct opts *o)
 static void tell_case(void *arg, const char *name, const char *metrics,
 		      unsigned int sessions)
 {
-	(void)arg;
+	++*(unsigned int *)arg;
 	printf("%s: %u session%s\n", name, sessions, sessions == 1 ? "" : "s");
 	nwb_history_words(stdout, "    ", metrics);
 }
@@ -83,6 +83,7 @@ int bench_cmd_history(int argc, char **argv)
 	struct nwb_index *x = NULL;
 	struct nwb_err err = {0};
 	struct nwb_history h;
+	unsigned int nr = 0;
 	struct opts o;
 	int rc = parse(argc, argv, &o);
 
@@ -92,7 +93,11 @@ int bench_cmd_history(int argc, char **argv)
 	if (!rc && *nwb_index_note(x))
 		fprintf(stderr, "netwb: %s\n", nwb_index_note(x));
 	if (!rc && !o.case_name) {
-		rc = nwb_index_cases(x, tell_case, NULL, &err);
+		rc = nwb_index_cases(x, tell_case, &nr, &err);
+		if (!rc && !nr)
+			printf("%s: no figures that can be followed; runs of "
+			       "`netwb check` are judged, not timed\n",
+			       o.base);
 	} else if (!rc) {
 		rc = nwb_history_load(x, o.case_name, o.metric, o.last, &h,
 				      &err);

@@ -370,8 +370,6 @@ static int run_session(struct latency *t, int argc, char **argv)
 		latency_tell(t);
 	err = (struct nwb_err){0};
 	rc = bench_session_end(&t->s, 0, &err);
-	if (rc == NWB_EXIT_BROKEN && err.code)
-		fprintf(stderr, "netwb: %s\n", err.text);
 	return code ? code : rc;
 }
 

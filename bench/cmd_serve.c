@@ -2,8 +2,11 @@
 /* netwb serve: the command line; see serve_i.h. */
 #include "serve_i.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char about[] =
 	"  netwb serve SERVER [OPTIONS] [-- COMMAND [ARGUMENTS]]\n\n"
@@ -78,6 +81,24 @@ static int check_address(const struct serve *s, struct nwb_err *err)
 	return rc ? nwb_err_wrap(err, -EINVAL, "--publish") : 0;
 }
 
+/* Where the results go: what cannot take them is told of before COMMAND has
+ * done its work. What is not there yet will be made. */
+static int check_out(const struct serve *s, struct nwb_err *err)
+{
+	const char *out = s->cli.out, *option = s->mount ? "out" : "dir";
+	struct stat st;
+
+	if (!out || stat(out, &st))
+		return 0;
+	if (!S_ISDIR(st.st_mode))
+		return nwb_err_set(err, -EINVAL, "--%s %s: not a directory",
+				   option, out);
+	if (access(out, W_OK | X_OK))
+		return nwb_err_set(err, -EINVAL, "--%s %s: %s", option, out,
+				   strerror(errno));
+	return 0;
+}
+
 int serve_command(int argc, char **argv, unsigned int groups,
 		  const char *about_it, struct bench_mount *mount)
 {
@@ -104,6 +125,8 @@ int serve_command(int argc, char **argv, unsigned int groups,
 	if (at < 0)
 		return at == -2 ? NWB_EXIT_OK : NWB_EXIT_USAGE;
 	rc = check_address(&s, &err);
+	if (!rc)
+		rc = check_out(&s, &err);
 	if (!rc && at + 1 < argc)
 		rc = nwb_err_set(&err, -EINVAL,
 				 "%s: a command stands behind \"--\"",

@@ -263,8 +263,6 @@ static int campaign(struct campaign *c, int argc, char **argv)
 	err = (struct nwb_err){0};
 	code = bench_session_end(&c->session,
 				 NWB_REPORT_FIO | NWB_REPORT_FINDINGS, &err);
-	if (code == NWB_EXIT_BROKEN && !rc && err.code)
-		fprintf(stderr, "netwb: %s\n", err.text);
 	return rc ? NWB_EXIT_BROKEN : code;
 }
 

@@ -207,6 +207,8 @@ int bench_session_end(struct bench_session *s, unsigned int parts,
 		if (!rc)
 			rc = tell(s, parts, err);
 	}
+	if (rc)
+		fprintf(stderr, "netwb: %s\n", err->text);
 	nwb_free(s->verdict);
 	s->verdict = NULL;
 	return rc ? NWB_EXIT_BROKEN : code;

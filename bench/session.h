@@ -50,6 +50,7 @@ uint64_t bench_session_elapsed_ns(const struct bench_session *s);
 /**
  * bench_session_end() - end record, reports, table and paths on the terminal.
  * @parts: of the text for the terminal, enum nwb_report_part; 0 = paths only
+ * @err: what went wrong, which was said on the terminal already
  * Return: exit code.
  */
 int bench_session_end(struct bench_session *s, unsigned int parts,

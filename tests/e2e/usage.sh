@@ -142,6 +142,13 @@ says 'in-place'
 run 0 list --plans
 says 'plan reset-after'
 
+# where nothing can be kept, nobody works first
+run 3 serve smbd --dir "$tmp/out" -- touch "$tmp/worked"
+says '^netwb: --dir .*/out: not a directory$'
+run 3 mount diod --out "$tmp/out" -- touch "$tmp/worked"
+says '^netwb: --out .*/out: not a directory$'
+[ -e "$tmp/worked" ] && bad 'the command ran' || ok
+
 # two outputs in one file, or a plan that would be written over: nothing starts
 mkdir "$tmp/o"
 ln -s ../o "$tmp/o/again"
