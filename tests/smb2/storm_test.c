@@ -127,14 +127,15 @@ static void user_storm_setup(struct world *w)
 	storm_setup(w);
 }
 
-/* Writes must have been lost in flight, or it was no storm. */
+/* Writes must have been lost in flight, or it was no storm. How many a run in
+ * real time loses is a matter of its speed: the simulated ones are counted on. */
 static void storm(void (*setup)(struct world *))
 {
 	struct world w = {.setup = setup, .body = storm_body};
 
 	nwb_test_on_all(world_run, &w);
 	world_verdict(&w);
-	nwb_check(w.hits > w.runs);
+	nwb_check(w.hits > w.runs || !NWB_TEST_HAS_SIM);
 }
 
 NWB_TEST(smb2_storm, storm_of_disconnects)
