@@ -19,7 +19,8 @@
  * The memory is the caller's again when this returns, so bytes that the server
  * acknowledged and then forgot could not be sent once more. strict therefore
  * flushes before it returns, and writes again if another instance answered; in
- * the flavours of Linux that is the application's own business (H17).
+ * the flavours of Linux that is the application's own business (H17; without
+ * that hazard they do as strict does).
  */
 #include "issue.h"
 
@@ -172,7 +173,8 @@ ssize_t nwb_direct_write(struct nwb_inode *inode, const void *buf, size_t len,
 	 * could have older bytes cached meanwhile */
 	atomic_store(&inode->is_side_lost, true);
 	nwb_sides_invalidate(inode);
-	n = nwb_is_linux(nf) ? issue_direct(&d, &err) : write_durable(&d, &err);
+	n = nwb_hazard(nf, NWB_H17) ? issue_direct(&d, &err)
+				    : write_durable(&d, &err);
 	if (n)
 		grow(inode, pos + n, n);
 	(void)nwb_invalidate(inode, pos, pos + len, flags, NULL);

@@ -234,15 +234,19 @@ void nwb_note_acked(struct nwb_sreq *q)
 	q->noted = q->s.transferred;
 	if (!nwb_mutant(inode->nf, NWB_MUT_SIZE_FORGOTTEN))
 		inode->remote_size = nwb_max(inode->remote_size, end);
-	if (!nwb_rreq_has_folios(q->s.rreq)) /* no folio holds them */
-		pos = end;
 	if (nwb_mutant(inode->nf, NWB_MUT_UNSTABLE_FORGOTTEN))
 		pos = end;
 	if (nwb_hazard(inode->nf, NWB_H17)) {
+		/* the older ones went with an instance that is gone */
+		if (inode->forgotten_bytes &&
+		    inode->forgotten_instance != q->s.instance)
+			nwb_netfs_hazard_fired(inode->nf, NWB_H17);
 		inode->forgotten_bytes += end - pos;
 		inode->forgotten_instance = q->s.instance;
 		pos = end;
 	}
+	if (!nwb_rreq_has_folios(q->s.rreq)) /* no folio holds them */
+		pos = end;
 	while (pos < end) {
 		struct nwb_folio *f =
 			nwb_folio_find(inode, pos >> NWB_PAGE_SHIFT);

@@ -320,9 +320,35 @@ static void h17_body(struct sfs_rig *rig)
 	check_fired(rig, NWB_H17);
 }
 
+/* The memory was the caller's: nobody could send it again. */
+static void h17_direct_body(struct sfs_rig *rig)
+{
+	sfs_auto(rig->sfs);
+	nwb_file_set_flags(rig->f, NWB_F_DIRECT);
+	put(rig, 0, 4096);
+	sfs_reset(rig->sfs, false, true);
+	nwb_check_eq(nwb_file_fsync(rig->f), 0);
+	nwb_check_eq(is_durable(rig, 4096), !is_on);
+	check_fired(rig, NWB_H17);
+}
+
 NWB_TEST(hazard, h17_acked_and_not_flushed_is_forgotten)
 {
 	both(NWB_H17, &(struct nwb_netfs_opts){0}, h17_body);
+	both(NWB_H17, &(struct nwb_netfs_opts){0}, h17_direct_body);
+}
+
+/* A flavour of which only that hazard is off does as strict does. */
+NWB_TEST(hazard, h17_off_makes_direct_writes_of_flavours_durable)
+{
+	struct nwb_netfs_opts opts = {
+		.no_hazards = NWB_HAZARD_BIT(NWB_H17),
+	};
+
+	is_on = false;
+	for (opts.flavour = NWB_LINUX_6_12; opts.flavour <= NWB_LINUX_7_2;
+	     opts.flavour++)
+		sfs_run(1, &opts, 65536, 0, h17_direct_body);
 }
 
 /* --- flavours ------------------------------------------------------------- */
