@@ -6,7 +6,9 @@ JOBS  ?= $(shell nproc)
 TIME  ?= 600
 ARGS  ?=
 
-.PHONY: test-mount mount-cost gate gate-selftest compare scripts help deps build bench test check campaign fuzz fuzzers lint report asan tsan clean test-html budgets noise gate-sim
+.PHONY: test-mount mount-cost gate gate-selftest compare scripts help \
+	deps build bench test check campaign fuzz fuzzers lint report asan \
+	tsan clean test-html budgets noise gate-sim
 
 help:
 	@echo 'make bench    set up, build, run the quick matrix, write the report'
@@ -33,8 +35,8 @@ help:
 	@echo 'make sim      simulated worlds: ARGS="--seeds 100000" or "--minutes 10"'
 	@echo 'make sim-mutants  each listed defect of the engine is found by a check'
 	@echo 'make sim-coverage  branches of lib/netfs that simulation alone takes'
-	@echo 'make sim-digests  1,000 seeds: the same events twice, with two compilers'
-	@echo 'make sim-flavours  hazards of linux-6.12 and linux-7.2 by name: 2,000 seeds'
+	@echo 'make sim-digests  1,000 seeds, two compilers: the same events'
+	@echo 'make sim-flavours  2,000 seeds: hazards of linux-6.12 and 7.2 by name'
 	@echo 'make reference  the numbered behaviours of the reference: their tests'
 	@echo 'make report   write the newest report again from its run.jsonl'
 	@echo 'make test-html  the page in chromium; SHOTS=DIR keeps screenshots'
