@@ -377,6 +377,31 @@ NWB_TEST(caching, item9_a_reopen_forgets_what_a_read_goes_around)
 	sfs_run(1, &opts, 65536, 4096, late_fill_body);
 }
 
+/* The same, where a write of ours gave R up meanwhile. */
+static void late_zap_body(struct sfs_rig *rig)
+{
+	struct user read = {rig, 'r', 0, NULL}, write = {rig, 'w', 8192, NULL};
+
+	sfs_auto(rig->sfs);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ);
+	sfs_hold_read(rig->sfs, true);
+	use(&read);
+	use(&write);
+	somebody_writes(rig, 0, 4096, 2);
+	sfs_hold_read(rig->sfs, false);
+	nwb_task_join(read.task);
+	nwb_task_join(write.task);
+	nwb_inode_set_caching(rig->inode, NWB_MAY_READ);
+	nwb_check(reads(rig, 0, 4096, 2));
+}
+
+NWB_TEST(caching, item9_a_read_that_a_write_overtook_is_not_cached)
+{
+	struct nwb_netfs_opts opts = {.cache_mode = NWB_CACHE_STRICT};
+
+	sfs_run(1, &opts, 65536, 16384, late_zap_body);
+}
+
 /* A break whose writeback fails is acknowledged all the same; fsync tells. */
 static void bad_break_body(struct sfs_rig *rig)
 {
