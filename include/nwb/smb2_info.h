@@ -54,7 +54,9 @@ struct nwb_smb2_query_dir_req {
 struct nwb_smb2_query_dir_rsp {
 	struct nwb_smb2_blob entries;
 };
+/** query_dir_req - as in nwb/smb2_pdu.h; @index counts if @flags has 4. */
 NWB_SMB2_CODEC(query_dir_req);
+/** query_dir_rsp - 2.2.34; entries are of the class that was asked for. */
 NWB_SMB2_CODEC(query_dir_rsp);
 
 /* FileBasicInformation: 40 bytes; a time or attributes of 0: as they are */
@@ -63,13 +65,19 @@ struct nwb_smb2_basic_info {
 	uint64_t creation_time, access_time, write_time, change_time;
 	uint32_t attributes;
 };
+/** nwb_smb2_basic_info_encode() - [MS-FSCC] 2.4; times are FILETIMEs
+ * (nwb_smb2_filetime()). Writes all 40 bytes. */
 void nwb_smb2_basic_info_encode(uint8_t buf[NWB_SMB2_BASIC_INFO_LEN],
 				const struct nwb_smb2_basic_info *m);
+/** nwb_smb2_basic_info_decode() - the same from @len bytes. 36 are enough: the
+ * last four are reserved. Return: 0, or -EBADMSG: there are less. */
 int nwb_smb2_basic_info_decode(const void *buf, size_t len,
 			       struct nwb_smb2_basic_info *ret_m)
 	nwb_must_check;
 
-/* FileInternalInformation: 8 bytes, the file's number */
+/** nwb_smb2_internal_info_decode() - FileInternalInformation, [MS-FSCC] 2.4:
+ * the file's number on its volume. Return: 0, or -EBADMSG: less than 8
+ * bytes. */
 int nwb_smb2_internal_info_decode(const void *buf, size_t len,
 				  uint64_t *ret_number) nwb_must_check;
 
@@ -83,6 +91,9 @@ int nwb_smb2_internal_info_decode(const void *buf, size_t len,
 int nwb_smb2_rename_info_encode(uint8_t *buf, size_t size, bool replace,
 				const struct nwb_smb2_blob *name)
 	nwb_must_check;
+/** nwb_smb2_rename_info_decode() - the same from @len bytes, of type 2 (64-bit
+ * RootDirectory, which is not read). @ret_name leads into @buf.
+ * Return: 0, or -EBADMSG: cut, or the name is longer than what is there. */
 int nwb_smb2_rename_info_decode(const void *buf, size_t len, bool *ret_replace,
 				struct nwb_smb2_blob *ret_name) nwb_must_check;
 
@@ -108,12 +119,17 @@ int nwb_smb2_dir_entry_decode(const void *buf, size_t len,
 			      struct nwb_smb2_dir_entry *ret_m,
 			      size_t *ret_next) nwb_must_check;
 
-/* FileFsFullSizeInformation: 32 bytes; in units of @unit_bytes */
+/** struct nwb_smb2_fs_size - FileFsFullSizeInformation, [MS-FSCC] 2.5; in units
+ * of @unit_bytes. */
 #define NWB_SMB2_FS_SIZE_LEN 32u
 struct nwb_smb2_fs_size {
 	uint64_t total, avail, free;
 	uint32_t unit_bytes;
 };
+/** nwb_smb2_fs_size_decode() - from @len bytes. @ret_m->avail: what the caller
+ * may have, @ret_m->free: what there is. Return: 0, or -EBADMSG: less than
+ * FS_SIZE_LEN, or a unit (sectors times bytes of one) of 0 or of 4 GiB and
+ * more. */
 int nwb_smb2_fs_size_decode(const void *buf, size_t len,
 			    struct nwb_smb2_fs_size *ret_m) nwb_must_check;
 

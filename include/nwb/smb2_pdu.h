@@ -528,8 +528,24 @@ int nwb_smb2_transform_decode(const uint8_t *buf, size_t len,
 /** nwb_smb2_is_transform() - does the frame begin like an encrypted one? */
 bool nwb_smb2_is_transform(const uint8_t *buf, size_t len);
 
-/* --- bodies: X_encode() returns the PDU's length or -ENOSPC --------------- */
+/* --- bodies -------------------------------------------------------------- */
 
+/*
+ * Two functions for each body that has a struct.
+ *
+ * nwb_smb2_X_encode() - write @m as the body of the PDU at @pdu, which has room
+ * for @size bytes with the header's 64; those are not touched. Reserved fields
+ * are 0. What a blob of @m leads to is copied.
+ * Return: length of the PDU (header, fixed part and buffer), or -ENOSPC: that
+ * is more than @size, or a blob is too long for the field that says its length.
+ *
+ * nwb_smb2_X_decode() - read the body of a PDU of @len bytes, header included;
+ * the command is the caller's to look at. Blobs of @ret_m lead into @pdu and
+ * live as long; their offsets are checked against @len, and they may overlap.
+ * Flags and enumerations are handed on as they came, known or not.
+ * Return: 0, or -EBADMSG: too short, another StructureSize, or a buffer that is
+ * not wholly in the PDU; @ret_m is as it was.
+ */
 #define NWB_SMB2_CODEC(x)                                                      \
 	int nwb_smb2_##x##_encode(uint8_t *pdu, size_t size,                   \
 				  const struct nwb_smb2_##x *m)                \
@@ -537,24 +553,57 @@ bool nwb_smb2_is_transform(const uint8_t *buf, size_t len);
 	int nwb_smb2_##x##_decode(const uint8_t *pdu, size_t len,              \
 				  struct nwb_smb2_##x *ret_m) nwb_must_check
 
+/** negotiate_req - 2.2.3, contexts 2.2.3.1. At most DIALECTS_MAX dialects,
+ * SIGN_ALGS_MAX and CIPHERS_MAX algorithms (asserted). Encoding asks for room
+ * for the most there can be, whatever there is. Contexts are read only if 3.1.1
+ * is among the dialects kept: before it these bytes are a time. -EBADMSG: no
+ * dialect, too, or a context of those known that is cut or empty. */
 NWB_SMB2_CODEC(negotiate_req);
+/** negotiate_rsp - 2.2.4. Contexts are read if the dialect is 3.1.1 and written
+ * if there is something to say; of a list of algorithms the first counts. The
+ * token has 65,535 bytes at most. */
 NWB_SMB2_CODEC(negotiate_rsp);
+/** session_setup_req - 2.2.5; one round of a GSS-API exchange, its token. */
 NWB_SMB2_CODEC(session_setup_req);
+/** session_setup_rsp - 2.2.6; with MORE_PROCESSING_REQUIRED in the header it is
+ * not the last. */
 NWB_SMB2_CODEC(session_setup_rsp);
+/** tree_connect_req - 2.2.9 without extension; the path is not looked at. */
 NWB_SMB2_CODEC(tree_connect_req);
+/** tree_connect_rsp - 2.2.10. */
 NWB_SMB2_CODEC(tree_connect_rsp);
+/** create_req - 2.2.13. An empty name takes one byte of buffer all the same;
+ * the contexts begin at a multiple of 8 behind the name. Names are not looked
+ * at: separators and characters are the caller's. */
 NWB_SMB2_CODEC(create_req);
+/** create_rsp - 2.2.14. Times are FILETIMEs (nwb_smb2_time()), sizes bytes. */
 NWB_SMB2_CODEC(create_rsp);
+/** close_req - 2.2.15. @flags: 1: with attributes in the response. */
 NWB_SMB2_CODEC(close_req);
+/** close_rsp - 2.2.16. Sizes and attributes count if @flags has 1. The four
+ * times are written as 0 and not read. */
 NWB_SMB2_CODEC(close_rsp);
+/** flush_req - 2.2.17; the response is nwb_smb2_empty_decode()'s. */
 NWB_SMB2_CODEC(flush_req);
+/** read_req - 2.2.19. Asks for the data behind READ_HDR_LEN of the response.
+ * Not written and not read: channels, flags, RemainingBytes. */
 NWB_SMB2_CODEC(read_req);
+/** write_rsp - 2.2.22. @count: bytes written, not compared with what was asked
+ * for. */
 NWB_SMB2_CODEC(write_rsp);
+/** query_info_req - 2.2.37 without an input buffer; decoding skips one. */
 NWB_SMB2_CODEC(query_info_req);
+/** query_info_rsp - 2.2.38; what @info is, the request says. */
 NWB_SMB2_CODEC(query_info_rsp);
+/** set_info_req - 2.2.39. The response is nwb_smb2_set_info_rsp_decode()'s. */
 NWB_SMB2_CODEC(set_info_req);
+/** ioctl_req - 2.2.31. MaxInputResponse is 0. @in: by @code, one of those at
+ * the end of this file, or of nwb/smb2_ioctl.h. */
 NWB_SMB2_CODEC(ioctl_req);
+/** ioctl_rsp - 2.2.32. An input buffer in the response is not read. */
 NWB_SMB2_CODEC(ioctl_rsp);
+/** error_rsp - 2.2.2, the body of every failed response. Empty data takes one
+ * byte all the same. Contexts of 3.1.1 are left in @data as they are. */
 NWB_SMB2_CODEC(error_rsp);
 
 /** nwb_smb2_iface_encode() - one entry. @is_last: none follows at once.
@@ -569,50 +618,95 @@ int nwb_smb2_iface_decode(const void *buf, size_t len,
 			  struct nwb_smb2_iface *ret_m,
 			  size_t *ret_next) nwb_must_check;
 
-/* Without struct: LOGOFF, TREE_DISCONNECT, ECHO (both ways), CANCEL, and the
- * responses of FLUSH are 4 bytes; the response of SET_INFO is 2. */
+/** nwb_smb2_empty_encode() - a body of 4 bytes that says nothing: LOGOFF,
+ * TREE_DISCONNECT and ECHO both ways, CANCEL, and the response of FLUSH
+ * ([MS-SMB2] 2.2.7, 2.2.8, 2.2.11, 2.2.12, 2.2.18, 2.2.28 to 2.2.30). @size:
+ * room at @pdu, with the header's 64 bytes. Return: 68, or -ENOSPC. */
 int nwb_smb2_empty_encode(uint8_t *pdu, size_t size) nwb_must_check;
+/** nwb_smb2_empty_decode() - is it such a body? Return: 0, or -EBADMSG: @len is
+ * below 68, or StructureSize is not 4. */
 int nwb_smb2_empty_decode(const uint8_t *pdu, size_t len) nwb_must_check;
+/** nwb_smb2_set_info_rsp_encode() - SET_INFO Response, 2.2.40: its
+ * StructureSize of 2 and nothing else. Return: 66, or -ENOSPC. */
 int nwb_smb2_set_info_rsp_encode(uint8_t *pdu, size_t size) nwb_must_check;
+/** nwb_smb2_set_info_rsp_decode() - Return: 0, or -EBADMSG: @len is below 66,
+ * or StructureSize is not 2. */
 int nwb_smb2_set_info_rsp_decode(const uint8_t *pdu, size_t len) nwb_must_check;
 
-/* Those with a payload of their own. Encoding writes all before the payload
- * and returns that length (WRITE_HDR_LEN, READ_HDR_LEN); the frame is longer
- * by @m->len. Decoding needs only the first @len bytes of a PDU of @total
- * bytes, and checks the payload's place against @total. */
+/*
+ * Those with a payload of their own, which is sent from and received into other
+ * memory than the rest of the PDU.
+ */
+
+/**
+ * nwb_smb2_write_req_encode() - WRITE Request up to its payload, [MS-SMB2]
+ * 2.2.21.
+ * @size: room at @pdu, with the header's 64 bytes, without the payload
+ * Return: WRITE_HDR_LEN, or -ENOSPC. The PDU is longer by @m->len, which is the
+ * caller's to send behind it.
+ */
 int nwb_smb2_write_req_encode(uint8_t *pdu, size_t size,
 			      const struct nwb_smb2_write_req *m)
 	nwb_must_check;
+/**
+ * nwb_smb2_write_req_decode() - the same from the first @len bytes of a PDU of
+ * @total bytes.
+ * @len: at least WRITE_HDR_LEN; what is behind need not be there yet
+ * Return: 0; -EBADMSG: @len is too short or above @total, another
+ * StructureSize, or the payload does not lie between WRITE_HDR_LEN and @total.
+ */
 int nwb_smb2_write_req_decode(const uint8_t *pdu, size_t len, size_t total,
 			      struct nwb_smb2_write_req *ret_m) nwb_must_check;
+/** nwb_smb2_read_rsp_encode() - READ Response up to its payload, 2.2.20.
+ * Return: READ_HDR_LEN, or -ENOSPC; @m->len bytes follow, sent by the
+ * caller. */
 int nwb_smb2_read_rsp_encode(uint8_t *pdu, size_t size,
 			     const struct nwb_smb2_read_rsp *m) nwb_must_check;
+/** nwb_smb2_read_rsp_decode() - as nwb_smb2_write_req_decode(), with
+ * READ_HDR_LEN. @ret_m->len is not compared with what was asked for. */
 int nwb_smb2_read_rsp_decode(const uint8_t *pdu, size_t len, size_t total,
 			     struct nwb_smb2_read_rsp *ret_m) nwb_must_check;
 
 /* --- information buffers -------------------------------------------------- */
 
+/** nwb_smb2_standard_info_encode() - FileStandardInformation, [MS-FSCC] 2.4:
+ * the data of a QUERY_INFO response. Writes all 24 bytes. */
 void nwb_smb2_standard_info_encode(uint8_t buf[NWB_SMB2_STANDARD_INFO_LEN],
 				   const struct nwb_smb2_standard_info *m);
+/** nwb_smb2_standard_info_decode() - the same; @buf has @len bytes. 22 are
+ * enough: the last two are reserved, and not all servers send them. Return: 0,
+ * or -EBADMSG: there are less. */
 int nwb_smb2_standard_info_decode(const void *buf, size_t len,
 				  struct nwb_smb2_standard_info *ret_m)
 	nwb_must_check;
-/* FileEndOfFileInformation: 8 bytes */
+/** nwb_smb2_eof_info_encode() - FileEndOfFileInformation, [MS-FSCC] 2.4: the
+ * data of a SET_INFO that cuts or extends a file to @eof bytes. */
 void nwb_smb2_eof_info_encode(uint8_t buf[8], uint64_t eof);
+/** nwb_smb2_eof_info_decode() - what it sets. Return: 0, or -EBADMSG: less than
+ * 8 bytes. The sign bit is the caller's to refuse. */
 int nwb_smb2_eof_info_decode(const void *buf, size_t len,
 			     uint64_t *ret_eof) nwb_must_check;
 
-/* FSCTL_VALIDATE_NEGOTIATE_INFO: bytes written or -ENOSPC; 0 or -EBADMSG. The
- * answer is recognised by its length. */
+/** nwb_smb2_validate_req_encode() - input of FSCTL_VALIDATE_NEGOTIATE_INFO,
+ * [MS-SMB2] 2.2.31.4: what the client said in its NEGOTIATE, sent again signed.
+ * @m: DIALECTS_MAX dialects at most (asserted).
+ * Return: bytes written to @buf, or -ENOSPC. */
 int nwb_smb2_validate_req_encode(uint8_t *buf, size_t size,
 				 const struct nwb_smb2_validate_info *m)
 	nwb_must_check;
+/** nwb_smb2_validate_req_decode() - the same from @len bytes.
+ * Return: 0, or -EBADMSG: cut, no dialect, or more than DIALECTS_MAX. */
 int nwb_smb2_validate_req_decode(const void *buf, size_t len,
 				 struct nwb_smb2_validate_info *ret_m)
 	nwb_must_check;
+/** nwb_smb2_validate_rsp_encode() - the server's answer, 2.2.32.6: what it said
+ * itself, and the one dialect that it chose (asserted).
+ * Return: VALIDATE_RSP_LEN, or -ENOSPC. */
 int nwb_smb2_validate_rsp_encode(uint8_t *buf, size_t size,
 				 const struct nwb_smb2_validate_info *m)
 	nwb_must_check;
+/** nwb_smb2_validate_rsp_decode() - the same; @ret_m->dialects has one.
+ * Return: 0, or -EBADMSG: not exactly VALIDATE_RSP_LEN bytes. */
 int nwb_smb2_validate_rsp_decode(const void *buf, size_t len,
 				 struct nwb_smb2_validate_info *ret_m)
 	nwb_must_check;
