@@ -65,16 +65,25 @@ static inline void nwb_list_splice_tail(struct nwb_list *to,
 	nwb_list_entry((head)->next, type, member)
 #define nwb_list_last(head, type, member)                                      \
 	nwb_list_entry((head)->prev, type, member)
+/* Where @pos has its @member. At the end of a walk @pos stands for the head,
+ * which is part of no entry and need not be aligned as one: the way to it is
+ * arithmetic, and nothing else of @pos is looked at. */
+#define nwb_list_node(pos, member)                                             \
+	((struct nwb_list *)(void *)((char *)(pos) +                           \
+				     offsetof(__typeof__(*(pos)), member)))
 #define nwb_list_next(pos, member)                                             \
-	nwb_list_entry((pos)->member.next, __typeof__(*(pos)), member)
+	nwb_list_entry(nwb_list_node(pos, member)->next, __typeof__(*(pos)),   \
+		       member)
 
 #define nwb_list_for_each_entry(pos, head, member)                             \
 	for (pos = nwb_list_first(head, __typeof__(*pos), member);             \
-	     &pos->member != (head); pos = nwb_list_next(pos, member))
+	     nwb_list_node(pos, member) != (head);                             \
+	     pos = nwb_list_next(pos, member))
 
 #define nwb_list_for_each_entry_safe(pos, n, head, member)                     \
 	for (pos = nwb_list_first(head, __typeof__(*pos), member),             \
 	    n = nwb_list_next(pos, member);                                    \
-	     &pos->member != (head); pos = n, n = nwb_list_next(n, member))
+	     nwb_list_node(pos, member) != (head);                             \
+	     pos = n, n = nwb_list_next(n, member))
 
 #endif

@@ -153,3 +153,27 @@ NWB_TEST(list, keeps_order_through_add_splice_and_delete)
 		nwb_list_del(&it->link);
 	nwb_check(nwb_list_empty(&one));
 }
+
+/* What a walk takes for its last entry is made of the head, and that is aligned
+ * as a list only: under UBSan this ends the program if it is looked at. */
+NWB_TEST(list, walks_entries_that_are_aligned_wider_than_their_head)
+{
+	struct wide {
+		_Alignas(64) int value;
+		struct nwb_list link;
+	} a = {1}, b = {2}, *it, *next;
+	struct nwb_list heads[8];
+	int sum = 0;
+
+	for (size_t i = 0; i < NWB_ARRAY_SIZE(heads); i++) {
+		nwb_list_init(&heads[i]);
+		nwb_list_add_tail(&heads[i], &a.link);
+		nwb_list_add_tail(&heads[i], &b.link);
+		nwb_list_for_each_entry (it, &heads[i], link)
+			sum = (sum * 10 + it->value) % 1000;
+		nwb_list_for_each_entry_safe (it, next, &heads[i], link)
+			nwb_list_del(&it->link);
+		nwb_check(nwb_list_empty(&heads[i]));
+	}
+	nwb_check_eq(sum, 212);
+}
