@@ -63,6 +63,8 @@ int nwb_cache_new(struct nwb_exec *ex, const struct nwb_cache_opts *opts,
 		  struct nwb_cache **ret_c, struct nwb_err *err) nwb_must_check;
 /** nwb_cache_free() - every object was closed. NULL is fine. */
 void nwb_cache_free(struct nwb_cache *c);
+/** nwb_cache_get_stats() - what was done since nwb_cache_new(). Each is read by
+ * itself: while others write they need not fit together. Context: any. */
 void nwb_cache_get_stats(struct nwb_cache *c, struct nwb_cache_stats *ret);
 
 /** nwb_cache_open() - an empty object. */

@@ -404,6 +404,8 @@ char *nwb_krun_delta(const struct nwb_krun *r);
  * be empty is not written. */
 int nwb_krun_save(const struct nwb_krun *r, const char *prefix,
 		  struct nwb_err *err) nwb_must_check;
+/** nwb_krun_fini() - free what @r has; it is empty then, and may be used
+ * again. */
 void nwb_krun_fini(struct nwb_krun *r);
 
 #endif

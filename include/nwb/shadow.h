@@ -76,6 +76,7 @@ const char *nwb_shadow_trouble(const struct nwb_shadow *sh);
 unsigned int nwb_shadow_findings(const struct nwb_shadow *sh,
 				 const struct nwb_shadow_finding **ret_f,
 				 uint64_t *ret_found);
+/** nwb_shadow_get_stats() - counts until now. Context: any thread. */
 void nwb_shadow_get_stats(struct nwb_shadow *sh, struct nwb_shadow_stats *ret);
 
 /* --- names: called when the operation has succeeded ------------------------
@@ -86,6 +87,8 @@ struct nwb_snode *nwb_shadow_root(struct nwb_shadow *sh);
 /** nwb_shadow_lookup() - a reference; NULL: there is no such name. */
 struct nwb_snode *nwb_shadow_lookup(struct nwb_shadow *sh,
 				    struct nwb_snode *dir, const char *name);
+/** nwb_snode_put() - drop a reference; the content goes with the last one,
+ * names being references, too. */
 void nwb_snode_put(struct nwb_shadow *sh, struct nwb_snode *n);
 /** nwb_shadow_make() - a new thing. @target: of a symbolic link. Return: a
  * reference; NULL: no memory, the shadow is incomplete. */
@@ -133,15 +136,21 @@ void nwb_shadow_truncate(struct nwb_shadow *sh, struct nwb_snode *n,
  * request was refused); else the bytes and the size are unknown. */
 void nwb_shadow_release(struct nwb_shadow *sh, struct nwb_snode *n,
 			unsigned int token, bool is_known);
-/** nwb_shadow_fsync_begin(), nwb_shadow_fsynced() - around an fsync or flush.
- * @rc: its result; an error releases all that was written since the last good
- * one. @is_durable: fsync; false: close, which tells of errors only. */
+/** nwb_shadow_fsync_begin() - before an fsync or flush of @n. Return: a token
+ * for nwb_shadow_fsynced(). */
 uint64_t nwb_shadow_fsync_begin(struct nwb_shadow *sh, struct nwb_snode *n);
+/** nwb_shadow_fsynced() - it has ended. @rc: its result; an error releases all
+ * that was written since the last good one. @is_durable: fsync; false: close,
+ * which tells of errors only. What was written since @token is not durable by
+ * it. */
 void nwb_shadow_fsynced(struct nwb_shadow *sh, struct nwb_snode *n,
 			uint64_t token, int rc, bool is_durable);
-/** nwb_shadow_read_begin(), nwb_shadow_read() - around a read: @buf holds
- * @got bytes of the @want that were asked for. */
+/** nwb_shadow_read_begin() - before a read of @n. Return: a token for
+ * nwb_shadow_read(). */
 uint64_t nwb_shadow_read_begin(struct nwb_shadow *sh, struct nwb_snode *n);
+/** nwb_shadow_read() - @buf holds @got bytes of the @want that were asked for
+ * at @off: are they what the shadow has, and as many (O12)? Not asked if
+ * something was written since @token. */
 void nwb_shadow_read(struct nwb_shadow *sh, struct nwb_snode *n, uint64_t token,
 		     const void *buf, uint64_t got, uint64_t want,
 		     uint64_t off);

@@ -100,8 +100,9 @@ bool nwb_sim_can_meet(enum nwb_hazard h);
 /** nwb_sim_describe() - the plan of @opts in words, into @buf. */
 void nwb_sim_describe(const struct nwb_sim_opts *opts, char *buf, size_t size);
 
-/** nwb_sim_nr_ops(), nwb_sim_nr_faults() - of the plan of @seed, uncut. */
+/** nwb_sim_nr_ops() - operations in the strict plan of @seed, none left out. */
 unsigned int nwb_sim_nr_ops(uint64_t seed);
+/** nwb_sim_nr_faults() - the same of its faults. */
 unsigned int nwb_sim_nr_faults(uint64_t seed);
 
 /* Does @cut still fail? For nwb_sim_shrink(); also how a child is made. */
