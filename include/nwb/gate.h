@@ -251,9 +251,12 @@ enum nwb_delta_from nwb_adaptive_delta(const double *est, size_t n,
  */
 enum nwb_gate_verdict nwb_gate_exact(uint64_t a, uint64_t b);
 
-/** Names for people and records: "WORSE", "decided", "suspect" ... */
+/** nwb_gate_verdict_name() - for people and records: "WORSE", "BETTER" ... A
+ * static string, "?" beyond the enumeration; so are the next two. */
 const char *nwb_gate_verdict_name(enum nwb_gate_verdict v);
+/** nwb_gate_why_name() - why the looks ended: "decided", "two modes" ... */
 const char *nwb_gate_why_name(enum nwb_gate_why w);
+/** nwb_gate_outcome_name() - what a gate makes of it: "suspect", "RED" ... */
 const char *nwb_gate_outcome_name(enum nwb_gate_outcome o);
 
 #endif
