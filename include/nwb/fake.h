@@ -242,6 +242,8 @@ int nwb_fake_serve(struct nwb_fake *f, struct nwb_sock *sock) nwb_must_check;
 /** nwb_fake_set_faults() - replace all. Numbers in it count from the
  * beginning: see nwb_fake_get_stats(). */
 void nwb_fake_set_faults(struct nwb_fake *f, const struct nwb_fake_faults *ft);
+/** nwb_fake_get_stats() - counts since nwb_fake_new(), over all connections and
+ * crashes, all of one moment. Context: a task; short lock. */
 void nwb_fake_get_stats(struct nwb_fake *f, struct nwb_fake_stats *ret_stats);
 /** nwb_fake_reset_all() - reset all connections; nothing is lost. */
 void nwb_fake_reset_all(struct nwb_fake *f);

@@ -104,9 +104,11 @@ void nwb_mount_mirror_stats(const struct nwb_mount *mnt,
  */
 int nwb_mount_check_cache(struct nwb_file *f, uint64_t *ret_bytes,
 			  uint64_t *ret_wrong, uint64_t *ret_at) nwb_must_check;
+/** nwb_mount_netfs() - the writeback of the mount, borrowed; never NULL. */
 struct nwb_netfs *nwb_mount_netfs(struct nwb_mount *mnt);
-/* NULL when it is the other protocol. */
+/** nwb_mount_smb2() - the client below, borrowed; NULL: the mount is 9P. */
 struct nwb_smb2 *nwb_mount_smb2(struct nwb_mount *mnt);
+/** nwb_mount_p9() - the client below, borrowed; NULL: the mount is SMB. */
 struct nwb_p9 *nwb_mount_p9(struct nwb_mount *mnt);
 
 /* For the two adapters and the mount code: the rest of a mount's operations. */

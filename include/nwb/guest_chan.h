@@ -218,15 +218,30 @@ void nwb_chan_fed(struct nwb_chan_parser *p, size_t len);
 int nwb_chan_next(struct nwb_chan_parser *p,
 		  struct nwb_chan_rec *ret_rec) nwb_must_check;
 
-/* Payloads. put: into at least NWB_CHAN_PAYLOAD_MAX bytes, returns how many;
- * get: 0, or -EPROTO when the length or a value cannot be. */
+/*
+ * Payloads. put: into at least NWB_CHAN_PAYLOAD_MAX bytes, returns how many;
+ * get: 0, or -EPROTO: the length or a value cannot be. The record's type is the
+ * caller's to look at; what get returns is a copy.
+ */
+
+/** nwb_chan_put_op() - an operation to be done, or one that was, with its
+ * result. */
 size_t nwb_chan_put_op(const struct nwb_chan_op *op, uint8_t *buf);
+/** nwb_chan_get_op() - -EPROTO: no such operation, number 0, or a range that
+ * goes on behind what an offset can be. @ret->file, @ret->fd and @ret->thread
+ * are the caller's to hold to what it has. */
 int nwb_chan_get_op(const struct nwb_chan_rec *rec,
 		    struct nwb_chan_op *ret) nwb_must_check;
+/** nwb_chan_put_found() - what a read found that it should not have. */
 size_t nwb_chan_put_found(const struct nwb_chan_found *f, uint8_t *buf);
+/** nwb_chan_get_found() - -EPROTO: an unknown kind, or a range as above,
+ * too. */
 int nwb_chan_get_found(const struct nwb_chan_rec *rec,
 		       struct nwb_chan_found *ret) nwb_must_check;
+/** nwb_chan_put_done() - the end of the work. Of @d->text NWB_CHAN_NAME_MAX
+ * bytes at most are sent. */
 size_t nwb_chan_put_done(const struct nwb_chan_done *d, uint8_t *buf);
+/** nwb_chan_get_done() - @ret->text is a string, whatever was sent. */
 int nwb_chan_get_done(const struct nwb_chan_rec *rec,
 		      struct nwb_chan_done *ret) nwb_must_check;
 /** nwb_chan_get_name() - a payload that is a name, as a string; -EPROTO: empty,

@@ -13,12 +13,16 @@ struct nwb_list {
 	struct nwb_list *prev;
 };
 
+/** nwb_list_init() - an empty head, or a node that is in no list. What @l was
+ * linked to is not looked at. */
 static inline void nwb_list_init(struct nwb_list *l)
 {
 	l->next = l;
 	l->prev = l;
 }
 
+/** nwb_list_empty() - of a head: has it no entry? Of a node: is it in no list?
+ * Nobody changes the list meanwhile. */
 static inline bool nwb_list_empty(const struct nwb_list *l)
 {
 	return l->next == l;

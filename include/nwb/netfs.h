@@ -306,6 +306,9 @@ int nwb_netfs_new(struct nwb_exec *ex, const struct nwb_netfs_opts *opts,
 		  struct nwb_err *err) nwb_must_check;
 /** nwb_netfs_free() - stop the flusher; all files were closed. */
 void nwb_netfs_free(struct nwb_netfs *nf);
+/** nwb_netfs_get_stats() - counters and gauges since nwb_netfs_new(). Each is
+ * read by itself, without a lock: they fit together when all is at rest.
+ * Context: any. */
 void nwb_netfs_get_stats(struct nwb_netfs *nf,
 			 struct nwb_netfs_stats *ret_stats);
 /**
@@ -320,6 +323,10 @@ void nwb_netfs_sync(struct nwb_netfs *nf);
  * has it. One reference, dropped by nwb_inode_put(). */
 int nwb_inode_new(struct nwb_netfs *nf, uint32_t id, void *fs_priv,
 		  uint64_t size, struct nwb_inode **ret_inode) nwb_must_check;
+/** nwb_inode_put() - drop a reference. With the last one what is dirty is
+ * written and flushed (nobody is told of an error any more), requests are
+ * waited for, the cache is dropped, and ->close() ends the filesystem's handle.
+ * Context: blocks; no lock held. */
 void nwb_inode_put(struct nwb_inode *inode);
 /**
  * nwb_inode_set_caching() - the server has opened the file (again) and grants
@@ -338,6 +345,7 @@ void nwb_inode_invalidate(struct nwb_inode *inode, uint64_t size);
  * Context: blocks.
  */
 int nwb_inode_break(struct nwb_inode *inode, uint32_t caching);
+/** nwb_inode_id() - as given to nwb_inode_new(). Context: any. */
 uint32_t nwb_inode_id(const struct nwb_inode *inode);
 /** nwb_inode_size() - with what is written and not sent yet. Context: any. */
 uint64_t nwb_inode_size(struct nwb_inode *inode);

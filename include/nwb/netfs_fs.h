@@ -164,8 +164,11 @@ static inline void nwb_sreq_need_retry(struct nwb_io_subrequest *sreq)
 {
 	sreq->flags |= NWB_SREQ_NEED_RETRY;
 }
-/** nwb_rreq_inode(), nwb_rreq_stream() - what a request belongs to. */
+/** nwb_rreq_inode() - the file that is written; lives as long as @rreq. */
 struct nwb_inode *nwb_rreq_inode(const struct nwb_io_request *rreq);
+/** nwb_rreq_stream() - @nr: 0: the upload, 1: the local cache, 2: the mirror,
+ * also if it takes no part; what of it may be touched, struct nwb_io_stream
+ * says. */
 struct nwb_io_stream *nwb_rreq_stream(struct nwb_io_request *rreq,
 				      unsigned int nr);
 /** nwb_rreq_is_direct() - of a direct write, whose writer is told of a failure,
@@ -181,12 +184,16 @@ bool nwb_stream_has_error(struct nwb_io_request *rreq,
 void nwb_rreq_set_unreachable(struct nwb_io_request *rreq, uint64_t ns);
 /** nwb_inode_fs_priv() - the filesystem's handle, given to nwb_inode_new(). */
 void *nwb_inode_fs_priv(const struct nwb_inode *inode);
+/** nwb_inode_netfs() - the mount's writeback; outlives @inode. Context: any. */
 struct nwb_netfs *nwb_inode_netfs(const struct nwb_inode *inode);
+/** nwb_netfs_get_opts() - as they are in force, defaults filled in; they do not
+ * change. Context: any. */
 const struct nwb_netfs_opts *nwb_netfs_get_opts(const struct nwb_netfs *nf);
 /** nwb_netfs_hazard() - is @h on? */
 bool nwb_netfs_hazard(const struct nwb_netfs *nf, enum nwb_hazard h);
 /** nwb_netfs_hazard_fired() - @h, which is on, has just done what it does. */
 void nwb_netfs_hazard_fired(struct nwb_netfs *nf, enum nwb_hazard h);
+/** nwb_netfs_fs_priv() - the filesystem's own, given to nwb_netfs_new(). */
 void *nwb_netfs_fs_priv(const struct nwb_netfs *nf);
 
 /* --- destinations besides the server ---------------------------------------
@@ -233,6 +240,8 @@ void nwb_netfs_attach(struct nwb_netfs *nf, unsigned int stream_nr,
  * nwb_inode_new(). NULL, as at first: the stream leaves the file alone. */
 void nwb_inode_set_side(struct nwb_inode *inode, unsigned int stream_nr,
 			void *side);
+/** nwb_inode_side() - what nwb_inode_set_side() set last for @stream_nr (1 or
+ * 2); NULL: nothing. */
 void *nwb_inode_side(const struct nwb_inode *inode, unsigned int stream_nr);
 /**
  * nwb_inode_decrypt() - what a stream keeps of @inode, as the application knows

@@ -156,6 +156,9 @@ int nwb_ns_lookup(struct nwb_mount *mnt, struct nwb_node *dir, const char *name,
 /** nwb_ns_forget() - take back @nr references. A node without any, closed,
  * may be gone when this returns. */
 void nwb_ns_forget(struct nwb_mount *mnt, struct nwb_node *node, uint64_t nr);
+/** nwb_ns_getattr() - as the server has it, but for size, blocks and times that
+ * what is written and not sent yet has changed. Return: 0; -ESTALE: its name is
+ * another file's now; other -errno. Blocks. */
 int nwb_ns_getattr(struct nwb_mount *mnt, struct nwb_node *node,
 		   struct nwb_attr *ret_attr,
 		   struct nwb_err *err) nwb_must_check;
@@ -200,17 +203,29 @@ int nwb_ns_close(struct nwb_mount *mnt, struct nwb_node *node,
  * O_APPEND writes. */
 uint64_t nwb_ns_size(struct nwb_mount *mnt, struct nwb_node *node);
 
+/** nwb_ns_mkdir() - @mode: permissions, the umask taken off; where the server
+ * keeps other ones they are kept here. @ret_node: with one reference.
+ * Return: 0; -EEXIST, ... Blocks. */
 int nwb_ns_mkdir(struct nwb_mount *mnt, struct nwb_node *dir, const char *name,
 		 uint32_t mode, struct nwb_node **ret_node,
 		 struct nwb_attr *ret_attr, struct nwb_err *err) nwb_must_check;
+/** nwb_ns_rmdir() - remove an empty directory. Its node lives until it is
+ * forgotten. Return: 0; -ENOTDIR, -ENOTEMPTY (also of ".."), -EINVAL (of "."),
+ * ... Blocks. */
 int nwb_ns_rmdir(struct nwb_mount *mnt, struct nwb_node *dir, const char *name,
 		 struct nwb_err *err) nwb_must_check;
+/** nwb_ns_unlink() - remove a name of what is no directory (-EISDIR). What is
+ * open can be read and written until it is closed. Return: 0; -ENOENT, ...
+ * Blocks. */
 int nwb_ns_unlink(struct nwb_mount *mnt, struct nwb_node *dir, const char *name,
 		  struct nwb_err *err) nwb_must_check;
 /** nwb_ns_rename() - @flags: 0 or NWB_RENAME_NOREPLACE; others -EINVAL. */
 int nwb_ns_rename(struct nwb_mount *mnt, struct nwb_node *dir, const char *name,
 		  struct nwb_node *to_dir, const char *to_name,
 		  unsigned int flags, struct nwb_err *err) nwb_must_check;
+/** nwb_ns_symlink() - @target: 1 to NWB_PATH_BYTES_MAX bytes, not looked at
+ * otherwise. @ret_node: with one reference. Return: 0; -EOPNOTSUPP: there are
+ * none on this protocol; -EEXIST, ... Blocks. */
 int nwb_ns_symlink(struct nwb_mount *mnt, struct nwb_node *dir,
 		   const char *name, const char *target,
 		   struct nwb_node **ret_node, struct nwb_attr *ret_attr,
@@ -238,8 +253,12 @@ int nwb_ns_opendir(struct nwb_mount *mnt, struct nwb_node *node,
 int nwb_ns_readdir(struct nwb_dir *dir, uint64_t offset,
 		   struct nwb_dirent *ret_entry,
 		   struct nwb_err *err) nwb_must_check;
+/** nwb_ns_closedir() - end of an nwb_ns_opendir(); frees @dir and the names of
+ * its entries. */
 void nwb_ns_closedir(struct nwb_dir *dir);
 
+/** nwb_ns_statfs() - of the filesystem that the root is on, asked of the
+ * server. Return: 0, or -errno. Blocks. */
 int nwb_ns_statfs(struct nwb_mount *mnt, struct nwb_statfs *ret_st,
 		  struct nwb_err *err) nwb_must_check;
 
@@ -256,6 +275,9 @@ ssize_t nwb_ns_listxattr(struct nwb_mount *mnt, struct nwb_node *node,
 int nwb_ns_setxattr(struct nwb_mount *mnt, struct nwb_node *node,
 		    const char *name, const void *value, size_t len,
 		    unsigned int flags, struct nwb_err *err) nwb_must_check;
+/** nwb_ns_removexattr() - Return: 0; -ENODATA: no such; -EINVAL: an empty name;
+ * -EOPNOTSUPP: there are none on this protocol, or server; other -errno.
+ * Blocks. */
 int nwb_ns_removexattr(struct nwb_mount *mnt, struct nwb_node *node,
 		       const char *name, struct nwb_err *err) nwb_must_check;
 

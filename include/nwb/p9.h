@@ -56,8 +56,13 @@ struct nwb_p9_stats {
 	uint64_t nr_late;    /* replies that came when nobody waited any more */
 };
 
+/** nwb_p9_new() - a client, not connected yet. Starts a task that watches over
+ * the time limits. Return: 0; -EINVAL: @opts; -ENOMEM; or no task. */
 int nwb_p9_new(struct nwb_exec *ex, const struct nwb_p9_opts *opts,
 	       struct nwb_p9 **ret_c, struct nwb_err *err) nwb_must_check;
+/** nwb_p9_free() - drop the connection and free. All files were closed, nobody
+ * connects, and no request is outstanding. NULL is fine. Blocks until its tasks
+ * have ended. */
 void nwb_p9_free(struct nwb_p9 *c);
 /** nwb_p9_connect() - Tversion, Tattach, unless connected; waits out the
  * settling time first. Concurrent callers join. One attempt. */
@@ -66,6 +71,8 @@ int nwb_p9_connect(struct nwb_p9 *c, struct nwb_err *err) nwb_must_check;
 void nwb_p9_disconnect(struct nwb_p9 *c);
 /** nwb_p9_epoch() - number of the present connection, 0 when there is none. */
 uint32_t nwb_p9_epoch(struct nwb_p9 *c);
+/** nwb_p9_get_stats() - counts since nwb_p9_new(), over all connections, all of
+ * one moment. */
 void nwb_p9_get_stats(struct nwb_p9 *c, struct nwb_p9_stats *ret_stats);
 /** nwb_p9_last_loss() - why the last connection ended: reset, time limit, or
  * what the server sent that made no sense. Code 0 when none ended yet. */
@@ -138,8 +145,12 @@ unsigned int nwb_p9_cancel(struct nwb_p9_file *f);
  */
 /** nwb_p9_fsync() - Tfsync. @ret_epoch: connection that answered. */
 int nwb_p9_fsync(struct nwb_p9_file *f, uint32_t *ret_epoch) nwb_must_check;
+/** nwb_p9_set_size() - Tsetattr with the size alone, in bytes. */
 int nwb_p9_set_size(struct nwb_p9_file *f, uint64_t size) nwb_must_check;
+/** nwb_p9_get_size() - Tgetattr. -EPROTO, too: the answer has no size. */
 int nwb_p9_get_size(struct nwb_p9_file *f, uint64_t *ret_size) nwb_must_check;
+/** nwb_p9_read() - Treads until @len bytes are there or the file ends. Return:
+ * how many, 0: at or behind the end; -errno also when some had been read. */
 ssize_t nwb_p9_read(struct nwb_p9_file *f, uint64_t offset, void *buf,
 		    size_t len) nwb_must_check;
 
@@ -148,20 +159,31 @@ ssize_t nwb_p9_read(struct nwb_p9_file *f, uint64_t offset, void *buf,
  * needed, walk, one request. -ECONNABORTED and what nwb_p9_connect() fails
  * with: not known whether it was done. Other errors are the server's;
  * -EREMOTEIO: as above. */
+/** nwb_p9_path_getattr() - Tgetattr of what @path is; a symbolic link is not
+ * followed. */
 int nwb_p9_path_getattr(struct nwb_p9 *c, const char *path,
 			struct nwb_p9_attr *ret_attr) nwb_must_check;
+/** nwb_p9_path_setattr() - Tsetattr: what @attr->valid (NWB_P9_SETATTR_*)
+ * says. */
 int nwb_p9_path_setattr(struct nwb_p9 *c, const char *path,
 			const struct nwb_p9_iattr *attr) nwb_must_check;
 /** nwb_p9_path_create() - a file that is not there; it does not stay open. */
 int nwb_p9_path_create(struct nwb_p9 *c, const char *path,
 		       uint32_t mode) nwb_must_check;
+/** nwb_p9_path_mkdir() - Tmkdir. @mode: permissions; the gid is the client's
+ * @uid. */
 int nwb_p9_path_mkdir(struct nwb_p9 *c, const char *path,
 		      uint32_t mode) nwb_must_check;
+/** nwb_p9_path_symlink() - Tsymlink: @path becomes a link to @target, which is
+ * not looked at. */
 int nwb_p9_path_symlink(struct nwb_p9 *c, const char *path,
 			const char *target) nwb_must_check;
 /** nwb_p9_path_link() - @path becomes one more name of @existing. */
 int nwb_p9_path_link(struct nwb_p9 *c, const char *existing,
 		     const char *path) nwb_must_check;
+/** nwb_p9_path_unlink() - Tunlinkat; Tremove where the server does not know it,
+ * from then on at once. Tremove does not ask what it is: @is_dir is held to
+ * nothing there. */
 int nwb_p9_path_unlink(struct nwb_p9 *c, const char *path,
 		       bool is_dir) nwb_must_check;
 /** nwb_p9_path_rename() - replaces what @to is. */
@@ -177,6 +199,7 @@ typedef int (*nwb_p9_entry_fn)(void *arg, const struct nwb_p9_dirent *d);
  * have been given already. */
 int nwb_p9_path_readdir(struct nwb_p9 *c, const char *path, nwb_p9_entry_fn fn,
 			void *arg) nwb_must_check;
+/** nwb_p9_statfs() - Tstatfs of the root. */
 int nwb_p9_statfs(struct nwb_p9 *c,
 		  struct nwb_p9_statfs *ret_st) nwb_must_check;
 /** nwb_p9_path_getxattr() - @name "": the list of names, each with its NUL.
@@ -188,6 +211,8 @@ ssize_t nwb_p9_path_getxattr(struct nwb_p9 *c, const char *path,
 int nwb_p9_path_setxattr(struct nwb_p9 *c, const char *path, const char *name,
 			 const void *value, size_t len,
 			 uint32_t flags) nwb_must_check;
+/** nwb_p9_path_removexattr() - Txattrcreate of size 0 with XATTR_REPLACE, and
+ * Tclunk, which is what removes it in 9P2000.L. */
 int nwb_p9_path_removexattr(struct nwb_p9 *c, const char *path,
 			    const char *name) nwb_must_check;
 

@@ -216,6 +216,8 @@ int nwb_server_start(const struct nwb_server_opts *opts,
 /** nwb_server_free() - stop (TERM, then KILL), wait for all, drop the
  * namespaces. NULL is fine. Blocks at most about a second. */
 void nwb_server_free(struct nwb_server *srv);
+/** nwb_server_info() - what clients need to reach it. Strings are borrowed from
+ * @srv and static ones; @main_pid_in_ns is of now. */
 void nwb_server_info(struct nwb_server *srv, struct nwb_server_info *ret_info);
 
 /** nwb_server_dial() - a TCP connection to it, made inside the namespace;
@@ -291,6 +293,8 @@ int nwb_server_inside(struct nwb_server *srv, const char *at,
  */
 int nwb_inside_enter(const struct nwb_inside *p,
 		     struct nwb_err *err) nwb_must_check;
+/** nwb_inside_close() - give up the place; it goes when no command is in it any
+ * more. NWB_INSIDE_NONE, which it becomes, is fine. */
 void nwb_inside_close(struct nwb_inside *p);
 
 /** nwb_server_probe() - is the server's binary installed and what version?

@@ -162,6 +162,10 @@ struct nwb_smb2_credits {
 	bool in_flight;	   /* counted in in_flight */
 };
 
+/** nwb_smb2_new() - a client, not connected yet. @opts is copied with its
+ * strings; the dialer and what @auth leads to are borrowed. Starts a task that
+ * answers breaks. Return: 0; -EINVAL, -ENAMETOOLONG: @opts; -ENOMEM; or no
+ * task. */
 int nwb_smb2_new(struct nwb_exec *ex, const struct nwb_smb2_opts *opts,
 		 struct nwb_smb2 **ret_c, struct nwb_err *err) nwb_must_check;
 /** nwb_smb2_free() - log off if connected, close, free. All files were closed
@@ -185,6 +189,9 @@ void nwb_smb2_drop_channel(struct nwb_smb2 *c, unsigned int nr);
 /** nwb_smb2_epoch() - number of the present session, 1 for the first;
  * 0 when there is none now. */
 uint32_t nwb_smb2_epoch(struct nwb_smb2 *c);
+/** nwb_smb2_get_stats() - counts since nwb_smb2_new(), over all sessions;
+ * credits and what is in flight are of the channels that are up. All of one
+ * moment. */
 void nwb_smb2_get_stats(struct nwb_smb2 *c, struct nwb_smb2_stats *ret_stats);
 
 #define NWB_O_CREATE 0x1u /* create when missing */
@@ -324,16 +331,31 @@ int nwb_smb2_write_hold(struct nwb_smb2_write *w) nwb_must_check;
 int nwb_smb2_write_chain(struct nwb_smb2_write *const *w,
 			 unsigned int nr) nwb_must_check;
 
-/* Synchronous requests. Each blocks until answered or the connection is lost
- * (-ECONNABORTED); @ret_status may be NULL. */
+/*
+ * Synchronous requests. Each blocks until answered or the connection is lost
+ * (-ECONNABORTED; nothing was sent if the handle is of an older session). What
+ * the server refuses is nwb_smb2_status_errno() of its status.
+ * @ret_status: NTSTATUS of the answer, if there was one; may be NULL
+ */
+
+/** nwb_smb2_flush() - FLUSH, [MS-SMB2] 2.2.17. @ret_instance: as that of
+ * nwb_smb2_file_ready(), of the open that was flushed. */
 int nwb_smb2_flush(struct nwb_smb2_file *f, uint32_t *ret_instance,
 		   uint32_t *ret_status) nwb_must_check;
+/** nwb_smb2_set_eof() - SET_INFO of FileEndOfFileInformation: cut or extend to
+ * @size bytes. After an attempt of unknown outcome it is marked as a replay. */
 int nwb_smb2_set_eof(struct nwb_smb2_file *f, uint64_t size,
 		     uint32_t *ret_status) nwb_must_check;
+/** nwb_smb2_query_eof() - QUERY_INFO of FileStandardInformation. -EPROTO: an
+ * answer that is none. */
 int nwb_smb2_query_eof(struct nwb_smb2_file *f, uint64_t *ret_size,
 		       uint32_t *ret_status) nwb_must_check;
+/** nwb_smb2_read() - READs of one credit each, one after the other, until @len
+ * bytes are there or the file ends. Return: how many, 0: at or behind the end;
+ * negative errno also when some had been read. */
 ssize_t nwb_smb2_read(struct nwb_smb2_file *f, uint64_t offset, void *buf,
 		      size_t len, uint32_t *ret_status) nwb_must_check;
+/** nwb_smb2_echo() - ECHO on the present session; does not connect. */
 int nwb_smb2_echo(struct nwb_smb2 *c, uint32_t *ret_status) nwb_must_check;
 
 /* --- several requests in one frame ---------------------------------------- */
@@ -368,6 +390,8 @@ struct nwb_smb2_attr {
 	uint32_t attributes;
 	uint32_t links;
 };
+/** nwb_smb2_path_getattr() - by CREATE, QUERY_INFO and CLOSE in one frame, or
+ * one after the other where credits are few; breaks no lease. */
 int nwb_smb2_path_getattr(struct nwb_smb2 *c, const char *path,
 			  struct nwb_smb2_attr *ret_attr) nwb_must_check;
 /** nwb_smb2_path_set_times() - FILETIMEs; 0: as it is. */
@@ -381,6 +405,9 @@ int nwb_smb2_file_set_times(struct nwb_smb2_file *f, uint64_t access_time,
  * stay open. */
 int nwb_smb2_path_create(struct nwb_smb2 *c, const char *path,
 			 bool is_dir) nwb_must_check;
+/** nwb_smb2_path_unlink() - marks for removal (FileDispositionInformation) and
+ * closes: it is gone when nobody has it open. @is_dir: it must be a directory,
+ * and empty; false: must be none. */
 int nwb_smb2_path_unlink(struct nwb_smb2 *c, const char *path,
 			 bool is_dir) nwb_must_check;
 /** nwb_smb2_path_rename() - @replace: a file that is not open, if there is one.
@@ -398,6 +425,8 @@ typedef int (*nwb_smb2_entry_fn)(void *arg, const struct nwb_smb2_dir_entry *e);
 int nwb_smb2_path_readdir(struct nwb_smb2 *c, const char *path,
 			  nwb_smb2_entry_fn fn, void *arg) nwb_must_check;
 struct nwb_smb2_fs_size;
+/** nwb_smb2_statfs() - FileFsFullSizeInformation of the share's root. -EPROTO:
+ * an answer that is none. */
 int nwb_smb2_statfs(struct nwb_smb2 *c,
 		    struct nwb_smb2_fs_size *ret_st) nwb_must_check;
 /** nwb_smb2_file_rename() - the open file has another name now: @name, by which

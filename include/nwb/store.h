@@ -116,6 +116,7 @@ struct nwb_index;
 int nwb_index_open(const char *base, bool is_fresh,
 		   struct nwb_index **ret_index,
 		   struct nwb_err *err) nwb_must_check;
+/** nwb_index_close() - and forget one that was in memory only. NULL is fine. */
 void nwb_index_close(struct nwb_index *index);
 
 /** nwb_index_note() - what a person should be told, or "". */
@@ -126,6 +127,8 @@ struct nwb_index_stats {
 	unsigned int cases;
 	unsigned long long values;
 };
+/** nwb_index_stats() - how much it knows. @ret->read_now: sessions that this
+ * nwb_index_open() had to read. Return: 0, or negative errno: the database. */
 int nwb_index_stats(struct nwb_index *index, struct nwb_index_stats *ret,
 		    struct nwb_err *err) nwb_must_check;
 
@@ -190,6 +193,7 @@ struct nwb_history {
 int nwb_history_load(struct nwb_index *index, const char *case_name,
 		     const char *metric, size_t last, struct nwb_history *ret,
 		     struct nwb_err *err) nwb_must_check;
+/** nwb_history_fini() - free its points; @h is empty then. */
 void nwb_history_fini(struct nwb_history *h);
 
 /**

@@ -216,6 +216,7 @@ struct nwb_mount;
 struct nwb_mount *nwb_subject_mount(struct nwb_subject *s);
 /** nwb_subject_free() - NULL is fine; the file was closed. */
 void nwb_subject_free(struct nwb_subject *s);
+/** nwb_subject_kind_name() - the word of plans and records; a static string. */
 const char *nwb_subject_kind_name(enum nwb_subject_kind kind);
 /** nwb_subject_kind_find() - Return: the kind, or -1. */
 int nwb_subject_kind_find(const char *name);

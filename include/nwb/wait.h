@@ -58,7 +58,10 @@ struct nwb_timer {
 /** nwb_mutex_init() - @name: static string, shown in wait graphs. */
 void nwb_mutex_init(struct nwb_mutex *m, struct nwb_exec *ex,
 		    const char *name);
+/** nwb_mutex_lock() - not recursive. Context: a task of the mutex' executor;
+ * blocks; a simulation may let others run first. */
 void nwb_mutex_lock(struct nwb_mutex *m);
+/** nwb_mutex_unlock() - by the task that locked it. */
 void nwb_mutex_unlock(struct nwb_mutex *m);
 
 /** nwb_waitq_init() - @name: static string, shown in wait graphs. */

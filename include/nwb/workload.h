@@ -105,6 +105,8 @@ int nwb_workload_fsync(struct nwb_workload *w, struct nwb_subject *s);
 /** nwb_workload_close() - close the file, recorded. */
 void nwb_workload_close(struct nwb_workload *w, struct nwb_subject *s,
 			struct nwb_workload_result *ret);
+/** nwb_workload_free() - its operations and payload. The file was closed. NULL
+ * is fine. */
 void nwb_workload_free(struct nwb_workload *w);
 
 #endif
