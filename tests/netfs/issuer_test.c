@@ -428,6 +428,12 @@ static void blocks_body(struct sfs_rig *rig)
 	put(rig, 500000, 512);
 	nwb_check_eq(nwb_inode_blocks(rig->inode), 12);
 	nwb_check_eq(rig->sfs->nr_log, 0);
+	/* Nor is what a truncation adds; what it cuts off goes. */
+	sfs_auto(rig->sfs);
+	nwb_check_eq(nwb_file_truncate(rig->f, 600000), 0);
+	nwb_check_eq(nwb_inode_blocks(rig->inode), 12);
+	nwb_check_eq(nwb_file_truncate(rig->f, 1025), 0);
+	nwb_check_eq(nwb_inode_blocks(rig->inode), 3);
 }
 
 NWB_TEST(issuer, item1_i_blocks)
